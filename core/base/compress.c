@@ -1,0 +1,164 @@
+/* Whole-buffer codecs over libdeflate and libzstd. */
+#include "core/base/compress.h"
+
+#include <stdlib.h>
+
+#include <libdeflate.h>
+#include <zstd.h>
+
+/* A window above this is refused: our largest cluster is 2 MiB, so 8 MiB (2^23) is generous. */
+enum { ZSTD_WINDOW_LOG_MAX = 23 };
+
+struct decoder {
+	struct libdeflate_decompressor *deflate;
+	ZSTD_DCtx *zstd;
+};
+
+struct encoder {
+	enum codec codec;
+	int level;
+	struct libdeflate_compressor *deflate;
+	ZSTD_CCtx *zstd;
+};
+
+const char *codec_name(enum codec codec)
+{
+	switch (codec) {
+	case CODEC_DEFLATE:
+		return "deflate";
+	case CODEC_ZLIB:
+		return "zlib";
+	case CODEC_ZSTD:
+		return "zstd";
+	case CODEC_UNKNOWN:
+		break;
+	}
+	return "unknown";
+}
+
+struct decoder *decoder_new(void)
+{
+	struct decoder *d = calloc(1, sizeof *d);
+
+	if (!d)
+		return NULL;
+	d->deflate = libdeflate_alloc_decompressor();
+	d->zstd = ZSTD_createDCtx();
+	if (d->deflate && d->zstd &&
+	    !ZSTD_isError(ZSTD_DCtx_setParameter(d->zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX)))
+		return d;
+	decoder_free(d);
+	return NULL;
+}
+
+void decoder_free(struct decoder *d)
+{
+	if (!d)
+		return;
+	libdeflate_free_decompressor(d->deflate);
+	ZSTD_freeDCtx(d->zstd);
+	free(d);
+}
+
+static int deflate_error(enum libdeflate_result result, enum codec codec, size_t out_len, struct err *err)
+{
+	const char *name = codec_name(codec);
+
+	switch (result) {
+	case LIBDEFLATE_SUCCESS:
+		return 0;
+	case LIBDEFLATE_SHORT_OUTPUT:
+		return err_set(err, ERR_CORRUPT, "%s data is shorter than %zu bytes when inflated", name, out_len);
+	case LIBDEFLATE_INSUFFICIENT_SPACE:
+		return err_set(err, ERR_CORRUPT, "%s data is longer than %zu bytes when inflated", name, out_len);
+	case LIBDEFLATE_BAD_DATA:
+		break;
+	}
+	return err_set(err, ERR_CORRUPT, "%s data is damaged", name);
+}
+
+static int zstd_run(struct decoder *d, const void *in, size_t in_len, void *out, size_t out_len, struct err *err)
+{
+	ZSTD_inBuffer from = {in, in_len, 0};
+	ZSTD_outBuffer to = {out, out_len, 0};
+	size_t left;
+
+	ZSTD_DCtx_reset(d->zstd, ZSTD_reset_session_only);
+	left = ZSTD_decompressStream(d->zstd, &to, &from);
+	if (ZSTD_isError(left))
+		return err_set(err, ERR_CORRUPT, "zstd data is damaged: %s", ZSTD_getErrorName(left));
+	if (to.pos < out_len)
+		return err_set(err, ERR_CORRUPT, "zstd data is %zu bytes when inflated, %zu expected", to.pos, out_len);
+	if (left)
+		return err_set(err, ERR_CORRUPT, "zstd data is longer than %zu bytes when inflated", out_len);
+	return 0;
+}
+
+int decoder_run(struct decoder *d, enum codec codec, const void *in, size_t in_len, void *out, size_t out_len,
+		struct err *err)
+{
+	size_t used, got;
+	enum libdeflate_result result;
+
+	switch (codec) {
+	case CODEC_DEFLATE:
+		result = libdeflate_deflate_decompress_ex(d->deflate, in, in_len, out, out_len, &used, &got);
+		break;
+	case CODEC_ZLIB:
+		result = libdeflate_zlib_decompress_ex(d->deflate, in, in_len, out, out_len, &used, &got);
+		break;
+	case CODEC_ZSTD:
+		return zstd_run(d, in, in_len, out, out_len, err);
+	case CODEC_UNKNOWN:
+	default:
+		return err_set(err, ERR_INTERNAL, "no codec chosen");
+	}
+	if (result == LIBDEFLATE_SUCCESS && got != out_len)
+		result = LIBDEFLATE_SHORT_OUTPUT;
+	return deflate_error(result, codec, out_len, err);
+}
+
+struct encoder *encoder_new(enum codec codec, int level)
+{
+	struct encoder *e = calloc(1, sizeof *e);
+
+	if (!e)
+		return NULL;
+	e->codec = codec;
+	e->level = level ? level : 1;
+	if (codec == CODEC_ZSTD)
+		e->zstd = ZSTD_createCCtx();
+	else
+		e->deflate = libdeflate_alloc_compressor(e->level);
+	if (e->zstd || e->deflate)
+		return e;
+	free(e);
+	return NULL;
+}
+
+void encoder_free(struct encoder *e)
+{
+	if (!e)
+		return;
+	libdeflate_free_compressor(e->deflate);
+	ZSTD_freeCCtx(e->zstd);
+	free(e);
+}
+
+size_t encoder_run(struct encoder *e, const void *in, size_t in_len, void *out, size_t out_cap)
+{
+	size_t n;
+
+	switch (e->codec) {
+	case CODEC_DEFLATE:
+		return libdeflate_deflate_compress(e->deflate, in, in_len, out, out_cap);
+	case CODEC_ZLIB:
+		return libdeflate_zlib_compress(e->deflate, in, in_len, out, out_cap);
+	case CODEC_ZSTD:
+		n = ZSTD_compressCCtx(e->zstd, out, out_cap, in, in_len, e->level);
+		return ZSTD_isError(n) ? 0 : n;
+	case CODEC_UNKNOWN:
+		break;
+	}
+	return 0;
+}

@@ -1,0 +1,38 @@
+/* Whole-buffer codecs whose output length is known: grains and clusters. The only includer of libdeflate and libzstd.
+ */
+#ifndef REHOST_CORE_BASE_COMPRESS_H
+#define REHOST_CORE_BASE_COMPRESS_H
+
+#include <stddef.h>
+
+#include "core/base/cleanup.h"
+#include "core/base/err.h"
+
+enum codec {
+	CODEC_UNKNOWN = 0,
+	CODEC_DEFLATE, /* raw deflate, RFC 1951: qcow2 zlib-type clusters */
+	CODEC_ZLIB,    /* RFC 1950: VMDK grains */
+	CODEC_ZSTD,    /* one frame: qcow2 zstd clusters */
+};
+
+const char *codec_name(enum codec codec);
+
+/* A decoder is for one thread at a time; cheap enough to keep one a thread. NULL only when memory is out. */
+struct decoder *decoder_new(void);
+void decoder_free(struct decoder *d);
+DEFINE_CLEANUP(struct decoder *, decoder_free)
+
+/* Fills out exactly: fewer or more bytes inside is ERR_CORRUPT. Bytes of in behind the end of the stream are ignored
+ * (qcow2 and VMDK round the stored length up to sectors). */
+int decoder_run(struct decoder *d, enum codec codec, const void *in, size_t in_len, void *out, size_t out_len,
+		struct err *err);
+
+/* An encoder is for one thread at a time; level 0 is the codec's default for speed (1). */
+struct encoder *encoder_new(enum codec codec, int level);
+void encoder_free(struct encoder *e);
+DEFINE_CLEANUP(struct encoder *, encoder_free)
+
+/* Compresses into out; returns the length, or 0 when it would not fit into out_cap. */
+size_t encoder_run(struct encoder *e, const void *in, size_t in_len, void *out, size_t out_cap);
+
+#endif

@@ -1,0 +1,107 @@
+/* Errors: one fixed-size text that gains context on the way up. */
+#include "core/base/err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	int status;
+} codes[] = {
+    [ERR_NONE] = {"none", 0},
+    [ERR_INTERNAL] = {"internal", 1},
+    [ERR_USAGE] = {"usage", 2},
+    [ERR_BLOCKED] = {"blocked", 3},
+    [ERR_CORRUPT] = {"corrupt", 4},
+    [ERR_UNREADABLE] = {"unreadable", 4},
+    [ERR_UNSUPPORTED] = {"unsupported", 4},
+    [ERR_POLICY] = {"policy", 4},
+    [ERR_CONVERT] = {"convert", 5},
+    [ERR_VERIFY] = {"verify", 6},
+    [ERR_BOOT] = {"boot", 7},
+    [ERR_HOST] = {"host", 8},
+    [ERR_TEMPFAIL] = {"tempfail", 75},
+    [ERR_INTERRUPTED] = {"interrupted", 130},
+};
+
+int err_set(struct err *err, enum err_code code, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!err)
+		return -1;
+	err->code = code;
+	err->sys = 0;
+	va_start(ap, fmt);
+	vsnprintf(err->text, sizeof err->text, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+int err_sys(struct err *err, enum err_code code, const char *fmt, ...)
+{
+	int sys = errno;
+	size_t n;
+	va_list ap;
+
+	if (!err)
+		return -1;
+	err->code = sys == ENOSPC || sys == EDQUOT ? ERR_TEMPFAIL : code;
+	err->sys = sys;
+	va_start(ap, fmt);
+	vsnprintf(err->text, sizeof err->text, fmt, ap);
+	va_end(ap);
+	n = strlen(err->text);
+	snprintf(err->text + n, sizeof err->text - n, ": %s", strerror(sys));
+	return -1;
+}
+
+int err_wrap(struct err *err, const char *fmt, ...)
+{
+	char context[ERR_TEXT_MAX];
+	size_t cause, room, n;
+	va_list ap;
+
+	if (!err)
+		return -1;
+	va_start(ap, fmt);
+	vsnprintf(context, sizeof context, fmt, ap);
+	va_end(ap);
+	cause = strlen(err->text);
+	room = sizeof err->text - 1 - cause;
+	n = strlen(context);
+	if (room < 2)
+		return -1;
+	if (n > room - 2)
+		n = room - 2;
+	memmove(err->text + n + 2, err->text, cause + 1);
+	memcpy(err->text, context, n);
+	memcpy(err->text + n, ": ", 2);
+	return -1;
+}
+
+int err_nomem(struct err *err)
+{
+	return err_set(err, ERR_INTERNAL, "out of memory");
+}
+
+void err_clear(struct err *err)
+{
+	if (!err)
+		return;
+	err->code = ERR_NONE;
+	err->sys = 0;
+	err->text[0] = '\0';
+}
+
+int err_exit_status(enum err_code code)
+{
+	return codes[code].status;
+}
+
+const char *err_code_name(enum err_code code)
+{
+	return codes[code].name;
+}

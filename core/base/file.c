@@ -1,0 +1,239 @@
+/* Files of the host: whole reads and writes, opening beneath a folder, publishing by rename. */
+#include "core/base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/base/checked.h"
+#include "core/base/cleanup.h"
+
+int file_pread(int fd, void *data, size_t len, uint64_t off, struct err *err)
+{
+	char *to = data;
+
+	while (len) {
+		ssize_t n = pread(fd, to, len, (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, ERR_UNREADABLE, "read of %zu bytes at 0x%lx", len, (unsigned long)off);
+		if (!n)
+			return err_set(err, ERR_CORRUPT, "read of %zu bytes at 0x%lx: the file ends before", len,
+				       (unsigned long)off);
+		to += n;
+		off += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int file_pwrite(int fd, const void *data, size_t len, uint64_t off, struct err *err)
+{
+	const char *from = data;
+
+	while (len) {
+		ssize_t n = pwrite(fd, from, len, (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, ERR_INTERNAL, "write of %zu bytes at 0x%lx", len, (unsigned long)off);
+		from += n;
+		off += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int file_write(int fd, const void *data, size_t len, struct err *err)
+{
+	const char *from = data;
+
+	while (len) {
+		ssize_t n = write(fd, from, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, ERR_INTERNAL, "write of %zu bytes", len);
+		from += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int file_open_beneath(int dirfd, const char *name, bool allow_device, struct err *err)
+{
+	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
+			       .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+	AUTO_FD int fd = (int)syscall(SYS_openat2, dirfd, name, &how, sizeof how);
+	struct stat st;
+
+	if (fd < 0 && (errno == EXDEV || errno == ELOOP))
+		return err_set(err, ERR_POLICY, "'%s' leads outside the image's folder", name);
+	if (fd < 0)
+		return err_sys(err, ERR_UNREADABLE, "cannot open '%s'", name);
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, ERR_UNREADABLE, "cannot stat '%s'", name);
+	if (!S_ISREG(st.st_mode) && !(allow_device && S_ISBLK(st.st_mode)))
+		return err_set(err, ERR_POLICY, "'%s' is not a regular file", name);
+	return take_fd(&fd);
+}
+
+int file_open_dir(const char *path, struct err *err)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? err_sys(err, ERR_UNREADABLE, "cannot open folder '%s'", path) : fd;
+}
+
+int file_slurp_fd(int fd, const char *name, struct buf *b, struct err *err)
+{
+	for (;;) {
+		size_t want = min_u64(64 * KIB, b->max - b->len);
+		char extra, *room = buf_reserve(b, want);
+		ssize_t n;
+
+		if (!room)
+			return err_nomem(err);
+		n = want ? read(fd, room, want) : read(fd, &extra, 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, ERR_UNREADABLE, "cannot read '%s'", name);
+		if (!n)
+			return 0;
+		if (!want)
+			return err_set(err, ERR_CORRUPT, "'%s' is over the limit of %zu bytes", name, b->max);
+		buf_commit(b, (size_t)n);
+	}
+}
+
+int file_slurp(int dirfd, const char *name, struct buf *b, struct err *err)
+{
+	AUTO_FD int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, ERR_UNREADABLE, "cannot open '%s'", name);
+	return file_slurp_fd(fd, name, b, err);
+}
+
+int file_replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode, struct err *err)
+{
+	char temporary[300];
+	AUTO_FD int fd = -1;
+
+	snprintf(temporary, sizeof temporary, "%.250s.new", name);
+	fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (fd < 0)
+		return err_sys(err, ERR_BLOCKED, "cannot create '%s'", temporary);
+	if (file_pwrite(fd, data, len, 0, err) < 0)
+		return err_wrap(err, "'%s'", temporary);
+	if (fsync(fd) < 0)
+		return err_sys(err, ERR_INTERNAL, "cannot sync '%s'", temporary);
+	if (renameat(dirfd, temporary, dirfd, name) < 0)
+		return err_sys(err, ERR_INTERNAL, "cannot rename '%s' to '%s'", temporary, name);
+	return file_sync_dir(dirfd, err);
+}
+
+int file_mkdirs(const char *path, struct err *err)
+{
+	AUTO_FREE char *part = strdup(path);
+
+	if (!part)
+		return err_nomem(err);
+	for (char *slash = part + 1;; slash++) {
+		char was = *slash;
+
+		if (was && was != '/')
+			continue;
+		*slash = '\0';
+		if (mkdir(part, 0755) < 0 && errno != EEXIST)
+			return err_sys(err, ERR_BLOCKED, "cannot create folder '%s'", part);
+		*slash = was;
+		if (!was)
+			return 0;
+	}
+}
+
+int file_sync_dir(int dirfd, struct err *err)
+{
+	AUTO_FD int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) < 0)
+		return err_sys(err, ERR_INTERNAL, "cannot sync a folder");
+	return 0;
+}
+
+static int rename_flags(int dirfd, const char *from, const char *to, unsigned flags, struct err *err)
+{
+	if (renameat2(dirfd, from, dirfd, to, flags) == 0)
+		return 0;
+	if (errno == EEXIST)
+		return err_set(err, ERR_BLOCKED, "'%s' exists already", to);
+	return err_sys(err, ERR_INTERNAL, "cannot rename '%s' to '%s'", from, to);
+}
+
+int file_rename_noreplace(int dirfd, const char *from, const char *to, struct err *err)
+{
+	return rename_flags(dirfd, from, to, RENAME_NOREPLACE, err);
+}
+
+int file_rename_exchange(int dirfd, const char *a, const char *b, struct err *err)
+{
+	return rename_flags(dirfd, a, b, RENAME_EXCHANGE, err);
+}
+
+static int remove_entries(int fd, struct err *err)
+{
+	DIR *dir = fdopendir(fd);
+	struct dirent *e;
+	int ret = 0;
+
+	if (!dir) {
+		close(fd);
+		return err_sys(err, ERR_INTERNAL, "cannot list a folder");
+	}
+	while (!ret && (e = readdir(dir)))
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+			ret = file_remove_tree(dirfd(dir), e->d_name, err);
+	closedir(dir);
+	return ret;
+}
+
+int file_remove_tree(int dirfd, const char *name, struct err *err)
+{
+	int fd;
+
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return err_sys(err, ERR_INTERNAL, "cannot remove '%s'", name);
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, ERR_INTERNAL, "cannot open '%s'", name);
+	if (remove_entries(fd, err) < 0)
+		return -1;
+	if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0)
+		return err_sys(err, ERR_INTERNAL, "cannot remove folder '%s'", name);
+	return 0;
+}
+
+int file_space_free(int fd, uint64_t *ret_bytes, struct err *err)
+{
+	struct statvfs st;
+
+	if (fstatvfs(fd, &st) < 0)
+		return err_sys(err, ERR_INTERNAL, "cannot ask for free space");
+	*ret_bytes = (uint64_t)st.f_bavail * st.f_frsize;
+	return 0;
+}

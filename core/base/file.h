@@ -1,0 +1,51 @@
+/* Files of the host: whole reads and writes, opening beneath a folder, publishing by rename. */
+#ifndef REHOST_CORE_BASE_FILE_H
+#define REHOST_CORE_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/base/buf.h"
+#include "core/base/err.h"
+
+/* Reads exactly len bytes at off; end of file before that is ERR_CORRUPT, a failing read ERR_UNREADABLE. */
+int file_pread(int fd, void *buf, size_t len, uint64_t off, struct err *err);
+/* Writes exactly len bytes at off. */
+int file_pwrite(int fd, const void *buf, size_t len, uint64_t off, struct err *err);
+/* Writes exactly len bytes at the file position (pipes, sockets). */
+int file_write(int fd, const void *buf, size_t len, struct err *err);
+
+/* Opens `name` for reading beneath dirfd: a relative path without "..", no symlink that leaves the folder, no magic
+ * link, a regular file or (when allow_device) a block device; O_CLOEXEC. ERR_POLICY when the name leads outside,
+ * ERR_UNREADABLE otherwise. The caller closes the descriptor. */
+int file_open_beneath(int dirfd, const char *name, bool allow_device, struct err *err);
+
+/* Opens a folder (path is the user's own word, so symlinks are followed): O_PATH|O_DIRECTORY|O_CLOEXEC. */
+int file_open_dir(const char *path, struct err *err);
+
+/* Whole file into buf (its max bounds it; a larger file is ERR_CORRUPT). */
+int file_slurp(int dirfd, const char *name, struct buf *buf, struct err *err);
+int file_slurp_fd(int fd, const char *name, struct buf *buf, struct err *err);
+
+/* Creates or replaces dirfd/name with data, synced: written to a temporary name, then renamed over it. */
+int file_replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode, struct err *err);
+
+/* mkdir -p of path with mode 0755 & ~umask. */
+int file_mkdirs(const char *path, struct err *err);
+
+/* Fsync of a folder so that names in it last. */
+int file_sync_dir(int dirfd, struct err *err);
+
+/* renameat2 in one folder; noreplace: an existing `to` is ERR_BLOCKED. exchange swaps both names. */
+int file_rename_noreplace(int dirfd, const char *from, const char *to, struct err *err);
+int file_rename_exchange(int dirfd, const char *a, const char *b, struct err *err);
+
+/* Removes a tree beneath dirfd without following symlinks; a name that isn't there is fine. */
+int file_remove_tree(int dirfd, const char *name, struct err *err);
+
+/* Bytes free for us on the file system of fd. */
+int file_space_free(int fd, uint64_t *ret_bytes, struct err *err);
+
+#endif

@@ -1,0 +1,121 @@
+/* What is inside the guest: facts, findings and the verdict. Filled by inspectors/, read by converters and reports. */
+#ifndef REHOST_CORE_MODEL_INSPECTION_H
+#define REHOST_CORE_MODEL_INSPECTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/arena.h"
+#include "core/base/json.h"
+#include "core/model/machine.h"
+
+enum os_family { OS_UNKNOWN = 0, OS_LINUX, OS_WINDOWS, OS_OTHER };
+
+struct os_info {
+	enum os_family family;
+	char *type, *distro, *product, *arch, *hostname; /* libguestfs' words: "linux", "debian", …, "x86_64" */
+	int major, minor;
+	char *package_format; /* "deb", "rpm" … */
+	char *osinfo;	      /* libosinfo id ("http://debian.org/debian/12"), NULL unknown */
+	char *root;	      /* device of the root file system in the appliance */
+	char *init;	      /* "systemd", "sysvinit", "openrc", "unknown" */
+	bool selinux_enforcing;
+};
+
+/* One block device or file system seen in the appliance. */
+struct filesystem {
+	char *device;	    /* appliance's name: /dev/sda1, /dev/vg/lv */
+	char *type;	    /* "ext4", "swap", "unknown" … */
+	char *uuid, *label; /* NULL none */
+	char *partuuid;	    /* of the partition that carries it; NULL none */
+	char *mountpoint;   /* where the guest's fstab mounts it; NULL not mounted */
+	uint64_t size;	    /* bytes */
+	uint64_t used;	    /* bytes, 0 unknown */
+	unsigned disk;	    /* index into machine->disks when it lies on one disk */
+	unsigned partition; /* number on that disk, 0: whole disk or LV */
+	bool trimmed;	    /* its free space was discarded in the graft */
+};
+
+struct kernel {
+	char *version;			 /* "6.1.0-18-amd64": the name in /lib/modules */
+	char *vmlinuz, *initrd, *config; /* guest paths; NULL when missing */
+	char *modules;			 /* "/lib/modules/6.1.0-18-amd64" */
+	uint64_t initrd_size;
+	char *initrd_compression; /* of its main archive: "none", "gzip", "xz", "zstd", "lz4", "bzip2", "lzma" */
+	char *initrd_generator;	  /* "initramfs-tools", "dracut", "mkinitcpio", …, "unknown" */
+	bool virtio_blk_builtin, virtio_scsi_builtin, virtio_net_builtin, virtio_pci_builtin;
+	bool virtio_blk_module, virtio_scsi_module, virtio_net_module; /* present in /lib/modules */
+	bool initrd_has_virtio_blk, initrd_has_virtio_scsi, initrd_has_virtio_net;
+	bool bootable; /* some boot entry names it */
+};
+
+struct boot_entry {
+	char *title;
+	char *file;    /* guest path of the configuration file */
+	unsigned line; /* 1-based line of the kernel command */
+	char *kernel, *initrd, *cmdline;
+	bool is_default;
+};
+
+/* One network configuration item that names an interface. */
+struct net_config {
+	char *file;
+	unsigned line;
+	char *system;	 /* "ifupdown", "netplan", "networkd", "link", "networkmanager", "udev" */
+	char *interface; /* the name it configures ("ens192") */
+	char *mac;	 /* lower case, NULL when not stated */
+	char *driver;	 /* driver match, NULL when none */
+	char *method;	 /* "static", "dhcp", "manual", NULL */
+	char *address;	 /* first address with prefix, NULL */
+};
+
+struct agent {
+	char *id;	/* "open-vm-tools", "vmware-tools", "virtualbox", "hyperv", "xen", "qemu-guest-agent" */
+	char *evidence; /* package with version, or path */
+};
+
+enum severity { SEVERITY_UNKNOWN = 0, SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_BLOCKER };
+
+/* A stable id (documented in docs/findings.md), what was seen, and what to do. */
+struct finding {
+	const char *id; /* "W-FIRMWARE-DISAGREE" …: a literal */
+	enum severity severity;
+	char *text;	/* one sentence */
+	char *evidence; /* path:line, key, offset */
+	char *fix;	/* who does what; NULL nothing to do */
+};
+
+/* About the converted guest on its target hardware. */
+enum verdict { VERDICT_UNKNOWN = 0, VERDICT_BOOTS, VERDICT_MAY_NOT_BOOT, VERDICT_WILL_NOT_BOOT };
+
+struct inspection {
+	struct arena arena; /* owns everything below */
+	struct os_info os;
+	enum firmware firmware_disk; /* what the disks are prepared for */
+	VEC(struct filesystem) filesystems;
+	VEC(struct kernel) kernels;
+	VEC(struct boot_entry) boot_entries;
+	VEC(struct net_config) networks;
+	VEC(struct agent) agents;
+	VEC(struct finding) findings;
+	enum verdict verdict;
+};
+
+struct inspection *inspection_new(void);
+void inspection_free(struct inspection *i);
+DEFINE_CLEANUP(struct inspection *, inspection_free)
+
+/* Adds a finding; id is a literal; texts are copied; evidence and fix may be NULL. */
+void finding_add(struct inspection *i, const char *id, enum severity severity, const char *evidence, const char *fix,
+		 const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+
+/* Blocker: WILL NOT BOOT; a warning whose id begins with "W-BOOT-": MAY NOT BOOT; else BOOTS (UNKNOWN without an OS).
+ */
+void inspection_judge(struct inspection *i);
+
+const char *severity_name(enum severity s);
+const char *verdict_name(enum verdict v); /* "BOOTS", "MAY NOT BOOT", "WILL NOT BOOT", "UNKNOWN" */
+
+struct json *inspection_json(const struct inspection *i);
+
+#endif

@@ -1,0 +1,93 @@
+/* Opening images: a folder that bounds every name an image may follow, the bid of each format, and the registry. */
+#ifndef REHOST_FORMATS_OPEN_H
+#define REHOST_FORMATS_OPEN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "formats/block.h"
+
+/* Where names inside images lead: beneath one folder, never elsewhere. Chains carry their depth and the files seen. */
+struct folder {
+	int dirfd;	  /* borrowed; O_PATH is enough */
+	const char *path; /* for messages */
+};
+
+enum {
+	CHAIN_DEPTH_MAX = 64, /* VMware stops at 32, Hyper-V at 64: deeper is an attack or an accident */
+};
+
+/* One file of a chain, so that a loop is found by (device, inode). */
+struct chain_link {
+	const struct chain_link *above; /* the image that named this one; NULL at the top */
+	dev_t dev;
+	ino_t ino;
+	unsigned depth;
+};
+
+/* What a format gets to open. */
+struct open_args {
+	struct block *file; /* the bytes of the image file; owned by the new block on success, by the caller else */
+	const struct folder *folder; /* for names inside it; NULL: it may name nothing */
+	const struct chain_link *chain;
+	const char *name; /* the file's name in its folder */
+};
+
+/* First and last bytes, read once for all bids. */
+struct probe {
+	uint64_t file_size;
+	unsigned char head[4096]; /* zero-filled behind the end of file */
+	unsigned char tail[1024]; /* the last bytes, right-aligned: tail[1023] is the last byte of the file */
+	const char *name;
+};
+
+enum {
+	BID_NONE = 0,
+	BID_RAW_EVIDENCE = 1, /* raw: a partition table or file system is there; wins only alone */
+	BID_SURE = 100,	      /* magic and sanity agree */
+};
+
+struct create_options {
+	uint32_t cluster_size; /* 0: the format's default (qcow2 65536) */
+	int codec;	       /* enum codec; CODEC_UNKNOWN: not compressed */
+	int level;
+	bool resume; /* the file holds data of an earlier run: don't truncate; adopt() will tell what counts */
+	uint32_t logical_sector;
+};
+
+struct format {
+	const char *name;	 /* "vmdk": the name for -f, docs page, test and fuzz target */
+	const char *description; /* one line for `rehost formats` */
+	/* How sure we are that this is ours. Never reads beyond the probe. */
+	int (*bid)(const struct probe *p);
+	int (*open)(const struct open_args *args, struct block **ret, struct err *err);
+	/* NULL: read only. fd is an empty file opened read-write, owned by the block on success. */
+	int (*create)(int fd, const char *name, uint64_t size, const struct create_options *options, struct block **ret,
+		      struct err *err);
+};
+
+/* All formats, NULL-terminated table of pointers. */
+extern const struct format *const formats[];
+const struct format *format_by_name(const char *name); /* NULL when unknown */
+
+/* Chooses by bid. Nothing bids: ERR_UNSUPPORTED that names size and first bytes. Two sure bids: ERR_CORRUPT. */
+int format_probe(struct block *file, const char *name, const struct format **ret, struct err *err);
+
+/* Opens folder/name as a disk image, following what it names inside the folder only. format NULL: by bid. The file is
+ * opened read-only through file_open_beneath(). above is NULL for a top image. */
+int image_open(const struct folder *folder, const char *name, const struct format *format,
+	       const struct chain_link *above, struct block **ret, struct err *err);
+
+/* The same for len bytes at off inside folder/name (len 0: to the end): a disk inside an OVA. The image may then name
+ * nothing outside itself. */
+int image_open_window(const struct folder *folder, const char *name, uint64_t off, uint64_t len,
+		      const struct format *format, struct block **ret, struct err *err);
+
+/* A regular file or block device as bytes; takes the fd on success. Holes by SEEK_DATA. Format name "file". */
+int file_block_open(int fd, const char *name, struct block **ret, struct err *err);
+
+/* len bytes at off of another block, as a block; owns `under` on success. */
+int window_open(struct block *under, uint64_t off, uint64_t len, struct block **ret, struct err *err);
+
+#endif

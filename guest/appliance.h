@@ -1,0 +1,56 @@
+/* The libguestfs appliance: starts on NBD sockets, inspects, mounts, trims, and gives the guest's files. */
+#ifndef REHOST_GUEST_APPLIANCE_H
+#define REHOST_GUEST_APPLIANCE_H
+
+#include "core/model/inspection.h"
+#include "guest/accel.h"
+#include "guest/guest.h"
+
+struct appliance;
+
+struct appliance_disk {
+	const char *socket; /* path of the NBD server's Unix socket, export "" */
+	uint32_t logical_sector;
+	bool readonly;
+};
+
+struct appliance_options {
+	const struct appliance_disk *disks;
+	size_t ndisks;
+	const struct accel *accel; /* which accelerator, and why */
+	const char *root; /* --root: "/dev/sda2", "first"; NULL: the only one, several are an error that lists them */
+	unsigned memory_mib;  /* 0: libguestfs' default */
+	bool readonly_mounts; /* inspect only */
+	/* Called at least every 5 s during the start, with what goes on. */
+	void (*tick)(const char *what, void *opaque);
+	void *opaque;
+};
+
+/* Starts and adds the disks. A missing kernel or unusable libguestfs is ERR_HOST with the fix in one line. */
+int appliance_start(const struct appliance_options *options, struct appliance **ret, struct err *err);
+
+/* One libguestfs inspection: OS, version, arch, packages' names and versions, file systems with uuid/label/partuuid and
+ * mount points, firmware as the partition tables say. No operating system: ERR_BLOCKED that names each disk and what
+ * was found on it. A hibernated or unclean system is a finding or ERR_BLOCKED as docs/findings.md says. */
+int appliance_inspect(struct appliance *a, struct inspection *i, struct err *err);
+
+/* Version of an installed package, NULL when it isn't installed (after appliance_inspect). */
+const char *appliance_package(const struct appliance *a, const char *name);
+
+/* Mounts what the guest's fstab mounts, replaying journals. */
+int appliance_mount(struct appliance *a, struct inspection *i, struct err *err);
+
+/* Discards free space right after mounting, by the rules of docs/ARCHITECTURE.md (The graft): mounted file systems by
+ * fstrim, swap bodies with the header page kept, free LVM extents. What can't be trimmed becomes a finding and is
+ * copied whole. Records each trim in the change log. */
+int appliance_trim(struct appliance *a, struct inspection *i, struct changelog *log, struct err *err);
+
+/* The guest's files; borrowed, valid until appliance_close(). */
+struct guest *appliance_guest(struct appliance *a);
+
+/* Unmounts, syncs, shuts down; returns the error when the guest's data could not be written out. */
+int appliance_finish(struct appliance *a, struct err *err);
+void appliance_close(struct appliance *a); /* kills it when it still runs; NULL is fine */
+DEFINE_CLEANUP(struct appliance *, appliance_close)
+
+#endif

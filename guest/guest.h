@@ -1,0 +1,89 @@
+/* The guest's files: the same verbs over libguestfs or, in tests, over a plain folder.
+ *
+ * Paths are absolute in the guest; symlinks are resolved inside the guest and never lead out of it. Files are rewritten
+ * in place, so that inode, links, owner, mode, ACL, label and capabilities stay.
+ */
+#ifndef REHOST_GUEST_GUEST_H
+#define REHOST_GUEST_GUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/base/arena.h"
+#include "core/base/buf.h"
+#include "core/base/cleanup.h"
+#include "core/base/err.h"
+#include "core/model/changelog.h"
+
+struct guest;
+
+struct guest_stat {
+	mode_t mode; /* type and permissions; 0 when it doesn't exist */
+	uint64_t size;
+	uint64_t dev, ino;
+	uint32_t uid, gid;
+	int64_t mtime;
+};
+
+struct names {
+	VEC(char *) list; /* sorted */
+};
+
+struct guest_ops {
+	/* Whole file; b->max bounds it. Missing: ERR_UNREADABLE with err->sys ENOENT. */
+	int (*read)(struct guest *g, const char *path, struct buf *b, struct err *err);
+	/* Truncates and writes through symlinks; creates with mode when new. */
+	int (*write)(struct guest *g, const char *path, const void *data, size_t len, mode_t mode, struct err *err);
+	/* Follows symlinks; a missing file is not an error (ret->mode 0). */
+	int (*stat)(struct guest *g, const char *path, bool follow, struct guest_stat *ret, struct err *err);
+	/* Entries of a folder without "." and "..", sorted; a missing folder has none. */
+	int (*list)(struct guest *g, const char *path, struct arena *a, struct names *ret, struct err *err);
+	/* Shell pattern over existing paths, sorted ("/etc/netplan/ *.yaml" without the space). */
+	int (*glob)(struct guest *g, const char *pattern, struct arena *a, struct names *ret, struct err *err);
+	/* Every path under dir, relative to it, sorted; files and folders (one call in the appliance: use it for
+	 * trees). */
+	int (*find)(struct guest *g, const char *dir, struct arena *a, struct names *ret, struct err *err);
+	int (*readlink)(struct guest *g, const char *path, struct arena *a, char **ret, struct err *err);
+	int (*mkdirs)(struct guest *g, const char *path, struct err *err);
+	int (*symlink)(struct guest *g, const char *target, const char *path, struct err *err);
+	int (*remove)(struct guest *g, const char *path, bool recursive, struct err *err); /* missing is fine */
+	int (*get_xattr)(struct guest *g, const char *path, const char *name, struct buf *b,
+			 struct err *err); /* missing: empty */
+	int (*set_xattr)(struct guest *g, const char *path, const char *name, const void *v, size_t len,
+			 struct err *err);
+	/* Free bytes of the file system that holds path. */
+	int (*space_free)(struct guest *g, const char *path, uint64_t *ret, struct err *err);
+	void (*close)(struct guest *g);
+};
+
+struct guest {
+	const struct guest_ops *ops;
+};
+
+/* A plain folder as a guest (tests): every path is resolved beneath root. */
+int guest_open_folder(const char *root, struct guest **ret, struct err *err);
+void guest_close(struct guest *g);
+DEFINE_CLEANUP(struct guest *, guest_close)
+
+/* Convenience over the verbs; all take guest paths. */
+bool guest_exists(struct guest *g, const char *path); /* follows symlinks; an error counts as no */
+bool guest_is_dir(struct guest *g, const char *path);
+/* The text of a file in the arena, NULL (no error) when it is missing; bounded by GUEST_TEXT_MAX. */
+int guest_text(struct guest *g, const char *path, struct arena *a, char **ret, struct err *err);
+enum { GUEST_TEXT_MAX = 4 << 20 /* the largest grub.cfg seen is under 100 KiB */ };
+
+/* The one verb that edits: rewrites path in place when text differs and records the diff and reason; creates it (mode
+ * 0644, parents made, SELinux label from file_contexts or the parent) when missing. Nothing is written or recorded when
+ * nothing changes. */
+int guest_edit(struct guest *g, struct changelog *log, const char *path, const char *text, const char *reason,
+	       struct err *err);
+/* The same for binary content, recorded in words. */
+int guest_put(struct guest *g, struct changelog *log, const char *path, const void *data, size_t len, mode_t mode,
+	      const char *reason, const char *words, struct err *err);
+/* Removal and symlinks, recorded. */
+int guest_drop(struct guest *g, struct changelog *log, const char *path, const char *reason, struct err *err);
+int guest_link(struct guest *g, struct changelog *log, const char *target, const char *path, const char *reason,
+	       struct err *err);
+
+#endif

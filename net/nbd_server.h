@@ -1,0 +1,29 @@
+/* A read-write or read-only NBD server for any block on a Unix socket (newstyle fixed handshake, NBD protocol
+ * document).
+ *
+ * Serves several connections at once (multi-conn when the block says that flush covers all), structured replies, block
+ * status "base:allocation", TRIM and WRITE_ZEROES of any length in the block's own time (no per-block loop here).
+ */
+#ifndef REHOST_NET_NBD_SERVER_H
+#define REHOST_NET_NBD_SERVER_H
+
+#include <stdbool.h>
+
+#include "formats/block.h"
+
+struct nbd_server;
+
+struct nbd_server_options {
+	int listen_fd;	     /* a listening Unix socket; owned by the server from here on */
+	struct block *block; /* borrowed */
+	/* NULL: TRIM is refused. Discarded blocks need not read as zeros. */
+	int (*trim)(struct block *b, uint64_t off, uint64_t len, struct err *err);
+	bool readonly;
+	unsigned threads; /* per connection; 0: 4 */
+};
+
+int nbd_server_start(const struct nbd_server_options *options, struct nbd_server **ret, struct err *err);
+/* Closes the listener and all connections after their running requests, joins the threads, frees. NULL is fine. */
+void nbd_server_stop(struct nbd_server *s);
+
+#endif
