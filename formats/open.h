@@ -34,11 +34,16 @@ struct open_args {
 	const char *name; /* the file's name in its folder */
 };
 
+enum {
+	PROBE_HEAD = 69632, /* the farthest signature we know ends at 0x1006b: btrfs */
+	PROBE_TAIL = 1024,
+};
+
 /* First and last bytes, read once for all bids. */
 struct probe {
 	uint64_t file_size;
-	unsigned char head[4096]; /* zero-filled behind the end of file */
-	unsigned char tail[1024]; /* the last bytes, right-aligned: tail[1023] is the last byte of the file */
+	unsigned char head[PROBE_HEAD]; /* zero-filled behind the end of file */
+	unsigned char tail[PROBE_TAIL]; /* right-aligned: tail[1023] is the last byte of the file; zeros before it */
 	const char *name;
 };
 
@@ -71,11 +76,20 @@ struct format {
 extern const struct format *const formats[];
 const struct format *format_by_name(const char *name); /* NULL when unknown */
 
-/* Chooses by bid. Nothing bids: ERR_UNSUPPORTED that names size and first bytes. Two sure bids: ERR_CORRUPT. */
+/* Chooses by bid. Nothing bids: ERR_UNSUPPORTED that names size and first bytes, and the format's name when it is one
+ * that we only recognise. Two sure bids, or a sure one and a partition table where a guest could have written both:
+ * ERR_CORRUPT. No byte at all: ERR_CORRUPT. */
 int format_probe(struct block *file, const char *name, const struct format **ret, struct err *err);
 
+/* What `ref`, read inside the image folder/image, means in that folder: a name beside the image. ERR_POLICY when it is
+ * absolute or has a ".." in it, ERR_CORRUPT when it is empty or too long. */
+int image_beside(const char *image, const char *ref, char *ret, size_t ret_size, struct err *err);
+
+/* Opens `ref` beside the image being opened, as bytes: an extent, an external data file. Regular files only. */
+int image_open_beside(const struct open_args *args, const char *ref, struct block **ret, struct err *err);
+
 /* Opens folder/name as a disk image, following what it names inside the folder only. format NULL: by bid. The file is
- * opened read-only through file_open_beneath(). above is NULL for a top image. */
+ * opened read-only through file_open_beneath(). above is NULL for a top image, which may be a block device. */
 int image_open(const struct folder *folder, const char *name, const struct format *format,
 	       const struct chain_link *above, struct block **ret, struct err *err);
 

@@ -1,0 +1,138 @@
+/* Opening images by name: beneath a folder, along a chain that can neither loop nor go on for ever. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/base/file.h"
+#include "formats/open.h"
+#include "formats/registry.h"
+
+static bool has_dotdot(const char *name)
+{
+	for (const char *part = name; part; part = strchr(part, '/')) {
+		part += *part == '/';
+		if (!strncmp(part, "..", 2) && (part[2] == '/' || !part[2]))
+			return true;
+	}
+	return false;
+}
+
+int image_beside(const char *image, const char *ref, char *ret, size_t ret_size, struct err *err)
+{
+	const char *slash = strrchr(image, '/');
+	int folder_len = slash ? (int)(slash + 1 - image) : 0;
+
+	if (!*ref)
+		return err_set(err, ERR_CORRUPT, "it names a file with an empty name");
+	if (*ref == '/')
+		return err_set(err, ERR_POLICY, "it names '%s': absolute, so outside the image's folder", ref);
+	if (has_dotdot(ref))
+		return err_set(err, ERR_POLICY, "it names '%s': \"..\" leads outside the image's folder", ref);
+	if ((size_t)snprintf(ret, ret_size, "%.*s%s", folder_len, image, ref) >= ret_size)
+		return err_set(err, ERR_CORRUPT, "it names a file with a name of %zu bytes", strlen(ref));
+	return 0;
+}
+
+int image_open_beside(const struct open_args *args, const char *ref, struct block **ret, struct err *err)
+{
+	char name[4096];
+	AUTO_FD int fd = -1;
+
+	if (image_beside(args->name, ref, name, sizeof name, err) < 0)
+		return -1;
+	if (!args->folder)
+		return err_set(err, ERR_POLICY, "it names '%s', but an image inside an archive may name no file", ref);
+	fd = file_open_beneath(args->folder->dirfd, name, false, err);
+	if (fd < 0)
+		return -1;
+	if (file_block_open(fd, name, ret, err) < 0)
+		return -1;
+	take_fd(&fd);
+	return 0;
+}
+
+/* The link for a file just opened, after looking for the same file above it. */
+static int chain_next(int fd, const char *name, const struct chain_link *above, struct chain_link *ret, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, ERR_UNREADABLE, "cannot stat '%s'", name);
+	*ret = (struct chain_link){.above = above, .dev = st.st_dev, .ino = st.st_ino};
+	if (!above)
+		return 0;
+	ret->depth = above->depth + 1;
+	if (ret->depth >= CHAIN_DEPTH_MAX)
+		return err_set(err, ERR_CORRUPT, "'%s': the chain is longer than %d images", name, CHAIN_DEPTH_MAX);
+	for (const struct chain_link *l = above; l; l = l->above)
+		if (l->dev == st.st_dev && l->ino == st.st_ino)
+			return err_set(err, ERR_CORRUPT, "'%s': loop: this file is in the chain already", name);
+	return 0;
+}
+
+/* Probes unless told, and opens; takes the file on success. */
+static int open_bytes(struct open_args *args, const struct format *format, struct block **ret, struct err *err)
+{
+	if (!args->file->size)
+		return err_set(err, ERR_CORRUPT, "'%s': the file is empty (0 bytes)", args->name);
+	if (!format && format_probe(args->file, args->name, &format, err) < 0)
+		return -1;
+	if (format->open(args, ret, err) < 0)
+		return err_wrap(err, "%s '%s'", format->name, args->name);
+	return 0;
+}
+
+int image_open(const struct folder *folder, const char *name, const struct format *format,
+	       const struct chain_link *above, struct block **ret, struct err *err)
+{
+	AUTO_FD int fd = file_open_beneath(folder->dirfd, name, !above, err);
+	AUTO(block_closep) struct block *file = NULL;
+	struct chain_link link;
+	struct open_args args = {.folder = folder, .chain = &link, .name = name};
+
+	if (fd < 0 || chain_next(fd, name, above, &link, err) < 0 || file_block_open(fd, name, &file, err) < 0)
+		return -1;
+	take_fd(&fd);
+	args.file = file;
+	if (open_bytes(&args, format, ret, err) < 0)
+		return -1;
+	take_ptr(&file);
+	return 0;
+}
+
+/* The file's bytes, or a window on them. */
+static int open_part(int fd, const char *name, uint64_t off, uint64_t len, struct block **ret, struct err *err)
+{
+	AUTO(block_closep) struct block *file = NULL;
+
+	if (file_block_open(fd, name, &file, err) < 0) {
+		close(fd);
+		return -1;
+	}
+	if (!len && off <= file->size)
+		len = file->size - off;
+	if (window_open(file, off, len, ret, err) < 0)
+		return -1;
+	take_ptr(&file);
+	return 0;
+}
+
+int image_open_window(const struct folder *folder, const char *name, uint64_t off, uint64_t len,
+		      const struct format *format, struct block **ret, struct err *err)
+{
+	AUTO_FD int fd = file_open_beneath(folder->dirfd, name, true, err);
+	AUTO(block_closep) struct block *part = NULL;
+	struct chain_link link;
+	struct open_args args = {.chain = &link, .name = name};
+
+	if (fd < 0 || chain_next(fd, name, NULL, &link, err) < 0)
+		return -1;
+	if (open_part(take_fd(&fd), name, off, len, &part, err) < 0)
+		return -1;
+	args.file = part;
+	if (open_bytes(&args, format, ret, err) < 0)
+		return err_wrap(err, "'%s' at 0x%" PRIx64, name, off);
+	take_ptr(&part);
+	return 0;
+}

@@ -1,0 +1,121 @@
+/* Which format a file is: every format bids, and what nobody claims is named as well as we can. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/checked.h"
+#include "formats/open.h"
+
+/* Files that are something else than a disk we read; only for the message. */
+static const struct {
+	uint32_t off;
+	uint32_t len;
+	const char *magic;
+	const char *what;
+} recognised[] = {
+    {0, 8, "conectix", "a dynamic VHD image"},
+    {0, 8, "vhdxfile", "a VHDX image"},
+    {0x40, 4, "\x7f\x10\xda\xbe", "a VDI image"},
+    {0, 4, "QED", "a QED image"},
+    {0, 4, "QFI\xfb", "a qcow image"},
+    {0, 16, "WithoutFreeSpace", "a Parallels image"},
+    {0, 16, "WithouFreSpacExt", "a Parallels image"},
+    {0, 4, "shdw", "an ASIF image"},
+    {257, 5, "ustar", "a tar archive (an OVA?)"},
+    {0, 4, "PK\3\4", "a zip archive"},
+    {0, 2, "\x1f\x8b", "gzip data"},
+    {0, 6,
+     "\xfd"
+     "7zXZ",
+     "xz data"},
+    {0, 4, "\x28\xb5\x2f\xfd", "zstd data"},
+    {0, 4,
+     "\x7f"
+     "ELF",
+     "a program"},
+};
+
+static int read_probe(struct block *file, const char *name, struct probe *p, struct err *err)
+{
+	size_t head = (size_t)min_u64(sizeof p->head, file->size);
+	size_t tail = (size_t)min_u64(sizeof p->tail, file->size);
+
+	memset(p, 0, sizeof *p);
+	p->file_size = file->size;
+	p->name = name;
+	if (block_pread(file, p->head, head, 0, err) < 0)
+		return -1;
+	return block_pread(file, p->tail + sizeof p->tail - tail, tail, file->size - tail, err);
+}
+
+static const char *recognise(const struct probe *p)
+{
+	/* 512 bytes, or 511 by old Virtual PC; MBR and file system of the guest stand before it. */
+	if (!memcmp(p->tail + 512, "conectix", 8) || !memcmp(p->tail + 513, "conectix", 8))
+		return "a fixed VHD image";
+	for (size_t i = 0; i < sizeof recognised / sizeof *recognised; i++)
+		if (!memcmp(p->head + recognised[i].off, recognised[i].magic, recognised[i].len))
+			return recognised[i].what;
+	return NULL;
+}
+
+static int unknown(const struct probe *p, struct err *err)
+{
+	const char *what = recognise(p);
+	char hex[3 * 16 + 1] = "";
+
+	for (size_t i = 0; i < 16 && i < p->file_size; i++)
+		snprintf(hex + 3 * i, sizeof hex - 3 * i, " %02x", p->head[i]);
+	if (what)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "'%s' is %s, which is not read as a disk: %" PRIu64 " bytes that begin with%s", p->name,
+			       what, p->file_size, hex);
+	return err_set(err, ERR_UNSUPPORTED,
+		       "'%s' is no disk image that we know: %" PRIu64
+		       " bytes that begin with%s; without a partition table or file system, raw must be asked for",
+		       p->name, p->file_size, hex);
+}
+
+/* The best bid and, when another format claims the file too, that one. */
+static void collect_bids(const struct probe *p, const struct format **best, const struct format **rival)
+{
+	int highest = BID_NONE;
+
+	*best = *rival = NULL;
+	for (const struct format *const *f = formats; *f; f++) {
+		int bid = (*f)->bid(p);
+
+		if (bid == BID_NONE)
+			continue;
+		if (bid > highest) {
+			*rival = *best;
+			*best = *f;
+			highest = bid;
+		} else {
+			*rival = *f;
+		}
+	}
+}
+
+int format_probe(struct block *file, const char *name, const struct format **ret, struct err *err)
+{
+	AUTO_FREE struct probe *p = malloc(sizeof *p);
+	const struct format *best, *rival;
+
+	if (!p)
+		return err_nomem(err);
+	if (!file->size)
+		return err_set(err, ERR_CORRUPT, "'%s': the file is empty (0 bytes)", name);
+	if (read_probe(file, name, p, err) < 0)
+		return -1;
+	collect_bids(p, &best, &rival);
+	if (!best)
+		return unknown(p, err);
+	if (rival)
+		return err_set(
+		    err, ERR_CORRUPT,
+		    "'%s' looks like %s and like %s: such a file is not guessed at, the format must be stated", name,
+		    best->name, rival->name);
+	*ret = best;
+	return 0;
+}

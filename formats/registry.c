@@ -1,0 +1,17 @@
+/* The table of formats. */
+#include "formats/registry.h"
+
+#include <string.h>
+
+const struct format *const formats[] = {
+    &format_raw,
+    NULL,
+};
+
+const struct format *format_by_name(const char *name)
+{
+	for (const struct format *const *f = formats; *f; f++)
+		if (!strcmp((*f)->name, name))
+			return *f;
+	return NULL;
+}
