@@ -49,6 +49,6 @@ void *arena_grow(struct arena *a, void *v, size_t n, size_t *cap, size_t size);
 		&(vec)->v[(vec)->n++];                                                                                 \
 	})
 
-#define VEC_FOR(it, vec) for (__typeof__((vec)->v) it = (vec)->v; it && it < (vec)->v + (vec)->n; it++)
+#define VEC_FOR(it, vec) for (__typeof__(*(vec)->v) *it = (vec)->v; it && it < (vec)->v + (vec)->n; it++)
 
 #endif

@@ -5,15 +5,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/cleanup.h"
+
 enum digest_kind { DIGEST_UNKNOWN = 0, DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA512 };
 enum { DIGEST_MAX = 64, DIGEST_HEX_MAX = 2 * DIGEST_MAX + 1 };
 
 struct digest; /* running */
+/* NULL when kind is unknown or memory is out. */
 struct digest *digest_new(enum digest_kind kind);
 void digest_add(struct digest *d, const void *data, size_t len);
 /* Lower-case hex; frees d. */
 void digest_end(struct digest *d, char hex[DIGEST_HEX_MAX]);
-void digest_free(struct digest *d);
+void digest_free(struct digest *d); /* NULL is fine */
+DEFINE_CLEANUP(struct digest *, digest_free)
 size_t digest_size(enum digest_kind kind);	/* bytes */
 const char *digest_name(enum digest_kind kind); /* "sha256" */
 

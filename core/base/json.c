@@ -56,6 +56,11 @@ struct json *js_array(void)
 	return out(json_array());
 }
 
+struct json *js_null(void)
+{
+	return out(json_null());
+}
+
 void js_free(struct json *j)
 {
 	json_decref(in(j));

@@ -15,6 +15,7 @@ struct json; /* an object, array, string, number, boolean or null */
 
 struct json *js_object(void);
 struct json *js_array(void);
+struct json *js_null(void);
 void js_free(struct json *j);
 DEFINE_CLEANUP(struct json *, js_free)
 

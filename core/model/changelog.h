@@ -35,7 +35,8 @@ struct changelog {
 
 void changelog_done(struct changelog *log);
 
-/* A text edit: before may be NULL (created). The unified diff (3 lines of context) is made here. */
+/* A text edit: before NULL means created, after NULL removed, equal texts record nothing. The unified diff (3 lines of
+ * context) is made here; more than 1000 changed lines are shown as one block. path begins with '/'. */
 void changelog_text(struct changelog *log, const char *path, const char *before, const char *after, const char *reason);
 /* Anything else, in words. */
 void changelog_words(struct changelog *log, enum change_kind kind, const char *path, const char *reason,
@@ -43,7 +44,7 @@ void changelog_words(struct changelog *log, enum change_kind kind, const char *p
 
 const char *change_kind_name(enum change_kind k);
 struct json *changelog_json(const struct changelog *log);
-/* For people: each change with reason and diff. */
+/* For people: each change with reason and diff. 0, or -1 when the buffer is full. */
 int changelog_print(const struct changelog *log, struct buf *out);
 
 #endif

@@ -115,6 +115,9 @@ struct machine *machine_new(void);
 void machine_free(struct machine *m);
 DEFINE_CLEANUP(struct machine *, machine_free)
 
+/* Adds a note: what the source held that has no place here, in one sentence. */
+void machine_note(struct machine *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* Fills what is missing once for all users: disk ids in order (sda … sdz, sdaa …), MACs (locally administered 52:54:00,
  * derived from the machine's name and the NIC's position, so that a rerun gives the same), memory 2 GiB and 1 vCPU when
  * unknown, uuid stays "". */

@@ -1,0 +1,88 @@
+/* Digests over nettle and XXH3 over libxxhash; the only file that includes them. */
+#include "core/base/hash.h"
+
+#include <stdlib.h>
+
+#include <nettle/sha.h>
+#include <nettle/nettle-meta.h>
+#include <xxhash.h>
+
+struct digest {
+	const struct nettle_hash *algorithm;
+	union {
+		struct sha1_ctx sha1;
+		struct sha256_ctx sha256;
+		struct sha512_ctx sha512;
+	} state;
+};
+
+static const struct nettle_hash *algorithm_of(enum digest_kind kind)
+{
+	switch (kind) {
+	case DIGEST_SHA1:
+		return &nettle_sha1;
+	case DIGEST_SHA256:
+		return &nettle_sha256;
+	case DIGEST_SHA512:
+		return &nettle_sha512;
+	case DIGEST_UNKNOWN:
+		break;
+	}
+	return NULL;
+}
+
+struct digest *digest_new(enum digest_kind kind)
+{
+	const struct nettle_hash *algorithm = algorithm_of(kind);
+	struct digest *d = algorithm ? calloc(1, sizeof *d) : NULL;
+
+	if (!d)
+		return NULL;
+	d->algorithm = algorithm;
+	algorithm->init(&d->state);
+	return d;
+}
+
+void digest_add(struct digest *d, const void *data, size_t len)
+{
+	d->algorithm->update(&d->state, len, data);
+}
+
+void digest_end(struct digest *d, char hex[DIGEST_HEX_MAX])
+{
+	static const char digits[] = "0123456789abcdef";
+	unsigned size = d->algorithm->digest_size;
+	uint8_t raw[DIGEST_MAX];
+
+	d->algorithm->digest(&d->state, size, raw);
+	for (unsigned i = 0; i < size; i++) {
+		hex[2 * i] = digits[raw[i] >> 4];
+		hex[2 * i + 1] = digits[raw[i] & 15];
+	}
+	hex[2 * size] = '\0';
+	digest_free(d);
+}
+
+void digest_free(struct digest *d)
+{
+	free(d);
+}
+
+size_t digest_size(enum digest_kind kind)
+{
+	const struct nettle_hash *algorithm = algorithm_of(kind);
+
+	return algorithm ? algorithm->digest_size : 0;
+}
+
+const char *digest_name(enum digest_kind kind)
+{
+	const struct nettle_hash *algorithm = algorithm_of(kind);
+
+	return algorithm ? algorithm->name : "unknown";
+}
+
+uint64_t hash_xxh3(const void *data, size_t len)
+{
+	return XXH3_64bits(data, len);
+}

@@ -1,0 +1,187 @@
+/* What is inside the guest: findings, the verdict, and its JSON. */
+#include "core/model/inspection.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const families[] = {
+    [OS_UNKNOWN] = "unknown", [OS_LINUX] = "linux", [OS_WINDOWS] = "windows", [OS_OTHER] = "other"};
+
+struct inspection *inspection_new(void)
+{
+	return calloc(1, sizeof(struct inspection));
+}
+
+void inspection_free(struct inspection *i)
+{
+	if (!i)
+		return;
+	arena_done(&i->arena);
+	free(i);
+}
+
+void finding_add(struct inspection *i, const char *id, enum severity severity, const char *evidence, const char *fix,
+		 const char *fmt, ...)
+{
+	struct finding *f = vec_push(&i->arena, &i->findings);
+	va_list ap;
+
+	f->id = id;
+	f->severity = severity;
+	f->evidence = arena_strdup(&i->arena, evidence);
+	f->fix = arena_strdup(&i->arena, fix);
+	va_start(ap, fmt);
+	f->text = arena_vprintf(&i->arena, fmt, ap);
+	va_end(ap);
+}
+
+void inspection_judge(struct inspection *i)
+{
+	i->verdict = i->os.family == OS_UNKNOWN ? VERDICT_UNKNOWN : VERDICT_BOOTS;
+	VEC_FOR (f, &i->findings) {
+		if (f->severity == SEVERITY_BLOCKER) {
+			i->verdict = VERDICT_WILL_NOT_BOOT;
+			return;
+		}
+		if (f->severity == SEVERITY_WARNING && !strncmp(f->id, "W-BOOT-", 7))
+			i->verdict = VERDICT_MAY_NOT_BOOT;
+	}
+}
+
+static struct json *os_json(const struct os_info *os)
+{
+	struct json *j = js_object();
+
+	js_set_str(j, "family", families[os->family]);
+	js_set_str(j, "type", os->type);
+	js_set_str(j, "distro", os->distro);
+	js_set_str(j, "product", os->product);
+	js_set_str(j, "arch", os->arch);
+	js_set_str(j, "hostname", os->hostname);
+	js_set_u64(j, "major", os->major > 0 ? (uint64_t)os->major : 0);
+	js_set_u64(j, "minor", os->minor > 0 ? (uint64_t)os->minor : 0);
+	js_set_str(j, "package_format", os->package_format);
+	js_set_str(j, "osinfo", os->osinfo);
+	js_set_str(j, "root", os->root);
+	js_set_str(j, "init", os->init);
+	js_set_bool(j, "selinux_enforcing", os->selinux_enforcing);
+	return j;
+}
+
+static struct json *filesystem_json(const struct filesystem *f)
+{
+	struct json *j = js_object();
+
+	js_set_str(j, "device", f->device);
+	js_set_str(j, "type", f->type);
+	js_set_str(j, "uuid", f->uuid);
+	js_set_str(j, "label", f->label);
+	js_set_str(j, "partuuid", f->partuuid);
+	js_set_str(j, "mountpoint", f->mountpoint);
+	js_set_u64(j, "size", f->size);
+	js_set_u64(j, "used", f->used);
+	js_set_u64(j, "disk", f->disk);
+	js_set_u64(j, "partition", f->partition);
+	js_set_bool(j, "trimmed", f->trimmed);
+	return j;
+}
+
+static struct json *kernel_json(const struct kernel *k)
+{
+	struct json *j = js_object();
+
+	js_set_str(j, "version", k->version);
+	js_set_str(j, "vmlinuz", k->vmlinuz);
+	js_set_str(j, "initrd", k->initrd);
+	js_set_str(j, "config", k->config);
+	js_set_str(j, "modules", k->modules);
+	js_set_u64(j, "initrd_size", k->initrd_size);
+	js_set_str(j, "initrd_compression", k->initrd_compression);
+	js_set_str(j, "initrd_generator", k->initrd_generator);
+	js_set_bool(j, "virtio_blk_builtin", k->virtio_blk_builtin);
+	js_set_bool(j, "virtio_scsi_builtin", k->virtio_scsi_builtin);
+	js_set_bool(j, "virtio_net_builtin", k->virtio_net_builtin);
+	js_set_bool(j, "virtio_pci_builtin", k->virtio_pci_builtin);
+	js_set_bool(j, "virtio_blk_module", k->virtio_blk_module);
+	js_set_bool(j, "virtio_scsi_module", k->virtio_scsi_module);
+	js_set_bool(j, "virtio_net_module", k->virtio_net_module);
+	js_set_bool(j, "initrd_has_virtio_blk", k->initrd_has_virtio_blk);
+	js_set_bool(j, "initrd_has_virtio_scsi", k->initrd_has_virtio_scsi);
+	js_set_bool(j, "initrd_has_virtio_net", k->initrd_has_virtio_net);
+	js_set_bool(j, "bootable", k->bootable);
+	return j;
+}
+
+static struct json *boot_entry_json(const struct boot_entry *b)
+{
+	struct json *j = js_object();
+
+	js_set_str(j, "title", b->title);
+	js_set_str(j, "file", b->file);
+	js_set_u64(j, "line", b->line);
+	js_set_str(j, "kernel", b->kernel);
+	js_set_str(j, "initrd", b->initrd);
+	js_set_str(j, "cmdline", b->cmdline);
+	js_set_bool(j, "default", b->is_default);
+	return j;
+}
+
+static struct json *network_json(const struct net_config *n)
+{
+	struct json *j = js_object();
+
+	js_set_str(j, "file", n->file);
+	js_set_u64(j, "line", n->line);
+	js_set_str(j, "system", n->system);
+	js_set_str(j, "interface", n->interface);
+	js_set_str(j, "mac", n->mac);
+	js_set_str(j, "driver", n->driver);
+	js_set_str(j, "method", n->method);
+	js_set_str(j, "address", n->address);
+	return j;
+}
+
+static struct json *agent_json(const struct agent *a)
+{
+	struct json *j = js_object();
+
+	js_set_str(j, "id", a->id);
+	js_set_str(j, "evidence", a->evidence);
+	return j;
+}
+
+static struct json *finding_json(const struct finding *f)
+{
+	struct json *j = js_object();
+
+	js_set_str(j, "id", f->id);
+	js_set_str(j, "severity", severity_name(f->severity));
+	js_set_str(j, "text", f->text);
+	js_set_str(j, "evidence", f->evidence);
+	js_set_str(j, "fix", f->fix);
+	return j;
+}
+
+#define ARRAY_OF(parent, key, vec, one_json)                                                                           \
+	do {                                                                                                           \
+		struct json *array_ = js_set((parent), (key), js_array());                                             \
+		VEC_FOR (it, (vec))                                                                                    \
+			js_add(array_, one_json(it));                                                                  \
+	} while (0)
+
+struct json *inspection_json(const struct inspection *i)
+{
+	struct json *j = js_object();
+
+	js_set_str(j, "verdict", verdict_name(i->verdict));
+	js_set(j, "os", os_json(&i->os));
+	js_set_str(j, "firmware_disk", firmware_name(i->firmware_disk));
+	ARRAY_OF(j, "findings", &i->findings, finding_json);
+	ARRAY_OF(j, "filesystems", &i->filesystems, filesystem_json);
+	ARRAY_OF(j, "kernels", &i->kernels, kernel_json);
+	ARRAY_OF(j, "boot_entries", &i->boot_entries, boot_entry_json);
+	ARRAY_OF(j, "networks", &i->networks, network_json);
+	ARRAY_OF(j, "agents", &i->agents, agent_json);
+	return j;
+}

@@ -1,0 +1,213 @@
+/* The machine as described: what is filled in for all users, and its JSON. */
+#include "core/model/machine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/checked.h"
+#include "core/base/hash.h"
+
+enum { SAFE_NAME_MAX = 64 };
+
+struct machine *machine_new(void)
+{
+	return calloc(1, sizeof(struct machine));
+}
+
+void machine_free(struct machine *m)
+{
+	if (!m)
+		return;
+	arena_done(&m->arena);
+	free(m);
+}
+
+void machine_note(struct machine *m, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	*vec_push(&m->arena, &m->notes) = arena_vprintf(&m->arena, fmt, ap);
+	va_end(ap);
+}
+
+void disk_id(unsigned index, char buf[8])
+{
+	char letters[6];
+	unsigned n = 0;
+
+	/* Bijective base 26, as the kernel's sd driver counts; 5 letters hold 12 million disks. */
+	for (unsigned i = index + 1; i && n < sizeof letters - 1; i = (i - 1) / 26)
+		letters[n++] = (char)('a' + (i - 1) % 26);
+	*buf++ = 's';
+	*buf++ = 'd';
+	while (n)
+		*buf++ = letters[--n];
+	*buf = '\0';
+}
+
+static bool mac_taken(const struct machine *m, const char *mac)
+{
+	VEC_FOR (n, &m->nics)
+		if (!strcmp(n->mac, mac))
+			return true;
+	return false;
+}
+
+static void make_mac(struct machine *m, struct nic *nic)
+{
+	char seed[512], mac[18];
+	unsigned position = (unsigned)(nic - m->nics.v), again = 0;
+	uint64_t h;
+
+	do {
+		snprintf(seed, sizeof seed, "%.480s/%u/%u", m->name ? m->name : "", position, again++);
+		h = hash_xxh3(seed, strlen(seed));
+		snprintf(mac, sizeof mac, "52:54:00:%02x:%02x:%02x", (unsigned)(h & 0xff), (unsigned)(h >> 8 & 0xff),
+			 (unsigned)(h >> 16 & 0xff));
+	} while (mac_taken(m, mac));
+	memcpy(nic->mac, mac, sizeof mac);
+	nic->mac_generated = true;
+}
+
+void machine_complete(struct machine *m)
+{
+	char id[8];
+
+	VEC_FOR (d, &m->disks) {
+		disk_id((unsigned)(d - m->disks.v), id);
+		d->id = arena_strdup(&m->arena, id);
+	}
+	VEC_FOR (n, &m->nics)
+		if (!*n->mac)
+			make_mac(m, n);
+	if (!m->name || !*m->name)
+		m->name = arena_strdup(&m->arena, "machine");
+	if (!m->memory)
+		m->memory = 2 * GIB;
+	if (!m->vcpus)
+		m->vcpus = 1;
+}
+
+char *machine_safe_name(struct arena *a, const char *name)
+{
+	static const char fine[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	char safe[SAFE_NAME_MAX + 1];
+	size_t n = 0;
+
+	for (; name && *name && n < SAFE_NAME_MAX; name++)
+		safe[n++] = strchr(fine, *name) ? *name : '_';
+	safe[n] = '\0';
+	if (!n)
+		return arena_strdup(a, "machine");
+	if (*safe == '.' || *safe == '-') /* hidden files and options */
+		*safe = '_';
+	return arena_strdup(a, safe);
+}
+
+static struct json *policy_json(const struct resource_policy *p)
+{
+	struct json *j = js_object();
+
+	js_set_u64(j, "cpu_shares", p->cpu_shares);
+	js_set_u64(j, "cpu_limit_mhz", p->cpu_limit_mhz);
+	js_set_u64(j, "cpu_reservation_mhz", p->cpu_reservation_mhz);
+	js_set_u64(j, "memory_shares", p->memory_shares);
+	js_set_u64(j, "memory_limit", p->memory_limit);
+	js_set_u64(j, "memory_reservation", p->memory_reservation);
+	return j;
+}
+
+static struct json *disk_json(const struct disk *d)
+{
+	struct json *j = js_object(), *io;
+
+	js_set_str(j, "id", d->id);
+	js_set_str(j, "controller", controller_name(d->controller));
+	js_set_u64(j, "bus", d->bus);
+	js_set_u64(j, "unit", d->unit);
+	js_set_str(j, "folder", d->folder);
+	js_set_str(j, "file", d->file);
+	js_set_u64(j, "window_offset", d->window_off);
+	js_set_u64(j, "window_length", d->window_len);
+	js_set_bool(j, "gzip", d->gzip);
+	js_set_str(j, "format", d->format);
+	js_set_u64(j, "capacity", d->capacity);
+	js_set_u64(j, "logical_sector", d->logical_sector);
+	js_set_str(j, "serial", d->serial);
+	js_set_u64(j, "boot_order", (uint64_t)d->boot_order);
+	io = js_set(j, "policy", js_object());
+	js_set_u64(io, "iops", d->policy.iops);
+	js_set_u64(io, "bytes_per_second", d->policy.bytes_per_second);
+	return j;
+}
+
+static struct json *nic_json(const struct nic *n)
+{
+	struct json *j = js_object();
+
+	js_set_str(j, "mac", n->mac);
+	js_set_bool(j, "mac_generated", n->mac_generated);
+	js_set_str(j, "model", nic_model_name(n->model));
+	js_set_str(j, "network", n->network);
+	js_set_str(j, "kind", net_kind_name(n->kind));
+	if (n->pci_slot >= 0)
+		js_set_u64(j, "pci_slot", (uint64_t)n->pci_slot);
+	else
+		js_set(j, "pci_slot", js_null());
+	js_set_bool(j, "connected", n->connected);
+	js_set_str(j, "target", n->target);
+	js_set_str(j, "target_kind", n->target ? net_kind_name(n->target_kind) : NULL);
+	return j;
+}
+
+static struct json *removable_json(const struct removable *r)
+{
+	struct json *j = js_object();
+
+	js_set_str(j, "kind", removable_name(r->kind));
+	js_set_str(j, "controller", controller_name(r->controller));
+	js_set_u64(j, "bus", r->bus);
+	js_set_u64(j, "unit", r->unit);
+	return j;
+}
+
+static void devices_json(const struct machine *m, struct json *j)
+{
+	struct json *disks = js_set(j, "disks", js_array()), *nics = js_set(j, "nics", js_array());
+	struct json *removables = js_set(j, "removables", js_array()), *notes = js_set(j, "notes", js_array());
+
+	VEC_FOR (d, &m->disks)
+		js_add(disks, disk_json(d));
+	VEC_FOR (n, &m->nics)
+		js_add(nics, nic_json(n));
+	VEC_FOR (r, &m->removables)
+		js_add(removables, removable_json(r));
+	VEC_FOR (note, &m->notes)
+		js_add_str(notes, *note);
+}
+
+struct json *machine_json(const struct machine *m)
+{
+	struct json *j = js_object();
+
+	js_set_str(j, "source", m->source);
+	js_set_str(j, "source_kind", m->source_kind);
+	js_set_str(j, "name", m->name);
+	js_set_str(j, "uuid", *m->uuid ? m->uuid : NULL);
+	js_set_str(j, "annotation", m->annotation);
+	js_set_str(j, "os_hint", m->os_hint);
+	js_set_u64(j, "memory", m->memory);
+	js_set_u64(j, "vcpus", m->vcpus);
+	js_set_u64(j, "sockets", m->sockets);
+	js_set_u64(j, "cores", m->cores);
+	js_set_u64(j, "threads", m->threads);
+	js_set_str(j, "firmware", firmware_name(m->firmware));
+	js_set_str(j, "secure_boot", tristate_name(m->secure_boot));
+	js_set_bool(j, "tpm", m->tpm);
+	js_set_str(j, "clock", clock_name(m->clock));
+	js_set(j, "policy", policy_json(&m->policy));
+	devices_json(m, j);
+	return j;
+}

@@ -1,0 +1,124 @@
+/* The machine: names for disks and files, generated MACs that stay the same, and the JSON. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/base/checked.h"
+#include "core/model/caps.h"
+#include "core/model/machine.h"
+
+static void disk_ids_count_like_the_kernel(void **state)
+{
+	char id[8];
+
+	disk_id(0, id);
+	assert_string_equal(id, "sda");
+	disk_id(25, id);
+	assert_string_equal(id, "sdz");
+	disk_id(26, id);
+	assert_string_equal(id, "sdaa");
+	disk_id(27 * 26, id);
+	assert_string_equal(id, "sdaaa");
+}
+
+static void safe_names(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+	char lots[10001];
+
+	assert_string_equal(machine_safe_name(&a, "web01.prod-2_x"), "web01.prod-2_x");
+	assert_string_equal(machine_safe_name(&a, "../../etc/pass wd"), "_._.._etc_pass_wd");
+	assert_string_equal(machine_safe_name(&a, "-rf"), "_rf");
+	assert_string_equal(machine_safe_name(&a, "a<b>&\n\xc3\xa9"), "a_b_____");
+	assert_string_equal(machine_safe_name(&a, ""), "machine");
+	assert_string_equal(machine_safe_name(&a, NULL), "machine");
+	memset(lots, 'x', sizeof lots - 1);
+	lots[sizeof lots - 1] = '\0';
+	assert_int_equal(strlen(machine_safe_name(&a, lots)), 64);
+}
+
+static struct machine *two_nics(const char *name)
+{
+	struct machine *m = machine_new();
+	struct nic *nic;
+
+	m->name = arena_strdup(&m->arena, name);
+	vec_push(&m->arena, &m->disks)->capacity = GIB;
+	vec_push(&m->arena, &m->disks)->capacity = 2 * GIB;
+	nic = vec_push(&m->arena, &m->nics);
+	nic->pci_slot = -1;
+	nic = vec_push(&m->arena, &m->nics);
+	nic->pci_slot = 192;
+	machine_complete(m);
+	return m;
+}
+
+static void complete_fills_once_and_alike(void **state)
+{
+	AUTO(machine_freep) struct machine *m = two_nics("web");
+	AUTO(machine_freep) struct machine *again = two_nics("web");
+	AUTO(machine_freep) struct machine *other = two_nics("db");
+	char first[18];
+
+	assert_string_equal(m->disks.v[1].id, "sdb");
+	assert_true(m->memory == 2 * GIB);
+	assert_int_equal(m->vcpus, 1);
+	assert_memory_equal(m->nics.v[0].mac, "52:54:00:", 9);
+	assert_int_equal(strlen(m->nics.v[0].mac), 17);
+	assert_true(m->nics.v[0].mac_generated);
+	assert_string_not_equal(m->nics.v[0].mac, m->nics.v[1].mac);
+	assert_string_equal(m->nics.v[0].mac, again->nics.v[0].mac);
+	assert_string_not_equal(m->nics.v[0].mac, other->nics.v[0].mac);
+	memcpy(first, m->nics.v[0].mac, sizeof first);
+	machine_complete(m);
+	assert_string_equal(m->nics.v[0].mac, first);
+}
+
+static void json_has_the_hardware(void **state)
+{
+	AUTO(machine_freep) struct machine *m = two_nics("web");
+	AUTO(js_freep) struct json *j = NULL;
+	const struct json *nics;
+
+	m->firmware = FIRMWARE_UEFI;
+	m->disks.v[0].controller = CONTROLLER_PVSCSI;
+	machine_note(m, "sound card '%s' has no place", "es1371");
+	j = machine_json(m);
+	assert_string_equal(js_get_str(j, "name", ""), "web");
+	assert_string_equal(js_get_str(j, "firmware", ""), "uefi");
+	assert_string_equal(js_get_str(js_at(js_get(j, "disks"), 0), "controller", ""), "pvscsi");
+	assert_true(js_get_u64(js_at(js_get(j, "disks"), 1), "capacity", 0) == 2 * GIB);
+	assert_string_equal(js_str(js_at(js_get(j, "notes"), 0), ""), "sound card 'es1371' has no place");
+	nics = js_get(j, "nics");
+	assert_int_equal(js_get_u64(js_at(nics, 0), "pci_slot", 7777), 7777);
+	assert_int_equal(js_get_u64(js_at(nics, 1), "pci_slot", 7777), 192);
+	assert_null(js_get_str(j, "uuid", NULL));
+}
+
+static void caps_as_json(void **state)
+{
+	const struct caps caps = {.disk = DISK_BUS_VIRTIO_SCSI, .net = NET_BUS_E1000E, .q35 = true, .rng = true};
+	AUTO(js_freep) struct json *j = caps_json(&caps);
+
+	assert_string_equal(js_get_str(j, "disk", ""), "virtio-scsi");
+	assert_string_equal(js_get_str(j, "net", ""), "e1000e");
+	assert_string_equal(js_get_str(j, "machine", ""), "q35");
+	assert_true(js_get_bool(j, "rng", false));
+	assert_false(js_get_bool(j, "safe_mode", true));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(disk_ids_count_like_the_kernel),
+	    cmocka_unit_test(safe_names),
+	    cmocka_unit_test(complete_fills_once_and_alike),
+	    cmocka_unit_test(json_has_the_hardware),
+	    cmocka_unit_test(caps_as_json),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
