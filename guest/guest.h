@@ -1,7 +1,8 @@
 /* The guest's files: the same verbs over libguestfs or, in tests, over a plain folder.
  *
  * Paths are absolute in the guest; symlinks are resolved inside the guest and never lead out of it. Files are rewritten
- * in place, so that inode, links, owner, mode, ACL, label and capabilities stay.
+ * in place, so that inode, links, owner, mode, ACL, label and capabilities stay (the kernel drops file capabilities on
+ * every write: guest_edit() and guest_put() put them back).
  */
 #ifndef REHOST_GUEST_GUEST_H
 #define REHOST_GUEST_GUEST_H
@@ -39,27 +40,41 @@ struct guest_ops {
 	int (*stat)(struct guest *g, const char *path, bool follow, struct guest_stat *ret, struct err *err);
 	/* Entries of a folder without "." and "..", sorted; a missing folder has none. */
 	int (*list)(struct guest *g, const char *path, struct arena *a, struct names *ret, struct err *err);
-	/* Shell pattern over existing paths, sorted ("/etc/netplan/ *.yaml" without the space). */
+	/* Shell pattern (*, ?, []) over existing paths, sorted ("/etc/netplan/ *.yaml" without the space); a leading
+	 * dot is matched by a dot only. */
 	int (*glob)(struct guest *g, const char *pattern, struct arena *a, struct names *ret, struct err *err);
 	/* Every path under dir, relative to it, sorted; files and folders (one call in the appliance: use it for
-	 * trees). */
+	 * trees). Symlinks are named, not followed; a missing folder has none. */
 	int (*find)(struct guest *g, const char *dir, struct arena *a, struct names *ret, struct err *err);
 	int (*readlink)(struct guest *g, const char *path, struct arena *a, char **ret, struct err *err);
-	int (*mkdirs)(struct guest *g, const char *path, struct err *err);
+	int (*mkdirs)(struct guest *g, const char *path, struct err *err); /* mode 0755; existing ones are fine */
+	/* Replaces a file or symlink that is there. */
 	int (*symlink)(struct guest *g, const char *target, const char *path, struct err *err);
-	int (*remove)(struct guest *g, const char *path, bool recursive, struct err *err); /* missing is fine */
-	int (*get_xattr)(struct guest *g, const char *path, const char *name, struct buf *b,
-			 struct err *err); /* missing: empty */
-	int (*set_xattr)(struct guest *g, const char *path, const char *name, const void *v, size_t len,
+	/* The name itself, never what a symlink points to; missing is fine. A folder needs recursive. */
+	int (*remove)(struct guest *g, const char *path, bool recursive, struct err *err);
+	/* follow: of what a symlink points to, else of the link itself. Missing, or a file system without them: empty.
+	 */
+	int (*get_xattr)(struct guest *g, const char *path, bool follow, const char *name, struct buf *b,
+			 struct err *err);
+	int (*set_xattr)(struct guest *g, const char *path, bool follow, const char *name, const void *v, size_t len,
 			 struct err *err);
 	/* Free bytes of the file system that holds path. */
 	int (*space_free)(struct guest *g, const char *path, uint64_t *ret, struct err *err);
 	void (*close)(struct guest *g);
 };
 
+struct selinux;
+
 struct guest {
 	const struct guest_ops *ops;
+	struct selinux *selinux; /* guest.c's: the guest's labels, loaded when the first new file needs one */
 };
+
+/* At most so many names from one list, glob or find: an installed desktop with sources has a third of it. */
+enum { GUEST_NAMES_MAX = 1 << 20 };
+/* Adds a copy of name; over GUEST_NAMES_MAX is ERR_CORRUPT. For the implementations of the verbs. */
+int names_add(struct names *n, struct arena *a, const char *name, struct err *err);
+void names_sort(struct names *n);
 
 /* A plain folder as a guest (tests): every path is resolved beneath root. */
 int guest_open_folder(const char *root, struct guest **ret, struct err *err);
@@ -69,20 +84,22 @@ DEFINE_CLEANUP(struct guest *, guest_close)
 /* Convenience over the verbs; all take guest paths. */
 bool guest_exists(struct guest *g, const char *path); /* follows symlinks; an error counts as no */
 bool guest_is_dir(struct guest *g, const char *path);
-/* The text of a file in the arena, NULL (no error) when it is missing; bounded by GUEST_TEXT_MAX. */
+/* The text of a file in the arena, NULL (no error) when it is missing; bounded by GUEST_TEXT_MAX. It ends at a NUL byte
+ * when the file has one (guest_edit() then refuses to rewrite it). */
 int guest_text(struct guest *g, const char *path, struct arena *a, char **ret, struct err *err);
 enum { GUEST_TEXT_MAX = 4 << 20 /* the largest grub.cfg seen is under 100 KiB */ };
 
 /* The one verb that edits: rewrites path in place when text differs and records the diff and reason; creates it (mode
  * 0644, parents made, SELinux label from file_contexts or the parent) when missing. Nothing is written or recorded when
- * nothing changes. */
+ * nothing changes. A file that holds NUL bytes is no text: ERR_CONVERT. */
 int guest_edit(struct guest *g, struct changelog *log, const char *path, const char *text, const char *reason,
 	       struct err *err);
 /* The same for binary content, recorded in words. */
 int guest_put(struct guest *g, struct changelog *log, const char *path, const void *data, size_t len, mode_t mode,
 	      const char *reason, const char *words, struct err *err);
-/* Removal and symlinks, recorded. */
+/* Removes a file, a symlink or a whole folder, recorded; what is missing already isn't. */
 int guest_drop(struct guest *g, struct changelog *log, const char *path, const char *reason, struct err *err);
+/* Makes path a symlink to target (parents made, labelled), recorded, unless it is that already. */
 int guest_link(struct guest *g, struct changelog *log, const char *target, const char *path, const char *reason,
 	       struct err *err);
 
