@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "core/base/checked.h"
@@ -50,6 +51,35 @@ int file_pwrite(int fd, const void *data, size_t len, uint64_t off, struct err *
 		from += n;
 		off += (uint64_t)n;
 		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Steps over done bytes. */
+static void iovec_advance(struct iovec **io, int *n, size_t done)
+{
+	while (*n && done >= (*io)->iov_len) {
+		done -= (*io)->iov_len;
+		(*io)++;
+		(*n)--;
+	}
+	if (!*n)
+		return;
+	(*io)->iov_base = (char *)(*io)->iov_base + done;
+	(*io)->iov_len -= done;
+}
+
+int file_pwritev(int fd, struct iovec *io, int n, uint64_t off, struct err *err)
+{
+	while (n) {
+		ssize_t done = pwritev(fd, io, n, (off_t)off);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return err_sys(err, ERR_INTERNAL, "write of %d pieces at 0x%lx", n, (unsigned long)off);
+		off += (uint64_t)done;
+		iovec_advance(&io, &n, (size_t)done);
 	}
 	return 0;
 }

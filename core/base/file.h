@@ -14,6 +14,9 @@
 int file_pread(int fd, void *buf, size_t len, uint64_t off, struct err *err);
 /* Writes exactly len bytes at off. */
 int file_pwrite(int fd, const void *buf, size_t len, uint64_t off, struct err *err);
+/* Writes all n ≤ IOV_MAX pieces one behind the other from off on; changes io on the way. */
+struct iovec;
+int file_pwritev(int fd, struct iovec *io, int n, uint64_t off, struct err *err);
 /* Writes exactly len bytes at the file position (pipes, sockets). */
 int file_write(int fd, const void *buf, size_t len, struct err *err);
 

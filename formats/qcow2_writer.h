@@ -1,0 +1,53 @@
+/* The inside of the qcow2 writer, shared by its files: qcow2_write.c (data), qcow2_finish.c (tables and header) and
+ * qcow2_note.c (resume). */
+#ifndef REHOST_FORMATS_QCOW2_WRITER_H
+#define REHOST_FORMATS_QCOW2_WRITER_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include "core/base/compress.h"
+#include "formats/block.h"
+#include "formats/qcow2_map.h"
+
+/* Bytes of the file that an earlier run wrote and adopt() took over; sorted, disjoint. */
+struct qcow2_adopted {
+	uint64_t from, to;
+};
+
+struct qcow2_packer; /* what one thread needs to compress */
+
+struct qcow2_writer {
+	struct block block;
+	int fd;
+	unsigned cluster_bits;
+	uint64_t cluster; /* bytes */
+	enum codec codec; /* CODEC_UNKNOWN: plain clusters only */
+	int level;
+	struct qcow2_map map;
+
+	pthread_mutex_t lock;  /* of all below */
+	uint64_t tail;	       /* everything from here on is free */
+	uint64_t gap, gap_end; /* free bytes below tail, left where a plain cluster had to be aligned */
+	struct qcow2_packer *packers;
+	struct qcow2_adopted *adopted;
+	size_t nadopted, adopted_cap;
+};
+
+/* What the tables will look like; offsets in clusters. */
+struct qcow2_plan {
+	uint64_t l1_entries;
+	uint64_t l2_at, l2_tables, l1_at, l1_clusters, blocks_at, blocks, table_at, table_clusters, end;
+};
+
+/* data: clusters up to the tables, the header's among them. */
+void qcow2_plan(struct qcow2_plan *plan, const struct qcow2_writer *w, uint64_t data, uint64_t l2_tables);
+
+int qcow2_writer_finish(struct block *b, struct err *err);
+int qcow2_writer_note(struct block *b, uint64_t off, uint64_t len, char *text, size_t text_size, struct err *err);
+int qcow2_writer_adopt(struct block *b, uint64_t off, uint64_t len, const char *text, struct err *err);
+
+/* [off, off+len) must be whole clusters, but for the last of the disk; verb is for the message. */
+int qcow2_check_aligned(const struct qcow2_writer *w, const char *verb, uint64_t off, uint64_t len, struct err *err);
+
+#endif
