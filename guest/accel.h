@@ -11,13 +11,13 @@ struct accel {
 	bool kvm;   /* chosen: kvm, else tcg */
 	int kvm_ms; /* how long the probe took; -1 failed or not there */
 	int tcg_ms;
-	char reason[256]; /* one sentence: "kvm: qemu exited with 134 (…); tcg took 63 ms" */
+	char reason[256]; /* one line: "kvm: qemu exited with 134 (…); tcg: took 63 ms" */
 	bool cached;
 };
 
 /* Boots a 512-byte sector that writes to isa-debug-exit under each accelerator (3 s limit each) and chooses the faster.
- * The answer is cached under $XDG_CACHE_HOME/rehost (or /var/cache/rehost when root) by qemu's build, kernel release,
- * boot id and CPU model. ERR_HOST when qemu itself is missing. */
+ * The answer is cached under $XDG_CACHE_HOME/rehost (else /var/cache/rehost for root, ~/.cache/rehost) by qemu's build,
+ * kernel release, boot id and CPU model. ERR_HOST when qemu itself is missing. */
 int accel_probe(struct accel *ret, struct err *err);
 
 struct json *accel_json(const struct accel *a);
