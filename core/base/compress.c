@@ -8,6 +8,8 @@
 
 /* A window above this is refused: our largest cluster is 2 MiB, so 8 MiB (2^23) is generous. */
 enum { ZSTD_WINDOW_LOG_MAX = 23 };
+/* … while a whole frame may have what the kernel's unpacker takes (ZSTD_WINDOWSIZE_MAX: 128 MiB, 2^27). */
+enum { ZSTD_FRAME_WINDOW_LOG_MAX = 27 };
 
 struct decoder {
 	struct libdeflate_decompressor *deflate;
@@ -116,6 +118,50 @@ int decoder_run(struct decoder *d, enum codec codec, const void *in, size_t in_l
 	if (result == LIBDEFLATE_SUCCESS && got != out_len)
 		result = LIBDEFLATE_SHORT_OUTPUT;
 	return deflate_error(result, codec, out_len, err);
+}
+
+static int zstd_frame_run(ZSTD_DCtx *zstd, void *piece, size_t piece_len, ZSTD_inBuffer *from, codec_sink *sink,
+			  void *opaque, struct err *err)
+{
+	size_t left = 1;
+
+	while (left) {
+		ZSTD_outBuffer to = {piece, piece_len, 0};
+		size_t before = from->pos;
+
+		left = ZSTD_decompressStream(zstd, &to, from);
+		if (ZSTD_isError(left))
+			return err_set(err, ERR_CORRUPT, "zstd data is damaged near 0x%zx: %s", from->pos,
+				       ZSTD_getErrorName(left));
+		if (left && !to.pos && from->pos == before)
+			return err_set(err, ERR_CORRUPT, "zstd data ends at 0x%zx inside its frame", from->size);
+		if (to.pos && sink(opaque, piece, to.pos, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int zstd_frame_each(const void *in, size_t in_len, codec_sink *sink, void *opaque, size_t *ret_used, struct err *err)
+{
+	ZSTD_inBuffer from = {in, in_len, 0};
+	size_t piece_len = ZSTD_DStreamOutSize();
+	AUTO_FREE void *piece = malloc(piece_len);
+	ZSTD_DCtx *zstd = ZSTD_createDCtx();
+	int ret;
+
+	if (!piece || !zstd ||
+	    ZSTD_isError(ZSTD_DCtx_setParameter(zstd, ZSTD_d_windowLogMax, ZSTD_FRAME_WINDOW_LOG_MAX)))
+		ret = err_nomem(err);
+	else
+		ret = zstd_frame_run(zstd, piece, piece_len, &from, sink, opaque, err);
+	ZSTD_freeDCtx(zstd);
+	*ret_used = from.pos;
+	return ret;
+}
+
+size_t zstd_frame_bound(size_t in_len)
+{
+	return ZSTD_compressBound(in_len);
 }
 
 struct encoder *encoder_new(enum codec codec, int level)

@@ -4,6 +4,7 @@
 #define REHOST_CORE_BASE_COMPRESS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/base/cleanup.h"
 #include "core/base/err.h"
@@ -27,6 +28,13 @@ DEFINE_CLEANUP(struct decoder *, decoder_free)
 int decoder_run(struct decoder *d, enum codec codec, const void *in, size_t in_len, void *out, size_t out_len,
 		struct err *err);
 
+/* Takes the next piece of what was inflated; -1 stops. */
+typedef int codec_sink(void *opaque, const void *data, size_t len, struct err *err);
+
+/* Inflates the one zstd frame that in begins with, of unknown length, piece by piece; *ret_used: bytes of the frame.
+ * Windows up to 128 MiB, as in the kernel's unpacker. Truncation and damage are ERR_CORRUPT. */
+int zstd_frame_each(const void *in, size_t in_len, codec_sink *sink, void *opaque, size_t *ret_used, struct err *err);
+
 /* An encoder is for one thread at a time; level 0 is the codec's default for speed (1). */
 struct encoder *encoder_new(enum codec codec, int level);
 void encoder_free(struct encoder *e);
@@ -34,5 +42,8 @@ DEFINE_CLEANUP(struct encoder *, encoder_free)
 
 /* Compresses into out; returns the length, or 0 when it would not fit into out_cap. */
 size_t encoder_run(struct encoder *e, const void *in, size_t in_len, void *out, size_t out_cap);
+
+/* The largest zstd frame that in_len bytes can become. */
+size_t zstd_frame_bound(size_t in_len);
 
 #endif
