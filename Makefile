@@ -1,35 +1,53 @@
 # rehost: P2V, V2V and V2P conversion. `make help` lists the targets.
+SHELL := /bin/bash
 .DEFAULT_GOAL := all
+MAKEFLAGS += --no-builtin-rules
 
 BUILD ?= build
 CC ?= cc
+CLANG ?= clang
 CFLAGS ?= -O2 -g
+PREFIX ?= /usr/local
+DESTDIR ?=
 PKG_CONFIG ?= pkg-config
+FUZZ_SECONDS ?= 60
+JOBS := $(shell nproc)
 
 PACKAGES := libguestfs libxml-2.0 libarchive libdeflate libzstd liblz4 liblzma zlib jansson nettle libxxhash uuid
+WARNINGS := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wno-unused-parameter -Wno-missing-field-initializers
 # Project flags stay out of CFLAGS: a command-line CFLAGS= would cancel them.
 REHOST_CFLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -MMD -MP -pthread -fstack-protector-strong \
-	-Wall -Wextra -Werror -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-	-Wno-unused-parameter -Wno-missing-field-initializers
+	$(WARNINGS) -Werror
 PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
-PKG_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES))
+PKG_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm
 
 LIB_DIRS := core/base core/model formats net guest guest/files sources inspectors drivers-inject drivers-inject/linux \
 	converters converters/linux outputs run run/proof run/report
 LIB_SOURCES := $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c)))
 CLI_SOURCES := $(sort $(wildcard cli/*.c))
 TEST_SOURCES := $(sort $(shell find tests/unit -name 'test_*.c' 2>/dev/null))
+FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUNCTIONAL := $(sort $(wildcard tests/functional/*.sh))
+E2E := $(sort $(wildcard tests/e2e/*.sh))
+SCRIPTS := tools/setup .ci/run tests/run samples/build $(wildcard samples/lib/*.sh samples/guests/*) $(FUNCTIONAL) $(E2E) \
+	$(wildcard tests/lib/*) $(wildcard bench/bench-*) tools/demo
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
 TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
+SOURCES := $(LIB_SOURCES) $(CLI_SOURCES)
+HEADERS := $(sort $(shell find $(LIB_DIRS) cli -maxdepth 1 -name '*.h'))
+ALL_C := $(SOURCES) $(HEADERS) $(TEST_SOURCES) $(sort $(shell find tests -name '*.h' 2>/dev/null)) $(FUZZ_SOURCES)
 
-.PHONY: all lib units check-units clean help
+.PHONY: all lib units demo check check-units check-e2e lint asan fuzz bench bench-convert format metrics cover install \
+	uninstall clean help setup-%
+
 all: rehost ## build ./rehost
 
 lib: $(BUILD)/librehost.a
 
 rehost: $(CLI_OBJECTS) $(BUILD)/librehost.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $(CLI_OBJECTS) $(BUILD)/librehost.a $(PKG_LIBS) -lm
+	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $(CLI_OBJECTS) $(BUILD)/librehost.a $(PKG_LIBS)
 
 $(BUILD)/librehost.a: $(LIB_OBJECTS)
 	@rm -f $@
@@ -40,15 +58,85 @@ $(BUILD)/%.o: %.c
 	$(CC) $(REHOST_CFLAGS) $(PKG_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/librehost.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $< $(BUILD)/librehost.a $(PKG_LIBS) -lcmocka -lm
+	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $< $(BUILD)/librehost.a $(PKG_LIBS) -lcmocka
 
 units: $(TEST_PROGRAMS) ## build the unit tests
 
+setup-%:
+	@tools/setup --for=$*
+
+demo: setup-demo ## set up, build, make a sample guest, convert it, boot it
+	@$(MAKE) --no-print-directory -j$(JOBS) rehost
+	@tools/demo
+
+check: setup-check ## set up, build and run all tests but the long ones
+	@$(MAKE) --no-print-directory -j$(JOBS) rehost units
+	@tools/check-layers
+	@tests/run $(TEST_PROGRAMS) $(FUNCTIONAL) $(E2E)
+
 check-units: units ## run the unit tests
-	@for t in $(TEST_PROGRAMS); do $$t || exit 1; done
+	@tests/run $(TEST_PROGRAMS)
+
+check-e2e: rehost ## run the end-to-end tests
+	@tests/run $(E2E)
+
+lint: setup-build setup-lint ## layers, headers alone, format, static analysis, shell scripts
+	tools/check-layers
+	@for h in $(HEADERS); do $(CC) $(filter-out -MMD -MP,$(REHOST_CFLAGS)) $(PKG_CFLAGS) -fsyntax-only -x c $$h \
+		-Wno-pragma-once-outside-header || exit 1; done
+	clang-format --dry-run -Werror $(ALL_C)
+	@echo clang-tidy …; printf '%s\n' $(SOURCES) | xargs -P $(JOBS) -n 8 clang-tidy --quiet -- -std=gnu17 -D_GNU_SOURCE -I. \
+		$(PKG_CFLAGS) 2>&1 | grep -vE '^[0-9]+ warnings? generated|^Suppressed|^Use -header-filter' ; test $${PIPESTATUS[1]} = 0
+	shellcheck -x $(wildcard $(SCRIPTS))
+
+asan: setup-check ## all unit tests under AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-asan \
+		CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' asan-units
+	@ASAN_OPTIONS=detect_leaks=1 tests/run $(TEST_SOURCES:%.c=build-asan/%)
+
+.PHONY: asan-units
+asan-units: $(TEST_PROGRAMS)
+
+FUZZ_PROGRAMS := $(FUZZ_SOURCES:%.c=build-fuzz/%)
+fuzz: setup-build setup-fuzz ## run each fuzz target for FUZZ_SECONDS
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-fuzz CC=$(CLANG) \
+		CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' fuzz-programs
+	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_PROGRAMS)
+
+.PHONY: fuzz-programs
+fuzz-programs: $(FUZZ_SOURCES:%.c=$(BUILD)/%)
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/librehost.a
+	$(CC) $(CFLAGS) -fsanitize=fuzzer -pthread -o $@ $< $(BUILD)/librehost.a $(PKG_LIBS)
+
+bench: bench-convert ## all benchmarks against peers
+
+bench-convert: setup-demo setup-bench rehost ## a conversion against virt-v2v's, as ratios
+	bench/bench-convert
+
+format: ## clang-format all C files
+	clang-format -i $(ALL_C)
+
+metrics: ## function lengths: median, 95th percentile, the longest
+	@tools/metrics $(SOURCES)
+
+cover: ## line coverage of the unit tests
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-cover CFLAGS='-O0 -g --coverage' LDFLAGS=--coverage asan-units
+	@tests/run $(TEST_SOURCES:%.c=build-cover/%)
+	@tools/coverage build-cover
+
+install: rehost ## install under PREFIX (DESTDIR for packages)
+	install -D -m 755 rehost $(DESTDIR)$(PREFIX)/bin/rehost
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/doc/rehost
+	./rehost --man > $(DESTDIR)$(PREFIX)/share/man/man1/rehost.1
+	install -m 644 README.md CHANGELOG.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/rehost
+
+uninstall: ## remove what install installed
+	rm -f $(DESTDIR)$(PREFIX)/bin/rehost $(DESTDIR)$(PREFIX)/share/man/man1/rehost.1
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/rehost
 
 clean: ## remove what was built
-	rm -rf $(BUILD) rehost
+	rm -rf build build-asan build-fuzz build-cover rehost
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
