@@ -1,0 +1,57 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# app02: UEFI and GPT, shim and GRUB in \EFI\debian only, ext4 root on /dev/sda2 by name, systemd-networkd.
+# (SC2034, SC2154: variables go to and come from samples/build.)
+
+packages=(grub-efi-amd64 grub-efi-amd64-signed shim-signed efibootmgr open-vm-tools)
+firmware=efi
+pci_slots=
+annotation='application server, UEFI'
+esp_mib=48 root_mib=1200 swap_mib=64 disk_mib=1314 deleted_mib=100
+root_uuid=5b0bd7a1-7d1c-4c77-9d0f-3c6a9a1f0e11
+swap_uuid=5b0bd7a1-7d1c-4c77-9d0f-3c6a9a1f0e12
+
+guest_configure() {
+	configure_common
+	printf '%s\n' '# <file system> <mount point> <type> <options> <dump> <pass>' \
+		'/dev/sda2 / ext4 errors=remount-ro 0 1' \
+		'/dev/sda1 /boot/efi vfat umask=0077 0 1' \
+		'/dev/sda3 none swap sw 0 0' >"$root/etc/fstab"
+	printf '[Match]\nName=ens192\n\n[Network]\nAddress=10.0.2.50/24\nGateway=10.0.2.2\n' \
+		>"$root/etc/systemd/network/20-lan.network"
+	in_root systemctl enable systemd-networkd
+	configure_initramfs mptspi mptsas vmw_pvscsi sd_mod ext4
+	echo 'RESUME=/dev/sda3' >"$root/etc/initramfs-tools/conf.d/resume"
+	make_content
+}
+
+guest_loader() {
+	local esp=$work/esp.d/EFI/debian
+
+	truncate -s "${disk_mib}M" "$disk"
+	sfdisk "$disk" <<-T
+		label: gpt
+		label-id: 5B0BD7A1-7D1C-4C77-9D0F-3C6A9A1F0E10
+		start=1MiB, size=${esp_mib}MiB, type=U
+		size=${root_mib}MiB, type=L
+		size=${swap_mib}MiB, type=S
+	T
+	grub_config device=/dev/sda2 fs_uuid=$root_uuid partmap=gpt "drive='(hd0,gpt2)'" \
+		"hints='--hint-bios=hd0,gpt2 --hint-efi=hd0,gpt2 --hint-baremetal=ahci0,gpt2'"
+	mkdir -p "$root/boot/efi" "$root/boot/grub/x86_64-efi" "$esp"
+	cp "$root"/usr/lib/grub/x86_64-efi/{*.mod,*.lst} "$root/boot/grub/x86_64-efi/"
+	# As grub-install --no-extra-removable lays it out: only the firmware's boot entry leads to it.
+	cp "$root/usr/lib/shim/shimx64.efi.signed" "$esp/shimx64.efi"
+	cp "$root/usr/lib/shim/mmx64.efi.signed" "$esp/mmx64.efi"
+	cp "$root/usr/lib/shim/fbx64.efi.signed" "$esp/fbx64.efi"
+	cp "$root/usr/lib/shim/BOOTX64.CSV" "$esp/BOOTX64.CSV"
+	cp "$root/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed" "$esp/grubx64.efi"
+	printf "search.fs_uuid %s root hd0,gpt2 \nset prefix=(\$root)'/boot/grub'\nconfigfile \$prefix/grub.cfg\n" \
+		$root_uuid >"$esp/grub.cfg"
+}
+
+guest_pack() {
+	clean_root
+	pack_esp 1 $esp_mib A1B2C3D4 "$work/esp.d"
+	pack_ext4 $((1 + esp_mib)) $root_mib $root_uuid app02-root
+	pack_swap $((1 + esp_mib + root_mib)) $swap_mib $swap_uuid
+}
