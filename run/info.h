@@ -1,0 +1,18 @@
+/* What an image is: format, sizes, allocation and the chain beneath it; tables are read, data never. */
+#ifndef REHOST_RUN_INFO_H
+#define REHOST_RUN_INFO_H
+
+#include "core/base/err.h"
+#include "core/base/json.h"
+
+/* Opens the image at path (format NULL: by bid) read-only and describes it as an object:
+ * file, format, size, allocated, unit, logical_sector, physical_sector, extents (runs of data). */
+int image_info(const char *path, const char *format, struct json **ret, struct err *err);
+
+/* The same for people. */
+int image_info_text(const struct json *info, struct buf *out, struct err *err);
+
+/* The formats we read and write as an array of {name, description, writes}, and the sources as {kind, description}. */
+struct json *known_formats(void);
+
+#endif

@@ -1,0 +1,17 @@
+/* Network maps of the command line: -n, -b and --mac decide what each NIC connects to. */
+#ifndef REHOST_RUN_MAPS_H
+#define REHOST_RUN_MAPS_H
+
+#include "core/model/machine.h"
+
+struct net_maps {
+	const char *const *networks; /* "in:out" or "out", NULL-terminated; may be NULL */
+	const char *const *bridges;
+	const char *const *macs;     /* "MAC:network|bridge:OUT" */
+};
+
+/* Fills nic->target in this order: --mac, named map, default map. A map given twice, a MAC that no NIC has, or a malformed
+ * one is ERR_USAGE. */
+int maps_apply(const struct net_maps *maps, struct machine *m, struct err *err);
+
+#endif

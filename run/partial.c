@@ -1,0 +1,195 @@
+/* The partial folder: everything of a run until one rename publishes it. */
+#include "run/partial.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/file.h"
+
+struct partial {
+	int parent_fd, fd;
+	bool force, was_there;
+	char name[128], hidden[160];
+	char *path, *final;
+};
+
+static int name_exists(int dirfd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int make_folder(struct partial *p, const char *dir, struct err *err)
+{
+	if (mkdirat(p->parent_fd, p->hidden, 0755) < 0) {
+		if (errno != EEXIST)
+			return err_sys(err, ERR_BLOCKED, "cannot write to '%s'", dir);
+		p->was_there = true;
+	}
+	p->fd = openat(p->parent_fd, p->hidden, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (p->fd < 0)
+		return err_sys(err, ERR_BLOCKED, "cannot open '%s/%s'", dir, p->hidden);
+	if (flock(p->fd, LOCK_EX | LOCK_NB) < 0)
+		return err_set(err, ERR_TEMPFAIL, "'%s/%s' is locked: another run is working on it", dir, p->hidden);
+	return 0;
+}
+
+int partial_open(const char *dir, const char *name, bool force, struct partial **ret, struct err *err)
+{
+	AUTO(partial_closep) struct partial *p = calloc(1, sizeof *p);
+	AUTO_FREE char *absolute = NULL;
+
+	if (!p)
+		return err_nomem(err);
+	p->parent_fd = p->fd = -1;
+	p->force = force;
+	snprintf(p->name, sizeof p->name, "%s", name);
+	snprintf(p->hidden, sizeof p->hidden, ".%s.partial", name);
+	if (file_mkdirs(dir, err) < 0)
+		return -1;
+	absolute = realpath(dir, NULL);
+	p->parent_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (!absolute || p->parent_fd < 0)
+		return err_sys(err, ERR_BLOCKED, "cannot open target folder '%s'", dir);
+	if (!force && name_exists(p->parent_fd, name))
+		return err_set(err, ERR_BLOCKED,
+			       "target '%s/%s' exists already: choose another name with -on, or --force to "
+			       "replace it",
+			       dir, name);
+	if (make_folder(p, dir, err) < 0)
+		return -1;
+	if (asprintf(&p->path, "%s/%s", absolute, p->hidden) < 0 || asprintf(&p->final, "%s/%s", absolute, name) < 0)
+		return err_nomem(err);
+	*ret = take_ptr(&p);
+	return 0;
+}
+
+int partial_dirfd(const struct partial *p)
+{
+	return p->fd;
+}
+
+const char *partial_path(const struct partial *p)
+{
+	return p->path;
+}
+
+const char *partial_final(const struct partial *p)
+{
+	return p->final;
+}
+
+bool partial_was_there(const struct partial *p)
+{
+	return p->was_there;
+}
+
+/* Calls fn for each name in the folder. */
+static int each_name(int dirfd, int (*fn)(int dirfd, const char *name, struct err *err), struct err *err)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret = 0;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (!dir)
+		return err_sys(err, ERR_INTERNAL, "cannot list the partial folder");
+	while (!ret && (e = readdir(dir)))
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+			ret = fn(dirfd, e->d_name, err);
+	closedir(dir);
+	return ret;
+}
+
+int partial_empty(struct partial *p, struct err *err)
+{
+	return each_name(p->fd, file_remove_tree, err);
+}
+
+static int sync_name(int dirfd, const char *name, struct err *err)
+{
+	AUTO_FD int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) < 0)
+		return err_sys(err, ERR_INTERNAL, "cannot sync '%s'", name);
+	return 0;
+}
+
+int partial_publish(struct partial *p, struct err *err)
+{
+	if (each_name(p->fd, sync_name, err) < 0 || file_sync_dir(p->fd, err) < 0)
+		return -1;
+	if (p->force && name_exists(p->parent_fd, p->name)) {
+		if (file_rename_exchange(p->parent_fd, p->hidden, p->name, err) < 0 ||
+		    file_sync_dir(p->parent_fd, err) < 0)
+			return -1;
+		return file_remove_tree(p->parent_fd, p->hidden, err);
+	}
+	if (file_rename_noreplace(p->parent_fd, p->hidden, p->name, err) < 0)
+		return -1;
+	return file_sync_dir(p->parent_fd, err);
+}
+
+void partial_discard(struct partial *p)
+{
+	file_remove_tree(p->parent_fd, p->hidden, NULL);
+}
+
+void partial_close(struct partial *p)
+{
+	if (!p)
+		return;
+	if (p->fd >= 0)
+		close(p->fd);
+	if (p->parent_fd >= 0)
+		close(p->parent_fd);
+	free(p->path);
+	free(p->final);
+	free(p);
+}
+
+static bool is_partial_name(const char *entry, const char *name)
+{
+	size_t len = strlen(entry), suffix = strlen(".partial");
+
+	if (entry[0] != '.' || len <= suffix + 1 || strcmp(entry + len - suffix, ".partial"))
+		return false;
+	return !name || (strlen(name) == len - suffix - 1 && !strncmp(entry + 1, name, len - suffix - 1));
+}
+
+static int clean_one(int parent, const char *entry, unsigned *removed, struct err *err)
+{
+	AUTO_FD int fd = openat(parent, entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return 0;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return err_set(err, ERR_TEMPFAIL, "'%s' is locked: a run is working on it", entry);
+	if (file_remove_tree(parent, entry, err) < 0)
+		return -1;
+	++*removed;
+	return 0;
+}
+
+int partial_clean(const char *path, const char *name, unsigned *ret_removed, struct err *err)
+{
+	DIR *dir = opendir(path);
+	struct dirent *e;
+	int ret = 0;
+
+	*ret_removed = 0;
+	if (!dir)
+		return err_sys(err, ERR_UNREADABLE, "cannot open folder '%s'", path);
+	while (!ret && (e = readdir(dir)))
+		if (is_partial_name(e->d_name, name))
+			ret = clean_one(dirfd(dir), e->d_name, ret_removed, err);
+	closedir(dir);
+	return ret;
+}

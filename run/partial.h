@@ -1,0 +1,38 @@
+/* The partial folder: DIR/.NAME.partial/ holds everything of a run until one rename publishes it as DIR/NAME/. */
+#ifndef REHOST_RUN_PARTIAL_H
+#define REHOST_RUN_PARTIAL_H
+
+#include <stdbool.h>
+
+#include "core/base/cleanup.h"
+#include "core/base/err.h"
+
+struct partial;
+
+/* Opens or creates DIR/.NAME.partial/ and locks it. DIR is made when missing. DIR/NAME exists and not force, or DIR can't
+ * be written: ERR_BLOCKED; another run holds the lock: ERR_TEMPFAIL. */
+int partial_open(const char *dir, const char *name, bool force, struct partial **ret, struct err *err);
+
+int partial_dirfd(const struct partial *p);	   /* for reading and writing names in it */
+const char *partial_path(const struct partial *p); /* absolute: for messages and the io process */
+const char *partial_final(const struct partial *p); /* absolute path of DIR/NAME */
+bool partial_was_there(const struct partial *p);   /* left by an earlier run */
+
+/* Empties the folder (a run that starts anew). */
+int partial_empty(struct partial *p, struct err *err);
+
+/* Syncs everything in it, then renames it to NAME: without replacing, or with force by exchange, the old result removed
+ * after. */
+int partial_publish(struct partial *p, struct err *err);
+
+/* Removes the folder with its content: for input errors, which leave nothing. */
+void partial_discard(struct partial *p);
+
+/* Closes and unlocks; what is in the folder stays. NULL is fine. */
+void partial_close(struct partial *p);
+DEFINE_CLEANUP(struct partial *, partial_close)
+
+/* Removes DIR/.NAME.partial/ of an earlier run (all of them with name NULL) unless it is locked; ret_removed counts. */
+int partial_clean(const char *dir, const char *name, unsigned *ret_removed, struct err *err);
+
+#endif
