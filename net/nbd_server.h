@@ -1,8 +1,8 @@
 /* A read-write or read-only NBD server for any block on a Unix socket (newstyle fixed handshake, NBD protocol
  * document).
  *
- * Serves several connections at once (multi-conn when the block says that flush covers all), structured replies, block
- * status "base:allocation", TRIM and WRITE_ZEROES of any length in the block's own time (no per-block loop here).
+ * Serves several connections at once (multi-conn: a block's flush covers all writes that returned), structured replies,
+ * block status "base:allocation", TRIM and WRITE_ZEROES of any length in the block's own time (no per-block loop here).
  */
 #ifndef REHOST_NET_NBD_SERVER_H
 #define REHOST_NET_NBD_SERVER_H
@@ -18,6 +18,10 @@ struct nbd_server_options {
 	struct block *block; /* borrowed */
 	/* NULL: TRIM is refused. Discarded blocks need not read as zeros. */
 	int (*trim)(struct block *b, uint64_t off, uint64_t len, struct err *err);
+	/* NULL, or told of every request that the block itself failed (from any thread): the client only sees an errno,
+	 * and the guest behind it less. */
+	void (*failed)(const struct err *err, bool writing, void *opaque);
+	void *opaque;
 	bool readonly;
 	unsigned threads; /* per connection; 0: 4 */
 };
