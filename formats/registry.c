@@ -4,6 +4,7 @@
 #include <string.h>
 
 const struct format *const formats[] = {
+    &format_vmdk,
     &format_raw,
     NULL,
 };
