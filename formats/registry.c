@@ -5,7 +5,6 @@
 
 const struct format *const formats[] = {
     &format_vmdk,
-    &format_qcow2,
     &format_raw,
     NULL,
 };

@@ -57,6 +57,19 @@ struct boot_entry {
 	bool is_default;
 };
 
+/* A device name in the guest's configuration that depends on the source's hardware ("/dev/sda1"), and what it means. */
+struct device_name {
+	char *name;
+	char *used;	/* where it was seen first: "/etc/fstab:3" */
+	char *spec;	/* "UUID=…" or "PARTUUID=…": the same on any hardware; NULL: not known, or a whole disk */
+	char *partspec; /* "PARTUUID=…", NULL when there is none */
+	int disk;	/* index into machine->disks, -1 unknown */
+	unsigned partition; /* 0: the whole disk */
+	char *reason;	    /* why this is what the name means, or why it isn't known */
+	bool guessed;	    /* by the order of the disks only, among several */
+	bool optional;	    /* the guest boots without it */
+};
+
 /* One network configuration item that names an interface. */
 struct net_config {
 	char *file;
@@ -95,6 +108,7 @@ struct inspection {
 	VEC(struct filesystem) filesystems;
 	VEC(struct kernel) kernels;
 	VEC(struct boot_entry) boot_entries;
+	VEC(struct device_name) device_names;
 	VEC(struct net_config) networks;
 	VEC(struct agent) agents;
 	VEC(struct finding) findings;

@@ -1,0 +1,54 @@
+/* The tables of conversion steps, and their run. */
+#include "converters/linux/linux.h"
+
+#include <stddef.h>
+
+/* In order: what later steps read, earlier ones have written. */
+const struct step *const linux_steps[] = {
+    &step_device_names_fstab,
+    &step_device_names_boot,
+    NULL,
+};
+
+const struct step *const *steps_for(const struct inspection *i)
+{
+	switch (i->os.family) {
+	case OS_LINUX:
+		return linux_steps;
+	case OS_UNKNOWN:
+	case OS_WINDOWS:
+	case OS_OTHER:
+		break;
+	}
+	return NULL;
+}
+
+static int step_run(const struct step *s, const struct step_context *c, struct err *err)
+{
+	c->log->step = s->id;
+	if (s->run(c, err) < 0) {
+		if (err->code != ERR_BLOCKED && err->code != ERR_TEMPFAIL && err->code != ERR_INTERRUPTED)
+			err->code = ERR_CONVERT;
+		return err_wrap(err, "step %s", s->id);
+	}
+	return 0;
+}
+
+int steps_run(const struct step_context *c, void (*tick)(const char *what, void *opaque), void *opaque, struct err *err)
+{
+	const struct step *const *steps = steps_for(c->inspection);
+
+	if (!steps)
+		return err_set(err, ERR_BLOCKED,
+			       "no conversion for this guest's system; --no-convert copies it as it is");
+	for (; *steps; steps++) {
+		if (!(*steps)->applies(c))
+			continue;
+		if (tick)
+			tick((*steps)->summary, opaque);
+		if (step_run(*steps, c, err) < 0)
+			return -1;
+	}
+	c->log->step = NULL;
+	return 0;
+}

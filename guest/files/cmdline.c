@@ -1,0 +1,84 @@
+/* Kernel command lines: the device names in their arguments. */
+#include <string.h>
+
+#include "guest/files/devices.h"
+
+/* An argument whose value names a device. */
+struct device_argument {
+	const char *key;
+	const char *inner; /* the device stands behind this word inside the value; NULL: the value begins with it */
+	const char *stop;  /* characters that end the device, besides blanks and quotes */
+	const char *mountpoint, *type;
+};
+
+static const struct device_argument arguments[] = {
+    {"root=", NULL, "", "/", NULL},
+    {"real_root=", NULL, "", "/", NULL},
+    {"resume=", NULL, "", NULL, "swap"},
+    {"cryptdevice=", NULL, ":", NULL, "crypto_LUKS"},
+    {"cryptopts=", "source=", ",", NULL, "crypto_LUKS"},
+};
+
+static const char word_ends[] = " \t\r\"'\\;}";
+
+static bool argument_starts(const char *text, size_t at, size_t from)
+{
+	return at == from || is_blank(text[at - 1]) || strchr("\"'=", text[at - 1]);
+}
+
+/* The device of the argument at text, relative to it; false when there is none. */
+static bool argument_device(const char *text, const struct device_argument **ret_arg, struct span *ret)
+{
+	for (size_t k = 0; k < sizeof arguments / sizeof *arguments; k++) {
+		const struct device_argument *arg = &arguments[k];
+		size_t at = strlen(arg->key), word = strcspn(text, word_ends);
+
+		if (strncmp(text, arg->key, at) != 0)
+			continue;
+		if (arg->inner) {
+			const char *inner = strstr(text, arg->inner);
+
+			if (!inner || (size_t)(inner - text) > word)
+				return false;
+			at = (size_t)(inner - text) + strlen(arg->inner);
+		} else if (text[at] == '"' || text[at] == '\'') {
+			at++;
+		}
+
+		size_t len = strcspn(text + at, word_ends), own = strcspn(text + at, arg->stop);
+
+		*ret_arg = arg;
+		*ret = (struct span){at, own < len ? own : len};
+		return ret->len > 0;
+	}
+	return false;
+}
+
+void cmdline_walk(struct lines *l, size_t i, size_t from, bool partition_id, const struct device_visitor *v)
+{
+	for (size_t at = from; l->v.v[i].text[at]; at++) {
+		const char *text = l->v.v[i].text;
+		const struct device_argument *arg;
+		struct span s;
+
+		if (!argument_starts(text, at, from) || !argument_device(text + at, &arg, &s))
+			continue;
+		s.at += at;
+
+		struct device_use use = {.type = arg->type,
+					 .mountpoint = arg->mountpoint,
+					 .form = FORM_SPEC,
+					 .partition_id = partition_id,
+					 .optional = !arg->mountpoint};
+		ptrdiff_t grown = device_visit_span(l, i, s, use, v);
+
+		at = s.at + s.len + (size_t)grown - 1;
+	}
+}
+
+void cmdline_devices(struct lines *l, const struct device_visitor *v)
+{
+	for (size_t i = 0; i < l->v.n; i++)
+		if (l->v.v[i].text[line_indent(l->v.v[i].text)] != '#')
+			cmdline_walk(l, i, 0, false, v);
+}

@@ -1,0 +1,317 @@
+/* GRUB 2's grub.cfg (and what is written in its language): device names, menu entries. */
+#include "guest/files/grubcfg.h"
+
+#include <string.h>
+
+#include "guest/files/devices.h"
+
+/* Commands whose arguments are a kernel's (or a hypervisor's dom0 kernel's) command line. */
+static const char *const kernel_commands[] = {"linux",	   "linux16",	 "linuxefi", "kernel",
+					      "multiboot", "multiboot2", "module",   "module2"};
+static const char *const initrd_commands[] = {"initrd", "initrd16", "initrdefi", "module", "module2"};
+
+static bool word_among(const char *text, struct span word, const char *const *list, size_t n)
+{
+	for (size_t k = 0; k < n; k++)
+		if (span_is(text, word, list[k]))
+			return true;
+	return false;
+}
+
+#define COUNT(table) (sizeof(table) / sizeof *(table))
+
+static bool first_word(const char *text, struct span *ret, size_t *ret_rest)
+{
+	*ret_rest = 0;
+	return span_next(text, ret_rest, ret);
+}
+
+static bool is_command(const char *text, const char *const *list, size_t n)
+{
+	struct span word;
+	size_t rest;
+
+	return first_word(text, &word, &rest) && word_among(text, word, list, n);
+}
+
+/* True when the kernel command of line i is followed by an initrd before its entry ends. */
+static bool has_initrd(const struct lines *l, size_t i)
+{
+	while (++i < l->v.n) {
+		const char *text = l->v.v[i].text;
+
+		if (is_command(text, initrd_commands, COUNT(initrd_commands)))
+			return true;
+		if (text[line_indent(text)] == '}' || is_command(text, kernel_commands, COUNT(kernel_commands)))
+			return false;
+	}
+	return false;
+}
+
+/* True when line i goes on behind its end. */
+static bool continues(const struct lines *l, size_t i)
+{
+	size_t len = strlen(l->v.v[i].text);
+
+	return len && l->v.v[i].text[len - 1] == '\\' && i + 1 < l->v.n;
+}
+
+void grubcfg_devices(struct lines *l, const struct device_visitor *v)
+{
+	static const char *const assignments[] = {"set"};
+
+	for (size_t i = 0; i < l->v.n; i++) {
+		const char *text = l->v.v[i].text;
+		bool kernel = is_command(text, kernel_commands, COUNT(kernel_commands));
+		size_t from;
+		struct span word;
+
+		/* `set kernelopts="root=…"` and the like; `set root=` names a GRUB device. */
+		if (!kernel && !(is_command(text, assignments, 1) && strstr(text, "opts")))
+			continue;
+
+		bool bare = kernel && !has_initrd(l, i);
+
+		first_word(text, &word, &from);
+		cmdline_walk(l, i, from, bare, v);
+		while (continues(l, i))
+			cmdline_walk(l, ++i, 0, bare, v);
+	}
+}
+
+/* One argument in GRUB's quoting, unquoted; false at the end of the line. */
+static bool grub_word(struct arena *a, const char *text, size_t *pos, char **ret)
+{
+	size_t i = *pos, n = 0;
+	char quote = 0;
+
+	while (is_blank(text[i]))
+		i++;
+	if (!text[i])
+		return false;
+
+	char *word = arena_alloc(a, strlen(text + i) + 1);
+
+	for (; text[i] && (quote || !is_blank(text[i])); i++) {
+		if (quote != '\'' && text[i] == '\\' && text[i + 1])
+			word[n++] = text[++i];
+		else if (quote ? text[i] == quote : text[i] == '\'' || text[i] == '"')
+			quote = quote ? 0 : text[i];
+		else
+			word[n++] = text[i];
+	}
+	*pos = i;
+	*ret = word;
+	return true;
+}
+
+struct menu_parser {
+	struct arena *arena;
+	struct grub_menu *menu;
+	int open[16]; /* blocks around the current line: index of an entry, -1 for any other block */
+	unsigned depth;
+};
+
+/* The innermost entry or submenu around the current line, -1 for none. */
+static int current_entry(const struct menu_parser *p)
+{
+	for (unsigned d = p->depth; d-- > 0;)
+		if (p->open[d] >= 0)
+			return p->open[d];
+	return -1;
+}
+
+static void block_open(struct menu_parser *p, int entry)
+{
+	if (p->depth < sizeof p->open / sizeof *p->open)
+		p->open[p->depth] = entry;
+	p->depth++;
+}
+
+static void block_close(struct menu_parser *p)
+{
+	if (p->depth)
+		p->depth--;
+	if (p->depth > sizeof p->open / sizeof *p->open)
+		p->depth = sizeof p->open / sizeof *p->open;
+}
+
+static unsigned siblings(const struct grub_menu *m, int parent)
+{
+	unsigned n = 0;
+
+	VEC_FOR (e, &m->entries)
+		n += e->parent == parent;
+	return n;
+}
+
+/* menuentry TITLE [--class X] [--id ID | $menuentry_id_option ID] { */
+static void entry_open(struct menu_parser *p, const char *text, size_t pos, bool submenu)
+{
+	int parent = current_entry(p);
+	struct grub_entry e = {.submenu = submenu, .parent = parent, .position = siblings(p->menu, parent)};
+	char *word;
+
+	if (!grub_word(p->arena, text, &pos, &e.title))
+		return;
+	while (grub_word(p->arena, text, &pos, &word)) {
+		if (strcmp(word, "--id") == 0 || strcmp(word, "$menuentry_id_option") == 0)
+			grub_word(p->arena, text, &pos, &e.id);
+		else if (strncmp(word, "--id=", 5) == 0)
+			e.id = word + 5;
+	}
+	*vec_push(p->arena, &p->menu->entries) = e;
+
+	size_t len = strlen(text);
+
+	if (len && text[len - 1] != '}')
+		block_open(p, (int)p->menu->entries.n - 1);
+}
+
+/* Everything behind the first word of the command, joined over continued lines. */
+static char *command_rest(struct arena *a, const struct lines *l, size_t i, size_t from)
+{
+	const char *rest = l->v.v[i].text + from;
+	char *joined = arena_strdup(a, rest + line_indent(rest));
+
+	while (continues(l, i)) {
+		size_t len = strlen(joined);
+
+		if (len)
+			joined[len - 1] = 0;
+		joined = arena_printf(a, "%s%s", joined, l->v.v[++i].text);
+	}
+	return joined;
+}
+
+static void kernel_command(struct menu_parser *p, const struct lines *l, size_t i, size_t from)
+{
+	int at = current_entry(p);
+	char *rest = command_rest(p->arena, l, i, from);
+	size_t pos = 0;
+
+	if (at < 0 || p->menu->entries.v[at].kernel)
+		return;
+
+	struct grub_entry *e = &p->menu->entries.v[at];
+
+	if (!grub_word(p->arena, rest, &pos, &e->kernel))
+		return;
+	e->line = (unsigned)i + 1;
+	e->cmdline = arena_strdup(p->arena, rest + pos + line_indent(rest + pos));
+}
+
+static void initrd_command(struct menu_parser *p, const struct lines *l, size_t i, size_t from)
+{
+	int at = current_entry(p);
+	char *rest = command_rest(p->arena, l, i, from), *word;
+	size_t pos = 0;
+
+	if (at < 0)
+		return;
+	/* Several archives may be named (microcode first): the last one is the initramfs. */
+	while (grub_word(p->arena, rest, &pos, &word))
+		p->menu->entries.v[at].initrd = word;
+}
+
+static void set_command(struct menu_parser *p, const char *text, size_t pos)
+{
+	char *word;
+
+	if (!grub_word(p->arena, text, &pos, &word) || strncmp(word, "default=", 8) != 0)
+		return;
+	word += 8;
+	if (strstr(word, "next_entry") || !*word)
+		return;
+	p->menu->default_saved = strstr(word, "saved_entry") != NULL;
+	if (!p->menu->default_saved)
+		p->menu->default_entry = word;
+}
+
+static void menu_line(struct menu_parser *p, const struct lines *l, size_t i)
+{
+	static const char *const linux_commands[] = {"linux", "linux16", "linuxefi"};
+	const char *text = l->v.v[i].text;
+	struct span word;
+	size_t rest, len = strlen(text);
+
+	if (!first_word(text, &word, &rest) || text[word.at] == '#')
+		return;
+	if (span_is(text, word, "menuentry") || span_is(text, word, "submenu"))
+		entry_open(p, text, rest, span_is(text, word, "submenu"));
+	else if (text[word.at] == '}')
+		block_close(p);
+	else if (text[len - 1] == '{')
+		block_open(p, -1);
+	else if (word_among(text, word, linux_commands, COUNT(linux_commands)))
+		kernel_command(p, l, i, rest);
+	else if (word_among(text, word, initrd_commands, 3))
+		initrd_command(p, l, i, rest);
+	else if (span_is(text, word, "set"))
+		set_command(p, text, rest);
+}
+
+void grubcfg_parse(const struct lines *l, struct grub_menu *ret)
+{
+	struct menu_parser p = {.arena = l->arena, .menu = ret};
+
+	*ret = (struct grub_menu){0};
+	for (size_t i = 0; i < l->v.n; i++)
+		menu_line(&p, l, i);
+}
+
+static bool entry_matches(const struct grub_entry *e, const char *wanted)
+{
+	char *end;
+	unsigned long position = strtoul(wanted, &end, 10);
+
+	if (*wanted && !*end)
+		return e->position == position;
+	return strcmp(e->title, wanted) == 0 || (e->id && strcmp(e->id, wanted) == 0);
+}
+
+/* The child of parent that one component means; without a component the first entry below it. */
+static int child_of(const struct grub_menu *m, int parent, const char *wanted)
+{
+	for (size_t i = 0; i < m->entries.n; i++)
+		if (m->entries.v[i].parent == parent &&
+		    (wanted ? entry_matches(&m->entries.v[i], wanted) : m->entries.v[i].position == 0))
+			return (int)i;
+	return -1;
+}
+
+const struct grub_entry *grub_menu_find(const struct grub_menu *m, const char *wanted)
+{
+	char component[512]; /* a title; longer ones are no titles that a grub.cfg was seen with */
+	int at = -1;
+
+	for (const char *p = wanted;; p++) {
+		size_t n = strcspn(p, ">");
+
+		if (n >= sizeof component)
+			return NULL;
+		memcpy(component, p, n);
+		component[n] = 0;
+		at = child_of(m, at, component);
+		if (at < 0)
+			return NULL;
+		p += n;
+		if (!*p)
+			break;
+	}
+	while (at >= 0 && m->entries.v[at].submenu)
+		at = child_of(m, at, NULL);
+	return at >= 0 ? &m->entries.v[at] : NULL;
+}
+
+char *grubenv_get(struct arena *a, const char *text, const char *name)
+{
+	struct lines l;
+	size_t len = strlen(name);
+
+	lines_split(&l, a, text);
+	VEC_FOR (line, &l.v)
+		if (strncmp(line->text, name, len) == 0 && line->text[len] == '=')
+			return line->text + len + 1;
+	return NULL;
+}

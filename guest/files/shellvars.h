@@ -1,0 +1,24 @@
+/* Files of shell assignments (/etc/default/grub, initramfs.conf, conf.d/resume): NAME=value lines, read and edited. */
+#ifndef REHOST_GUEST_FILES_SHELLVARS_H
+#define REHOST_GUEST_FILES_SHELLVARS_H
+
+#include "guest/files/lines.h"
+
+struct shellvar {
+	struct span name, value; /* value without its quotes */
+	char quote;		 /* '"', '\'' or 0 */
+};
+
+/* The assignment on a line ("export " allowed); false for comments and anything else. */
+bool shellvar_parse(const char *text, struct shellvar *ret);
+
+/* True when the assignment's name is `name`, or begins with it when that ends in '*'. */
+bool shellvar_named(const char *text, const struct shellvar *var, const char *name);
+
+/* The value that a shell would see last, in the arena; NULL when it isn't assigned. Escapes are kept as written. */
+char *shellvars_get(const struct lines *l, const char *name);
+
+/* Sets every assignment of name to value (inside its own quotes), or appends one. */
+void shellvars_set(struct lines *l, const char *name, const char *value);
+
+#endif
