@@ -49,6 +49,11 @@ lib: $(BUILD)/librehost.a
 rehost: $(CLI_OBJECTS) $(BUILD)/librehost.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $(CLI_OBJECTS) $(BUILD)/librehost.a $(PKG_LIBS)
 
+# For the tests of cli/: all but main().
+$(BUILD)/libcli.a: $(filter-out %/main.o,$(CLI_OBJECTS))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
 $(BUILD)/librehost.a: $(LIB_OBJECTS)
 	@rm -f $@
 	$(AR) rcs $@ $^
@@ -57,8 +62,8 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(REHOST_CFLAGS) $(PKG_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/librehost.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $< $(BUILD)/librehost.a $(PKG_LIBS) -lcmocka
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libcli.a $(BUILD)/librehost.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $< $(BUILD)/libcli.a $(BUILD)/librehost.a $(PKG_LIBS) -lcmocka
 
 units: $(TEST_PROGRAMS) ## build the unit tests
 

@@ -1,0 +1,139 @@
+/* The partial folder: locked, published by one rename, replaced only with force, cleaned only when nobody works on it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/base/file.h"
+#include "run/partial.h"
+
+struct fixture {
+	char dir[64], path[128];
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	strcpy(f->dir, "/tmp/rehost-partial-XXXXXX");
+	*state = f;
+	return mkdtemp(f->dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	file_remove_tree(AT_FDCWD, f->dir, NULL);
+	free(f);
+	return 0;
+}
+
+static bool there(struct fixture *f, const char *name)
+{
+	snprintf(f->path, sizeof f->path, "%s/%s", f->dir, name);
+	return access(f->path, F_OK) == 0;
+}
+
+static struct partial *opened(struct fixture *f, bool force)
+{
+	struct partial *p = NULL;
+	struct err err = ERR_INIT;
+
+	if (partial_open(f->dir, "web01", force, &p, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(file_replace(partial_dirfd(p), "web01.xml", "<domain/>", 9, 0644, NULL), 0);
+	return p;
+}
+
+static void nothing_final_before_publish(void **state)
+{
+	struct fixture *f = *state;
+	struct partial *p = opened(f, false);
+
+	assert_false(partial_was_there(p));
+	assert_true(there(f, ".web01.partial/web01.xml"));
+	assert_false(there(f, "web01"));
+	assert_int_equal(partial_publish(p, NULL), 0);
+	partial_close(p);
+	assert_true(there(f, "web01/web01.xml"));
+	assert_false(there(f, ".web01.partial"));
+}
+
+static void an_existing_target_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct partial *p = opened(f, false);
+	struct err err = ERR_INIT;
+	char text[256];
+
+	assert_int_equal(partial_publish(p, NULL), 0);
+	partial_close(p);
+	p = NULL;
+	assert_int_equal(partial_open(f->dir, "web01", false, &p, &err), -1);
+	assert_int_equal(err.code, ERR_BLOCKED);
+	snprintf(text, sizeof text,
+		 "target '%s/web01' exists already: choose another name with -on, or --force to replace it", f->dir);
+	assert_string_equal(err.text, text);
+	p = opened(f, true);
+	assert_int_equal(file_replace(partial_dirfd(p), "new", "", 0, 0644, NULL), 0);
+	assert_int_equal(partial_publish(p, NULL), 0);
+	partial_close(p);
+	assert_true(there(f, "web01/new"));
+	assert_false(there(f, ".web01.partial"));
+}
+
+static void a_second_run_is_told_to_wait(void **state)
+{
+	struct fixture *f = *state;
+	struct partial *p = opened(f, false), *second = NULL;
+	struct err err = ERR_INIT;
+	unsigned removed;
+
+	assert_int_equal(partial_open(f->dir, "web01", false, &second, &err), -1);
+	assert_int_equal(err.code, ERR_TEMPFAIL);
+	assert_non_null(strstr(err.text, "is locked: another run is working on it"));
+	assert_int_equal(partial_clean(f->dir, NULL, &removed, &err), -1);
+	assert_true(there(f, ".web01.partial"));
+	partial_close(p);
+	p = opened(f, false);
+	assert_true(partial_was_there(p));
+	partial_close(p);
+	assert_int_equal(partial_clean(f->dir, "other", &removed, NULL), 0);
+	assert_int_equal(removed, 0);
+	assert_int_equal(partial_clean(f->dir, "web01", &removed, NULL), 0);
+	assert_int_equal(removed, 1);
+	assert_false(there(f, ".web01.partial"));
+}
+
+static void discarding_leaves_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct partial *p = opened(f, false);
+
+	partial_discard(p);
+	partial_close(p);
+	assert_false(there(f, ".web01.partial"));
+	assert_false(there(f, "web01"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(nothing_final_before_publish, setup, teardown),
+	    cmocka_unit_test_setup_teardown(an_existing_target_is_refused, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_second_run_is_told_to_wait, setup, teardown),
+	    cmocka_unit_test_setup_teardown(discarding_leaves_nothing, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
