@@ -1,0 +1,22 @@
+# shellcheck shell=bash
+# What functional and end-to-end tests share. Source it from the repository's root.
+
+fail() {
+	echo "FAIL: $*" >&2
+	exit 1
+}
+
+skip() {
+	echo "$*"
+	exit 77
+}
+
+need_root() {
+	[ "$(id -u)" = 0 ] || skip "needs root to build a guest"
+}
+
+# Sets $work: a folder that disappears with the test; on the disk, not in memory.
+scratch() {
+	work=$(mktemp -d "${TMPDIR:-/var/tmp}/rehost-test.XXXXXX")
+	trap 'rm -rf "$work"' EXIT
+}
