@@ -1,0 +1,110 @@
+#!/bin/bash
+# kill -9 at random moments of every phase: no final name, no qemu left after 5 s, the source as it was; the rerun succeeds,
+# copies only what the journal lacks, and gives the content of an undisturbed run.
+# KILLS: how many a phase (1; `make check-kill` takes 10).
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/lib/common.sh
+need_root
+scratch
+kills=${KILLS:-1}
+samples/build --out build/samples bios
+ova=build/samples/web01.ova
+source_sum=$(sha256sum < "$ova")
+
+convert() { ./rehost convert "$ova" -os "$work/out" --progress json "$@"; }
+
+# qemu processes that work on this test's sockets are told by their parent chain: all that were not there before.
+qemus() { pgrep -x 'qemu-system-x86|qemu-system-x86_64' | sort || :; }
+
+no_leftovers() { # WHEN
+	[ ! -e "$work/out/web01" ] || fail "$1: the final name exists"
+	local end=$((SECONDS + 5))
+	while [ -n "$(comm -13 "$work/qemus" <(qemus))" ]; do
+		[ $SECONDS -lt $end ] || fail "$1: qemu still runs after 5 s: $(comm -13 "$work/qemus" <(qemus))"
+		sleep 0.2
+	done
+	! pgrep -f "rehost io --control" > /dev/null || [ -n "${REHOST_SHARED_MACHINE:-}" ] || fail "$1: rehost io still runs"
+	[ "$(sha256sum < "$ova")" = "$source_sum" ] || fail "$1: the source changed"
+}
+
+# kill_in PHASE SECONDS: starts a run, waits for the phase's event, waits SECONDS, kills. 1 when the run was over before.
+kill_in() {
+	local pid
+	qemus > "$work/qemus"
+	convert 2> "$work/events" > /dev/null &
+	pid=$!
+	while ! grep -q "\"text\":\"$1" "$work/events"; do
+		kill -0 "$pid" 2> /dev/null || { wait "$pid" || fail "run before '$1': $(tail -n 2 "$work/events")"; return 1; }
+		sleep 0.02
+	done
+	sleep "$2"
+	kill -9 "$pid" 2> /dev/null || return 1
+	wait "$pid" 2> /dev/null || :
+	return 0
+}
+
+random_up_to() { awk -v max="$1" -v seed="$RANDOM$RANDOM" 'BEGIN { srand(seed); printf "%.2f", rand() * max }'; }
+
+echo "undisturbed run"
+convert 2> "$work/events" || fail "undisturbed: $(tail -n 3 "$work/events")"
+mv "$work/out/web01" "$work/reference"
+
+done_kills=0
+while IFS='|' read -r phase longest; do
+	for ((i = 0; i < kills; i++)); do
+		moment=$(random_up_to "$longest")
+		echo "kill in '$phase' after $moment s"
+		if kill_in "$phase" "$moment"; then
+			no_leftovers "$phase after $moment s"
+			done_kills=$((done_kills + 1))
+		else
+			rm -rf "$work/out/web01"
+		fi
+	done
+done <<'PHASES'
+reading the machine|0.05
+opening the disks|0.1
+starting the appliance|8
+inspecting the guest|6
+discarding free space|0.5
+reading kernels|2
+converting the guest|2
+closing the appliance|1
+PHASES
+[ "$done_kills" -gt 0 ] || fail "no run was killed"
+
+# From here on the guest is converted: each rerun goes on with the copy.
+for ((i = 0; i < 3 * kills; i++)); do
+	moment=$(random_up_to 1.5)
+	echo "kill in the copy after $moment s"
+	if kill_in "copying" "$moment"; then
+		no_leftovers "copying after $moment s"
+		done_kills=$((done_kills + 1))
+	else
+		rm -rf "$work/out/web01" # it was over before: begin again
+	fi
+done
+convert 2> "$work/events" || fail "rerun: $(tail -n 3 "$work/events")"
+qemu-img check -q "$work/out/web01/web01-sda.qcow2" || fail "qemu-img check after the kills"
+
+# A rerun of the copy alone: what the journal vouches for is not read again.
+rm -rf "$work/out/web01"
+if kill_in "copying" 1.2; then
+	vouched=$(grep -c '"extent"\|"off"' "$work/out/.web01.partial/journal.ndjson" || :)
+	convert 2> "$work/events" || fail "last rerun: $(tail -n 3 "$work/events")"
+	reused=$(jq .copy.reused "$work/out/web01/report.json")
+	[ "$vouched" = 0 ] || [ "$reused" -gt 0 ] || fail "the journal vouches for $vouched extents, none was reused"
+	echo "reused $((reused / 1048576)) MiB"
+fi
+no_partial() { [ ! -e "$work/out/.web01.partial" ] || fail "a partial folder is left"; }
+no_partial
+
+# Content: every file of both guests, apart from what the appliance itself stamps (times in the file system's header).
+same_files() {
+	guestfish --ro -a "$1" run : mount /dev/sda1 / : checksums-out sha256 / "$2.raw" 2> /dev/null || return 1
+	sort -k2 "$2.raw" > "$2"
+}
+same_files "$work/reference/web01-sda.qcow2" "$work/a" && same_files "$work/out/web01/web01-sda.qcow2" "$work/b" || fail "guestfish"
+cmp "$work/a" "$work/b" || fail "the content differs from an undisturbed run: $(diff "$work/a" "$work/b" | head)"
+echo "$done_kills kills, each without leftovers; same $(wc -l < "$work/a") files as undisturbed"
