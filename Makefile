@@ -13,6 +13,10 @@ PKG_CONFIG ?= pkg-config
 FUZZ_SECONDS ?= 60
 JOBS := $(shell nproc)
 
+# V=1 shows whole commands.
+Q := $(if $(V),,@)
+say := @$(if $(V),:,printf '  %-3s %s\n')
+
 PACKAGES := libguestfs libxml-2.0 libarchive libdeflate libzstd liblz4 liblzma zlib jansson nettle libxxhash uuid
 WARNINGS := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wno-unused-parameter -Wno-missing-field-initializers
@@ -47,23 +51,26 @@ all: rehost ## build ./rehost
 lib: $(BUILD)/librehost.a
 
 rehost: $(CLI_OBJECTS) $(BUILD)/librehost.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $(CLI_OBJECTS) $(BUILD)/librehost.a $(PKG_LIBS)
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $(CLI_OBJECTS) $(BUILD)/librehost.a $(PKG_LIBS)
 
 # For the tests of cli/: all but main().
 $(BUILD)/libcli.a: $(filter-out %/main.o,$(CLI_OBJECTS))
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/librehost.a: $(LIB_OBJECTS)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(REHOST_CFLAGS) $(PKG_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(say) CC $@
+	$(Q)$(CC) $(REHOST_CFLAGS) $(PKG_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libcli.a $(BUILD)/librehost.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $< $(BUILD)/libcli.a $(BUILD)/librehost.a $(PKG_LIBS) -lcmocka
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $< $(BUILD)/libcli.a $(BUILD)/librehost.a $(PKG_LIBS) -lcmocka
 
 units: $(TEST_PROGRAMS) ## build the unit tests
 
@@ -90,8 +97,8 @@ lint: setup-build setup-lint ## layers, headers alone, format, static analysis, 
 	@for h in $(HEADERS); do $(CC) $(filter-out -MMD -MP,$(REHOST_CFLAGS)) $(PKG_CFLAGS) -fsyntax-only -x c $$h \
 		-Wno-pragma-once-outside-header || exit 1; done
 	clang-format --dry-run -Werror $(ALL_C)
-	@echo clang-tidy …; printf '%s\n' $(SOURCES) | xargs -P $(JOBS) -n 8 clang-tidy --quiet -- -std=gnu17 -D_GNU_SOURCE -I. \
-		$(PKG_CFLAGS) 2>&1 | grep -vE '^[0-9]+ warnings? generated|^Suppressed|^Use -header-filter' ; test $${PIPESTATUS[1]} = 0
+	@echo clang-tidy; printf '%s\n' $(SOURCES) | xargs -P $(JOBS) -n 8 sh -c 'clang-tidy --quiet "$$@" -- -std=gnu17 \
+		-D_GNU_SOURCE -I. $(PKG_CFLAGS) 2>&1 | { ! grep -E "(warning|error):" -A 4; }' tidy
 	shellcheck -x $(wildcard $(SCRIPTS))
 
 asan: setup-check ## all unit tests under AddressSanitizer and UBSan
@@ -112,7 +119,8 @@ fuzz: setup-build setup-fuzz ## run each fuzz target for FUZZ_SECONDS
 fuzz-programs: $(FUZZ_SOURCES:%.c=$(BUILD)/%)
 
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/librehost.a
-	$(CC) $(CFLAGS) -fsanitize=fuzzer -pthread -o $@ $< $(BUILD)/librehost.a $(PKG_LIBS)
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer -pthread -o $@ $< $(BUILD)/librehost.a $(PKG_LIBS)
 
 bench: bench-convert ## all benchmarks against peers
 

@@ -26,28 +26,27 @@ static const struct {
     [ERR_INTERRUPTED] = {"interrupted", 130},
 };
 
-int err_set(struct err *err, enum err_code code, const char *fmt, ...)
+void err_record(struct err *err, enum err_code code, const char *fmt, ...)
 {
 	va_list ap;
 
 	if (!err)
-		return -1;
+		return;
 	err->code = code;
 	err->sys = 0;
 	va_start(ap, fmt);
 	vsnprintf(err->text, sizeof err->text, fmt, ap);
 	va_end(ap);
-	return -1;
 }
 
-int err_sys(struct err *err, enum err_code code, const char *fmt, ...)
+void err_record_errno(struct err *err, enum err_code code, const char *fmt, ...)
 {
 	int sys = errno;
 	size_t n;
 	va_list ap;
 
 	if (!err)
-		return -1;
+		return;
 	err->code = sys == ENOSPC || sys == EDQUOT ? ERR_TEMPFAIL : code;
 	err->sys = sys;
 	va_start(ap, fmt);
@@ -55,17 +54,16 @@ int err_sys(struct err *err, enum err_code code, const char *fmt, ...)
 	va_end(ap);
 	n = strlen(err->text);
 	snprintf(err->text + n, sizeof err->text - n, ": %s", strerror(sys));
-	return -1;
 }
 
-int err_wrap(struct err *err, const char *fmt, ...)
+void err_add_context(struct err *err, const char *fmt, ...)
 {
 	char context[ERR_TEXT_MAX];
 	size_t cause, room, n;
 	va_list ap;
 
 	if (!err)
-		return -1;
+		return;
 	va_start(ap, fmt);
 	vsnprintf(context, sizeof context, fmt, ap);
 	va_end(ap);
@@ -73,18 +71,12 @@ int err_wrap(struct err *err, const char *fmt, ...)
 	room = sizeof err->text - 1 - cause;
 	n = strlen(context);
 	if (room < 2)
-		return -1;
+		return;
 	if (n > room - 2)
 		n = room - 2;
 	memmove(err->text + n + 2, err->text, cause + 1);
 	memcpy(err->text, context, n);
 	memcpy(err->text + n, ": ", 2);
-	return -1;
-}
-
-int err_nomem(struct err *err)
-{
-	return err_set(err, ERR_INTERNAL, "out of memory");
 }
 
 void err_clear(struct err *err)

@@ -43,20 +43,29 @@ struct err {
 		.code = ERR_NONE                                                                                       \
 	}
 
+/* The -1 of a failing function, visible to compilers and analysers at every site. */
+static inline int err_failed(void)
+{
+	return -1;
+}
+
 /* Sets code and text; returns -1. err may be NULL when the caller doesn't care. */
-int err_set(struct err *err, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+#define err_set(...) (err_record(__VA_ARGS__), err_failed())
+void err_record(struct err *err, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Like err_set() and adds ": strerror(errno)". ENOSPC and EDQUOT turn any code into ERR_TEMPFAIL. */
-int err_sys(struct err *err, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+#define err_sys(...) (err_record_errno(__VA_ARGS__), err_failed())
+void err_record_errno(struct err *err, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Puts "context: " before the text there is; keeps the code; returns -1. */
-int err_wrap(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+#define err_wrap(...) (err_add_context(__VA_ARGS__), err_failed())
+void err_add_context(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* err_set() for functions that return a pointer. */
-#define err_null(...) (err_set(__VA_ARGS__), NULL)
+#define err_null(...) (err_record(__VA_ARGS__), NULL)
 
 /* Out of memory; returns -1. */
-int err_nomem(struct err *err);
+#define err_nomem(err) err_set((err), ERR_INTERNAL, "out of memory")
 
 /* Forgets an error that was handled. */
 void err_clear(struct err *err);

@@ -1,0 +1,317 @@
+/* convert, plan, check and inspect: one run that goes differently far. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/terminal.h"
+#include "core/base/checked.h"
+#include "run/convert.h"
+#include "run/report/report.h"
+
+/* All options of the four commands; each table shows its own subset. */
+struct arguments {
+	const char *input, *input_format, *output, *output_dir, *disk_format, *name, *destination, *root, *vm,
+	    *allocation;
+	const char *compress, *on_read_error, *progress;
+	struct cli_list networks, bridges, macs;
+	bool no_convert, no_trim, keep_tools, force, restart, performance, dry_run, print_xml, json, quiet, verbose;
+	unsigned threads;
+};
+
+static const char *const inputs[] = {"ova", "ovf", "vmx", "disk", "local", NULL};
+static const char *const outputs_known[] = {"local", "disk", "qemu", "null", NULL};
+static const char *const disk_formats[] = {"qcow2", "raw", NULL};
+static const char *const codecs[] = {"zlib", "zstd", NULL};
+static const char *const allocations[] = {"sparse", NULL};
+static const char *const read_error_policies[] = {"stop", "zero", NULL};
+static const char *const progress_kinds[] = {"text", "json", NULL};
+
+#define AT(field) offsetof(struct arguments, field)
+
+#define ROWS_INPUT                                                                                                     \
+	{                                                                                                              \
+	    "input",  'i',    CLI_TEXT,                                                                                \
+	    "KIND",   inputs, "What the input is: ova, ovf, vmx or disk; found out when not given.",                   \
+	    AT(input)},                                                                                                \
+	    {"if",                                                                                                     \
+	     0,                                                                                                        \
+	     CLI_TEXT,                                                                                                 \
+	     "FORMAT",                                                                                                 \
+	     NULL,                                                                                                     \
+	     "Format of a bare disk (vmdk, qcow2, raw …); needed for raw disks that "                                \
+	     "hold nothing recognisable.",                                                                             \
+	     AT(input_format)},                                                                                        \
+	    {"vm", 0, CLI_TEXT, "ID", NULL, "Which virtual system of an OVF that holds several.", AT(vm)},             \
+	{                                                                                                              \
+		"root", 0, CLI_TEXT, "DEVICE", NULL,                                                                   \
+		    "Which operating system when there are several: a device, or first.", AT(root)                     \
+	}
+
+#define ROWS_COMMON                                                                                                    \
+	{"force",                                                                                                      \
+	 0,                                                                                                            \
+	 CLI_FLAG,                                                                                                     \
+	 NULL,                                                                                                         \
+	 NULL,                                                                                                         \
+	 "Go on where rehost would refuse: a source in use, an existing target "                                       \
+	 "(replaced), a guest that will not boot.",                                                                    \
+	 AT(force)},                                                                                                   \
+	    {"json", 0, CLI_FLAG, NULL, NULL, "Print the result as one JSON object.", AT(json)},                       \
+	    {"progress",                                                                                               \
+	     0,                                                                                                        \
+	     CLI_TEXT,                                                                                                 \
+	     "text|json",                                                                                              \
+	     progress_kinds,                                                                                           \
+	     "How progress is written to stderr; json: one event "                                                     \
+	     "a line.",                                                                                                \
+	     AT(progress)},                                                                                            \
+	    {"quiet", 'q', CLI_FLAG, NULL, NULL, "Print warnings and errors only.", AT(quiet)},                        \
+	{                                                                                                              \
+		"verbose", 'v', CLI_FLAG, NULL, NULL, "Print the full log.", AT(verbose)                               \
+	}
+
+#define ROWS_NETWORK                                                                                                   \
+	{"network",                                                                                                    \
+	 'n',                                                                                                          \
+	 CLI_LIST,                                                                                                     \
+	 "IN:OUT",                                                                                                     \
+	 NULL,                                                                                                         \
+	 "Connect cards on network IN (all, without IN) to libvirt "                                                   \
+	 "network OUT.",                                                                                               \
+	 AT(networks)},                                                                                                \
+	    {"bridge", 'b', CLI_LIST, "IN:OUT", NULL, "The same for bridges.", AT(bridges)},                           \
+	{                                                                                                              \
+		"mac", 0, CLI_LIST, "MAC:network|bridge:OUT", NULL, "Connect the card with this address.", AT(macs)    \
+	}
+
+#define ROWS_GUEST                                                                                                     \
+	{                                                                                                              \
+	    "keep-tools",  0, CLI_FLAG, NULL, NULL, "Leave the old hypervisor's guest tools as they are.",             \
+	    AT(keep_tools)},                                                                                           \
+	{                                                                                                              \
+		"no-trim", 0, CLI_FLAG, NULL, NULL, "Copy free space of the guest's file systems too.", AT(no_trim)    \
+	}
+
+static const struct cli_option convert_options[] = {
+    ROWS_INPUT,
+    {"output", 'o', CLI_TEXT, "KIND", outputs_known,
+     "What to write: local (folder with disks and libvirt XML), "
+     "qemu (start script too), null (nothing).",
+     AT(output)},
+    {"os", 0, CLI_TEXT, "DIR", NULL, "Folder in which the result's folder appears (default: here).", AT(output_dir)},
+    {"destination", 0, CLI_TEXT, "DIR", NULL, "The same, as virt-convert spelled it.", AT(output_dir)},
+    {"of", 0, CLI_TEXT, "FORMAT", disk_formats, "Disk format: qcow2 (default) or raw.", AT(disk_format)},
+    {"disk-format", 'D', CLI_TEXT, "FORMAT", disk_formats, "The same, as virt-convert spelled it.", AT(disk_format)},
+    {"oa", 0, CLI_TEXT, "sparse", allocations, "Allocation of the disks: sparse.", AT(allocation)},
+    {"on", 0, CLI_TEXT, "NAME", NULL, "Name of the result (default: the machine's).", AT(name)},
+    {"compress", 0, CLI_TEXT, "zlib|zstd", codecs, "Compress the qcow2 disks.", AT(compress)},
+    ROWS_NETWORK,
+    ROWS_GUEST,
+    {"no-convert", 0, CLI_FLAG, NULL, NULL, "Copy and describe the machine without touching the guest.",
+     AT(no_convert)},
+    {"dry-run", 0, CLI_FLAG, NULL, NULL, "Do everything but the copy and print the change log, as rehost plan does.",
+     AT(dry_run)},
+    {"print-xml", 0, CLI_FLAG, NULL, NULL, "Print the libvirt XML that would be written; implies --dry-run.",
+     AT(print_xml)},
+    {"on-read-error", 0, CLI_TEXT, "stop|zero", read_error_policies,
+     "At an unreadable place of the source: stop "
+     "(default), or write zeros, go on and list it.",
+     AT(on_read_error)},
+    {"restart", 0, CLI_FLAG, NULL, NULL, "Begin anew instead of resuming what an earlier run left.", AT(restart)},
+    {"performance", 0, CLI_FLAG, NULL, NULL, "Give each disk an I/O thread in the libvirt XML.", AT(performance)},
+    {"threads", 'j', CLI_NUMBER, "N", NULL, "Threads that copy (default: one a core).", AT(threads)},
+    ROWS_COMMON,
+    {0},
+};
+
+static const struct cli_option plan_options[] = {ROWS_INPUT, ROWS_NETWORK, ROWS_GUEST, ROWS_COMMON, {0}};
+static const struct cli_option inspect_options[] = {ROWS_INPUT, ROWS_COMMON, {0}};
+
+static bool is(const char *text, const char *word)
+{
+	return text && !strcmp(text, word);
+}
+
+static struct run_options to_run(const struct arguments *a, const struct positionals *p, enum run_depth depth)
+{
+	return (struct run_options){
+	    .depth = depth,
+	    .inputs = p->v,
+	    .ninputs = p->n,
+	    .source = {.kind = is(a->input, "local") ? "disk" : a->input,
+		       .format = a->input_format,
+		       .force = a->force,
+		       .vm = a->vm},
+	    .maps = {.networks = a->networks.v, .bridges = a->bridges.v, .macs = a->macs.v},
+	    .output = is(a->output, "disk") ? "local" : a->output,
+	    .output_dir = a->output_dir,
+	    .name = a->name,
+	    .disk_format = a->disk_format,
+	    .codec = a->compress,
+	    .root = a->root,
+	    .no_convert = a->no_convert,
+	    .no_trim = a->no_trim,
+	    .keep_tools = a->keep_tools,
+	    .force = a->force,
+	    .restart = a->restart,
+	    .performance = a->performance,
+	    .on_read_error = is(a->on_read_error, "zero") ? READ_ERROR_ZERO : READ_ERROR_STOP,
+	    .threads = a->threads,
+	    .events = terminal_events(),
+	};
+}
+
+static int print_text(const struct json *report, const struct arguments *a, struct err *err)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT(64 * MIB);
+
+	if (a->json) {
+		if (js_print(report, true, &text) < 0)
+			return err_set(err, ERR_INTERNAL, "the report is over 64 MiB");
+	} else if (report_text(report, &text, err) < 0) {
+		return -1;
+	}
+	if (fwrite(buf_str(&text), 1, text.len, stdout) != text.len || fflush(stdout) != 0)
+		return err_sys(err, ERR_INTERNAL, "cannot write to standard output");
+	return 0;
+}
+
+static void print_result(const struct json *report, const struct arguments *a)
+{
+	const char *folder = js_get_str(report, "folder", NULL);
+
+	if (!folder || a->quiet)
+		return;
+	printf("machine:  %s\n", js_get_str(report, "xml", ""));
+	printf("report:   %s/report.txt\n", folder);
+}
+
+static int start(const struct command *self, int argc, char **argv, struct arguments *a, struct positionals *p,
+		 struct err *err)
+{
+	struct terminal_options terminal;
+
+	if (options_parse(self->options, argc, argv, a, p, err) < 0)
+		return -1;
+	if (!p->n)
+		return err_set(err, ERR_USAGE, "%s: no input given", self->name);
+	terminal = (struct terminal_options){
+	    .quiet = a->quiet, .verbose = a->verbose, .json_progress = is(a->progress, "json")};
+	terminal_start(&terminal);
+	return 0;
+}
+
+/* A failed run still prints what it found out, when that was asked for as JSON. */
+static int run(const struct run_options *options, const struct arguments *a, bool print, struct json **report,
+	       struct err *err)
+{
+	int ret = run_machine(options, report, err);
+
+	terminal_end();
+	if (*report && (a->json || (print && ret == 0)) && print_text(*report, a, ret < 0 ? NULL : err) < 0)
+		return -1;
+	return ret;
+}
+
+static int refuse_unbootable(const struct json *report, struct err *err)
+{
+	const char *verdict = js_get_str(js_get(report, "inspection"), "verdict", "");
+
+	if (!strcmp(verdict, "WILL NOT BOOT"))
+		return err_set(err, ERR_BLOCKED, "the converted guest will not boot: see the findings");
+	return 0;
+}
+
+static int run_plan(const struct command *self, int argc, char **argv, struct err *err)
+{
+	struct arguments a = {0};
+	struct positionals p;
+	AUTO(js_freep) struct json *report = NULL;
+	struct run_options options;
+
+	if (start(self, argc, argv, &a, &p, err) < 0)
+		return -1;
+	options = to_run(&a, &p, RUN_PLAN);
+	if (run(&options, &a, true, &report, err) < 0)
+		return -1;
+	return refuse_unbootable(report, err);
+}
+
+static int run_inspect(const struct command *self, int argc, char **argv, struct err *err)
+{
+	struct arguments a = {0};
+	struct positionals p;
+	AUTO(js_freep) struct json *report = NULL;
+	struct run_options options;
+
+	if (start(self, argc, argv, &a, &p, err) < 0)
+		return -1;
+	options = to_run(&a, &p, RUN_INSPECT);
+	return run(&options, &a, true, &report, err);
+}
+
+static int print_xml(const struct json *report, struct err *err)
+{
+	const char *xml = js_get_str(report, "libvirt_xml", NULL);
+
+	if (!xml)
+		return err_set(err, ERR_INTERNAL, "no libvirt XML was made");
+	fputs(xml, stdout);
+	return 0;
+}
+
+static int run_convert(const struct command *self, int argc, char **argv, struct err *err)
+{
+	struct arguments a = {0};
+	struct positionals p;
+	AUTO(js_freep) struct json *report = NULL;
+	struct run_options options;
+	bool dry;
+
+	if (start(self, argc, argv, &a, &p, err) < 0)
+		return -1;
+	dry = a.dry_run || a.print_xml;
+	options = to_run(&a, &p, dry ? RUN_PLAN : RUN_CONVERT);
+	if (a.compress && is(a.disk_format, "raw"))
+		return err_set(err, ERR_USAGE, "--compress needs -of qcow2");
+	if (run(&options, &a, dry && !a.print_xml, &report, err) < 0)
+		return -1;
+	if (a.print_xml)
+		return print_xml(report, err);
+	if (!a.json)
+		print_result(report, &a);
+	return 0;
+}
+
+const struct command command_convert = {
+    .name = "convert",
+    .arguments = "INPUT…",
+    .summary = "make a libvirt/KVM guest of a machine: an OVA, OVF, VMX or bare disks",
+    .options = convert_options,
+    .run = run_convert,
+};
+
+const struct command command_plan = {
+    .name = "plan",
+    .arguments = "INPUT…",
+    .summary = "do the conversion without the copy and print every change with its reason",
+    .options = plan_options,
+    .run = run_plan,
+};
+
+const struct command command_check = {
+    .name = "check",
+    .arguments = "INPUT…",
+    .summary = "will the converted guest boot? facts, findings and the verdict, nothing kept",
+    .options = plan_options,
+    .run = run_plan,
+};
+
+const struct command command_inspect = {
+    .name = "inspect",
+    .arguments = "INPUT…",
+    .summary = "what is inside: system, kernels, boot entries, network, tools",
+    .options = inspect_options,
+    .run = run_inspect,
+};

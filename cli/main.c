@@ -1,0 +1,96 @@
+/* The program: finds the command, runs it, prints its error once. */
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/man.h"
+#include "cli/terminal.h"
+#include "core/base/err.h"
+#include "core/model/version.h"
+#include "run/io_client.h"
+
+const struct command *const commands[] = {
+    &command_convert, &command_plan,   &command_inspect, &command_check,   &command_info,
+    &command_boot,    &command_doctor, &command_clean,	 &command_formats, NULL,
+};
+
+void command_usage(const struct command *c, FILE *out)
+{
+	fprintf(out, "rehost %s: %s\n\nusage: rehost %s [options] %s\n\n", c->name, c->summary, c->name, c->arguments);
+	options_help(c->options, out);
+}
+
+static void usage(FILE *out)
+{
+	fputs("rehost moves machines: a VM of another hypervisor becomes a guest that libvirt/KVM boots.\n\n"
+	      "usage: rehost COMMAND [options] [INPUT…]\n\n",
+	      out);
+	for (const struct command *const *c = commands; *c; c++)
+		fprintf(out, "  %-10s %s\n", (*c)->name, (*c)->summary);
+	fputs("\n`rehost COMMAND --help` lists its options; `man rehost` has them all.\n", out);
+}
+
+static const struct command *find(const char *name)
+{
+	for (const struct command *const *c = commands; *c; c++)
+		if (!strcmp((*c)->name, name))
+			return *c;
+	return NULL;
+}
+
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+			return true;
+	return false;
+}
+
+static int run_command(const struct command *c, int argc, char **argv)
+{
+	struct err err = ERR_INIT;
+
+	if (wants_help(argc, argv)) {
+		command_usage(c, stdout);
+		return 0;
+	}
+	terminal_catch_signals();
+	if (c->run(c, argc, argv, &err) == 0) {
+		terminal_end();
+		return 0;
+	}
+	terminal_error(&err);
+	if (err.code == ERR_USAGE)
+		fprintf(stderr, "`rehost %s --help` lists the options.\n", c->name);
+	return err_exit_status(err.code);
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *c;
+
+	setlocale(LC_CTYPE, "");
+	signal(SIGPIPE, SIG_IGN);
+	if (argc > 1 && !strcmp(argv[1], "io"))
+		return io_main(argc, argv);
+	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		usage(argc < 2 ? stderr : stdout);
+		return argc < 2 ? err_exit_status(ERR_USAGE) : 0;
+	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		puts("rehost " REHOST_VERSION);
+		return 0;
+	}
+	if (!strcmp(argv[1], "--man")) {
+		man_page(stdout);
+		return 0;
+	}
+	c = find(argv[1]);
+	if (!c) {
+		fprintf(stderr, "rehost: unknown command '%s'; `rehost --help` lists them\n", argv[1]);
+		return err_exit_status(ERR_USAGE);
+	}
+	return run_command(c, argc - 1, argv + 1);
+}

@@ -1,0 +1,213 @@
+/* Options as data: parsing and help from one table. */
+#include "cli/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	ROWS_MAX = 64,	  /* no command has half of it */
+	LONG_BASE = 1000, /* getopt's answer for row i is LONG_BASE + i */
+};
+
+static size_t count(const struct cli_option *table)
+{
+	size_t n = 0;
+
+	while (table[n].name)
+		n++;
+	return n;
+}
+
+static int bad_choice(const struct cli_option *o, const char *value, struct err *err)
+{
+	char all[256] = "";
+
+	for (const char *const *c = o->choices; *c; c++) {
+		strncat(all, *c, sizeof all - strlen(all) - 1);
+		if (c[1])
+			strncat(all, ", ", sizeof all - strlen(all) - 1);
+	}
+	return err_set(err, ERR_USAGE, "option --%s: '%s' is not one of %s", o->name, value, all);
+}
+
+static int check_choice(const struct cli_option *o, const char *value, struct err *err)
+{
+	for (const char *const *c = o->choices; c && *c; c++)
+		if (!strcmp(*c, value))
+			return 0;
+	return o->choices ? bad_choice(o, value, err) : 0;
+}
+
+static int set_number(const struct cli_option *o, const char *value, unsigned *to, struct err *err)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(value, &end, 10);
+	if (errno || *end || end == value || *value == '-' || n > UINT32_MAX)
+		return err_set(err, ERR_USAGE, "option --%s: '%s' is not a number", o->name, value);
+	*to = (unsigned)n;
+	return 0;
+}
+
+static int add_to_list(const struct cli_option *o, const char *value, struct cli_list *list, struct err *err)
+{
+	if (list->n == CLI_LIST_MAX)
+		return err_set(err, ERR_USAGE, "option --%s: given more than %d times", o->name, CLI_LIST_MAX);
+	list->v[list->n++] = value;
+	return 0;
+}
+
+static int set_value(const struct cli_option *o, const char *value, void *into, struct err *err)
+{
+	void *at = (char *)into + o->at;
+
+	if (o->kind != CLI_FLAG && check_choice(o, value, err) < 0)
+		return -1;
+	switch (o->kind) {
+	case CLI_FLAG:
+		*(bool *)at = true;
+		return 0;
+	case CLI_TEXT:
+		*(const char **)at = value;
+		return 0;
+	case CLI_NUMBER:
+		return set_number(o, value, at, err);
+	case CLI_LIST:
+		return add_to_list(o, value, at, err);
+	case CLI_UNKNOWN:
+		break;
+	}
+	return err_set(err, ERR_INTERNAL, "option --%s has no kind", o->name);
+}
+
+/* getopt_long_only() takes "-os DIR" as well as "--os DIR" and "-o x"; its tables are made from our rows. */
+static void make_getopt(const struct cli_option *table, size_t n, char *letters, struct option *longs)
+{
+	*letters++ = ':';
+	for (size_t i = 0; i < n; i++) {
+		longs[i] = (struct option){.name = table[i].name,
+					   .has_arg = table[i].kind == CLI_FLAG ? no_argument : required_argument,
+					   .val = LONG_BASE + (int)i};
+		if (!table[i].letter)
+			continue;
+		*letters++ = table[i].letter;
+		if (table[i].kind != CLI_FLAG)
+			*letters++ = ':';
+	}
+	*letters = '\0';
+	longs[n] = (struct option){0};
+}
+
+static const struct cli_option *row_of(const struct cli_option *table, int answer)
+{
+	if (answer >= LONG_BASE)
+		return &table[answer - LONG_BASE];
+	while (table->letter != answer)
+		table++;
+	return table;
+}
+
+int options_parse(const struct cli_option *table, int argc, char **argv, void *into, struct positionals *ret,
+		  struct err *err)
+{
+	char letters[2 * ROWS_MAX + 2];
+	struct option longs[ROWS_MAX + 1];
+	size_t n = count(table);
+	int answer;
+
+	if (n > ROWS_MAX)
+		return err_set(err, ERR_INTERNAL, "option table has %zu rows, at most %d expected", n, ROWS_MAX);
+	make_getopt(table, n, letters, longs);
+	opterr = 0;
+	optind = 1;
+	while ((answer = getopt_long_only(argc, argv, letters, longs, NULL)) != -1) {
+		if (answer == '?')
+			return err_set(err, ERR_USAGE, "unknown option '%s'", argv[optind - 1]);
+		if (answer == ':')
+			return err_set(err, ERR_USAGE, "option '%s' needs a value", argv[optind - 1]);
+		if (set_value(row_of(table, answer), optarg, into, err) < 0)
+			return -1;
+	}
+	ret->v = (const char *const *)(uintptr_t)(argv + optind);
+	ret->n = (size_t)(argc - optind);
+	return 0;
+}
+
+static void spelling(const struct cli_option *o, char *text, size_t size)
+{
+	int n = 0;
+
+	if (o->letter)
+		n = snprintf(text, size, "-%c, ", o->letter);
+	/* Two-letter names are virt-v2v's: shown as its users write them. */
+	n += snprintf(text + n, size - (size_t)n, "%s%s", strlen(o->name) == 2 ? "-" : "--", o->name);
+	if (o->argument)
+		snprintf(text + n, size - (size_t)n, " %s", o->argument);
+}
+
+static void print_wrapped(const char *text, int indent, FILE *out)
+{
+	enum { WIDTH = 80 };
+	int column = indent;
+
+	while (*text) {
+		int word = (int)strcspn(text, " ");
+
+		if (column + word >= WIDTH && column > indent) {
+			fprintf(out, "\n%*s", indent, "");
+			column = indent;
+		}
+		fprintf(out, "%.*s", word, text);
+		text += word;
+		column += word;
+		if (*text == ' ') {
+			text++;
+			fputc(' ', out);
+			column++;
+		}
+	}
+	fputc('\n', out);
+}
+
+void options_help(const struct cli_option *table, FILE *out)
+{
+	enum { INDENT = 28 };
+
+	for (; table->name; table++) {
+		char text[80];
+
+		spelling(table, text, sizeof text);
+		fprintf(out, "  %-*s", INDENT - 2, text);
+		if (strlen(text) > INDENT - 3)
+			fprintf(out, "\n%*s", INDENT, "");
+		print_wrapped(table->help, INDENT, out);
+	}
+}
+
+static void roff(const char *text, FILE *out)
+{
+	for (; *text; text++) {
+		if (*text == '-' || *text == '\\')
+			fputc('\\', out);
+		fputc(*text, out);
+	}
+}
+
+void options_man(const struct cli_option *table, FILE *out)
+{
+	for (; table->name; table++) {
+		char text[80];
+
+		spelling(table, text, sizeof text);
+		fputs(".TP\n.B ", out);
+		roff(text, out);
+		fputc('\n', out);
+		roff(table->help, out);
+		fputc('\n', out);
+	}
+}

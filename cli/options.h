@@ -1,0 +1,51 @@
+/* Options as data: one table a command makes parsing, --help, the man page's OPTIONS and the completions. */
+#ifndef REHOST_CLI_OPTIONS_H
+#define REHOST_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "core/base/err.h"
+
+enum cli_kind {
+	CLI_UNKNOWN = 0,
+	CLI_FLAG,   /* bool */
+	CLI_TEXT,   /* const char *; a second one replaces the first */
+	CLI_NUMBER, /* unsigned */
+	CLI_LIST,   /* struct cli_list; each use adds */
+};
+
+enum { CLI_LIST_MAX = 256 /* NIC maps, keys: more than any machine has */ };
+
+struct cli_list {
+	const char *v[CLI_LIST_MAX + 1]; /* NULL-terminated: usable as const char *const * */
+	size_t n;
+};
+
+/* One row. `name` is spelled with two dashes or, as virt-v2v's users do, with one (-os, --os). */
+struct cli_option {
+	const char *name; /* "os"; NULL ends the table */
+	char letter;	  /* 'o', 0 none */
+	enum cli_kind kind;
+	const char *argument;	    /* "DIR", NULL for flags */
+	const char *const *choices; /* NULL: any; else NULL-terminated */
+	const char *help;	    /* one sentence */
+	size_t at;		    /* offset in the command's struct */
+};
+
+struct positionals {
+	const char *const *v;
+	size_t n;
+};
+
+/* Fills `into` from argv[1…]; options may stand among positionals; "--" ends options. ERR_USAGE names the option. */
+int options_parse(const struct cli_option *table, int argc, char **argv, void *into, struct positionals *ret,
+		  struct err *err);
+
+/* The options as help lines, 80 columns. */
+void options_help(const struct cli_option *table, FILE *out);
+/* The same as a man page's OPTIONS section (roff). */
+void options_man(const struct cli_option *table, FILE *out);
+
+#endif

@@ -1,0 +1,31 @@
+/* What the user sees: phases, progress, warnings and the error; a bar on a terminal, lines elsewhere, NDJSON on
+ * request. */
+#ifndef REHOST_CLI_TERMINAL_H
+#define REHOST_CLI_TERMINAL_H
+
+#include <stdbool.h>
+
+#include "core/base/err.h"
+#include "run/convert.h"
+
+struct terminal_options {
+	bool quiet, verbose;
+	bool json_progress; /* events as NDJSON on stderr instead of text */
+};
+
+/* Sets up the sinks; starts the log. Call once. */
+void terminal_start(const struct terminal_options *options);
+/* Ends a progress line. */
+void terminal_end(void);
+
+/* Callbacks for run_machine() and friends. */
+struct run_events terminal_events(void);
+void terminal_phase(const char *what, void *opaque);
+
+/* "rehost: text" on stderr, or an NDJSON event. */
+void terminal_error(const struct err *err);
+
+/* SIGINT, SIGTERM and SIGHUP say how to resume and end the program with 128 + signal; helper processes die with us. */
+void terminal_catch_signals(void);
+
+#endif
