@@ -5,6 +5,7 @@
 
 const struct format *const formats[] = {
     &format_vmdk,
+    &format_qcow2,
     &format_raw,
     NULL,
 };

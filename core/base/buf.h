@@ -25,7 +25,7 @@ struct buf {
 int buf_add(struct buf *b, const void *data, size_t len);
 int buf_adds(struct buf *b, const char *s);
 int buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-int buf_vaddf(struct buf *b, const char *fmt, va_list ap);
+int buf_vaddf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 /* Room for len more bytes: a pointer to it (then set len yourself through buf_commit), or NULL. */
 void *buf_reserve(struct buf *b, size_t len);
 void buf_commit(struct buf *b, size_t len);

@@ -1,0 +1,277 @@
+/* The header of a qcow2 file: fields, extensions, and what of it we refuse. */
+#include "formats/qcow2_header.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/buf.h"
+#include "core/base/bytes.h"
+
+enum {
+	/* Header, extensions and backing name: qemu's take less than 2 KiB; a bitmap extension or a longer feature
+	 * table still leaves plenty. */
+	HEAD_MAX = 64 << 10,
+	SNAPSHOT_ENTRY_MIN = 40,
+};
+
+/* The first bytes of the file, as far as they are read. */
+struct head {
+	unsigned char data[HEAD_MAX];
+	size_t len;
+	uint64_t file_size, cluster;
+	uint32_t header_length;
+};
+
+static const char *const known_incompatible[] = {
+    [QCOW2_INCOMPAT_DIRTY_BIT] = "dirty bit",
+    [QCOW2_INCOMPAT_CORRUPT_BIT] = "corrupt bit",
+    [QCOW2_INCOMPAT_DATA_FILE_BIT] = "external data file",
+    [QCOW2_INCOMPAT_COMPRESSION_BIT] = "compression type",
+    [QCOW2_INCOMPAT_EXTENDED_L2_BIT] = "extended L2 entries",
+};
+
+enum {
+	READABLE_INCOMPATIBLE =
+	    1 << QCOW2_INCOMPAT_DIRTY_BIT | 1 << QCOW2_INCOMPAT_CORRUPT_BIT | 1 << QCOW2_INCOMPAT_COMPRESSION_BIT,
+};
+
+static uint64_t incompatible(const struct head *head)
+{
+	return get_be32(head->data + QCOW2_H_VERSION) < 3 ? 0 : get_be64(head->data + QCOW2_H_INCOMPATIBLE);
+}
+
+static int read_head(struct block *file, struct head *head, struct err *err)
+{
+	head->file_size = file->size;
+	head->len = min_u64(HEAD_MAX, file->size);
+	if (head->len < QCOW2_V2_HEADER_SIZE)
+		return err_set(err, ERR_CORRUPT, "header: the file has %" PRIu64 " bytes, a header has at least %d",
+			       file->size, QCOW2_V2_HEADER_SIZE);
+	return block_pread(file, head->data, head->len, 0, err);
+}
+
+static int check_version(struct head *head, struct qcow2_header *h, struct err *err)
+{
+	uint32_t magic = get_be32(head->data + QCOW2_H_MAGIC), bits = get_be32(head->data + QCOW2_H_CLUSTER_BITS);
+
+	h->version = get_be32(head->data + QCOW2_H_VERSION);
+	if (magic != QCOW2_MAGIC)
+		return err_set(err, ERR_CORRUPT, "header: it begins with 0x%08x, not 0x%08x", magic, QCOW2_MAGIC);
+	if (h->version != 2 && h->version != 3)
+		return err_set(err, ERR_UNSUPPORTED, "header: version %u, 2 and 3 are read%s", h->version,
+			       h->version == 1 ? " (1 is the older format qcow)" : "");
+	if (bits < QCOW2_CLUSTER_BITS_MIN || bits > QCOW2_CLUSTER_BITS_MAX)
+		return err_set(err, ERR_CORRUPT, "header: cluster bits %u, %d to %d are possible", bits,
+			       QCOW2_CLUSTER_BITS_MIN, QCOW2_CLUSTER_BITS_MAX);
+	h->cluster_bits = bits;
+	head->cluster = UINT64_C(1) << bits;
+	head->header_length = QCOW2_V2_HEADER_SIZE;
+	if (h->version == 2)
+		return 0;
+	if (head->len < QCOW2_V3_HEADER_SIZE_MIN)
+		return err_set(err, ERR_CORRUPT, "header: the file has %" PRIu64 " bytes, a header has at least %d",
+			       head->file_size, QCOW2_V3_HEADER_SIZE_MIN);
+	head->header_length = get_be32(head->data + QCOW2_H_HEADER_LENGTH);
+	if (head->header_length < QCOW2_V3_HEADER_SIZE_MIN || head->header_length > min_u64(head->cluster, head->len))
+		return err_set(err, ERR_CORRUPT, "header: its length is %u bytes, %d to %" PRIu64 " are possible",
+			       head->header_length, QCOW2_V3_HEADER_SIZE_MIN, min_u64(head->cluster, head->len));
+	return 0;
+}
+
+/* Calls fn for each extension until it returns non-zero, which is returned. */
+static int each_extension(const struct head *head,
+			  int (*fn)(uint32_t type, const unsigned char *data, uint32_t len, void *opaque,
+				    struct err *err),
+			  void *opaque, struct err *err)
+{
+	uint64_t backing = get_be64(head->data + QCOW2_H_BACKING_OFFSET), at = head->header_length;
+	uint64_t end = min_u64(head->len, head->cluster);
+
+	if (backing > at && backing < end)
+		end = backing;
+	while (at + QCOW2_EXT_HEADER_SIZE <= end) {
+		uint32_t type = get_be32(head->data + at), len = get_be32(head->data + at + 4);
+		int ret;
+
+		at += QCOW2_EXT_HEADER_SIZE;
+		if (type == QCOW2_EXT_END)
+			return 0;
+		if (len > end - at)
+			return err_set(err, ERR_CORRUPT,
+				       "header extension 0x%08x at 0x%" PRIx64 ": %u bytes, there is room for %" PRIu64,
+				       type, at - QCOW2_EXT_HEADER_SIZE, len, end - at);
+		ret = fn(type, head->data + at, len, opaque, err);
+		if (ret)
+			return ret;
+		at += align_up(len, 8);
+	}
+	return 0;
+}
+
+/* The image's own word for one of its feature bits. */
+struct feature_name {
+	unsigned bit;
+	char text[QCOW2_FEATURE_NAME_SIZE + 1];
+};
+
+static int find_feature_name(uint32_t type, const unsigned char *data, uint32_t len, void *opaque, struct err *err)
+{
+	struct feature_name *name = opaque;
+
+	if (type != QCOW2_EXT_FEATURE_NAMES)
+		return 0;
+	for (; len >= QCOW2_FEATURE_ENTRY_SIZE; data += QCOW2_FEATURE_ENTRY_SIZE, len -= QCOW2_FEATURE_ENTRY_SIZE) {
+		if (data[0] != QCOW2_FEATURE_INCOMPATIBLE || data[1] != name->bit)
+			continue;
+		memcpy(name->text, data + 2, QCOW2_FEATURE_NAME_SIZE);
+		for (char *c = name->text; *c; c++)
+			*c = isprint((unsigned char)*c) ? *c : '?';
+		return 1;
+	}
+	return 0;
+}
+
+static void add_feature(const struct head *head, unsigned bit, struct buf *list)
+{
+	struct feature_name name = {.bit = bit};
+	size_t known = sizeof known_incompatible / sizeof *known_incompatible;
+
+	if (bit < known)
+		snprintf(name.text, sizeof name.text, "%s", known_incompatible[bit]);
+	else
+		each_extension(head, find_feature_name, &name, NULL);
+	buf_addf(list, "%s%s%s%sbit %u", list->len ? ", " : "", *name.text ? "'" : "", name.text,
+		 *name.text ? "' " : "", bit);
+}
+
+static int check_features(const struct head *head, struct qcow2_header *h, struct err *err)
+{
+	uint64_t bits = incompatible(head), unreadable = bits & ~(uint64_t)READABLE_INCOMPATIBLE;
+	AUTO(buf_done) struct buf list = BUF_INIT(1024); /* more names don't make it clearer */
+
+	h->corrupt = bits & QCOW2_BIT(QCOW2_INCOMPAT_CORRUPT_BIT);
+	if (!unreadable)
+		return 0;
+	for (unsigned bit = 0; bit < 64; bit++)
+		if (unreadable & QCOW2_BIT(bit))
+			add_feature(head, bit, &list);
+	return err_set(err, ERR_UNSUPPORTED, "header: it needs features that are not read: %s", buf_str(&list));
+}
+
+static int check_crypt(const struct head *head, struct err *err)
+{
+	uint32_t method = get_be32(head->data + QCOW2_H_CRYPT_METHOD);
+
+	if (!method)
+		return 0;
+	if (method > 2)
+		return err_set(err, ERR_CORRUPT, "header: encryption method %u, 0 to 2 are possible", method);
+	return err_set(err, ERR_UNSUPPORTED, "header: the image is encrypted (%s), which is not read",
+		       method == 1 ? "AES" : "LUKS");
+}
+
+/* "Additional fields": the type must be there and not zlib when the bit is set, else absent or zlib. */
+static int read_compression(const struct head *head, struct qcow2_header *h, struct err *err)
+{
+	bool bit = incompatible(head) & QCOW2_BIT(QCOW2_INCOMPAT_COMPRESSION_BIT);
+	unsigned type = h->version == 3 && head->header_length > QCOW2_H_COMPRESSION_TYPE
+			    ? head->data[QCOW2_H_COMPRESSION_TYPE]
+			    : QCOW2_COMPRESSION_ZLIB;
+
+	if (bit != (type != QCOW2_COMPRESSION_ZLIB))
+		return err_set(err, ERR_CORRUPT, "header: compression type %u with its feature bit %s", type,
+			       bit ? "set" : "not set");
+	if (type > QCOW2_COMPRESSION_ZSTD)
+		return err_set(err, ERR_UNSUPPORTED, "header: compression type %u, 0 (zlib) and 1 (zstd) are read",
+			       type);
+	h->codec = type == QCOW2_COMPRESSION_ZSTD ? CODEC_ZSTD : CODEC_DEFLATE;
+	return 0;
+}
+
+static int check_size(const struct head *head, struct qcow2_header *h, struct err *err)
+{
+	uint64_t entries = get_be32(head->data + QCOW2_H_L1_SIZE), per_entry = head->cluster / 8 * head->cluster,
+		 needed;
+
+	h->size = get_be64(head->data + QCOW2_H_SIZE);
+	h->l1_offset = get_be64(head->data + QCOW2_H_L1_OFFSET);
+	if (h->size > QCOW2_DISK_MAX)
+		return err_set(err, ERR_CORRUPT, "header: a disk of %" PRIu64 " bytes, 64 TiB is the limit", h->size);
+	needed = div_round_up(h->size, per_entry);
+	if (entries * QCOW2_ENTRY_SIZE > QCOW2_L1_BYTES_MAX)
+		return err_set(err, ERR_CORRUPT, "header: L1 table of %" PRIu64 " bytes, 32 MiB is the limit",
+			       entries * QCOW2_ENTRY_SIZE);
+	if (needed > entries)
+		return err_set(err, ERR_CORRUPT,
+			       "header: L1 table of %" PRIu64 " entries, a disk of %" PRIu64 " bytes needs %" PRIu64,
+			       entries, h->size, needed);
+	if (needed && (h->l1_offset % head->cluster || !h->l1_offset))
+		return err_set(err, ERR_CORRUPT, "header: L1 table at 0x%" PRIx64 ", which is no cluster of its own",
+			       h->l1_offset);
+	if (!range_inside(h->l1_offset, needed * QCOW2_ENTRY_SIZE, head->file_size))
+		return err_set(err, ERR_CORRUPT,
+			       "header: L1 table of %" PRIu64 " bytes at 0x%" PRIx64 ": the file ends at 0x%" PRIx64,
+			       needed * QCOW2_ENTRY_SIZE, h->l1_offset, head->file_size);
+	h->l1_needed = (uint32_t)needed;
+	return 0;
+}
+
+/* The table isn't read: only whether it can be there at all. */
+static int check_snapshots(const struct head *head, struct err *err)
+{
+	uint64_t n = get_be32(head->data + QCOW2_H_SNAPSHOTS), at = get_be64(head->data + QCOW2_H_SNAPSHOTS_OFFSET);
+
+	if (!n || (at >= head->cluster && range_inside(at, n * SNAPSHOT_ENTRY_MIN, head->file_size)))
+		return 0;
+	return err_set(err, ERR_CORRUPT,
+		       "header: %" PRIu64 " snapshots at 0x%" PRIx64 " need at least %" PRIu64
+		       " bytes between the first cluster and the end of the file at 0x%" PRIx64,
+		       n, at, n * SNAPSHOT_ENTRY_MIN, head->file_size);
+}
+
+static int read_backing_format(uint32_t type, const unsigned char *data, uint32_t len, void *opaque, struct err *err)
+{
+	struct qcow2_header *h = opaque;
+
+	if (type != QCOW2_EXT_BACKING_FORMAT)
+		return 0;
+	if (!len || len >= sizeof h->backing_format || memchr(data, 0, len))
+		return err_set(err, ERR_CORRUPT, "header: the backing file's format has a name of %u bytes", len);
+	memcpy(h->backing_format, data, len);
+	return 0;
+}
+
+static int read_backing(const struct head *head, struct qcow2_header *h, struct err *err)
+{
+	uint64_t at = get_be64(head->data + QCOW2_H_BACKING_OFFSET), len = get_be32(head->data + QCOW2_H_BACKING_SIZE);
+
+	if (!at)
+		return 0;
+	if (!len || len > QCOW2_BACKING_NAME_MAX || !range_inside(at, len, min_u64(head->len, head->cluster)))
+		return err_set(err, ERR_CORRUPT,
+			       "header: backing file name of %" PRIu64 " bytes at 0x%" PRIx64
+			       ": up to %d bytes in the first %" PRIu64 " are possible",
+			       len, at, QCOW2_BACKING_NAME_MAX, min_u64(head->len, head->cluster));
+	if (memchr(head->data + at, 0, len))
+		return err_set(err, ERR_CORRUPT, "header: the backing file's name has a NUL in it");
+	memcpy(h->backing, head->data + at, len);
+	return each_extension(head, read_backing_format, h, err);
+}
+
+int qcow2_header_read(struct block *file, struct qcow2_header *h, struct err *err)
+{
+	AUTO_FREE struct head *head = calloc(1, sizeof *head);
+
+	if (!head)
+		return err_nomem(err);
+	*h = (struct qcow2_header){0};
+	if (read_head(file, head, err) < 0 || check_version(head, h, err) < 0)
+		return -1;
+	if (check_features(head, h, err) < 0 || check_crypt(head, err) < 0 || read_compression(head, h, err) < 0)
+		return -1;
+	if (check_size(head, h, err) < 0 || check_snapshots(head, err) < 0)
+		return -1;
+	return read_backing(head, h, err);
+}
