@@ -31,7 +31,7 @@ struct cpio_reader {
 	struct cpio_entry entry;
 };
 
-struct cpio_reader *cpio_reader_new(const struct cpio_handler *handler)
+struct cpio_reader *cpio_reader_new(const struct cpio_handler *handler, uint64_t start)
 {
 	struct cpio_reader *r = calloc(1, sizeof *r);
 
@@ -39,6 +39,7 @@ struct cpio_reader *cpio_reader_new(const struct cpio_handler *handler)
 		return NULL;
 	r->handler = *handler;
 	r->state = CPIO_GAP;
+	r->at = start;
 	r->head.max = HEADER + CPIO_NAME_MAX + 4;
 	r->body.max = CPIO_CONTENT_MAX + 4;
 	return r;

@@ -33,12 +33,13 @@ struct cpio_handler {
 
 enum {
 	CPIO_NAME_MAX = 4096,	     /* PATH_MAX with its NUL: the kernel refuses more */
-	CPIO_CONTENT_MAX = 64 << 20, /* of one wanted file: the largest module index seen is under 2 MiB */
+	CPIO_CONTENT_MAX = 16 << 20, /* of one wanted file: the largest module index seen is under 2 MiB */
 };
 
 struct cpio_reader;
 
-struct cpio_reader *cpio_reader_new(const struct cpio_handler *handler);
+/* start: the offset of the first byte, to which archives are aligned; NULL only when memory is out. */
+struct cpio_reader *cpio_reader_new(const struct cpio_handler *handler, uint64_t start);
 /* Feeds the next piece. Zeros before an archive are skipped; the end of an archive is noted by cpio_reader_idle().
  * *ret_used (may be NULL): bytes taken; fewer than len only when stop_at_trailer was asked for and the trailer was met.
  */

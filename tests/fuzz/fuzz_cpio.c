@@ -17,7 +17,7 @@ static int entry(void *opaque, const struct cpio_entry *e, const void *content, 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cpio_handler handler = {.wants = wants, .entry = entry};
-	AUTO(cpio_reader_freep) struct cpio_reader *r = cpio_reader_new(&handler);
+	AUTO(cpio_reader_freep) struct cpio_reader *r = cpio_reader_new(&handler, 0);
 	struct err err = ERR_INIT;
 	size_t piece = size ? 1 + data[0] : 1;
 

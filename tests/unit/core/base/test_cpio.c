@@ -58,7 +58,7 @@ static const char expected[] = "dir 40755 0 [-]\n"
 static int feed(const struct buf *b, size_t n, struct seen *seen, struct err *err)
 {
 	struct cpio_handler handler = {.wants = wants, .entry = note, .opaque = seen};
-	AUTO(cpio_reader_freep) struct cpio_reader *r = cpio_reader_new(&handler);
+	AUTO(cpio_reader_freep) struct cpio_reader *r = cpio_reader_new(&handler, 0);
 
 	for (size_t at = 0; at < b->len; at += n)
 		if (cpio_reader_feed(r, b->data + at, at + n > b->len ? b->len - at : n, false, NULL, err) < 0)
@@ -99,7 +99,7 @@ static void test_stop_at_trailer(void **state)
 	AUTO(buf_done) struct buf b = BUF_INIT(1 << 16);
 	struct seen seen = {.text = BUF_INIT(4096)};
 	struct cpio_handler handler = {.entry = note, .opaque = &seen};
-	AUTO(cpio_reader_freep) struct cpio_reader *r = cpio_reader_new(&handler);
+	AUTO(cpio_reader_freep) struct cpio_reader *r = cpio_reader_new(&handler, 0);
 	size_t first, used;
 
 	sample(&b);
@@ -181,7 +181,7 @@ static void test_huge(void **state)
 	sample(&b);
 	memcpy(b.data + 116 + 6 + 6 * 8, "7FFFFFFF", 8);
 	assert_int_equal(feed(&b, 64, &seen, &err), -1);
-	assert_string_equal(err.text, "cpio entry 'dir/a': is 2147483647 bytes long, at most 67108864 are read");
+	assert_string_equal(err.text, "cpio entry 'dir/a': is 2147483647 bytes long, at most 16777216 are read");
 	buf_done(&seen.text);
 }
 
