@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/file.h"
+#include "core/base/zeros.h"
 #include "run/graft_map.h"
 
 enum {
@@ -173,12 +173,12 @@ static int write_whole(struct graft *g, const char *buf, uint64_t first, uint64_
 {
 	for (uint64_t block = first, next; block < end; block = next) {
 		const char *from = buf + (block - first) * GRAFT_BLOCK;
-		bool zero = bytes_are_zero(from, blocks_end(g, block + 1) - block * GRAFT_BLOCK);
+		bool zero = all_zeros(from, blocks_end(g, block + 1) - block * GRAFT_BLOCK);
 		uint64_t start = block * GRAFT_BLOCK;
 
 		for (next = block + 1; next < end; next++)
-			if (bytes_are_zero(buf + (next - first) * GRAFT_BLOCK,
-					   blocks_end(g, next + 1) - next * GRAFT_BLOCK) != zero)
+			if (all_zeros(buf + (next - first) * GRAFT_BLOCK,
+				      blocks_end(g, next + 1) - next * GRAFT_BLOCK) != zero)
 				break;
 		if (zero ? discard_blocks(g, block, next, err) < 0
 			 : write_delta(g, from, blocks_end(g, next) - start, start, err) < 0 ||

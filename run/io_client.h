@@ -10,10 +10,9 @@
 
 #include "core/base/err.h"
 #include "core/model/machine.h"
+#include "run/copy.h"
 
 struct io_client;
-
-enum read_error_policy { READ_ERROR_STOP = 0, READ_ERROR_ZERO };
 
 struct io_progress {
 	const char *phase;    /* "map", "copy" */

@@ -18,12 +18,13 @@ struct journal_extent {
 	unsigned disk;
 	uint64_t off, len; /* guest bytes */
 	uint64_t hash;	   /* XXH3-64 of the guest bytes */
-	char note[1024];   /* the writer's own words (block_ops.note), "" none */
+	const char *note;  /* the writer's own words (block_ops.note), "" none */
 };
 
 struct journal;
 
-/* Opens (creates) the journal in the folder and reads it. */
+/* Opens (creates) the journal in the folder and reads it. From the first damaged line on (a torn last one, most often)
+ * it is cut off: what was vouched for there is done again. */
 int journal_open(int dirfd, struct journal **ret, struct err *err);
 void journal_close(struct journal *j);
 DEFINE_CLEANUP(struct journal *, journal_close)
@@ -39,9 +40,9 @@ int journal_begin(struct journal *j, struct json *run, struct err *err);
 /* Durable when it returns. data (taken) may be NULL. */
 int journal_reach(struct journal *j, enum phase phase, struct json *data, struct err *err);
 
-/* Copied extents, in file order. */
+/* Copied extents that were there when it was opened, in file order; the journal's. */
 size_t journal_extents(const struct journal *j, const struct journal_extent **ret);
-/* Appends extents and syncs. */
+/* Appends extents and syncs: durable when it returns. */
 int journal_add_extents(struct journal *j, const struct journal_extent *e, size_t n, struct err *err);
 
 const char *phase_name(enum phase p);

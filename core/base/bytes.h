@@ -3,8 +3,6 @@
 #define REHOST_CORE_BASE_BYTES_H
 
 #include <endian.h>
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -31,13 +29,5 @@ BYTES_DEFINE(32, be)
 BYTES_DEFINE(64, be)
 
 #undef BYTES_DEFINE
-
-/* True when all len bytes are 0; true for none. */
-static inline bool bytes_are_zero(const void *p, size_t len)
-{
-	const unsigned char *at = p;
-
-	return !len || (!at[0] && !memcmp(at, at + 1, len - 1));
-}
 
 #endif

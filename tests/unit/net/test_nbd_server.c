@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "core/base/bytes.h"
 #include "net/nbd_protocol.h"
 #include "net/nbd_server.h"
 #include "tests/unit/support/mem_block.h"

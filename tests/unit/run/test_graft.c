@@ -105,7 +105,7 @@ static void test_trim_never_reads_the_source(void **state)
 	/* only the whole blocks 1 and 2 of it */
 	assert_int_equal(graft_trim(graft, 100, 3 * 4096, &err), 0);
 	assert_int_equal(block_pread(graft, buf, sizeof buf, 4096, &err), 0);
-	assert_true(bytes_are_zero(buf, sizeof buf));
+	assert_true(all_zeros(buf, sizeof buf));
 	assert_int_equal(source->reads, 0);
 	assert_int_equal(block_extent(graft, 4096, MIB - 4096, &e, &err), 0);
 	assert_int_equal(e.kind, EXTENT_ZERO);
@@ -117,7 +117,7 @@ static void test_trim_never_reads_the_source(void **state)
 	assert_int_equal(block_pread(graft, buf, 4096, 4096, &err), 0);
 	assert_int_equal(buf[5000 - 4096], 'x');
 	buf[5000 - 4096] = 0;
-	assert_true(bytes_are_zero(buf, 4096));
+	assert_true(all_zeros(buf, 4096));
 	assert_int_equal(graft_trim(graft, MIB, 1, &err), -1);
 	assert_string_equal(err.text, "trim of 1 bytes at 0x100000: the disk has 1048576 bytes");
 	block_close(graft);
@@ -203,7 +203,7 @@ static int check_extent(const struct extent *e, void *opaque, struct err *err)
 	struct model *m = opaque;
 
 	if (e->kind != EXTENT_DATA)
-		assert_true(bytes_are_zero(m->bytes + e->off, e->len));
+		assert_true(all_zeros(m->bytes + e->off, e->len));
 	return 0;
 }
 

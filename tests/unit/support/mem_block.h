@@ -11,8 +11,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/base/bytes.h"
 #include "core/base/checked.h"
+#include "core/base/zeros.h"
 #include "formats/block.h"
 
 enum { MEM_UNIT = 4096 };
@@ -43,8 +43,8 @@ static inline int mem_pread(struct block *b, void *buf, size_t len, uint64_t off
 	m->read_bytes += len;
 	if (m->delay_us)
 		nanosleep(&(struct timespec){.tv_nsec = m->delay_us * 1000L}, NULL);
-	if (m->bad_len && off < m->bad_off + m->bad_len && m->bad_off < off + len &&
-	    (m->bad_times < 0 || m->bad_times-- > 0)) {
+	if (m->bad_len && off < m->bad_off + m->bad_len && m->bad_off < off + len && m->bad_times) {
+		m->bad_times -= m->bad_times > 0;
 		errno = EIO;
 		return err_sys(err, m->bad_code, "read of %zu bytes at 0x%" PRIx64, len, off);
 	}

@@ -1,0 +1,548 @@
+/* The copy engine: threads take chunks in order of offset, and what is durable is journalled. */
+#include "run/copy.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/base/checked.h"
+#include "core/base/hash.h"
+#include "core/base/log.h"
+#include "core/base/work.h"
+#include "core/base/zeros.h"
+
+enum {
+	READ_TRIES = 3,
+	BAD_RANGES_MAX = 1 << 20, /* 16 MiB of list; a disk that bad isn't worth converting */
+	COMMIT_BYTES = 256 << 20, /* what a kill may cost … */
+	COMMIT_MS = 2000,	  /* … at most */
+	PROGRESS_MS = 100,
+	WRITEBACK_BYTES = 32 << 20, /* so that the sync at a commit has little left to do */
+	NOTE_MAX = 64 << 10,	    /* 4096 clusters of 512 bytes in a chunk, each with a place of its own */
+	NOTES_BYTES = 4 << 20,	    /* then they are written, and the room is used again */
+	SAMPLES = 4,		    /* chunks of an earlier run that are read again */
+};
+
+/* A chunk that is in the target, but perhaps not on disk yet. */
+struct finished {
+	uint64_t off, len, hash;
+};
+
+struct copier {
+	const struct copy_job *job;
+	struct block *source, *target;
+	uint64_t unit; /* zeros are left out in pieces of this */
+	uint64_t nchunks;
+	unsigned char *reused; /* a bit a chunk */
+
+	pthread_mutex_t lock; /* of all below */
+	uint64_t cursor;      /* source bytes before it are given out */
+	bool stop;
+	struct finished *finished;
+	size_t nfinished, finished_cap;
+	uint64_t uncommitted; /* data bytes */
+	bool committing;
+	uint64_t committed_at, progress_at; /* ms */
+	struct copy_range *bad;
+	size_t nbad, bad_cap;
+
+	_Atomic uint64_t read, done, unwritten;
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Makes room for one more element of the vector v of *cap elements. */
+static int grow(void **v, size_t n, size_t *cap, size_t size, struct err *err)
+{
+	size_t more = *cap ? 2 * *cap : 64;
+	void *grown;
+
+	if (n < *cap)
+		return 0;
+	grown = realloc(*v, more * size);
+	if (!grown)
+		return err_nomem(err);
+	*v = grown;
+	*cap = more;
+	return 0;
+}
+
+/* ---- reading, with patience ---- */
+
+static int add_bad(struct copier *c, uint64_t off, uint64_t len, struct err *err)
+{
+	int ret;
+
+	log_warn("'%s': %" PRIu64 " bytes at 0x%" PRIx64 " can't be read and become zeros: %s", c->source->name, len,
+		 off, err->text);
+	pthread_mutex_lock(&c->lock);
+	if (c->nbad == BAD_RANGES_MAX)
+		ret = err_set(err, ERR_UNREADABLE, "'%s': more than %d unreadable ranges", c->source->name,
+			      BAD_RANGES_MAX);
+	else
+		ret = grow((void **)&c->bad, c->nbad, &c->bad_cap, sizeof *c->bad, err);
+	if (ret == 0)
+		c->bad[c->nbad++] = (struct copy_range){off, len};
+	pthread_mutex_unlock(&c->lock);
+	return ret;
+}
+
+/* Is it the medium, so that another part may be readable? */
+static bool is_read_error(const struct err *err)
+{
+	return err->code == ERR_UNREADABLE || err->code == ERR_CORRUPT;
+}
+
+static int read_tries(struct copier *c, char *buf, uint64_t off, uint64_t len, int tries, struct err *err)
+{
+	for (int i = 0; i < tries; i++) {
+		if (block_pread(c->source, buf, len, off, err) == 0)
+			return 0;
+		if (err->code != ERR_UNREADABLE) /* damage stays damage */
+			return -1;
+	}
+	return -1;
+}
+
+/* Halves a range that failed until the bad sectors are alone. */
+static int read_halves(struct copier *c, char *buf, uint64_t off, uint64_t len, struct err *err)
+{
+	uint64_t sector = c->source->logical_sector;
+	uint64_t half = align_up(len / 2, sector);
+	bool single = len <= sector;
+
+	if (read_tries(c, buf, off, len, single ? READ_TRIES : 1, err) == 0)
+		return 0;
+	if (!is_read_error(err))
+		return -1;
+	if (!single)
+		return read_halves(c, buf, off, half, err) < 0
+			   ? -1
+			   : read_halves(c, buf + half, off + half, len - half, err);
+	if (c->job->on_read_error == READ_ERROR_STOP)
+		return err_wrap(err, "sector at 0x%" PRIx64 " can't be read in %d tries", off, READ_TRIES);
+	memset(buf, 0, len);
+	return add_bad(c, off, len, err);
+}
+
+static int read_data(struct copier *c, char *buf, uint64_t off, uint64_t len, struct err *err)
+{
+	c->read += len;
+	if (read_tries(c, buf, off, len, READ_TRIES, err) == 0)
+		return 0;
+	if (!is_read_error(err) || (err->code == ERR_CORRUPT && c->job->on_read_error == READ_ERROR_STOP))
+		return -1;
+	return read_halves(c, buf, off, len, err);
+}
+
+/* Fills buf with a chunk: data is read, the rest is zeros. *ret_data counts data bytes. */
+static int read_chunk(struct copier *c, char *buf, uint64_t off, uint64_t len, uint64_t *ret_data, struct err *err)
+{
+	struct extent e;
+
+	*ret_data = 0;
+	for (uint64_t at = off; at < off + len; at += e.len) {
+		if (block_extent(c->source, at, off + len - at, &e, err) < 0)
+			return -1;
+		if (e.kind != EXTENT_DATA) {
+			memset(buf + (at - off), 0, e.len);
+			continue;
+		}
+		*ret_data += e.len;
+		if (read_data(c, buf + (at - off), at, e.len, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- writing ---- */
+
+static bool unit_is_zero(const struct copier *c, const char *buf, uint64_t at, uint64_t len)
+{
+	return all_zeros(buf + at, min_u64(c->unit, len - at));
+}
+
+/* Writes what isn't zeros: the target is fresh, so what isn't written reads as zeros. */
+static int write_chunk(struct copier *c, const char *buf, uint64_t off, uint64_t len, struct err *err)
+{
+	for (uint64_t at = 0, end; c->target && at < len; at = end) {
+		bool zero = unit_is_zero(c, buf, at, len);
+
+		for (end = at + c->unit; end < len && unit_is_zero(c, buf, end, len) == zero;)
+			end += c->unit;
+		end = min_u64(end, len);
+		if (!zero && block_pwrite(c->target, buf + at, end - at, off + at, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void begin_writeback(struct copier *c, uint64_t written)
+{
+	if (c->job->writeback_fd < 0 || atomic_fetch_add(&c->unwritten, written) + written < WRITEBACK_BYTES)
+		return;
+	c->unwritten = 0;
+	sync_file_range(c->job->writeback_fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
+/* ---- what is durable ---- */
+
+static int add_extents(struct copier *c, const struct finished *f, size_t n, char *notes, struct err *err)
+{
+	struct journal_extent e[NOTES_BYTES / NOTE_MAX];
+	struct err why = ERR_INIT;
+	size_t ne = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		char *note = notes + i * NOTE_MAX;
+
+		*note = '\0';
+		if (c->target->ops->note &&
+		    c->target->ops->note(c->target, f[i].off, f[i].len, note, NOTE_MAX, &why) < 0) {
+			log_debug("a resume will copy this again: %s", why.text);
+			continue;
+		}
+		e[ne++] = (struct journal_extent){
+		    .disk = c->job->disk, .off = f[i].off, .len = f[i].len, .hash = f[i].hash, .note = note};
+	}
+	return journal_add_extents(c->job->journal, e, ne, err);
+}
+
+/* Flushes the target and journals chunks that were finished before. */
+static int commit(struct copier *c, const struct finished *f, size_t n, struct err *err)
+{
+	AUTO_FREE char *notes = NULL;
+	size_t step = NOTES_BYTES / NOTE_MAX;
+
+	if (!n)
+		return 0;
+	notes = malloc(NOTES_BYTES);
+	if (!notes)
+		return err_nomem(err);
+	if (block_flush(c->target, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i += step)
+		if (add_extents(c, f + i, min_u64(step, n - i), notes, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* Takes the list for a commit when one is due and nobody else is at it; NULL when not. */
+static struct finished *take_due(struct copier *c, size_t *ret_n)
+{
+	uint64_t now = now_ms();
+	struct finished *f = NULL;
+
+	if (!c->committing && c->nfinished && (c->uncommitted >= COMMIT_BYTES || now - c->committed_at >= COMMIT_MS)) {
+		f = take_ptr(&c->finished);
+		*ret_n = c->nfinished;
+		c->nfinished = c->finished_cap = 0;
+		c->uncommitted = 0;
+		c->committing = true;
+	}
+	return f;
+}
+
+static int commit_if_due(struct copier *c, struct err *err)
+{
+	AUTO_FREE struct finished *f = NULL;
+	size_t n = 0;
+	int ret;
+
+	pthread_mutex_lock(&c->lock);
+	f = take_due(c, &n);
+	pthread_mutex_unlock(&c->lock);
+	if (!f)
+		return 0;
+	ret = commit(c, f, n, err);
+	pthread_mutex_lock(&c->lock);
+	c->committing = false;
+	c->committed_at = now_ms();
+	pthread_mutex_unlock(&c->lock);
+	return ret;
+}
+
+/* Chunks with bad ranges aren't journalled, so that a resumed run reports these ranges too. Lock held. */
+static bool has_bad(const struct copier *c, uint64_t off, uint64_t len)
+{
+	for (size_t i = 0; i < c->nbad; i++)
+		if (c->bad[i].off >= off && c->bad[i].off < off + len)
+			return true;
+	return false;
+}
+
+static int finish_chunk(struct copier *c, const struct finished *f, uint64_t data, struct err *err)
+{
+	int ret = 0;
+
+	c->done += data;
+	pthread_mutex_lock(&c->lock);
+	if (c->job->progress && now_ms() - c->progress_at >= PROGRESS_MS) {
+		c->progress_at = now_ms();
+		c->job->progress(c->done, c->job->opaque);
+	}
+	if (c->job->journal && c->target && !has_bad(c, f->off, f->len)) {
+		ret = grow((void **)&c->finished, c->nfinished, &c->finished_cap, sizeof *f, err);
+		if (ret == 0)
+			c->finished[c->nfinished++] = *f;
+		c->uncommitted += data;
+	}
+	pthread_mutex_unlock(&c->lock);
+	return ret < 0 ? -1 : commit_if_due(c, err);
+}
+
+/* ---- the threads ---- */
+
+static bool is_reused(const struct copier *c, uint64_t chunk)
+{
+	return c->reused[chunk / 8] >> (chunk % 8) & 1;
+}
+
+static void chunk_range(const struct copier *c, uint64_t chunk, uint64_t *ret_off, uint64_t *ret_len)
+{
+	*ret_off = chunk * COPY_CHUNK;
+	*ret_len = min_u64(COPY_CHUNK, c->source->size - *ret_off);
+}
+
+/* The next chunk that has data and isn't reused; called with the lock held. 0 when there is none, -1 on error. */
+static int find_chunk(struct copier *c, uint64_t *ret_off, uint64_t *ret_len, struct err *err)
+{
+	struct extent e;
+
+	while (c->cursor < c->source->size) {
+		uint64_t chunk = c->cursor / COPY_CHUNK;
+
+		if (is_reused(c, chunk)) {
+			c->cursor = (chunk + 1) * COPY_CHUNK;
+			continue;
+		}
+		if (block_extent(c->source, c->cursor, c->source->size - c->cursor, &e, err) < 0)
+			return -1;
+		if (e.kind != EXTENT_DATA) {
+			c->cursor += e.len;
+			continue;
+		}
+		chunk_range(c, chunk, ret_off, ret_len);
+		c->cursor = *ret_off + COPY_CHUNK;
+		return 1;
+	}
+	return 0;
+}
+
+static int next_chunk(struct copier *c, uint64_t *ret_off, uint64_t *ret_len, struct err *err)
+{
+	int ret = 0;
+
+	pthread_mutex_lock(&c->lock);
+	if (!c->stop)
+		ret = find_chunk(c, ret_off, ret_len, err);
+	pthread_mutex_unlock(&c->lock);
+	return ret;
+}
+
+static int copy_chunk(struct copier *c, char *buf, uint64_t off, uint64_t len, struct err *err)
+{
+	struct finished f = {.off = off, .len = len};
+	uint64_t data;
+
+	if (read_chunk(c, buf, off, len, &data, err) < 0 || write_chunk(c, buf, off, len, err) < 0)
+		return -1;
+	if (c->job->journal)
+		f.hash = hash_xxh3(buf, len);
+	begin_writeback(c, data);
+	return finish_chunk(c, &f, data, err);
+}
+
+static int copy_chunks(void *opaque, struct err *err)
+{
+	struct copier *c = opaque;
+	AUTO_FREE char *buf = aligned_alloc(4096, COPY_CHUNK);
+	uint64_t off, len;
+	int ret = buf ? 1 : err_nomem(err);
+
+	while (ret > 0) {
+		ret = next_chunk(c, &off, &len, err);
+		if (ret > 0 && copy_chunk(c, buf, off, len, err) < 0)
+			ret = -1;
+	}
+	if (ret < 0) {
+		pthread_mutex_lock(&c->lock);
+		c->stop = true;
+		pthread_mutex_unlock(&c->lock);
+	}
+	return ret;
+}
+
+/* ---- resuming ---- */
+
+static bool is_chunk(const struct copier *c, const struct journal_extent *e)
+{
+	uint64_t off, len;
+
+	if (e->disk != c->job->disk || e->off >= c->source->size || e->off % COPY_CHUNK)
+		return false;
+	chunk_range(c, e->off / COPY_CHUNK, &off, &len);
+	return e->len == len;
+}
+
+/* The target takes the chunk over. Its journal is durable, so a note that it can't use is damage, not an accident. */
+static int adopt(struct copier *c, const struct journal_extent *e, struct err *err)
+{
+	uint64_t chunk = e->off / COPY_CHUNK;
+
+	if (c->target->ops->adopt && c->target->ops->adopt(c->target, e->off, e->len, e->note, err) < 0)
+		return err_wrap(err, "the run can't be resumed, --restart starts anew");
+	c->reused[chunk / 8] |= (unsigned char)(1 << chunk % 8);
+	return 0;
+}
+
+static int check_hash(const char *buf, const struct journal_extent *e, const char *whose, const char *name,
+		      struct err *err)
+{
+	uint64_t hash = hash_xxh3(buf, e->len);
+
+	if (hash == e->hash)
+		return 0;
+	return err_set(err, ERR_VERIFY,
+		       "%s '%s': the bytes at 0x%" PRIx64 " have hash %016" PRIx64 ", the journal says %016" PRIx64
+		       ": the run can't be resumed, --restart starts anew",
+		       whose, name, e->off, hash, e->hash);
+}
+
+/* Reads an adopted chunk again: does the source still give these bytes, and where the target can be read, are they
+ * there? */
+static int check_sample(struct copier *c, char *buf, const struct journal_extent *e, struct err *err)
+{
+	uint64_t data;
+
+	if (read_chunk(c, buf, e->off, e->len, &data, err) < 0 ||
+	    check_hash(buf, e, "source", c->source->name, err) < 0)
+		return -1;
+	if (c->target->ops->note)
+		return 0;
+	if (block_pread(c->target, buf, e->len, e->off, err) < 0)
+		return -1;
+	return check_hash(buf, e, "target", c->target->name, err);
+}
+
+static int check_samples(struct copier *c, const struct journal_extent *const *adopted, size_t n, struct err *err)
+{
+	AUTO_FREE char *buf = aligned_alloc(4096, COPY_CHUNK);
+
+	if (!buf)
+		return err_nomem(err);
+	for (size_t i = 0; i < SAMPLES && i < n; i++)
+		if (check_sample(c, buf, adopted[n < SAMPLES ? i : i * (n - 1) / (SAMPLES - 1)], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int add_data(const struct extent *e, void *opaque, struct err *err)
+{
+	if (e->kind == EXTENT_DATA)
+		*(uint64_t *)opaque += e->len;
+	return 0;
+}
+
+static int adopt_all(struct copier *c, uint64_t *ret_reused, struct err *err)
+{
+	const struct journal_extent *e = NULL;
+	size_t n = c->job->journal && c->target ? journal_extents(c->job->journal, &e) : 0, nadopted = 0;
+	AUTO_FREE const struct journal_extent **adopted = malloc((n + 1) * sizeof *adopted);
+
+	if (!adopted)
+		return err_nomem(err);
+	for (size_t i = 0; i < n; i++) {
+		if (!is_chunk(c, &e[i]) || is_reused(c, e[i].off / COPY_CHUNK))
+			continue;
+		adopted[nadopted++] = &e[i];
+		if (adopt(c, &e[i], err) < 0 ||
+		    block_each_extent(c->source, e[i].off, e[i].len, add_data, ret_reused, err) < 0)
+			return -1;
+	}
+	c->done = *ret_reused;
+	return check_samples(c, adopted, nadopted, err);
+}
+
+/* ---- */
+
+static int by_offset(const void *a, const void *b)
+{
+	const struct copy_range *x = a, *y = b;
+
+	return x->off < y->off ? -1 : x->off > y->off;
+}
+
+/* Sorts and joins the bad ranges, and hands them over. */
+static void give_bad(struct copier *c, struct copy_result *result)
+{
+	size_t n = 0;
+
+	if (c->nbad)
+		qsort(c->bad, c->nbad, sizeof *c->bad, by_offset);
+	for (size_t i = 0; i < c->nbad; i++) {
+		if (n && c->bad[n - 1].off + c->bad[n - 1].len == c->bad[i].off)
+			c->bad[n - 1].len += c->bad[i].len;
+		else
+			c->bad[n++] = c->bad[i];
+	}
+	result->bad = take_ptr(&c->bad);
+	result->nbad = n;
+}
+
+/* Copies, then makes durable what is complete, after an error too. */
+static int copy_all(struct copier *c, struct err *err)
+{
+	struct err commit_err = ERR_INIT;
+	int ret = work_run(work_threads(c->job->threads), copy_chunks, c, err);
+
+	if (c->job->progress)
+		c->job->progress(c->done, c->job->opaque);
+	if (commit(c, c->finished, c->nfinished, &commit_err) < 0 && ret == 0) {
+		*err = commit_err;
+		ret = -1;
+	}
+	if (ret == 0 && c->target)
+		ret = block_flush(c->target, err);
+	return ret;
+}
+
+int copy_run(const struct copy_job *job, struct copy_result *result, struct err *err)
+{
+	struct copier c = {.job = job, .source = job->source, .target = job->target};
+	int ret;
+
+	*result = (struct copy_result){0};
+	c.unit = c.target ? max_u64(c.target->unit, 4096) : COPY_CHUNK;
+	c.nchunks = div_round_up(c.source->size, COPY_CHUNK);
+	c.committed_at = now_ms();
+	c.reused = calloc(c.nchunks / 8 + 1, 1);
+	if (!c.reused)
+		return err_nomem(err);
+	pthread_mutex_init(&c.lock, NULL);
+	ret = adopt_all(&c, &result->reused, err);
+	if (ret == 0)
+		ret = copy_all(&c, err);
+	result->read = c.read;
+	give_bad(&c, result);
+	pthread_mutex_destroy(&c.lock);
+	free(c.reused);
+	free(c.finished);
+	return ret < 0 ? err_wrap(err, "copy of '%s'", job->source->name) : 0;
+}
+
+void copy_result_done(struct copy_result *r)
+{
+	free(r->bad);
+	*r = (struct copy_result){0};
+}
