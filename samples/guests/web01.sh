@@ -4,6 +4,7 @@
 
 packages=(grub-pc ifupdown open-vm-tools)
 firmware=bios
+controller=pvscsi
 pci_slots=yes
 annotation='web server, BIOS'
 root_mib=1407 swap_mib=64 disk_mib=1472 deleted_mib=400

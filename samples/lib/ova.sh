@@ -20,7 +20,10 @@ make_ova() {
 }
 
 publish() {
+	# The stamp of the last build goes first: no moment shows it beside files that it does not belong to.
+	rm -f "$out/.$name.built"
 	mv "$work/$name.ova" "$out/$name.ova"
+	rm -f "$out/$name.raw"
 	if [[ $keep_raw ]]; then mv "$disk" "$out/$name.raw"; fi
 	stamp >"$out/.$name.built"
 	say "done: $out/$name.ova, $(du -m "$out/$name.ova" | cut -f1) MiB"
@@ -84,8 +87,16 @@ O
 		InstanceID=1 ResourceType=3 VirtualQuantity=2
 	item 'AllocationUnits=byte * 2^20' 'Description=Memory Size' 'ElementName=1024MB of memory' \
 		InstanceID=2 ResourceType=4 VirtualQuantity=1024
-	item Address=0 'Description=SCSI Controller' 'ElementName=SCSI controller 0' \
-		InstanceID=3 ResourceSubType=VirtualSCSI ResourceType=6 "$(slot 160)"
+	case $controller in
+	pvscsi)
+		item Address=0 'Description=SCSI Controller' 'ElementName=SCSI controller 0' \
+			InstanceID=3 ResourceSubType=VirtualSCSI ResourceType=6 "$(slot 160)"
+		;;
+	sata)
+		item Address=0 'Description=SATA Controller' 'ElementName=SATA controller 0' \
+			InstanceID=3 ResourceSubType=vmware.sata.ahci ResourceType=20 "$(slot 33)"
+		;;
+	esac
 	item Address=1 'Description=IDE Controller' 'ElementName=IDE 1' InstanceID=4 ResourceType=5
 	item Address=0 'Description=IDE Controller' 'ElementName=IDE 0' InstanceID=5 ResourceType=5
 	item optional AutomaticAllocation=false 'ElementName=Video card' InstanceID=6 ResourceType=24 \
