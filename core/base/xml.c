@@ -348,7 +348,8 @@ static void put_escaped(struct xml_writer *w, const char *s, size_t n, bool attr
 	}
 }
 
-static void put_formatted(struct xml_writer *w, bool attribute, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 3, 0)))
+put_formatted(struct xml_writer *w, bool attribute, const char *fmt, va_list ap)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(XML_SIZE_MAX);
 
@@ -397,7 +398,7 @@ void xml_attrf(struct xml_writer *w, const char *name, const char *fmt, ...)
 	puts_(w, "\"");
 }
 
-static void text(struct xml_writer *w, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 2, 0))) text(struct xml_writer *w, const char *fmt, va_list ap)
 {
 	end_tag(w, false);
 	put_formatted(w, false, fmt, ap);
