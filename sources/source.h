@@ -2,6 +2,10 @@
 #ifndef REHOST_SOURCES_SOURCE_H
 #define REHOST_SOURCES_SOURCE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/err.h"
 #include "core/model/machine.h"
 
 struct source_options {
@@ -13,13 +17,18 @@ struct source_options {
 
 struct source {
 	const char *kind;	 /* "ova" */
+	const char *alias;	 /* another word for -i: virt-v2v's; NULL none */
 	const char *description; /* for `rehost formats` */
-	/* How sure: path exists and is this kind. 0 no. */
+	bool several;		 /* more paths are more disks of one machine */
+	/* How sure: path exists and is this kind. 0 no. head: the first bytes of a regular file. */
 	int (*bid)(const char *path, const char *head, size_t head_len);
+	/* Adds what path holds to m. */
 	int (*open)(const char *path, const struct source_options *options, struct machine *m, struct err *err);
+	/* As source_verify(); NULL: nothing to check. */
+	int (*verify)(const struct machine *m, unsigned *ret_checked, const volatile bool *stop, struct err *err);
 };
 
-extern const struct source *const sources[];
+extern const struct source *const sources[]; /* NULL-terminated */
 
 /* Fills a machine (machine_complete() included) from the user's arguments; npaths > 1 only for bare disks. A source in
  * use, suspended or encrypted is ERR_BLOCKED with advice. */

@@ -257,36 +257,45 @@ const struct xml_node *xml_path(const struct xml_node *n, const char *path)
 	return n;
 }
 
-static char *trimmed(struct arena *a, xmlChar *content)
+static char *trimmed(struct arena *a, const char *s)
 {
-	const char *s = (const char *)content;
 	size_t len;
-	char *ret;
 
-	if (!s)
-		return NULL;
 	s += strspn(s, " \t\r\n");
 	len = strlen(s);
 	while (len && strchr(" \t\r\n", s[len - 1]))
 		len--;
-	ret = arena_strndup(a, s, len);
-	xmlFree(content);
-	return ret;
+	return arena_strndup(a, s, len);
 }
 
 char *xml_text(const struct xml_node *n, struct arena *a)
 {
-	return n ? trimmed(a, xmlNodeGetContent(in(n))) : NULL;
+	xmlChar *content = n ? xmlNodeGetContent(in(n)) : NULL;
+	char *ret = content ? trimmed(a, (const char *)content) : NULL;
+
+	xmlFree(content);
+	return ret;
+}
+
+const char *xml_attr_raw(const struct xml_node *n, const char *name)
+{
+	if (!n)
+		return NULL;
+	for (const xmlAttr *at = in(n)->properties; at; at = at->next)
+		if (!strcmp((const char *)at->name, name)) {
+			/* Without a DTD there are no entity nodes, so a value is one text node or none. */
+			const char *value = at->children ? (const char *)at->children->content : "";
+
+			return value ? value : "";
+		}
+	return NULL;
 }
 
 char *xml_attr(const struct xml_node *n, const char *name, struct arena *a)
 {
-	if (!n)
-		return NULL;
-	for (xmlAttr *at = in(n)->properties; at; at = at->next)
-		if (!strcmp((const char *)at->name, name))
-			return trimmed(a, xmlNodeGetContent((xmlNode *)at));
-	return NULL;
+	const char *value = xml_attr_raw(n, name);
+
+	return value ? trimmed(a, value) : NULL;
 }
 
 /* --- writer --- */

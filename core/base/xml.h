@@ -34,6 +34,8 @@ const struct xml_node *xml_path(const struct xml_node *n, const char *path);
 struct arena;
 char *xml_text(const struct xml_node *n, struct arena *a);
 char *xml_attr(const struct xml_node *n, const char *name, struct arena *a);
+/* The same borrowed from the document and untrimmed: for searches, which would copy too much. */
+const char *xml_attr_raw(const struct xml_node *n, const char *name);
 
 /* Writer: elements into a buf, indented by two, everything escaped; control characters that XML forbids become '?'. */
 struct xml_writer {

@@ -8,7 +8,10 @@
 #include "core/base/checked.h"
 #include "core/base/hash.h"
 
-enum { SAFE_NAME_MAX = 64 };
+enum {
+	SAFE_NAME_MAX = 64,
+	NOTES_MAX = 100, /* a source made of unknown things must not fill the report */
+};
 
 struct machine *machine_new(void)
 {
@@ -27,6 +30,10 @@ void machine_note(struct machine *m, const char *fmt, ...)
 {
 	va_list ap;
 
+	if (m->notes.n > NOTES_MAX)
+		return;
+	if (m->notes.n == NOTES_MAX)
+		fmt = "there is more to note than is listed here";
 	va_start(ap, fmt);
 	*vec_push(&m->arena, &m->notes) = arena_vprintf(&m->arena, fmt, ap);
 	va_end(ap);

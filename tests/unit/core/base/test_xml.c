@@ -35,6 +35,8 @@ static void reads_by_local_name(void **state)
 	file = xml_child(xml_root(doc), "File");
 	assert_string_equal(xml_attr(file, "id", &a), "a");
 	assert_null(xml_attr(file, "href", &a));
+	assert_string_equal(xml_attr_raw(file, "id"), " a ");
+	assert_null(xml_attr_raw(file, "href"));
 	assert_string_equal(xml_text(file, &a), "");
 	assert_int_equal(xml_line(file), 2);
 	file = xml_next(file, "File");

@@ -1,0 +1,614 @@
+/* VMX files as a source: "key = value" lines that describe the machine, disks beside them. */
+#include "sources/vmx.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "core/base/buf.h"
+#include "core/base/checked.h"
+#include "core/base/cleanup.h"
+#include "core/base/file.h"
+#include "sources/host_path.h"
+#include "sources/text.h"
+
+enum {
+	KEYS_MAX = 8192, /* real files have 40 to 300; this many make the search for duplicates 33 million compares */
+	NICS_MAX = 64,
+	VCPUS_MAX = 4096,
+	KEY_MAX = 128,
+};
+
+struct entry {
+	char *key, *value;
+};
+
+struct vmx {
+	struct arena arena;
+	VEC(struct entry) entries;
+	struct machine *m;
+	const struct source_options *options;
+	struct err *err;
+};
+
+/* --- the text --- */
+
+static int hex(char c)
+{
+	const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c | 0x20) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
+/* "|22" stands for the byte 0x22. */
+static void unescape(char *s)
+{
+	char *to = s;
+
+	while (*s) {
+		int high = *s == '|' ? hex(s[1]) : -1, low = high < 0 ? -1 : hex(s[2]);
+
+		if (low < 0 || (!high && !low)) {
+			*to++ = *s++;
+		} else {
+			*to++ = (char)(high << 4 | low);
+			s += 3;
+		}
+	}
+	*to = '\0';
+}
+
+static size_t trimmed(const char **s, const char *end)
+{
+	while (*s < end && strchr(" \t\r", **s))
+		++*s;
+	while (end > *s && strchr(" \t\r", end[-1]))
+		end--;
+	return (size_t)(end - *s);
+}
+
+static const char *get(const struct vmx *x, const char *key)
+{
+	VEC_FOR (e, &x->entries)
+		if (!strcasecmp(e->key, key))
+			return e->value;
+	return NULL;
+}
+
+static const char *getf(const struct vmx *x, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static const char *getf(const struct vmx *x, const char *fmt, ...)
+{
+	char key[KEY_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(key, sizeof key, fmt, ap);
+	va_end(ap);
+	return get(x, key);
+}
+
+static int add(struct vmx *x, const char *key, size_t key_len, const char *value, size_t value_len, unsigned line)
+{
+	struct entry e = {.key = arena_strndup(&x->arena, key, key_len)};
+	char *raw = arena_strndup(&x->arena, value, value_len);
+
+	if (get(x, e.key)) {
+		machine_note(x->m, "line %u: '%s' is there twice, the first counts", line, e.key);
+		return 0;
+	}
+	if (x->entries.n == KEYS_MAX)
+		return err_set(x->err, ERR_CORRUPT, "there are more than %d keys", KEYS_MAX);
+	unescape(raw);
+	e.value = text_utf8(&x->arena, raw);
+	*vec_push(&x->arena, &x->entries) = e;
+	return 0;
+}
+
+static int parse_line(struct vmx *x, const char *s, const char *end, unsigned line)
+{
+	const char *equals, *value, *quote;
+	size_t n = trimmed(&s, end), value_len;
+
+	if (!n || *s == '#')
+		return 0;
+	equals = memchr(s, '=', n);
+	if (!equals) {
+		machine_note(x->m, "line %u has no '=' and was left out", line);
+		return 0;
+	}
+	value = equals + 1;
+	value_len = trimmed(&value, s + n);
+	if (value_len && *value == '"') {
+		quote = memchr(value + 1, '"', value_len - 1);
+		value_len = quote ? (size_t)(quote - value - 1) : value_len - 1;
+		value++;
+	}
+	n = trimmed(&s, equals);
+	if (!n || n >= KEY_MAX) {
+		machine_note(x->m, "line %u has no usable key and was left out", line);
+		return 0;
+	}
+	return add(x, s, n, value, value_len, line);
+}
+
+static int parse_text(struct vmx *x, const char *text, size_t len)
+{
+	unsigned line = 1;
+
+	if (memchr(text, '\0', len))
+		return err_set(x->err, ERR_CORRUPT, "it has NUL bytes: not a VMX file");
+	if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
+		text += 3;
+		len -= 3;
+	}
+	for (const char *end = text + len; text < end; line++) {
+		const char *newline = memchr(text, '\n', (size_t)(end - text));
+
+		if (parse_line(x, text, newline ? newline : end, line) < 0)
+			return -1;
+		text = newline ? newline + 1 : end;
+	}
+	if (!get(x, "config.version") && !get(x, "virtualHW.version") && !get(x, "displayName"))
+		return err_set(x->err, ERR_CORRUPT,
+			       "neither config.version nor virtualHW.version nor displayName is there: not a VMX file");
+	return 0;
+}
+
+/* --- values --- */
+
+static uint64_t number(const struct vmx *x, const char *key)
+{
+	uint64_t v;
+
+	return text_u64(get(x, key), &v) ? v : 0;
+}
+
+static bool is_false(const char *value)
+{
+	return value && !strcasecmp(value, "FALSE");
+}
+
+static bool filled(const char *value)
+{
+	return value && *value;
+}
+
+/* --- may it be taken at all --- */
+
+static int check_state(struct vmx *x)
+{
+	const char *state = get(x, "checkpoint.vmState");
+
+	if (filled(get(x, "encryption.keySafe")) || filled(get(x, "encryption.data")))
+		return err_set(x->err, ERR_BLOCKED,
+			       "the machine is encrypted (encryption.keySafe): remove the encryption in VMware first");
+	if (!filled(state))
+		return 0;
+	if (!x->options->force)
+		return err_set(x->err, ERR_BLOCKED,
+			       "the machine is suspended (checkpoint.vmState is '%s'): resume it and shut it down, or "
+			       "take its disks as after a power cut with --force",
+			       state);
+	machine_note(x->m, "the machine is suspended ('%s'); its disks are taken as after a power cut (--force)",
+		     state);
+	return 0;
+}
+
+/* --- hardware --- */
+
+static int read_basics(struct vmx *x)
+{
+	struct machine *m = x->m;
+	const char *name = get(x, "displayName"), *note = get(x, "annotation"), *os = get(x, "guestOS");
+	uint64_t mib = number(x, "memsize"), cpus = number(x, "numvcpus"), cores = number(x, "cpuid.coresPerSocket");
+
+	if (filled(name))
+		m->name = arena_strdup(&m->arena, name);
+	if (filled(note))
+		m->annotation = arena_strdup(&m->arena, note);
+	m->os_hint = arena_strdup(&m->arena, os);
+	m->clock = text_clock(os);
+	if (!text_uuid(get(x, "uuid.bios"), m->uuid))
+		m->uuid[0] = '\0';
+	if (mib > 64 * TIB / MIB)
+		return err_set(x->err, ERR_CORRUPT, "memsize '%s' is more than 64 TiB", get(x, "memsize"));
+	m->memory = mib * MIB;
+	if (cpus > VCPUS_MAX)
+		return err_set(x->err, ERR_CORRUPT, "numvcpus '%s' is more than %d", get(x, "numvcpus"), VCPUS_MAX);
+	m->vcpus = cpus ? (unsigned)cpus : 1; /* VMware leaves the key out for one */
+	if (cores && cores <= m->vcpus && m->vcpus % cores == 0) {
+		m->cores = (unsigned)cores;
+		m->sockets = (unsigned)(m->vcpus / cores);
+		m->threads = 1;
+	}
+	return 0;
+}
+
+static void read_firmware(struct vmx *x)
+{
+	const char *firmware = get(x, "firmware"), *secure = get(x, "uefi.secureBoot.enabled");
+
+	/* VMware's default is BIOS; the key is only written for EFI or by hand. */
+	x->m->firmware = FIRMWARE_BIOS;
+	if (firmware && !strncasecmp(firmware, "efi", 3))
+		x->m->firmware = FIRMWARE_UEFI;
+	else if (filled(firmware) && strcasecmp(firmware, "bios"))
+		machine_note(x->m, "the firmware '%s' is not known: taken as bios", firmware);
+	if (x->m->firmware == FIRMWARE_UEFI)
+		x->m->secure_boot = text_true(secure) ? TRI_YES : TRI_NO;
+	x->m->tpm = text_true(get(x, "vtpm.present"));
+}
+
+static void read_policy(struct vmx *x)
+{
+	struct resource_policy *p = &x->m->policy;
+
+	/* sched.*: shares are "low", "normal", "high" (VMware's defaults) or a number; min and max are MHz and MB. */
+	p->cpu_shares = number(x, "sched.cpu.shares");
+	p->cpu_limit_mhz = number(x, "sched.cpu.max");
+	p->cpu_reservation_mhz = number(x, "sched.cpu.min");
+	p->memory_shares = number(x, "sched.mem.shares");
+	if (!mul_fits(number(x, "sched.mem.max"), MIB, &p->memory_limit))
+		p->memory_limit = 0;
+	if (!mul_fits(number(x, "sched.mem.min"), MIB, &p->memory_reservation))
+		p->memory_reservation = 0;
+}
+
+/* --- network --- */
+
+static void nic_mac(struct vmx *x, unsigned i, struct nic *n)
+{
+	const char *type = getf(x, "ethernet%u.addressType", i);
+	const char *own = getf(x, "ethernet%u.address", i), *made = getf(x, "ethernet%u.generatedAddress", i);
+	bool is_static = type && !strcasecmp(type, "static");
+	const char *first = is_static ? own : made, *second = is_static ? made : own;
+
+	if (text_mac(first, n->mac) || text_mac(second, n->mac))
+		return;
+	n->mac[0] = '\0';
+	if (filled(first) || filled(second))
+		machine_note(x->m, "ethernet%u: '%s' is not a MAC address", i, filled(first) ? first : second);
+}
+
+static void nic_network(struct vmx *x, unsigned i, struct nic *n)
+{
+	const char *name = getf(x, "ethernet%u.networkName", i), *type = getf(x, "ethernet%u.connectionType", i);
+
+	/* Without a type it is an ESXi port group, or on Workstation the default: bridged. */
+	n->kind = type && !strcasecmp(type, "bridged") ? NET_BRIDGE : NET_NETWORK;
+	if (!filled(name))
+		name = filled(type) && strcasecmp(type, "custom") ? type : getf(x, "ethernet%u.vnet", i);
+	if (!filled(name))
+		name = filled(type) ? type : "bridged";
+	n->network = arena_strdup(&x->m->arena, name);
+}
+
+static void nic_model(struct vmx *x, unsigned i, struct nic *n)
+{
+	const char *model = getf(x, "ethernet%u.virtualDev", i);
+	const char *os = x->m->os_hint ? x->m->os_hint : "";
+
+	n->model = text_nic_model(model);
+	if (filled(model) && n->model == NIC_UNKNOWN)
+		machine_note(x->m, "ethernet%u: the model '%s' is not known", i, model);
+	if (!filled(model)) /* VMware's defaults: e1000 for 64-bit guests, the flexible adapter before */
+		n->model = text_ends_with(os, "64") ? NIC_E1000 : NIC_PCNET;
+}
+
+static void read_nic(struct vmx *x, unsigned i)
+{
+	const char *slot = getf(x, "ethernet%u.pciSlotNumber", i);
+	struct nic *n = vec_push(&x->m->arena, &x->m->nics);
+	uint64_t v;
+
+	nic_mac(x, i, n);
+	nic_network(x, i, n);
+	nic_model(x, i, n);
+	n->connected = !is_false(getf(x, "ethernet%u.startConnected", i));
+	n->pci_slot = text_u64(slot, &v) && v <= INT32_MAX ? (int)v : -1;
+}
+
+/* "ethernet7.present" gives 7; -1 for other keys. */
+static int nic_number(const char *key)
+{
+	unsigned i;
+	int used = 0;
+
+	if (strncasecmp(key, "ethernet", 8) || sscanf(key + 8, "%3u.%n", &i, &used) != 1 || !used || i >= NICS_MAX)
+		return -1;
+	return (int)i;
+}
+
+static void read_nics(struct vmx *x)
+{
+	bool seen[NICS_MAX] = {false};
+
+	VEC_FOR (e, &x->entries) {
+		int i = nic_number(e->key);
+
+		if (i >= 0 && strcasecmp(strchr(e->key, '.'), ".present"))
+			seen[i] = true;
+		else if (i >= 0 && !is_false(e->value))
+			seen[i] = true;
+	}
+	for (unsigned i = 0; i < NICS_MAX; i++)
+		if (seen[i] && !is_false(getf(x, "ethernet%u.present", i)))
+			read_nic(x, i);
+}
+
+/* --- disks and drives --- */
+
+/* Kinds of bus in the order in which their disks are counted. */
+static const struct bus {
+	const char *name;
+	enum controller controller; /* unknown: by virtualDev */
+	unsigned buses, units;
+} buses[] = {
+    {"scsi", CONTROLLER_UNKNOWN, 4, 65}, /* pvscsi: 64 and the controller itself at 7 */
+    {"nvme", CONTROLLER_NVME, 4, 64},
+    {"sata", CONTROLLER_SATA, 4, 30},
+    {"ide", CONTROLLER_IDE, 2, 2},
+};
+
+struct slot {
+	const struct bus *kind;
+	unsigned bus, unit;
+	char name[16]; /* "scsi0:1" */
+};
+
+static enum controller slot_controller(const struct vmx *x, const struct slot *s)
+{
+	enum controller c;
+
+	if (s->kind->controller)
+		return s->kind->controller;
+	c = text_scsi_model(getf(x, "scsi%u.virtualDev", s->bus));
+	return c ? c : CONTROLLER_BUSLOGIC; /* VMware's oldest, and what a missing key means */
+}
+
+static bool is_cdrom(const struct vmx *x, const struct slot *s, const char *file)
+{
+	const char *type = getf(x, "%s.deviceType", s->name);
+
+	if (filled(type))
+		return strcasestr(type, "cdrom") != NULL;
+	return text_ends_with(file, ".iso") || !strcasecmp(file, "auto detect") ||
+	       !strcasecmp(file, "emptyBackingString");
+}
+
+static void add_removable(struct vmx *x, enum removable_kind kind, const struct slot *s, const char *file)
+{
+	struct removable *r = vec_push(&x->m->arena, &x->m->removables);
+
+	r->kind = kind;
+	if (s) {
+		r->controller = slot_controller(x, s);
+		r->bus = s->bus;
+		r->unit = s->unit;
+	}
+	if (text_ends_with(file, ".iso") || text_ends_with(file, ".flp"))
+		machine_note(x->m, "%s: its medium '%s' is left out, the drive is empty", s ? s->name : "floppy0",
+			     file);
+}
+
+/* "80" or "80IOps" operations, "10MBps" bytes a second, "off"; VMware's sched.*.throughputCap. */
+static void disk_policy(struct vmx *x, const struct slot *s, struct disk *d)
+{
+	const char *cap = getf(x, "sched.%s.throughputCap", s->name);
+	char *unit;
+	uint64_t v;
+
+	if (!filled(cap))
+		cap = getf(x, "%s.throughputCap", s->name);
+	if (!filled(cap) || *cap < '0' || *cap > '9')
+		return;
+	v = strtoull(cap, &unit, 10);
+	if (!*unit || !strcasecmp(unit, "iops"))
+		d->policy.iops = v;
+	else if (!strcasecmp(unit, "kbps") && mul_fits(v, KIB, &v))
+		d->policy.bytes_per_second = v;
+	else if (!strcasecmp(unit, "mbps") && mul_fits(v, MIB, &v))
+		d->policy.bytes_per_second = v;
+	else
+		machine_note(x->m, "%s: throughputCap '%s' is not understood", s->name, cap);
+}
+
+static int add_disk(struct vmx *x, const struct slot *s, const char *file)
+{
+	const char *type = getf(x, "%s.deviceType", s->name), *mode = getf(x, "%s.mode", s->name);
+	struct disk *d;
+
+	if (type && (strcasestr(type, "rawDisk") || strcasestr(type, "plainDisk") || strcasestr(type, "physical")))
+		return err_set(x->err, ERR_UNSUPPORTED,
+			       "disk %s is a physical disk of the host (%s): name the device itself as a source",
+			       s->name, type);
+	d = vec_push(&x->m->arena, &x->m->disks);
+	d->controller = slot_controller(x, s);
+	d->bus = s->bus;
+	d->unit = s->unit;
+	d->file = arena_strdup(&x->m->arena, file);
+	disk_policy(x, s, d);
+	if (mode && strcasestr(mode, "nonpersistent"))
+		machine_note(x->m, "disk %s forgot its changes at power-off (%s); the result keeps them", s->name,
+			     mode);
+	return 0;
+}
+
+static int read_slot(struct vmx *x, const struct slot *s)
+{
+	const char *file = getf(x, "%s.fileName", s->name), *present = getf(x, "%s.present", s->name);
+
+	if (!present && !file)
+		return 0;
+	if (is_false(present) || is_false(getf(x, "%s%u.present", s->kind->name, s->bus)))
+		return 0;
+	file = file ? file : "";
+	if (is_cdrom(x, s, file)) {
+		add_removable(x, REMOVABLE_CDROM, s, file);
+		return 0;
+	}
+	if (!*file)
+		return err_set(x->err, ERR_CORRUPT, "disk %s has no fileName", s->name);
+	return add_disk(x, s, file);
+}
+
+static int read_slots(struct vmx *x)
+{
+	struct slot s;
+
+	for (size_t k = 0; k < sizeof buses / sizeof *buses; k++)
+		for (unsigned bus = 0; bus < buses[k].buses; bus++)
+			for (unsigned unit = 0; unit < buses[k].units; unit++) {
+				s = (struct slot){.kind = &buses[k], .bus = bus, .unit = unit};
+				snprintf(s.name, sizeof s.name, "%s%u:%u", buses[k].name, bus, unit);
+				if (read_slot(x, &s) < 0)
+					return -1;
+			}
+	return 0;
+}
+
+static void read_floppies(struct vmx *x)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		const char *file = getf(x, "floppy%u.fileName", i), *present = getf(x, "floppy%u.present", i);
+
+		if ((file || present) && !is_false(present))
+			add_removable(x, REMOVABLE_FLOPPY, NULL, file ? file : "");
+	}
+}
+
+static void note_others(struct vmx *x)
+{
+	static const char *const others[] = {"sound",	     "serial0",	     "serial1", "parallel0", "pciPassthru0",
+					     "pciPassthru1", "pciPassthru2", "sgx.epc", "vnvdimm0:0"};
+
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (text_true(getf(x, "%s.present", others[i])))
+			machine_note(x->m, "the device %s has no place in the result", others[i]);
+	if (is_false(get(x, "cleanShutdown")))
+		machine_note(x->m, "cleanShutdown is FALSE: the machine was running or was not shut down properly");
+}
+
+int vmx_parse(const char *text, size_t len, const struct source_options *options, struct machine *m, struct err *err)
+{
+	struct vmx x = {.m = m, .options = options, .err = err};
+	int ret = -1;
+
+	if (parse_text(&x, text, len) == 0 && check_state(&x) == 0 && read_basics(&x) == 0) {
+		read_firmware(&x);
+		read_policy(&x);
+		read_nics(&x);
+		read_floppies(&x);
+		note_others(&x);
+		ret = read_slots(&x);
+	}
+	arena_done(&x.arena);
+	return ret;
+}
+
+/* --- files --- */
+
+/* A disk's name must be one of the folder: VMware writes absolute names of its own file systems too. */
+static int check_disk(int dirfd, struct disk *d, const struct source_options *options, struct machine *m,
+		      struct err *err)
+{
+	AUTO_FD int fd = -1;
+
+	if (*d->file == '/' || strchr(d->file, '\\') || (*d->file && d->file[1] == ':') || *d->file == '[')
+		return err_set(err, ERR_POLICY,
+			       "'%s' leads outside the machine's folder: put the disk beside the VMX and its bare name "
+			       "into it",
+			       d->file);
+	fd = file_open_beneath(dirfd, d->file, false, err);
+	if (fd < 0)
+		return -1;
+	return host_path_in_use(dirfd, d->file, options->force, m, err);
+}
+
+/* A suspended machine's memory lies in NAME.vmss beside it, even when the VMX doesn't say so. */
+static int check_folder(int dirfd, const char *file, const struct source_options *options, struct machine *m,
+			struct err *err)
+{
+	const char *vmss = arena_printf(&m->arena, "%s.vmss", host_path_stem(&m->arena, file));
+
+	if (host_path_in_use(dirfd, file, options->force, m, err) < 0)
+		return -1;
+	if (faccessat(dirfd, vmss, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	if (!options->force)
+		return err_set(
+		    err, ERR_BLOCKED,
+		    "the machine is suspended ('%s' lies beside it): resume it and shut it down, or take its "
+		    "disks as after a power cut with --force",
+		    vmss);
+	machine_note(m, "'%s' lies beside it: its disks are taken as after a power cut (--force)", vmss);
+	return 0;
+}
+
+static int read_vmx(int dirfd, const char *file, const struct source_options *options, struct machine *m,
+		    struct err *err)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT(VMX_SIZE_MAX);
+	AUTO_FD int fd = file_open_beneath(dirfd, file, false, err);
+
+	if (fd < 0)
+		return -1;
+	if (file_slurp_fd(fd, file, &text, err) < 0)
+		return -1;
+	return vmx_parse(buf_str(&text), text.len, options, m, err);
+}
+
+static int open_in(const char *folder, const char *file, const struct source_options *options, struct machine *m,
+		   struct err *err)
+{
+	AUTO_FD int dirfd = file_open_dir(folder, err);
+
+	if (dirfd < 0)
+		return -1;
+	if (read_vmx(dirfd, file, options, m, err) < 0 || check_folder(dirfd, file, options, m, err) < 0)
+		return -1;
+	VEC_FOR (d, &m->disks) {
+		if (check_disk(dirfd, d, options, m, err) < 0)
+			return err_wrap(err, "disk %zu", (size_t)(d - m->disks.v) + 1);
+		d->folder = arena_strdup(&m->arena, folder);
+	}
+	return 0;
+}
+
+static int open_vmx(const char *path, const struct source_options *options, struct machine *m, struct err *err)
+{
+	char *folder, *file;
+	const char *inside = host_path_first(&m->arena, path, ".vmx");
+	unsigned count = host_path_endings(path, ".vmx");
+
+	if (count > 1)
+		return err_set(err, ERR_BLOCKED, "'%s' has %u .vmx files: name one of them", path, count);
+	if (inside)
+		path = arena_printf(&m->arena, "%s/%s", path, inside);
+	if (host_path_split(path, &m->arena, &folder, &file, err) < 0)
+		return -1;
+	if (open_in(folder, file, options, m, err) < 0)
+		return err_wrap(err, "'%s'", path);
+	if (!m->name)
+		m->name = host_path_stem(&m->arena, path);
+	return 0;
+}
+
+static int bid(const char *path, const char *head, size_t len)
+{
+	if (text_ends_with(path, ".vmx"))
+		return 90;
+	return host_path_endings(path, ".vmx") ? 50 : 0;
+}
+
+const struct source source_vmx = {
+    .kind = "vmx",
+    .description = "VMware machine (.vmx) with its disks beside it, or the folder of one",
+    .bid = bid,
+    .open = open_vmx,
+};
