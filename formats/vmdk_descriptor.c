@@ -173,14 +173,14 @@ static int parse_pair(struct vmdk_descriptor *d, struct seen *seen, const char *
 	return 0;
 }
 
-static bool key_plausible(const char *key)
+/* The key's length, 0 when the line is no key = value. */
+static size_t key_length(const char *line)
 {
-	if (!*key)
-		return false;
-	for (; *key; key++)
-		if (!isalnum((unsigned char)*key) && !strchr("._-:", *key))
-			return false;
-	return true;
+	size_t n = 0;
+
+	while (isalnum((unsigned char)line[n]) || (line[n] && strchr("._-:", line[n])))
+		n++;
+	return line[n + strspn(line + n, " \t")] == '=' ? n : 0;
 }
 
 static char *unquote(char *value)
@@ -195,22 +195,21 @@ static char *unquote(char *value)
 
 static int parse_line(struct vmdk_descriptor *d, struct seen *seen, char *line, unsigned number, struct err *err)
 {
-	char *equals;
+	size_t key;
+	char *value;
 
 	line = trim(line);
 	if (!*line || *line == '#')
 		return 0;
 	if (access_of(line) != VMDK_ACCESS_UNKNOWN)
 		return parse_extent(d, line, number, err);
-	equals = strchr(line, '=');
-	if (equals) {
-		*equals = '\0';
-		if (key_plausible(trim(line)))
-			return parse_pair(d, seen, trim(line), unquote(trim(equals + 1)), number, err);
-		*equals = '=';
-	}
-	return err_set(err, ERR_CORRUPT, "line %u: '%.80s' is neither a comment, key = value nor an extent", number,
-		       line);
+	key = key_length(line);
+	if (!key)
+		return err_set(err, ERR_CORRUPT, "line %u: '%.80s' is neither a comment, key = value nor an extent",
+			       number, line);
+	value = strchr(line, '=') + 1;
+	line[key] = '\0';
+	return parse_pair(d, seen, line, unquote(trim(value)), number, err);
 }
 
 static const char *skip_bom(const char *text, size_t *len)
