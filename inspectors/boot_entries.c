@@ -6,6 +6,7 @@
 
 #include "guest/files/grubcfg.h"
 #include "guest/files/ini.h"
+#include "inspectors/kernels.h"
 
 struct collector {
 	struct guest *guest;
@@ -186,12 +187,13 @@ static int extlinux_menu(const struct collector *c, const char *file, struct err
 }
 
 /* "bootable": some entry boots it. */
-static void mark_kernels(struct inspection *i)
+static void mark_kernels(struct guest *g, struct inspection *i)
 {
-	VEC_FOR (k, &i->kernels) {
-		VEC_FOR (e, &i->boot_entries)
-			if (k->vmlinuz && e->kernel && strcmp(k->vmlinuz, e->kernel) == 0)
-				k->bootable = true;
+	VEC_FOR (e, &i->boot_entries) {
+		struct kernel *k = e->kernel ? kernel_of_path(g, i, e->kernel) : NULL;
+
+		if (k)
+			k->bootable = true;
 	}
 }
 
@@ -210,7 +212,7 @@ static int run(struct guest *g, const struct machine *m, struct inspection *i, s
 		finding_add(i, "W-BOOT-NO-ENTRIES", SEVERITY_WARNING, NULL,
 			    "Check which boot loader the guest uses, and boot the result before you rely on it.",
 			    "no boot entry of GRUB, systemd-boot or extlinux was found");
-	mark_kernels(i);
+	mark_kernels(g, i);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "inspectors/registry.h"
 
 const struct inspector *const inspectors[] = {
+    &inspector_kernels,
     &inspector_boot_entries,
     &inspector_storage,
     NULL,

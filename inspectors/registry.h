@@ -4,6 +4,7 @@
 
 #include "inspectors/inspector.h"
 
+extern const struct inspector inspector_kernels;
 extern const struct inspector inspector_boot_entries;
 extern const struct inspector inspector_storage;
 

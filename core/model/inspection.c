@@ -106,9 +106,11 @@ static struct json *kernel_json(const struct kernel *k)
 	js_set_bool(j, "virtio_blk_module", k->virtio_blk_module);
 	js_set_bool(j, "virtio_scsi_module", k->virtio_scsi_module);
 	js_set_bool(j, "virtio_net_module", k->virtio_net_module);
+	js_set_bool(j, "virtio_pci_module", k->virtio_pci_module);
 	js_set_bool(j, "initrd_has_virtio_blk", k->initrd_has_virtio_blk);
 	js_set_bool(j, "initrd_has_virtio_scsi", k->initrd_has_virtio_scsi);
 	js_set_bool(j, "initrd_has_virtio_net", k->initrd_has_virtio_net);
+	js_set_bool(j, "initrd_has_virtio_pci", k->initrd_has_virtio_pci);
 	js_set_bool(j, "bootable", k->bootable);
 	return j;
 }

@@ -44,8 +44,8 @@ struct kernel {
 	char *initrd_compression; /* of its main archive: "none", "gzip", "xz", "zstd", "lz4", "bzip2", "lzma" */
 	char *initrd_generator;	  /* "initramfs-tools", "dracut", "mkinitcpio", …, "unknown" */
 	bool virtio_blk_builtin, virtio_scsi_builtin, virtio_net_builtin, virtio_pci_builtin;
-	bool virtio_blk_module, virtio_scsi_module, virtio_net_module; /* present in /lib/modules */
-	bool initrd_has_virtio_blk, initrd_has_virtio_scsi, initrd_has_virtio_net;
+	bool virtio_blk_module, virtio_scsi_module, virtio_net_module, virtio_pci_module; /* present in /lib/modules */
+	bool initrd_has_virtio_blk, initrd_has_virtio_scsi, initrd_has_virtio_net, initrd_has_virtio_pci;
 	bool bootable; /* some boot entry names it */
 };
 

@@ -223,17 +223,18 @@ static int load_text(struct guest *g, struct modules *m, const char *dir, const 
 	return parse(m, buf_str(&b), err) < 0 ? err_wrap(err, "'%s'", dir) : 0;
 }
 
-int modules_load(struct guest *g, const char *dir, struct modules **ret, struct err *err)
+int modules_load(struct guest *g, const char *dir, bool all, struct modules **ret, struct err *err)
 {
 	AUTO(modules_freep) struct modules *m = modules_new();
 
 	if (!m)
 		return err_nomem(err);
 	if (load_text(g, m, dir, "modules.dep", modules_parse_dep, err) < 0 ||
-	    load_text(g, m, dir, "modules.alias", modules_parse_alias, err) < 0 ||
-	    load_text(g, m, dir, "modules.symbols", modules_parse_alias, err) < 0 ||
-	    load_text(g, m, dir, "modules.softdep", modules_parse_softdep, err) < 0 ||
 	    load_text(g, m, dir, "modules.builtin", modules_parse_builtin, err) < 0)
+		return -1;
+	if (all && (load_text(g, m, dir, "modules.alias", modules_parse_alias, err) < 0 ||
+		    load_text(g, m, dir, "modules.symbols", modules_parse_alias, err) < 0 ||
+		    load_text(g, m, dir, "modules.softdep", modules_parse_softdep, err) < 0))
 		return -1;
 	*ret = take_ptr(&m);
 	return 0;

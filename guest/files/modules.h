@@ -66,8 +66,9 @@ int modules_parse_builtin(struct modules *m, const char *text, struct err *err);
 int modules_parse_dep_bin(struct modules *m, const void *data, size_t len, struct err *err);
 int modules_parse_alias_bin(struct modules *m, const void *data, size_t len, struct err *err);
 
-/* All of a guest's folder ("/lib/modules/6.1.0-18-amd64"); files that are missing leave their part empty. */
-int modules_load(struct guest *g, const char *dir, struct modules **ret, struct err *err);
+/* A guest's folder ("/lib/modules/6.1.0-18-amd64"): .dep and .builtin, with all also .alias, .symbols and .softdep.
+ * Files that are missing leave their part empty. */
+int modules_load(struct guest *g, const char *dir, bool all, struct modules **ret, struct err *err);
 
 const struct module *modules_find(struct modules *m, const char *name);
 bool modules_is_builtin(const struct modules *m, const char *name);

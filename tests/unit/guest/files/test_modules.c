@@ -116,7 +116,7 @@ static void test_depmods_indexes(void **state)
 	AUTO(guest_closep) struct guest *host = NULL;
 
 	assert_int_equal(guest_open_folder("/", &host, &f->err), 0);
-	assert_int_equal(modules_load(host, dir, &m, &f->err), 0);
+	assert_int_equal(modules_load(host, dir, true, &m, &f->err), 0);
 	assert_true(m->list.n > 100);
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
 		AUTO(buf_done) struct buf ours = BUF_INIT(16 << 20), theirs = BUF_INIT(16 << 20);
@@ -139,7 +139,7 @@ static void test_closure_is_modprobes(void **state)
 	AUTO(guest_closep) struct guest *host = NULL;
 
 	assert_int_equal(guest_open_folder("/", &host, &f->err), 0);
-	assert_int_equal(modules_load(host, arena_printf(&f->arena, "/lib/modules/%s", version), &m, &f->err), 0);
+	assert_int_equal(modules_load(host, arena_printf(&f->arena, "/lib/modules/%s", version), true, &m, &f->err), 0);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		struct module_list list = {0};
 		char *theirs = shell(f, arena_printf(&f->arena,

@@ -1,0 +1,286 @@
+/* Every installed kernel: image, initramfs, configuration, modules, and which virtio drivers it can use when. */
+#include "inspectors/kernels.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "guest/files/initramfs.h"
+#include "guest/files/kconfig.h"
+#include "guest/files/modules.h"
+#include "inspectors/registry.h"
+
+/* File names in /boot: prefix, the kernel's version, suffix. */
+struct pattern {
+	const char *prefix, *suffix;
+};
+
+static const struct pattern image_names[] = {
+    {"vmlinuz-", ""}, {"vmlinux-", ""}, {"kernel-", ""},
+    {"bzImage-", ""}, {"Image-", ""},	{"kernel-genkernel-x86_64-", ""},
+};
+static const struct pattern initrd_names[] = {
+    {"initrd.img-", ""}, {"initramfs-", ".img"}, {"initrd-", ""},
+    {"initrd-", ".img"}, {"initramfs-", ""},	 {"initramfs-genkernel-x86_64-", ""},
+};
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+struct survey {
+	struct guest *g;
+	struct inspection *i;
+	struct arena scratch;
+	struct names boot; /* of /boot */
+};
+
+static bool in_boot(const struct survey *s, const char *name)
+{
+	VEC_FOR (have, &s->boot.list)
+		if (strcmp(*have, name) == 0)
+			return true;
+	return false;
+}
+
+static char *find_named(struct survey *s, const struct pattern *patterns, size_t n, const char *label)
+{
+	for (size_t k = 0; k < n; k++) {
+		const char *name = arena_printf(&s->scratch, "%s%s%s", patterns[k].prefix, label, patterns[k].suffix);
+
+		if (in_boot(s, name))
+			return arena_printf(&s->i->arena, "/boot/%s", name);
+	}
+	return NULL;
+}
+
+/* kernel-install(8)'s layout: /boot/MACHINE-ID/VERSION/linux and initrd. */
+static int find_installed(struct survey *s, const char *version, const char *name, char **ret, struct err *err)
+{
+	static const char *const roots[] = {"/boot", "/efi", "/boot/efi"};
+
+	for (size_t k = 0; !*ret && k < COUNT(roots); k++) {
+		struct names found = {0};
+
+		if (s->g->ops->glob(s->g, arena_printf(&s->scratch, "%s/*/%s/%s", roots[k], version, name), &s->scratch,
+				    &found, err) < 0)
+			return -1;
+		if (found.list.n)
+			*ret = arena_strdup(&s->i->arena, found.list.v[0]);
+	}
+	return 0;
+}
+
+/* What stands for the version in file names: itself; Arch's package name, which the modules folder tells; Alpine's
+ * flavour, the version's last part. */
+static int find_files(struct survey *s, struct kernel *k, struct err *err)
+{
+	const char *dash = strrchr(k->version, '-');
+	char *package = NULL;
+	const char *labels[3] = {k->version, NULL, dash && dash[1] > '9' ? dash + 1 : NULL};
+
+	if (guest_text(s->g, arena_printf(&s->scratch, "%s/pkgbase", k->modules), &s->scratch, &package, err) < 0)
+		return -1;
+	if (package)
+		labels[1] = arena_strndup(&s->scratch, package, strcspn(package, "\n"));
+	for (size_t n = 0; n < COUNT(labels); n++) {
+		if (labels[n] && !k->vmlinuz)
+			k->vmlinuz = find_named(s, image_names, COUNT(image_names), labels[n]);
+		if (labels[n] && !k->initrd)
+			k->initrd = find_named(s, initrd_names, COUNT(initrd_names), labels[n]);
+	}
+	k->config = find_named(s, &(struct pattern){"config-", ""}, 1, k->version);
+	if (!k->vmlinuz && find_installed(s, k->version, "linux", &k->vmlinuz, err) < 0)
+		return -1;
+	if (!k->initrd && find_installed(s, k->version, "initrd*", &k->initrd, err) < 0)
+		return -1;
+	return 0;
+}
+
+/* Where kernel packages leave another copy. */
+static void find_copies(struct survey *s, struct kernel *k)
+{
+	const char *image = arena_printf(&s->scratch, "%s/vmlinuz", k->modules);
+	const char *config = arena_printf(&s->scratch, "%s/config", k->modules);
+
+	if (!k->vmlinuz && guest_exists(s->g, image))
+		k->vmlinuz = arena_strdup(&s->i->arena, image);
+	if (!k->config && guest_exists(s->g, config))
+		k->config = arena_strdup(&s->i->arena, config);
+}
+
+struct support {
+	struct modules *modules;
+	const char *config; /* text, NULL */
+};
+
+static bool built_in(const struct support *s, const char *module)
+{
+	return modules_is_builtin(s->modules, module) || kconfig_builds_in(s->config, module);
+}
+
+static int read_support(struct survey *s, struct kernel *k, struct err *err)
+{
+	AUTO(modules_freep) struct modules *modules = NULL;
+	char *config = NULL;
+	struct support support;
+
+	if (modules_load(s->g, k->modules, false, &modules, err) < 0)
+		return -1;
+	if (k->config && guest_text(s->g, k->config, &s->scratch, &config, err) < 0)
+		return -1;
+	support = (struct support){modules, config};
+	k->virtio_pci_builtin = built_in(&support, "virtio_pci");
+	k->virtio_blk_builtin = built_in(&support, "virtio_blk");
+	k->virtio_scsi_builtin = built_in(&support, "virtio_scsi");
+	k->virtio_net_builtin = built_in(&support, "virtio_net");
+	k->virtio_pci_module = modules_find(modules, "virtio_pci");
+	k->virtio_blk_module = modules_find(modules, "virtio_blk");
+	k->virtio_scsi_module = modules_find(modules, "virtio_scsi");
+	k->virtio_net_module = modules_find(modules, "virtio_net");
+	if (!modules->list.n)
+		finding_add(s->i, "W-KERNEL-NO-MODULES-DEP", SEVERITY_WARNING, k->modules,
+			    arena_printf(&s->scratch, "Run 'depmod -a %s' in the guest and convert again.", k->version),
+			    "kernel %s: its modules.dep is missing or empty, so its modules can't be used", k->version);
+	return 0;
+}
+
+static void describe_initrd(struct kernel *k, const struct initramfs *im, struct arena *a)
+{
+	k->initrd_compression = arena_strdup(a, im->compression);
+	k->initrd_generator = arena_strdup(a, im->generator);
+	k->initrd_has_virtio_pci = initramfs_module(im, k->version, "virtio_pci");
+	k->initrd_has_virtio_blk = initramfs_module(im, k->version, "virtio_blk");
+	k->initrd_has_virtio_scsi = initramfs_module(im, k->version, "virtio_scsi");
+	k->initrd_has_virtio_net = initramfs_module(im, k->version, "virtio_net");
+}
+
+static int read_initrd(struct survey *s, struct kernel *k, struct err *err)
+{
+	AUTO(initramfs_freep) struct initramfs *im = NULL;
+	struct err local = ERR_INIT;
+	struct guest_stat st;
+
+	if (!k->initrd)
+		return 0;
+	if (s->g->ops->stat(s->g, k->initrd, true, &st, err) < 0)
+		return -1;
+	k->initrd_size = st.size;
+	if (initramfs_read(s->g, k->initrd, NULL, &im, &local) < 0) {
+		finding_add(
+		    s->i, "W-BOOT-INITRAMFS-UNREADABLE", SEVERITY_WARNING, local.text,
+		    "Make it anew in the guest and convert again.",
+		    "kernel %s: the initramfs can't be read as the kernel reads it, so no driver can be put into it",
+		    k->version);
+		return 0;
+	}
+	describe_initrd(k, im, &s->i->arena);
+	return 0;
+}
+
+/* A folder of modules without an image is what a removed kernel leaves behind. */
+static int add_kernel(struct survey *s, const char *version, struct err *err)
+{
+	struct kernel k = {.version = arena_strdup(&s->i->arena, version)};
+
+	k.modules = arena_printf(&s->i->arena, "/lib/modules/%s", version);
+	if (!guest_is_dir(s->g, k.modules))
+		return 0;
+	if (find_files(s, &k, err) < 0)
+		return -1;
+	find_copies(s, &k);
+	if (!k.vmlinuz) {
+		finding_add(s->i, "I-KERNEL-LEFTOVER", SEVERITY_INFO, k.modules, NULL,
+			    "modules of kernel %s are there without a kernel image; they were left alone", version);
+		return 0;
+	}
+	if (read_support(s, &k, err) < 0 || read_initrd(s, &k, err) < 0)
+		return -1;
+	*vec_push(&s->i->arena, &s->i->kernels) = k;
+	return 0;
+}
+
+static bool is_known_image(const struct inspection *i, const char *path)
+{
+	VEC_FOR (k, &i->kernels)
+		if (strcmp(k->vmlinuz, path) == 0)
+			return true;
+	return false;
+}
+
+/* Kernel images that belong to no folder of modules. */
+static void report_image(struct survey *s, const char *name)
+{
+	const char *path = arena_printf(&s->scratch, "/boot/%s", name);
+	struct guest_stat st;
+
+	if ((strncmp(name, "vmlinuz-", 8) != 0 && strncmp(name, "kernel-", 7) != 0) || is_known_image(s->i, path) ||
+	    s->g->ops->stat(s->g, path, false, &st, NULL) < 0 || !S_ISREG(st.mode) || strstr(name, ".hmac"))
+		return;
+	if (strstr(name, "rescue"))
+		finding_add(s->i, "I-KERNEL-RESCUE", SEVERITY_INFO, path, NULL,
+			    "the rescue image was left as it is; its initramfs is made with all drivers");
+	else
+		finding_add(s->i, "W-KERNEL-NO-MODULES", SEVERITY_WARNING, path,
+			    "Remove the image, or install the kernel's modules again.",
+			    "kernel image %s has no folder in /lib/modules, so no driver can be added for it", name);
+}
+
+/* The initramfs lies inside a signed image there and can't be extended. */
+static int report_unified(struct survey *s, struct err *err)
+{
+	static const char *const patterns[] = {"/boot/efi/EFI/Linux/*.efi", "/efi/EFI/Linux/*.efi",
+					       "/boot/EFI/Linux/*.efi"};
+
+	for (size_t k = 0; k < COUNT(patterns); k++) {
+		struct names found = {0};
+
+		if (s->g->ops->glob(s->g, patterns[k], &s->scratch, &found, err) < 0)
+			return -1;
+		VEC_FOR (path, &found.list)
+			finding_add(s->i, "W-BOOT-UNIFIED-KERNEL", SEVERITY_WARNING, *path,
+				    "Build the image with the virtio drivers in the guest before it is moved.",
+				    "the unified kernel image can't be given drivers from outside");
+	}
+	return 0;
+}
+
+static int run_survey(struct survey *s, struct err *err)
+{
+	struct names versions = {0};
+
+	if (s->g->ops->list(s->g, "/boot", &s->scratch, &s->boot, err) < 0 ||
+	    s->g->ops->list(s->g, "/lib/modules", &s->scratch, &versions, err) < 0)
+		return -1;
+	VEC_FOR (version, &versions.list)
+		if (add_kernel(s, *version, err) < 0)
+			return -1;
+	VEC_FOR (name, &s->boot.list)
+		report_image(s, *name);
+	if (!s->i->kernels.n)
+		finding_add(s->i, "W-BOOT-NO-KERNEL", SEVERITY_WARNING, "/boot, /lib/modules", NULL,
+			    "no installed kernel was found");
+	return report_unified(s, err);
+}
+
+static int run(struct guest *g, const struct machine *m, struct inspection *i, struct err *err)
+{
+	struct survey s = {.g = g, .i = i};
+	int ret = run_survey(&s, err);
+
+	arena_done(&s.scratch);
+	return ret;
+}
+
+struct kernel *kernel_of_path(struct guest *g, struct inspection *i, const char *path)
+{
+	struct guest_stat wanted, st;
+
+	VEC_FOR (k, &i->kernels)
+		if (strcmp(k->vmlinuz, path) == 0)
+			return k;
+	if (g->ops->stat(g, path, true, &wanted, NULL) < 0 || !wanted.mode)
+		return NULL;
+	VEC_FOR (k, &i->kernels)
+		if (g->ops->stat(g, k->vmlinuz, true, &st, NULL) == 0 && st.dev == wanted.dev && st.ino == wanted.ino)
+			return k;
+	return NULL;
+}
+
+const struct inspector inspector_kernels = {.id = "kernels", .applies = is_linux, .run = run};

@@ -1,0 +1,181 @@
+/* Tests of inspectors/kernels.c over a folder guest with this machine's modules. */
+#include "inspectors/kernels.h"
+
+#include "inspectors/registry.h"
+#include "tests/unit/support/initramfs_fixture.h"
+
+static struct inspection *survey(struct fixture *f)
+{
+	struct inspection *i = inspection_new();
+
+	i->os.family = OS_LINUX;
+	assert_true(inspector_kernels.applies(i));
+	if (inspector_kernels.run(f->g, NULL, i, &f->err) < 0)
+		fail_msg("%s", f->err.text);
+	return i;
+}
+
+static const struct finding *finding(const struct inspection *i, const char *id)
+{
+	VEC_FOR (it, &i->findings)
+		if (strcmp(it->id, id) == 0)
+			return it;
+	return NULL;
+}
+
+static void test_debian(void **state)
+{
+	struct fixture *f = *state;
+	const char *v = host_kernel(f);
+	AUTO(inspection_freep) struct inspection *i = NULL;
+	const struct kernel *k;
+
+	make_root(f, "root", "initramfs-tools", "ahci virtio_blk");
+	pack(f, "root", "lz4", arena_printf(&f->arena, "/boot/initrd.img-%s", v));
+	plant(f, arena_printf(&f->arena, "/boot/vmlinuz-%s", v), "kernel");
+	plant(f, arena_printf(&f->arena, "/boot/config-%s", v), "# x\nCONFIG_VIRTIO_NET=y\nCONFIG_VIRTIO_PCI=m\n");
+	shell(f, arena_printf(&f->arena,
+			      "mkdir -p %s/usr/lib/modules && ln -s usr/lib %s/lib && mkdir %s/lib/modules/%s && "
+			      "cp /lib/modules/%s/modules.* %s/lib/modules/%s",
+			      f->dir, f->dir, f->dir, v, v, f->dir, v));
+	i = survey(f);
+	assert_int_equal(i->kernels.n, 1);
+	assert_int_equal(i->findings.n, 0);
+	k = i->kernels.v;
+	assert_string_equal(k->version, v);
+	assert_string_equal(k->vmlinuz, arena_printf(&f->arena, "/boot/vmlinuz-%s", v));
+	assert_string_equal(k->initrd, arena_printf(&f->arena, "/boot/initrd.img-%s", v));
+	assert_string_equal(k->modules, arena_printf(&f->arena, "/lib/modules/%s", v));
+	assert_string_equal(k->initrd_compression, "lz4");
+	assert_string_equal(k->initrd_generator, "initramfs-tools");
+	assert_true(k->initrd_size > 100000);
+	assert_true(k->initrd_has_virtio_blk);
+	assert_false(k->initrd_has_virtio_pci);
+	assert_false(k->initrd_has_virtio_scsi);
+	assert_false(k->initrd_has_virtio_net);
+	assert_true(k->virtio_blk_module && k->virtio_pci_module && k->virtio_scsi_module && k->virtio_net_module);
+	assert_true(k->virtio_net_builtin);
+	assert_false(k->virtio_blk_builtin || k->virtio_pci_builtin || k->virtio_scsi_builtin);
+	assert_false(k->bootable);
+}
+
+static void kernel_folder(struct fixture *f, const char *version)
+{
+	plant(f, arena_printf(&f->arena, "/lib/modules/%s/modules.dep", version), "kernel/virtio_blk.ko.xz:\n");
+	plant(f, arena_printf(&f->arena, "/lib/modules/%s/modules.builtin", version), "kernel/virtio-pci.ko\n");
+}
+
+static void test_names(void **state)
+{
+	static const struct {
+		const char *version, *image, *initrd;
+	} rows[] = {
+	    {"5.14.0-427.el9.x86_64", "/boot/vmlinuz-5.14.0-427.el9.x86_64",
+	     "/boot/initramfs-5.14.0-427.el9.x86_64.img"},
+	    {"6.4.0-default", "/boot/vmlinuz-6.4.0-default", "/boot/initrd-6.4.0-default"},
+	    {"6.6.30-0-lts", "/boot/vmlinuz-lts", "/boot/initramfs-lts"},
+	    {"6.9.1-arch1-1", "/boot/vmlinuz-linux", "/boot/initramfs-linux.img"},
+	    {"6.1.0-20-amd64", "/efi/0123456789abcdef/6.1.0-20-amd64/linux",
+	     "/efi/0123456789abcdef/6.1.0-20-amd64/initrd.img-6.1.0-20-amd64"},
+	    {"2.6.32-754.el6", "/lib/modules/2.6.32-754.el6/vmlinuz", NULL},
+	};
+	struct fixture *f = *state;
+	AUTO(inspection_freep) struct inspection *i = NULL;
+
+	for (size_t n = 0; n < sizeof rows / sizeof *rows; n++) {
+		kernel_folder(f, rows[n].version);
+		plant(f, rows[n].image, "kernel");
+		if (rows[n].initrd)
+			shell(f, arena_printf(&f->arena,
+					      "echo %s%s; mkdir -p %s/e; touch %s/e/init; " SCRIPTS
+					      "/pack-initramfs %s/e gzip >%s%s",
+					      f->dir, rows[n].initrd, f->dir, f->dir, f->dir, f->dir, rows[n].initrd));
+	}
+	plant(f, "/lib/modules/6.9.1-arch1-1/pkgbase", "linux\n");
+	i = survey(f);
+	assert_int_equal(i->kernels.n, sizeof rows / sizeof *rows);
+	VEC_FOR (k, &i->kernels) {
+		const char *image = NULL, *initrd = NULL;
+
+		for (size_t n = 0; n < sizeof rows / sizeof *rows; n++) {
+			if (strcmp(rows[n].version, k->version) == 0) {
+				image = rows[n].image;
+				initrd = rows[n].initrd;
+			}
+		}
+		assert_string_equal(k->vmlinuz, image);
+		assert_true(!k->initrd == !initrd);
+		if (initrd) {
+			assert_string_equal(k->initrd, initrd);
+			assert_string_equal(k->initrd_compression, "gzip");
+		}
+		assert_true(k->virtio_blk_module);
+		assert_true(k->virtio_pci_builtin);
+	}
+	assert_int_equal(i->findings.n, 0);
+}
+
+static void test_findings(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(inspection_freep) struct inspection *i = NULL;
+
+	kernel_folder(f, "1.0");
+	kernel_folder(f, "2.0");
+	plant(f, "/lib/modules/3.0/modules.order", "");
+	plant(f, "/boot/vmlinuz-2.0", "kernel");
+	plant(f, "/boot/vmlinuz-3.0", "kernel");
+	plant(f, "/boot/vmlinuz-4.0", "kernel");
+	plant(f, "/boot/vmlinuz-0-rescue-0123", "kernel");
+	plant(f, "/boot/initrd.img-2.0", "not an archive");
+	plant(f, "/boot/efi/EFI/Linux/debian.efi", "MZ");
+	i = survey(f);
+	assert_int_equal(i->kernels.n, 2);
+	assert_string_equal(finding(i, "I-KERNEL-LEFTOVER")->text,
+			    "modules of kernel 1.0 are there without a kernel image; they were left alone");
+	assert_string_equal(
+	    finding(i, "W-BOOT-INITRAMFS-UNREADABLE")->evidence,
+	    "initramfs '/boot/initrd.img-2.0': archive 1 (none) at 0x0: at 0x0: byte 0x6e stands where an "
+	    "archive must begin");
+	assert_string_equal(finding(i, "W-KERNEL-NO-MODULES-DEP")->fix,
+			    "Run 'depmod -a 3.0' in the guest and convert again.");
+	assert_string_equal(finding(i, "W-KERNEL-NO-MODULES")->evidence, "/boot/vmlinuz-4.0");
+	assert_string_equal(finding(i, "I-KERNEL-RESCUE")->evidence, "/boot/vmlinuz-0-rescue-0123");
+	assert_string_equal(finding(i, "W-BOOT-UNIFIED-KERNEL")->evidence, "/boot/efi/EFI/Linux/debian.efi");
+	assert_int_equal(i->findings.n, 6);
+}
+
+static void test_none(void **state)
+{
+	AUTO(inspection_freep) struct inspection *i = survey(*state);
+
+	assert_int_equal(i->kernels.n, 0);
+	assert_string_equal(i->findings.v[0].id, "W-BOOT-NO-KERNEL");
+}
+
+static void test_kernel_of_path(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(inspection_freep) struct inspection *i = NULL;
+
+	kernel_folder(f, "1.0");
+	kernel_folder(f, "2.0");
+	plant(f, "/boot/vmlinuz-1.0", "one");
+	plant(f, "/boot/vmlinuz-2.0", "two");
+	assert_int_equal(symlink("boot/vmlinuz-2.0", on_host(f, "/vmlinuz")), 0);
+	i = survey(f);
+	assert_string_equal(kernel_of_path(f->g, i, "/boot/vmlinuz-1.0")->version, "1.0");
+	assert_string_equal(kernel_of_path(f->g, i, "/vmlinuz")->version, "2.0");
+	assert_null(kernel_of_path(f->g, i, "/boot/vmlinuz-3.0"));
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_debian), TEST(test_names), TEST(test_findings), TEST(test_none), TEST(test_kernel_of_path),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
