@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # work is set by scratch
 # A sample guest, converted and booted on virtio hardware. Source it behind common.sh, from the repository's root.
 
 # rehost_convert OVA OUT: converts with progress as NDJSON; the source stays as it was and nothing half-made is left.
