@@ -5,9 +5,7 @@
 
 /* In order: what later steps read, earlier ones have written. */
 const struct step *const linux_steps[] = {
-    &step_device_names_fstab,
-    &step_device_names_boot,
-    NULL,
+    &step_device_names_fstab, &step_device_names_boot, &step_network_names, &step_cloud_init, NULL,
 };
 
 const struct step *const *steps_for(const struct inspection *i)

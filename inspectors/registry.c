@@ -2,10 +2,7 @@
 #include "inspectors/registry.h"
 
 const struct inspector *const inspectors[] = {
-    &inspector_kernels,
-    &inspector_boot_entries,
-    &inspector_storage,
-    NULL,
+    &inspector_kernels, &inspector_boot_entries, &inspector_storage, &inspector_network, NULL,
 };
 
 int inspect_guest(struct guest *g, const struct machine *m, struct inspection *i, struct err *err)

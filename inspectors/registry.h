@@ -7,6 +7,7 @@
 extern const struct inspector inspector_kernels;
 extern const struct inspector inspector_boot_entries;
 extern const struct inspector inspector_storage;
+extern const struct inspector inspector_network;
 
 /* For `applies`: guests that run Linux. */
 static inline bool is_linux(const struct inspection *i)

@@ -6,6 +6,8 @@
 
 extern const struct step step_device_names_fstab;
 extern const struct step step_device_names_boot;
+extern const struct step step_network_names;
+extern const struct step step_cloud_init;
 
 /* For `applies`. */
 bool step_always(const struct step_context *c);

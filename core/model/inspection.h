@@ -75,11 +75,25 @@ struct net_config {
 	char *file;
 	unsigned line;
 	char *system;	 /* "ifupdown", "netplan", "networkd", "link", "networkmanager", "udev" */
-	char *interface; /* the name it configures ("ens192") */
+	char *interface; /* the name it configures or gives ("ens192"); NULL: any, by match */
+	char *match;	 /* the pattern of names that it is for ("en*"), NULL */
 	char *mac;	 /* lower case, NULL when not stated */
 	char *driver;	 /* driver match, NULL when none */
+	char *path;	 /* match by place on the bus, NULL */
+	bool gives_name; /* it names the interface, rather than using the name */
+	bool is_virtual; /* it makes the interface: bridge, bond, VLAN */
 	char *method;	 /* "static", "dhcp", "manual", NULL */
 	char *address;	 /* first address with prefix, NULL */
+};
+
+/* Which name a network card of the machine had on the source and must keep. */
+struct nic_name {
+	unsigned nic;  /* index into machine->nics */
+	char *name;    /* "ens192"; NULL: the guest ties its configuration to the MAC alone */
+	char *mac_was; /* the MAC that the guest's configuration states for it instead of its own, NULL */
+	bool stated;   /* the guest's own files give it that name by its MAC: nothing to add */
+	bool guessed;  /* by the order of the cards only */
+	char *reason;
 };
 
 struct agent {
@@ -110,6 +124,7 @@ struct inspection {
 	VEC(struct boot_entry) boot_entries;
 	VEC(struct device_name) device_names;
 	VEC(struct net_config) networks;
+	VEC(struct nic_name) nic_names;
 	VEC(struct agent) agents;
 	VEC(struct finding) findings;
 	enum verdict verdict;

@@ -40,8 +40,7 @@ static void test_crlf_stays(void **state)
 	plant(&f->files, "/etc/fstab", "/dev/sda1 / ext4 defaults 0 1\r\n# end\r\n");
 	survey(f);
 	run_twice(f, &step_device_names_fstab);
-	assert_string_equal(text_of(&f->files, "/etc/fstab"),
-			    "UUID=" ROOT_UUID " / ext4 defaults 0 1\r\n# end\r\n");
+	assert_string_equal(text_of(&f->files, "/etc/fstab"), "UUID=" ROOT_UUID " / ext4 defaults 0 1\r\n# end\r\n");
 }
 
 static void test_crypttab(void **state)
@@ -74,10 +73,10 @@ static void test_mount_unit(void **state)
 	      "[Unit]\nAfter=dev-sdb1.device network.target\n[Mount]\nWhat=/dev/sdb1\nWhere=/srv/data\nType=xfs\n");
 	survey(f);
 	run_twice(f, &step_device_names_fstab);
-	assert_string_equal(text_of(&f->files, "/etc/systemd/system/srv-data.mount"),
-			    "[Unit]\nAfter=dev-disk-by\\x2duuid-7e9d2c41\\x2d0c1e\\x2d4a6b\\x2db1f5\\x2d3a0c4d5e6f33.device "
-			    "network.target\n[Mount]\nWhat=/dev/disk/by-uuid/" DATA_UUID
-			    "\nWhere=/srv/data\nType=xfs\n");
+	assert_string_equal(
+	    text_of(&f->files, "/etc/systemd/system/srv-data.mount"),
+	    "[Unit]\nAfter=dev-disk-by\\x2duuid-7e9d2c41\\x2d0c1e\\x2d4a6b\\x2db1f5\\x2d3a0c4d5e6f33.device "
+	    "network.target\n[Mount]\nWhat=/dev/disk/by-uuid/" DATA_UUID "\nWhere=/srv/data\nType=xfs\n");
 }
 
 static void test_swap_unit_is_renamed(void **state)
@@ -131,9 +130,12 @@ static void test_nothing_there(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    LINUX_TEST(test_fstab_of_debian), LINUX_TEST(test_crlf_stays),
-	    LINUX_TEST(test_crypttab),	      LINUX_TEST(test_mount_unit),
-	    LINUX_TEST(test_swap_unit_is_renamed), LINUX_TEST(test_options_that_name_devices),
+	    LINUX_TEST(test_fstab_of_debian),
+	    LINUX_TEST(test_crlf_stays),
+	    LINUX_TEST(test_crypttab),
+	    LINUX_TEST(test_mount_unit),
+	    LINUX_TEST(test_swap_unit_is_renamed),
+	    LINUX_TEST(test_options_that_name_devices),
 	    LINUX_TEST(test_nothing_there),
 	};
 

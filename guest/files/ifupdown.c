@@ -1,0 +1,121 @@
+/* ifupdown's interfaces(5): stanzas, the interfaces they configure and those they are made of. */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "guest/files/netfiles.h"
+
+struct stanza {
+	struct net_items *out;
+	const char *name; /* of the iface stanza, NULL outside */
+	unsigned section;
+	size_t line;
+	char *address;
+};
+
+static char *word(const struct lines *l, size_t i, size_t *pos)
+{
+	struct span s;
+
+	return span_next(l->v.v[i].text, pos, &s) ? span_dup(l->arena, l->v.v[i].text, s) : NULL;
+}
+
+/* 255.255.255.0 is 24; a number stays. */
+static int prefix_of(const char *netmask)
+{
+	struct in_addr a;
+
+	if (inet_pton(AF_INET, netmask, &a) == 1)
+		return __builtin_popcount(a.s_addr);
+	return atoi(netmask);
+}
+
+static bool makes_interface(const char *key)
+{
+	static const char *const keys[] = {"bridge_ports", "bridge-ports",    "bond-slaves",
+					   "bond_slaves",  "bond-mode",	      "bond_mode",
+					   "bond-primary", "vlan-raw-device", "vlan_raw_device"};
+
+	for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+		if (strcmp(key, keys[k]) == 0)
+			return true;
+	return false;
+}
+
+static bool names_interfaces(const char *key)
+{
+	return strstr(key, "ports") || strstr(key, "slaves") || strstr(key, "raw");
+}
+
+/* "bridge_ports ens192 ens224": this interface is virtual, those are real. */
+static void parts(struct stanza *s, const struct lines *l, size_t i, const char *key, size_t pos)
+{
+	char *name;
+
+	net_item_add(s->out, NET_VIRTUAL, s->section, s->line, arena_strdup(l->arena, s->name), (struct span){0});
+	if (!names_interfaces(key))
+		return;
+	while ((name = word(l, i, &pos)))
+		if (strcmp(name, "none") != 0 && strcmp(name, "all") != 0 && strcmp(name, "regex") != 0)
+			net_item_add(s->out, NET_NAME, s->out->sections++, i, name, (struct span){0});
+}
+
+static void option(struct stanza *s, const struct lines *l, size_t i, const char *key, size_t pos)
+{
+	if (makes_interface(key)) {
+		parts(s, l, i, key, pos);
+		return;
+	}
+
+	char *value = word(l, i, &pos);
+
+	if (!value)
+		return;
+	if (strcmp(key, "address") == 0 && !s->address) {
+		s->address = value;
+		net_item_add(s->out, NET_ADDRESS, s->section, i, value, (struct span){0});
+	} else if (strcmp(key, "netmask") == 0 && s->address && !strchr(s->address, '/')) {
+		VEC_FOR (item, &s->out->v)
+			if (item->section == s->section && item->key == NET_ADDRESS)
+				item->value = arena_printf(l->arena, "%s/%d", s->address, prefix_of(value));
+	}
+}
+
+static void iface(struct stanza *s, const struct lines *l, size_t i, size_t pos)
+{
+	char *name = word(l, i, &pos), *family = name ? word(l, i, &pos) : NULL,
+	     *method = family ? word(l, i, &pos) : NULL;
+
+	*s = (struct stanza){.out = s->out, .name = name, .line = i};
+	if (!name)
+		return;
+	s->section = s->out->sections++;
+	net_item_add(s->out, NET_NAME, s->section, i, name, (struct span){0});
+	if (method)
+		net_item_add(s->out, NET_METHOD, s->section, i, method, (struct span){0});
+}
+
+static bool ends_stanza(const char *key)
+{
+	return !strcmp(key, "auto") || !strncmp(key, "allow-", 6) || !strcmp(key, "mapping") ||
+	       !strncmp(key, "source", 6) || !strcmp(key, "rename") || !strncmp(key, "no-", 3);
+}
+
+void ifupdown_parse(const struct lines *l, struct net_items *ret)
+{
+	struct stanza s = {.out = ret};
+
+	for (size_t i = 0; i < l->v.n; i++) {
+		size_t pos = 0;
+		char *key = word(l, i, &pos);
+
+		if (!key || key[0] == '#')
+			continue;
+		if (strcmp(key, "iface") == 0)
+			iface(&s, l, i, pos);
+		else if (ends_stanza(key))
+			s.name = NULL;
+		else if (s.name)
+			option(&s, l, i, key, pos);
+	}
+}
