@@ -21,7 +21,8 @@ struct appliance_options {
 	const char *root; /* --root: "/dev/sda2", "first"; NULL: the only one, several are an error that lists them */
 	unsigned memory_mib;  /* 0: libguestfs' default */
 	bool readonly_mounts; /* inspect only */
-	/* Called at least every 5 s during the start, with what goes on. */
+	/* Called every 2 s during start, inspection, mounting, trimming and end, with what goes on; in the caller's
+	 * thread. */
 	void (*tick)(const char *what, void *opaque);
 	void *opaque;
 };
@@ -29,15 +30,18 @@ struct appliance_options {
 /* Starts and adds the disks. A missing kernel or unusable libguestfs is ERR_HOST with the fix in one line. */
 int appliance_start(const struct appliance_options *options, struct appliance **ret, struct err *err);
 
-/* One libguestfs inspection: OS, version, arch, packages' names and versions, file systems with uuid/label/partuuid and
- * mount points, firmware as the partition tables say. No operating system: ERR_BLOCKED that names each disk and what
- * was found on it. A hibernated or unclean system is a finding or ERR_BLOCKED as docs/findings.md says. */
+/* One libguestfs inspection: OS, version, arch, file systems with uuid/label/partuuid, firmware as the partition tables
+ * say. No operating system: ERR_BLOCKED that names each disk and what was found on it (ERR_UNSUPPORTED when one is
+ * encrypted); several and no choice: ERR_BLOCKED that lists them. A hibernated system is ERR_BLOCKED before anything is
+ * mounted; an unclean ext file system a finding. */
 int appliance_inspect(struct appliance *a, struct inspection *i, struct err *err);
 
-/* Version of an installed package, NULL when it isn't installed (after appliance_inspect). */
+/* Version of an installed package ("2:1.0-3"), NULL when it isn't installed (after appliance_mount). */
 const char *appliance_package(const struct appliance *a, const char *name);
 
-/* Mounts what the guest's fstab mounts, replaying journals. */
+/* Mounts what the guest's fstab mounts, replaying journals, and reads what is known only then: mount points, bytes
+ * used, init system, SELinux, the packages. What can't be mounted is a finding and copied whole; /, /usr and /boot must
+ * be. */
 int appliance_mount(struct appliance *a, struct inspection *i, struct err *err);
 
 /* Discards free space right after mounting, by the rules of docs/ARCHITECTURE.md (The graft): mounted file systems by

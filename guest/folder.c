@@ -86,22 +86,38 @@ static int folder_read(struct guest *g, const char *path, struct buf *b, struct 
 	return check_regular(fd, path, err) < 0 ? -1 : file_slurp_fd(fd, path, b, err);
 }
 
-static int folder_write(struct guest *g, const char *path, const void *data, size_t len, mode_t mode, struct err *err)
-{
-	AUTO_FD int fd = open_in(g, path, O_WRONLY | O_TRUNC | O_NONBLOCK, 0);
+#define CAPABILITIES "security.capability"
 
-	if (fd < 0 && errno == ENOENT) {
-		fd = open_in(g, path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK, mode & 07777);
-		if (fd >= 0 && fchmod(fd, mode & 07777) < 0) /* whatever our umask is */
-			return err_sys(err, ERR_CONVERT, "cannot set the mode of '%s'", path);
-	}
-	if (fd < 0)
-		return err_sys(err, ERR_CONVERT, "cannot write '%s'", path);
+static int write_existing(int fd, const char *path, const void *data, size_t len, struct err *err)
+{
+	char caps[XATTR_SIZE_MAX];
+	ssize_t n;
+
 	if (check_regular(fd, path, err) < 0)
 		return -1;
+	n = fgetxattr(fd, CAPABILITIES, caps, sizeof caps);
+	if (ftruncate(fd, 0) < 0)
+		return err_sys(err, ERR_CONVERT, "cannot truncate '%s'", path);
 	if (file_pwrite(fd, data, len, 0, err) < 0)
 		return err_wrap(err, "'%s'", path);
+	if (n > 0 && fsetxattr(fd, CAPABILITIES, caps, (size_t)n, 0) < 0)
+		return err_sys(err, ERR_CONVERT, "cannot put back the capabilities of '%s'", path);
 	return 0;
+}
+
+static int folder_write(struct guest *g, const char *path, const void *data, size_t len, mode_t mode, struct err *err)
+{
+	AUTO_FD int fd = open_in(g, path, O_WRONLY | O_NONBLOCK, 0);
+
+	if (fd >= 0)
+		return write_existing(fd, path, data, len, err);
+	if (errno == ENOENT)
+		fd = open_in(g, path, O_WRONLY | O_CREAT | O_NONBLOCK, mode & 07777);
+	if (fd < 0)
+		return err_sys(err, ERR_CONVERT, "cannot write '%s'", path);
+	if (fchmod(fd, mode & 07777) < 0) /* whatever our umask is */
+		return err_sys(err, ERR_CONVERT, "cannot set the mode of '%s'", path);
+	return file_pwrite(fd, data, len, 0, err) < 0 ? err_wrap(err, "'%s'", path) : 0;
 }
 
 static int folder_stat(struct guest *g, const char *path, bool follow, struct guest_stat *ret, struct err *err)

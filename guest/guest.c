@@ -11,8 +11,7 @@
 
 #include "guest/selinux.h"
 
-#define CAPABILITY_XATTR "security.capability"
-#define SELINUX_XATTR	 "security.selinux"
+#define SELINUX_XATTR "security.selinux"
 
 void guest_close(struct guest *g)
 {
@@ -142,27 +141,11 @@ static int create(struct guest *g, const char *path, const void *data, size_t le
 	return label_new(g, path, S_IFREG, err);
 }
 
-/* The kernel takes file capabilities off whatever is written to; only programs have them. */
-static int rewrite(struct guest *g, const char *path, const struct guest_stat *st, const void *data, size_t len,
-		   struct err *err)
-{
-	AUTO(buf_done) struct buf caps = BUF_INIT(XATTR_SIZE_MAX);
-
-	if (st->mode & 0111 && g->ops->get_xattr(g, path, true, CAPABILITY_XATTR, &caps, err) < 0)
-		return -1;
-	if (g->ops->write(g, path, data, len, st->mode & 07777, err) < 0)
-		return -1;
-	if (!caps.len)
-		return 0;
-	return g->ops->set_xattr(g, path, true, CAPABILITY_XATTR, caps.data, caps.len, err);
-}
-
 int guest_edit(struct guest *g, struct changelog *log, const char *path, const char *text, const char *reason,
 	       struct err *err)
 {
 	AUTO(buf_done) struct buf before = BUF_INIT(GUEST_TEXT_MAX);
 	size_t len = strlen(text);
-	struct guest_stat st;
 	bool there;
 
 	if (check_path(path, err) < 0 || read_if_there(g, path, &before, &there, err) < 0)
@@ -174,7 +157,7 @@ int guest_edit(struct guest *g, struct changelog *log, const char *path, const c
 			       strlen(buf_str(&before)));
 	if (!there && create(g, path, text, len, 0644, err) < 0)
 		return -1;
-	if (there && (g->ops->stat(g, path, true, &st, err) < 0 || rewrite(g, path, &st, text, len, err) < 0))
+	if (there && g->ops->write(g, path, text, len, 0644, err) < 0)
 		return -1;
 	changelog_text(log, path, there ? buf_str(&before) : NULL, text, reason);
 	return 0;
@@ -206,7 +189,7 @@ int guest_put(struct guest *g, struct changelog *log, const char *path, const vo
 		return -1;
 	if (same)
 		return 0;
-	if ((st.mode ? rewrite(g, path, &st, data, len, err) : create(g, path, data, len, mode, err)) < 0)
+	if ((st.mode ? g->ops->write(g, path, data, len, mode, err) : create(g, path, data, len, mode, err)) < 0)
 		return -1;
 	changelog_words(log, st.mode ? CHANGE_BINARY : CHANGE_CREATE, path, reason, "%s", words);
 	return 0;

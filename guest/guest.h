@@ -1,8 +1,7 @@
 /* The guest's files: the same verbs over libguestfs or, in tests, over a plain folder.
  *
  * Paths are absolute in the guest; symlinks are resolved inside the guest and never lead out of it. Files are rewritten
- * in place, so that inode, links, owner, mode, ACL, label and capabilities stay (the kernel drops file capabilities on
- * every write: guest_edit() and guest_put() put them back).
+ * in place, so that inode, links, owner, mode, ACL, label and capabilities stay .
  */
 #ifndef REHOST_GUEST_GUEST_H
 #define REHOST_GUEST_GUEST_H
@@ -34,7 +33,8 @@ struct names {
 struct guest_ops {
 	/* Whole file; b->max bounds it. Missing: ERR_UNREADABLE with err->sys ENOENT. */
 	int (*read)(struct guest *g, const char *path, struct buf *b, struct err *err);
-	/* Truncates and writes through symlinks; creates with mode when new. */
+	/* Truncates and writes through symlinks; creates with mode when new. File capabilities, which the kernel takes
+	 * off whatever is written to, are put back. */
 	int (*write)(struct guest *g, const char *path, const void *data, size_t len, mode_t mode, struct err *err);
 	/* Follows symlinks; a missing file is not an error (ret->mode 0). */
 	int (*stat)(struct guest *g, const char *path, bool follow, struct guest_stat *ret, struct err *err);

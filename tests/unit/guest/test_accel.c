@@ -88,7 +88,7 @@ static void test_faster_wins(void **state)
 	struct accel a;
 
 	if (!have_kvm()) {
-		print_message("skipped: no /dev/kvm to open\n");
+		print_message("SKIP: no /dev/kvm to open\n");
 		skip();
 	}
 	pretend_qemu(*state, "[ $kvm = 1 ] && exit 33; sleep 0.5; exit 33");
@@ -107,7 +107,7 @@ static void test_hang(void **state)
 	struct accel a;
 
 	if (!have_kvm()) {
-		print_message("skipped: no /dev/kvm to open\n");
+		print_message("SKIP: no /dev/kvm to open\n");
 		skip();
 	}
 	pretend_qemu(*state, "[ $kvm = 1 ] && exec sleep 60; exit 33");
@@ -135,7 +135,7 @@ static void test_real_and_cached(void **state)
 	struct json *j;
 
 	if (accel_probe(&a, &err) < 0) {
-		print_message("skipped: %s\n", err.text);
+		print_message("SKIP: %s\n", err.text);
 		skip();
 	}
 	print_message("%s: %s\n", a.kvm ? "kvm" : "tcg", a.reason);

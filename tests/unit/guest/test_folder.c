@@ -135,7 +135,7 @@ static void test_xattr(void **state)
 
 	plant(f, "/file", "");
 	if (f->g->ops->set_xattr(f->g, "/file", true, "user.rehost", "v\0w", 3, &f->err) < 0) {
-		print_message("skipped: %s\n", f->err.text);
+		print_message("SKIP: %s\n", f->err.text);
 		skip();
 	}
 	assert_int_equal(symlink("/file", on_host(f, "/link")), 0);

@@ -161,7 +161,7 @@ static void test_labels(void **state)
 	struct fixture *f = *state;
 
 	if (!may_label(f)) {
-		print_message("skipped: security.selinux can't be set here\n");
+		print_message("SKIP: security.selinux can't be set here\n");
 		skip();
 	}
 	plant(f, "/etc/selinux/config", "SELINUX=permissive\nSELINUXTYPE=targeted\n");
@@ -195,7 +195,7 @@ static void test_capabilities_survive(void **state)
 	plant(f, "/bin/ping", "old");
 	assert_int_equal(chmod(on_host(f, "/bin/ping"), 04755), 0);
 	if (setxattr(on_host(f, "/bin/ping"), "security.capability", cap, sizeof cap, 0) < 0) {
-		print_message("skipped: file capabilities can't be set here\n");
+		print_message("SKIP: file capabilities can't be set here\n");
 		skip();
 	}
 	assert_int_equal(guest_put(f->g, &f->log, "/bin/ping", "newer", 5, 0755, "r", "w", &f->err), 0);

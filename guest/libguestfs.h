@@ -1,0 +1,65 @@
+/* What the files guest/libguestfs*.c share: the appliance's inside. Nothing else includes this. */
+#ifndef REHOST_GUEST_LIBGUESTFS_H
+#define REHOST_GUEST_LIBGUESTFS_H
+
+#include <guestfs.h>
+
+#include "guest/appliance.h"
+
+/* A partition, logical volume, array or whole disk, and what blkid says about it. */
+struct volume {
+	char *device;	    /* "/dev/sda1", "/dev/vg/lv" */
+	char *type;	    /* "ext4", "swap", "LVM2_member", "crypto_LUKS"; NULL nothing or not sure */
+	char *table;	    /* of a whole disk: "dos", "gpt"; NULL none */
+	char *uuid, *label; /* NULL none */
+	char *partuuid, *parttype;
+	uint64_t size;
+	unsigned disk, partition; /* as struct filesystem has them */
+	bool is_disk;
+	bool ambiguous; /* several signatures: whose data it is isn't sure */
+};
+
+struct mounted {
+	char *device; /* "/dev/sda1", or a mountable as libguestfs says: "btrfsvol:/dev/sda2/@" */
+	char *path;
+};
+
+struct package {
+	char *name, *version;
+};
+
+struct appliance {
+	struct guest guest; /* first: the verbs cast */
+	guestfs_h *g;
+	struct arena arena;
+	unsigned ndisks;
+	char *root_wanted, *root;
+	bool readonly;
+	bool finished;
+	void (*tick)(const char *what, void *opaque);
+	void *opaque;
+	VEC(struct volume) volumes;
+	VEC(struct mounted) mounted; /* in the order of mounting */
+	VEC(struct package) packages;
+	/* The last that the appliance and libguestfs said, for the error when it doesn't start. */
+	char said[4096];
+	size_t said_len;
+};
+
+/* The verbs over libguestfs. */
+extern const struct guest_ops appliance_guest_ops;
+
+/* Sets err to "what: libguestfs' words" with its errno; returns -1. To be called in the thread of the failed call. */
+int appliance_failed(struct appliance *a, struct err *err, enum err_code code, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Runs fn in a thread and ticks in this one until it is done. */
+typedef int appliance_job(struct appliance *a, void *arg, struct err *err);
+int appliance_ticking(struct appliance *a, const char *what, appliance_job *fn, void *arg, struct err *err);
+
+/* Copies a string of libguestfs into the arena and frees it; NULL gives NULL. */
+char *appliance_keep(struct arena *a, char *s);
+
+void free_strings(char ***list);
+
+#endif
