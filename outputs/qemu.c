@@ -1,0 +1,274 @@
+/* -o qemu: NAME.sh starts the machine under QEMU without libvirt; a UEFI machine keeps its variables beside the disks.
+ */
+#include "outputs/qemu.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/checked.h"
+#include "core/base/cleanup.h"
+#include "core/base/file.h"
+#include "outputs/shared.h"
+
+enum { SCRIPT_MAX = 1 << 20 };
+
+struct script {
+	struct buf *out;
+	const struct output_job *job;
+	const struct machine *m;
+	enum disk_bus bus;
+	bool uefi, secure;
+};
+
+/* One shell word: in single quotes, which take everything but themselves. */
+static void word(struct script *s, const char *text)
+{
+	buf_adds(s->out, "'");
+	for (; *text; text++) {
+		if (*text == '\'')
+			buf_adds(s->out, "'\\''");
+		else
+			buf_add(s->out, text, 1);
+	}
+	buf_adds(s->out, "'");
+}
+
+/* A line of the command: an option and its value as one word. */
+static void option(struct script *s, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+static void option(struct script *s, const char *name, const char *fmt, ...)
+{
+	AUTO(buf_done) struct buf value = BUF_INIT(SCRIPT_MAX);
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vaddf(&value, fmt, ap);
+	va_end(ap);
+	buf_addf(s->out, "\t%s ", name);
+	word(s, buf_str(&value));
+	buf_adds(s->out, " \\\n");
+}
+
+/* In QEMU's option lists a comma ends a value unless it is doubled. */
+static char *no_commas(struct arena *a, const char *text)
+{
+	char *ret = arena_alloc(a, 2 * strlen(text) + 1), *to = ret;
+
+	for (; *text; text++) {
+		*to++ = *text;
+		if (*text == ',')
+			*to++ = ',';
+	}
+	return ret;
+}
+
+/* Looks for a firmware of this host when the script runs, and copies its empty variables once. */
+static void write_firmware(struct script *s)
+{
+	static const char search[] = "vars=%s_VARS.fd\n"
+				     "for pair in %s; do\n"
+				     "\tcode=${pair%%%%:*} template=${pair#*:}\n"
+				     "\tif [ -r \"$code\" ] && [ -r \"$template\" ]; then break; fi\n"
+				     "\tcode=\n"
+				     "done\n"
+				     "if [ -z \"$code\" ]; then\n"
+				     "\techo 'no UEFI firmware found: apt-get install ovmf' >&2\n"
+				     "\texit 1\n"
+				     "fi\n"
+				     "[ -e \"$vars\" ] || cp \"$template\" \"$vars\"\n";
+	static const char plain[] = "/usr/share/OVMF/OVMF_CODE_4M.fd:/usr/share/OVMF/OVMF_VARS_4M.fd "
+				    "/usr/share/edk2/ovmf/OVMF_CODE.fd:/usr/share/edk2/ovmf/OVMF_VARS.fd "
+				    "/usr/share/OVMF/OVMF_CODE.fd:/usr/share/OVMF/OVMF_VARS.fd";
+	static const char secure[] =
+	    "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd:/usr/share/OVMF/OVMF_VARS_4M.ms.fd "
+	    "/usr/share/edk2/ovmf/OVMF_CODE.secboot.fd:/usr/share/edk2/ovmf/OVMF_VARS.secboot.fd";
+
+	if (s->uefi)
+		buf_addf(s->out, search, s->job->name, s->secure ? secure : plain);
+}
+
+static void write_machine(struct script *s)
+{
+	const struct machine *m = s->m;
+
+	option(s, "-name", "%s", s->job->name);
+	option(s, "-machine", "%s%s", s->job->caps->q35 ? "q35" : "pc", s->secure ? ",smm=on" : "");
+	buf_adds(s->out, "\t-accel kvm -accel tcg \\\n");
+	option(s, "-cpu", "max");
+	option(s, "-m", "%" PRIu64, div_round_up(m->memory, MIB));
+	if (m->sockets && m->cores && m->threads && (uint64_t)m->sockets * m->cores * m->threads == m->vcpus)
+		option(s, "-smp", "%u,sockets=%u,cores=%u,threads=%u", m->vcpus, m->sockets, m->cores, m->threads);
+	else
+		option(s, "-smp", "%u", m->vcpus);
+	if (*m->uuid)
+		option(s, "-uuid", "%s", m->uuid);
+	option(s, "-rtc", "base=%s", m->clock == CLOCK_LOCALTIME ? "localtime" : "utc");
+	if (s->secure)
+		option(s, "-global", "driver=cfi.pflash01,property=secure,value=on");
+	if (s->uefi)
+		buf_adds(s->out, "\t-drive \"if=pflash,unit=0,format=raw,readonly=on,file=$code\" \\\n"
+				 "\t-drive \"if=pflash,unit=1,format=raw,file=$vars\" \\\n");
+}
+
+static const char *disk_device(enum disk_bus bus)
+{
+	switch (bus) {
+	case DISK_BUS_VIRTIO_SCSI:
+		return "scsi-hd,bus=scsi0.0";
+	case DISK_BUS_SATA:
+	case DISK_BUS_IDE:
+		return "ide-hd";
+	case DISK_BUS_VIRTIO_BLK:
+	case DISK_BUS_UNKNOWN:
+		break;
+	}
+	return "virtio-blk-pci";
+}
+
+/* q35 has six SATA places, pc four IDE ones; further disks come onto controllers of their own. */
+static void ata_place(struct script *s, size_t place, char *ret, size_t size)
+{
+	size_t built_in = s->job->caps->q35 ? 6 : 4;
+
+	if (!s->job->caps->q35)
+		snprintf(ret, size, ",bus=ide.%zu,unit=%zu", place / 2, place % 2);
+	else if (place < built_in)
+		snprintf(ret, size, ",bus=ide.%zu", place);
+	else
+		snprintf(ret, size, ",bus=ahci%zu.%zu", (place - built_in) / 6, (place - built_in) % 6);
+	if (s->job->caps->q35 && place >= built_in && (place - built_in) % 6 == 0)
+		option(s, "-device", "ahci,id=ahci%zu", (place - built_in) / 6);
+}
+
+static void write_disk(struct script *s, struct arena *a, size_t i)
+{
+	const struct output_disk *d = &s->job->disks[i];
+	const struct io_policy *p = &s->m->disks.v[i].policy;
+	unsigned order = shared_boot_order(s->job, i);
+	char serial[SERIAL_MAX + 1], place[48] = "", sectors[80] = "", boot[32] = "", limits[96] = "";
+
+	shared_serial(s->job, i, serial);
+	if (p->iops || p->bytes_per_second)
+		snprintf(limits, sizeof limits, ",throttling.iops-total=%" PRIu64 ",throttling.bps-total=%" PRIu64,
+			 p->iops, p->bytes_per_second);
+	if (s->bus == DISK_BUS_SATA || s->bus == DISK_BUS_IDE)
+		ata_place(s, i, place, sizeof place);
+	if (d->logical_sector > 512)
+		snprintf(sectors, sizeof sectors, ",logical_block_size=%" PRIu32 ",physical_block_size=%" PRIu32,
+			 d->logical_sector, d->logical_sector);
+	if (order)
+		snprintf(boot, sizeof boot, ",bootindex=%u", order);
+	option(s, "-drive", "if=none,id=disk%zu,format=%s,discard=unmap%s,file=%s", i, d->format, limits,
+	       no_commas(a, d->file));
+	option(s, "-device", "%s%s,drive=disk%zu,serial=%s%s%s", disk_device(s->bus), place, i, serial, sectors, boot);
+}
+
+static void write_cdroms(struct script *s)
+{
+	size_t place = s->bus == DISK_BUS_SATA || s->bus == DISK_BUS_IDE ? s->job->ndisks : 0, n = 0;
+	char where[48];
+
+	VEC_FOR (r, &s->m->removables) {
+		if (r->kind != REMOVABLE_CDROM || (!s->job->caps->q35 && place >= IDE_MAX))
+			continue;
+		ata_place(s, place++, where, sizeof where);
+		option(s, "-drive", "if=none,id=cd%zu,media=cdrom", n);
+		option(s, "-device", "ide-cd%s,drive=cd%zu", where, n++);
+	}
+}
+
+static const char *nic_device(enum net_bus bus)
+{
+	switch (bus) {
+	case NET_BUS_E1000E:
+	case NET_BUS_E1000:
+	case NET_BUS_RTL8139:
+		return net_bus_name(bus);
+	case NET_BUS_VIRTIO:
+	case NET_BUS_UNKNOWN:
+		break;
+	}
+	return "virtio-net-pci";
+}
+
+/* A bridge that the user named is used; anything else becomes user-mode networking, which needs no privileges. */
+static void write_nics(struct script *s, struct arena *a)
+{
+	size_t i = 0;
+
+	if (!s->m->nics.n)
+		option(s, "-nic", "none");
+	VEC_FOR (n, &s->m->nics) {
+		if (n->target && shared_nic_kind(n) == NET_BRIDGE)
+			option(s, "-netdev", "bridge,id=net%zu,br=%s", i, no_commas(a, shared_nic_target(n)));
+		else
+			option(s, "-netdev", "user,id=net%zu", i);
+		option(s, "-device", "%s,netdev=net%zu,mac=%s", nic_device(s->job->caps->net), i, n->mac);
+		i++;
+	}
+}
+
+static void write_rest(struct script *s)
+{
+	const struct caps *c = s->job->caps;
+
+	if (c->agent_channel) {
+		option(s, "-device", "virtio-serial-pci");
+		option(s, "-chardev", "socket,id=agent,server=on,wait=off,path=%s-agent.sock", s->job->name);
+		option(s, "-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0");
+	}
+	if (c->rng)
+		option(s, "-device", "virtio-rng-pci");
+	if (c->balloon)
+		option(s, "-device", "virtio-balloon-pci");
+	option(s, "-vga", "%s", c->virtio_gpu ? "virtio" : "std");
+	option(s, "-device", "%s", c->q35 ? "qemu-xhci" : "piix3-usb-uhci");
+	option(s, "-device", "usb-tablet");
+}
+
+static void write_script(struct script *s, struct arena *a)
+{
+	buf_addf(s->out,
+		 "#!/bin/sh\n"
+		 "# Starts %s under QEMU; further options are handed on, for instance -nographic or -snapshot.\n"
+		 "set -eu\n"
+		 "cd \"$(dirname \"$0\")\"\n",
+		 s->job->name);
+	write_firmware(s);
+	buf_adds(s->out, "exec qemu-system-x86_64 \\\n");
+	write_machine(s);
+	if (s->bus == DISK_BUS_VIRTIO_SCSI)
+		option(s, "-device", "virtio-scsi-pci,id=scsi0");
+	for (size_t i = 0; i < s->job->ndisks; i++)
+		write_disk(s, a, i);
+	write_cdroms(s);
+	write_nics(s, a);
+	write_rest(s);
+	/* Last, because a command that ran out of room would otherwise look whole. */
+	buf_adds(s->out, "\t\"$@\"\n");
+}
+
+static int write_qemu(const struct output_job *job, struct err *err)
+{
+	AUTO(buf_done) struct buf out = BUF_INIT(SCRIPT_MAX);
+	AUTO(arena_done) struct arena a = {0};
+	struct script s = {.out = &out, .job = job, .m = job->machine, .bus = shared_disk_bus(job)};
+	char name[128];
+
+	snprintf(name, sizeof name, "%.100s.sh", job->name);
+	if (shared_check(job, err) < 0)
+		return err_wrap(err, "'%s'", name);
+	s.uefi = job->firmware == FIRMWARE_UEFI;
+	s.secure = s.uefi && job->caps->q35 && job->machine->secure_boot == TRI_YES;
+	write_script(&s, &a);
+	if (!out.len || strcmp(buf_str(&out) + out.len - 6, "\t\"$@\"\n"))
+		return err_set(err, ERR_INTERNAL, "'%s' is over %d bytes", name, SCRIPT_MAX);
+	return file_replace(job->dirfd, name, buf_str(&out), out.len, 0755, err);
+}
+
+const struct output output_qemu = {
+    .name = "qemu",
+    .description = "a folder with the disks and NAME.sh, which starts QEMU",
+    .write = write_qemu,
+};

@@ -1,0 +1,78 @@
+/* Decisions that every output makes alike. */
+#include "outputs/shared.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/hash.h"
+
+enum disk_bus shared_disk_bus(const struct output_job *job)
+{
+	switch (job->caps->disk) {
+	case DISK_BUS_IDE:
+		return job->caps->q35 ? DISK_BUS_SATA : DISK_BUS_IDE;
+	case DISK_BUS_VIRTIO_BLK:
+	case DISK_BUS_VIRTIO_SCSI:
+	case DISK_BUS_SATA:
+		return job->caps->disk;
+	case DISK_BUS_UNKNOWN:
+		break;
+	}
+	return DISK_BUS_VIRTIO_BLK;
+}
+
+void shared_serial(const struct output_job *job, size_t disk, char ret[SERIAL_MAX + 1])
+{
+	static const char fine[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
+	const struct disk *d = &job->machine->disks.v[disk];
+	size_t n = 0;
+
+	for (const char *s = d->serial; s && *s && n < SERIAL_MAX; s++)
+		if (strchr(fine, *s))
+			ret[n++] = *s;
+	ret[n] = '\0';
+	if (!n)
+		snprintf(ret, SERIAL_MAX + 1, "%08" PRIx32 "-%.8s", (uint32_t)hash_xxh3(job->name, strlen(job->name)),
+			 d->id);
+}
+
+unsigned shared_boot_order(const struct output_job *job, size_t disk)
+{
+	bool stated = false;
+
+	VEC_FOR (d, &job->machine->disks)
+		stated |= d->boot_order > 0;
+	if (!stated)
+		return (unsigned)disk + 1;
+	return job->machine->disks.v[disk].boot_order > 0 ? (unsigned)job->machine->disks.v[disk].boot_order : 0;
+}
+
+const char *shared_nic_target(const struct nic *n)
+{
+	if (n->target && *n->target)
+		return n->target;
+	return n->network && *n->network ? n->network : "default";
+}
+
+enum net_kind shared_nic_kind(const struct nic *n)
+{
+	enum net_kind kind = n->target && *n->target ? n->target_kind : n->kind;
+
+	return kind == NET_BRIDGE ? NET_BRIDGE : NET_NETWORK;
+}
+
+int shared_check(const struct output_job *job, struct err *err)
+{
+	enum disk_bus bus = shared_disk_bus(job);
+
+	if (bus == DISK_BUS_IDE && job->ndisks > IDE_MAX)
+		return err_set(err, ERR_CONVERT, "there are %zu disks, IDE holds %d", job->ndisks, IDE_MAX);
+	for (size_t i = 0; i < job->ndisks; i++)
+		if (job->disks[i].logical_sector > 512 && (bus == DISK_BUS_IDE || bus == DISK_BUS_SATA))
+			return err_set(err, ERR_CONVERT,
+				       "disk %s has sectors of %" PRIu32 " bytes, %s shows only 512: the guest needs "
+				       "virtio drivers",
+				       job->machine->disks.v[i].id, job->disks[i].logical_sector, disk_bus_name(bus));
+	return 0;
+}
