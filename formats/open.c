@@ -1,8 +1,10 @@
 /* Opening images by name: beneath a folder, along a chain that can neither loop nor go on for ever. */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/base/file.h"
 #include "formats/open.h"
@@ -34,6 +36,12 @@ int image_beside(const char *image, const char *ref, char *ret, size_t ret_size,
 	return 0;
 }
 
+static void tell_opened(const struct folder *folder, int fd, const char *name)
+{
+	if (folder->opened)
+		folder->opened(fd, name, folder->opaque);
+}
+
 int image_open_beside(const struct open_args *args, const char *ref, struct block **ret, struct err *err)
 {
 	char name[4096];
@@ -46,6 +54,7 @@ int image_open_beside(const struct open_args *args, const char *ref, struct bloc
 	fd = file_open_beneath(args->folder->dirfd, name, false, err);
 	if (fd < 0)
 		return -1;
+	tell_opened(args->folder, fd, name);
 	if (file_block_open(fd, name, ret, err) < 0)
 		return -1;
 	take_fd(&fd);
@@ -93,6 +102,7 @@ int image_open(const struct folder *folder, const char *name, const struct forma
 
 	if (fd < 0 || chain_next(fd, name, above, &link, err) < 0 || file_block_open(fd, name, &file, err) < 0)
 		return -1;
+	tell_opened(folder, fd, name);
 	take_fd(&fd);
 	args.file = file;
 	if (open_bytes(&args, format, ret, err) < 0)
@@ -128,11 +138,32 @@ int image_open_window(const struct folder *folder, const char *name, uint64_t of
 
 	if (fd < 0 || chain_next(fd, name, NULL, &link, err) < 0)
 		return -1;
+	tell_opened(folder, fd, name);
 	if (open_part(take_fd(&fd), name, off, len, &part, err) < 0)
 		return -1;
 	args.file = part;
 	if (open_bytes(&args, format, ret, err) < 0)
 		return err_wrap(err, "'%s' at 0x%" PRIx64, name, off);
 	take_ptr(&part);
+	return 0;
+}
+
+int image_open_fd(int fd, const char *name, const struct format *format, struct block **ret, struct err *err)
+{
+	AUTO_FD int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	AUTO(block_closep) struct block *file = NULL;
+	struct chain_link link;
+	struct open_args args = {.chain = &link, .name = name};
+
+	if (own < 0)
+		return err_sys(err, ERR_INTERNAL, "cannot duplicate the descriptor of '%s'", name);
+	if (chain_next(own, name, NULL, &link, err) < 0 || file_block_open(own, name, &file, err) < 0)
+		return -1;
+	take_fd(&own);
+	args.file = file;
+	if (open_bytes(&args, format, ret, err) < 0)
+		return -1;
+	take_ptr(&file);
+	close(fd);
 	return 0;
 }

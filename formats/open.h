@@ -12,6 +12,9 @@
 struct folder {
 	int dirfd;	  /* borrowed; O_PATH is enough */
 	const char *path; /* for messages */
+	/* NULL, or told of each file of the image when it is opened; fd is borrowed. */
+	void (*opened)(int fd, const char *name, void *opaque);
+	void *opaque;
 };
 
 enum {
@@ -97,6 +100,10 @@ int image_open(const struct folder *folder, const char *name, const struct forma
  * nothing outside itself. */
 int image_open_window(const struct folder *folder, const char *name, uint64_t off, uint64_t len,
 		      const struct format *format, struct block **ret, struct err *err);
+
+/* The same for an open file that has no name in a folder, such as one inflated from an archive; takes the fd on
+ * success. name is for messages and bids. */
+int image_open_fd(int fd, const char *name, const struct format *format, struct block **ret, struct err *err);
 
 /* A regular file or block device as bytes; takes the fd on success. Holes by SEEK_DATA. Format name "file". */
 int file_block_open(int fd, const char *name, struct block **ret, struct err *err);

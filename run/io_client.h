@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "core/base/err.h"
 #include "core/model/machine.h"
@@ -73,6 +74,9 @@ struct io_copy_result {
 /* Copies every disk to its target (one each, machine order); journal.ndjson vouches for extents as they become durable,
  * and what it vouches for already is not copied again. */
 int io_copy(struct io_client *io, const struct io_target *targets, struct io_copy_result *ret, struct err *err);
+
+/* The process's id, 0 when it ended: for tests that kill it. */
+pid_t io_pid(const struct io_client *io);
 
 /* Ends the process. NULL is fine. */
 void io_stop(struct io_client *io);

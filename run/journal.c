@@ -219,11 +219,17 @@ size_t journal_extents(const struct journal *j, const struct journal_extent **re
 	return j->extents.n;
 }
 
-/* Appends lines that end with a newline, durably. */
+/* Appends lines that end with a newline, durably. Half a line (the file system is full) is taken back: what follows it
+ * would be lost. */
 static int append(struct journal *j, const struct buf *lines, struct err *err)
 {
-	if (file_write(j->fd, lines->data, lines->len, err) < 0)
+	off_t before = lseek(j->fd, 0, SEEK_END);
+
+	if (file_write(j->fd, lines->data, lines->len, err) < 0) {
+		if (before < 0 || ftruncate(j->fd, before) < 0)
+			log_warn("'%s': its last line is torn", journal_name);
 		return err_wrap(err, "'%s'", journal_name);
+	}
 	if (fdatasync(j->fd) < 0)
 		return err_sys(err, ERR_INTERNAL, "cannot sync '%s'", journal_name);
 	return 0;

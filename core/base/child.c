@@ -16,6 +16,11 @@
 /* Descriptors are first moved above every number that is asked for, so that no dup2() overwrites one still needed. */
 enum { FD_PARK = 100 };
 
+static const char *program_of(const struct child_spec *spec)
+{
+	return spec->program ? spec->program : spec->argv[0];
+}
+
 static int install_fds(const struct child_spec *spec, int *report)
 {
 	int parked[spec->nfds + 1], highest = 2, null;
@@ -55,7 +60,7 @@ static void __attribute__((noreturn)) child_main(const struct child_spec *spec, 
 	for (const char *const *e = spec->env; e && *e; e++)
 		putenv((char *)(uintptr_t)*e);
 	if (install_fds(spec, &report) == 0)
-		execvp(spec->argv[0], (char **)(uintptr_t)spec->argv);
+		execvp(program_of(spec), (char **)(uintptr_t)spec->argv);
 	if (write(report, &errno, sizeof errno) < 0)
 		_exit(126);
 	_exit(127);
@@ -80,7 +85,7 @@ pid_t child_start(const struct child_spec *spec, struct err *err)
 		close(pipe_fds[0]);
 		waitpid(pid, NULL, 0);
 		errno = why;
-		return err_sys(err, ERR_HOST, "cannot run '%s'", spec->argv[0]);
+		return err_sys(err, ERR_HOST, "cannot run '%s'", program_of(spec));
 	}
 	close(pipe_fds[0]);
 	return pid;

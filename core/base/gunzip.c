@@ -25,7 +25,8 @@ struct gunzip {
 	z_stream z;
 	unsigned char *in, *out;
 	uint64_t taken, given; /* bytes of input and output so far */
-	bool in_member;	       /* a member has begun and not ended */
+	bool in_member;	       /* one has begun and not ended */
+	uint64_t members;      /* that ended */
 };
 
 /* Writes what isn't zeros. */
@@ -58,45 +59,66 @@ static int fill(struct gunzip *g, struct err *err)
 	return 0;
 }
 
-/* One step of inflate() and its output. */
+static void empty_out(struct gunzip *g)
+{
+	g->z.next_out = g->out;
+	g->z.avail_out = OUT_CHUNK;
+}
+
+/* Writes the output so far; always whole buffers but for the last, so that holes stay aligned. */
+static int put_out(struct gunzip *g, struct err *err)
+{
+	size_t len = OUT_CHUNK - g->z.avail_out;
+
+	if (len > g->job->max - g->given)
+		return err_set(err, ERR_CORRUPT, "gzip data inflate to more than %" PRIu64 " bytes", g->job->max);
+	if (put_sparse(g, len, err) < 0)
+		return -1;
+	empty_out(g);
+	return 0;
+}
+
 static int step(struct gunzip *g, struct err *err)
 {
 	uint64_t at = g->taken - g->z.avail_in;
 	int state;
 
-	g->z.next_out = g->out;
-	g->z.avail_out = OUT_CHUNK;
 	g->in_member = true;
 	state = inflate(&g->z, Z_NO_FLUSH);
 	if (state != Z_OK && state != Z_STREAM_END && state != Z_BUF_ERROR)
 		return err_set(err, state == Z_MEM_ERROR ? ERR_INTERNAL : ERR_CORRUPT,
 			       "gzip data near 0x%" PRIx64 ": %s", at, g->z.msg ? g->z.msg : "damaged");
-	if (OUT_CHUNK - g->z.avail_out > g->job->max - g->given)
-		return err_set(err, ERR_CORRUPT, "gzip data inflate to more than %" PRIu64 " bytes", g->job->max);
-	if (put_sparse(g, OUT_CHUNK - g->z.avail_out, err) < 0)
+	if (!g->z.avail_out && put_out(g, err) < 0)
 		return -1;
 	if (state != Z_STREAM_END)
 		return 0;
 	g->in_member = false;
+	g->members++;
 	return inflateReset(&g->z) == Z_OK ? 0 : err_set(err, ERR_INTERNAL, "zlib can't be reset");
+}
+
+/* Padding begins with a zero, a member never. */
+static bool at_padding(const struct gunzip *g)
+{
+	return !g->in_member && g->members && !*g->z.next_in;
 }
 
 static int run(struct gunzip *g, struct err *err)
 {
+	empty_out(g);
 	for (;;) {
 		if (!g->z.avail_in && g->taken == g->job->len)
 			break;
 		if (!g->z.avail_in && fill(g, err) < 0)
 			return -1;
-		/* Padding begins with a zero, a member never. */
-		if (!g->in_member && g->given && !*g->z.next_in)
-			return 0;
+		if (at_padding(g))
+			break;
 		if (step(g, err) < 0)
 			return -1;
 	}
-	if (g->in_member || !g->taken)
+	if (g->in_member || !g->members)
 		return err_set(err, ERR_CORRUPT, "gzip data end inside a member, at 0x%" PRIx64, g->taken);
-	return 0;
+	return put_out(g, err);
 }
 
 int gunzip_run(const struct gunzip_job *job, uint64_t *ret_len, struct err *err)
