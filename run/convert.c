@@ -596,7 +596,8 @@ static int remove_scaffold(struct run *r, struct err *err)
 	journal_close(take_ptr(&r->journal));
 	for (unsigned i = 0; i < r->machine->disks.n; i++)
 		if (file_remove_tree(fd, arena_printf(&r->arena, "delta-%u", i), err) < 0 ||
-		    file_remove_tree(fd, arena_printf(&r->arena, "map-%u", i), err) < 0)
+		    file_remove_tree(fd, arena_printf(&r->arena, "map-%u", i), err) < 0 ||
+		    file_remove_tree(fd, arena_printf(&r->arena, "spool-%u", i), err) < 0)
 			return -1;
 	return file_remove_tree(fd, "journal.ndjson", err);
 }
