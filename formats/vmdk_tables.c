@@ -7,6 +7,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
+#include "core/base/zeros.h"
 #include "formats/vmdk_layout.h"
 
 enum {
@@ -181,17 +182,12 @@ static int check_table(const struct vmdk_tables *t, uint64_t table, const uint32
 	return 0;
 }
 
-static bool all_zero(const unsigned char *p, size_t n)
-{
-	return !p[0] && !memcmp(p, p + 1, n - 1);
-}
-
 /* Puts one table as read into its slot; one without entries is forgotten as if the directory had none. */
 static int keep_table(struct vmdk_tables *t, uint64_t table, const unsigned char *raw, struct err *err)
 {
 	struct slot *s = &t->slots[table % t->nslots];
 
-	if (all_zero(raw, table_bytes(t))) {
+	if (all_zeros(raw, table_bytes(t))) {
 		t->directory[table] = 0;
 		return 0;
 	}

@@ -208,3 +208,8 @@ size_t encoder_run(struct encoder *e, const void *in, size_t in_len, void *out, 
 	}
 	return 0;
 }
+
+uint32_t crc32_ieee(const void *data, size_t len)
+{
+	return libdeflate_crc32(0, data, len);
+}

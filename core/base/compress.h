@@ -46,4 +46,7 @@ size_t encoder_run(struct encoder *e, const void *in, size_t in_len, void *out, 
 /* The largest zstd frame that in_len bytes can become. */
 size_t zstd_frame_bound(size_t in_len);
 
+/* CRC-32 of IEEE 802.3, as GPT and gzip use it. */
+uint32_t crc32_ieee(const void *data, size_t len);
+
 #endif
