@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "core/base/log.h"
+
 static void connect_nic(struct machine *m, struct nic *nic, enum net_kind kind, const char *target)
 {
 	nic->target = arena_strdup(&m->arena, target);
@@ -54,6 +56,21 @@ static int apply_mac(const char *map, struct machine *m, struct err *err)
 	return err_set(err, ERR_USAGE, "--mac '%s': the machine has no network card with this address", map);
 }
 
+/* Another hypervisor's network names mean nothing to libvirt, whose own "default" is there after installation. */
+static void connect_rest(struct machine *m)
+{
+	VEC_FOR (nic, &m->nics) {
+		if (nic->target)
+			continue;
+		connect_nic(m, nic, NET_NETWORK, "default");
+		log_warn(
+		    "network card %s, on '%s' at the source, is connected to libvirt's network 'default': choose with "
+		    "-n '%s:NAME' or -b '%s:BRIDGE'",
+		    nic->mac, nic->network ? nic->network : "", nic->network ? nic->network : "",
+		    nic->network ? nic->network : "");
+	}
+}
+
 int maps_apply(const struct net_maps *maps, struct machine *m, struct err *err)
 {
 	for (const char *const *mac = maps->macs; mac && *mac; mac++)
@@ -63,5 +80,6 @@ int maps_apply(const struct net_maps *maps, struct machine *m, struct err *err)
 		if (apply_list(maps->networks, NET_NETWORK, "-n", named, m, err) < 0 ||
 		    apply_list(maps->bridges, NET_BRIDGE, "-b", named, m, err) < 0)
 			return -1;
+	connect_rest(m);
 	return 0;
 }

@@ -7,10 +7,11 @@
 struct net_maps {
 	const char *const *networks; /* "in:out" or "out", NULL-terminated; may be NULL */
 	const char *const *bridges;
-	const char *const *macs;     /* "MAC:network|bridge:OUT" */
+	const char *const *macs; /* "MAC:network|bridge:OUT" */
 };
 
-/* Fills nic->target in this order: --mac, named map, default map. A map given twice, a MAC that no NIC has, or a malformed
+/* Fills nic->target in this order: --mac, named map, default map, libvirt's network "default"
+ * with a warning. A map given twice, a MAC that no NIC has, or a malformed
  * one is ERR_USAGE. */
 int maps_apply(const struct net_maps *maps, struct machine *m, struct err *err);
 

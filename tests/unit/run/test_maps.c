@@ -41,13 +41,14 @@ static void mac_beats_named_beats_default(void **state)
 	assert_int_equal(m->nics.v[2].target_kind, NET_BRIDGE);
 }
 
-static void without_maps_nothing_is_set(void **state)
+static void without_maps_the_default_network_serves(void **state)
 {
 	AUTO(machine_freep) struct machine *m = three_cards();
 	struct net_maps maps = {0};
 
 	assert_int_equal(maps_apply(&maps, m, NULL), 0);
-	assert_null(m->nics.v[0].target);
+	assert_string_equal(m->nics.v[0].target, "default");
+	assert_int_equal(m->nics.v[0].target_kind, NET_NETWORK);
 }
 
 static void fails(struct net_maps maps, const char *text)
@@ -75,7 +76,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(mac_beats_named_beats_default),
-	    cmocka_unit_test(without_maps_nothing_is_set),
+	    cmocka_unit_test(without_maps_the_default_network_serves),
 	    cmocka_unit_test(mistakes_are_named),
 	};
 
