@@ -12,8 +12,8 @@
 #include "run/io_client.h"
 
 const struct command *const commands[] = {
-    &command_convert, &command_plan,  &command_inspect, &command_check,
-    &command_info,    &command_clean, &command_formats, NULL,
+    &command_convert, &command_plan,  &command_inspect, &command_check, &command_info,
+    &command_boot,    &command_clean, &command_formats, NULL,
 };
 
 void command_usage(const struct command *c, FILE *out)
@@ -61,7 +61,7 @@ static int run_command(const struct command *c, int argc, char **argv)
 		terminal_end();
 		return 0;
 	}
-	terminal_error(&err);
+	terminal_error(&err, argc, argv);
 	if (err.code == ERR_USAGE)
 		fprintf(stderr, "`rehost %s --help` lists the options.\n", c->name);
 	return err_exit_status(err.code);

@@ -206,13 +206,46 @@ struct run_events terminal_events(void)
 	return (struct run_events){.phase = terminal_phase, .bytes = bytes, .partial = partial};
 }
 
-void terminal_error(const struct err *err)
+/* A word as a shell takes it. */
+static void print_word(const char *word, FILE *out)
+{
+	if (*word && !word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=,+@%-")]) {
+		fputs(word, out);
+		return;
+	}
+	fputc('\'', out);
+	for (; *word; word++)
+		fputs(*word == '\'' ? "'\\''" : (char[]){*word, 0}, out);
+	fputc('\'', out);
+}
+
+/* DIR/.NAME.partial: what to type to go on, and to forget. */
+static void advise(int argc, char **argv, FILE *out)
+{
+	static const char suffix[] = ".partial";
+	char *slash = strrchr(term.partial, '/');
+	size_t name = strlen(slash + 2) - (sizeof suffix - 1);
+
+	fputs("resume: rehost", out);
+	for (int i = 0; i < argc; i++) {
+		fputc(' ', out);
+		print_word(argv[i], out);
+	}
+	fprintf(out, "\nremove: rehost clean -os %.*s %.*s\n", (int)(slash - term.partial), term.partial, (int)name,
+		slash + 2);
+}
+
+void terminal_error(const struct err *err, int argc, char **argv)
 {
 	terminal_end();
 	if (term.options.json_progress)
 		event("error", err->text);
 	else
 		fprintf(stderr, "rehost: %s\n", err->text);
+	if (term.partial[0] && access(term.partial, F_OK) == 0 && !term.options.json_progress) {
+		fprintf(stderr, "kept:   %s\n", term.partial);
+		advise(argc, argv, stderr);
+	}
 }
 
 /* Only async-signal-safe calls. The io process and qemu end with us: parent-death signal and recovery process. */

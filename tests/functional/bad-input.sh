@@ -124,7 +124,7 @@ count=$((count + 1))
 [ "$got" = 3 ] || fail "unwritable target: exit status $got, expected 3: $(tail -n 3 log)"
 
 # A source that runs, and one that sleeps.
-mkdir -p vm/disk.vmdk.lck && cp grain.vmdk vm/disk.vmdk && qemu-img convert -f raw -O vmdk disk.raw vm/disk.vmdk
+mkdir -p vm/disk.vmdk.lck && echo host > vm/disk.vmdk.lck/M12345.lck && qemu-img convert -f raw -O vmdk disk.raw vm/disk.vmdk
 printf 'displayName = "bad"\nmemSize = "256"\nscsi0.present = "TRUE"\nscsi0:0.present = "TRUE"\nscsi0:0.fileName = "disk.vmdk"\n' > vm/bad.vmx
 nothing 3 "in use|running|lock" vm/bad.vmx --no-convert
 rm -r vm/disk.vmdk.lck && printf 'checkpoint.vmState = "bad.vmss"\n' >> vm/bad.vmx && : > vm/bad.vmss
