@@ -23,7 +23,7 @@ void page_cache_done(struct page_cache *c)
 	if (!c->slot)
 		return;
 	for (size_t i = 0; i < c->slots; i++)
-		page_put(c->slot[i]);
+		page_put(c->slot[i].page);
 	free(c->slot);
 	c->slot = NULL;
 	pthread_mutex_destroy(&c->lock);
@@ -40,7 +40,7 @@ static struct page *find(struct page_cache *c, uint64_t key)
 	struct page *p;
 
 	pthread_mutex_lock(&c->lock);
-	p = c->slot[key % c->slots];
+	p = c->slot[key % c->slots].page;
 	if (p && p->key == key)
 		atomic_fetch_add(&p->users, 1);
 	else
@@ -55,8 +55,8 @@ static void keep(struct page_cache *c, struct page *p)
 
 	atomic_fetch_add(&p->users, 1);
 	pthread_mutex_lock(&c->lock);
-	old = c->slot[p->key % c->slots];
-	c->slot[p->key % c->slots] = p;
+	old = c->slot[p->key % c->slots].page;
+	c->slot[p->key % c->slots].page = p;
 	pthread_mutex_unlock(&c->lock);
 	page_put(old);
 }

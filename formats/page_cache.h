@@ -25,9 +25,13 @@ struct page {
 	unsigned char data[];
 };
 
+struct page_slot {
+	struct page *page; /* NULL: empty */
+};
+
 struct page_cache {
 	pthread_mutex_t lock;
-	struct page **slot;
+	struct page_slot *slot;
 	size_t slots, page_size;
 };
 

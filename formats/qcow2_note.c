@@ -53,7 +53,7 @@ static uint64_t plain_run(const struct qcow2_writer *w, uint64_t first, uint64_t
  * one's length is that of its sectors. */
 static uint64_t add_packed_run(const struct qcow2_writer *w, struct text *t, uint64_t first, uint64_t end)
 {
-	uint64_t host, len, next, next_len, n = 0;
+	uint64_t host, len, next = 0, next_len = 0, n = 0;
 
 	qcow2_compressed_range(w->cluster_bits, qcow2_map_get(&w->map, first), &host, &len);
 	text_add(t, " c%" PRIx64, host);
