@@ -1,4 +1,5 @@
-/* The compressed streams a kernel accepts as an initramfs: zlib, liblzma, liblz4, libarchive (bzip2), zstd. */
+/* The compressed streams a kernel accepts as an initramfs: liblzma, liblz4, libarchive (bzip2), and our gzip and
+ * zstd. */
 #include "core/base/archive.h"
 
 #include <inttypes.h>
@@ -11,12 +12,12 @@
 #include <lz4frame.h>
 #include <lz4hc.h>
 #include <lzma.h>
-#include <zlib.h>
 
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/cleanup.h"
 #include "core/base/compress.h"
+#include "core/base/gunzip.h"
 
 enum { PIECE = 64 << 10 };
 /* Blocks of a legacy lz4 stream hold up to 8 MiB (lz4_Frame_format.md, "Legacy frame"). */
@@ -24,7 +25,7 @@ enum { LZ4_LEGACY_MAGIC = 0x184c2102, LZ4_LEGACY_BLOCK = 8 << 20 };
 /* xz -9 needs 65 MiB to inflate; more than this is a memory bomb. */
 #define XZ_MEMORY_MAX (192 * MIB)
 /* An initramfs part is small, so time goes into size. */
-enum { GZIP_LEVEL = 9, XZ_PRESET = 6, ZSTD_LEVEL = 12 };
+enum { XZ_PRESET = 6, ZSTD_LEVEL = 12 };
 
 struct flow {
 	const uint8_t *in;
@@ -49,67 +50,14 @@ static int truncated(const struct flow *f, struct err *err)
 	return err_set(err, ERR_CORRUPT, "data ends at 0x%zx inside the stream", f->len);
 }
 
-static int gzip_run(struct flow *f, z_stream *z, uint8_t *piece, struct err *err)
-{
-	int ret = Z_OK;
-
-	while (ret != Z_STREAM_END) {
-		if (!z->avail_in) {
-			z->avail_in = (uInt)min_u64(f->len - f->used, 1U << 30);
-			z->next_in = (Bytef *)(uintptr_t)(f->in + f->used);
-		}
-		uInt had = z->avail_in;
-
-		z->next_out = piece;
-		z->avail_out = PIECE;
-		ret = inflate(z, Z_NO_FLUSH);
-		f->used += had - z->avail_in;
-		if (ret == Z_BUF_ERROR)
-			return truncated(f, err);
-		if (ret != Z_OK && ret != Z_STREAM_END)
-			return err_set(err, ERR_CORRUPT, "data is damaged near 0x%zx: %s", f->used,
-				       z->msg ? z->msg : "unknown");
-		if (emit(f, piece, PIECE - z->avail_out, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 static int gzip_inflate(struct flow *f, struct err *err)
 {
-	AUTO_FREE uint8_t *piece = malloc(PIECE);
-	z_stream z = {0};
-	int ret;
-
-	/* 16: a gzip header is expected. */
-	if (!piece || inflateInit2(&z, 16 + MAX_WBITS) != Z_OK)
-		return err_nomem(err);
-	ret = gzip_run(f, &z, piece, err);
-	inflateEnd(&z);
-	return ret;
+	return gunzip_member(f->in, f->len, emit, f, &f->used, err);
 }
 
 static int gzip_deflate(const void *data, size_t len, struct buf *out, struct err *err)
 {
-	z_stream z = {.next_in = (Bytef *)(uintptr_t)data, .avail_in = (uInt)len};
-	size_t bound;
-	void *room;
-	int ret;
-
-	if (len > UINT32_MAX || deflateInit2(&z, GZIP_LEVEL, Z_DEFLATED, 16 + MAX_WBITS, 9, Z_DEFAULT_STRATEGY) != Z_OK)
-		return err_nomem(err);
-	bound = deflateBound(&z, len);
-	room = buf_reserve(out, bound);
-	if (!room) {
-		deflateEnd(&z);
-		return err_nomem(err);
-	}
-	z.next_out = room;
-	z.avail_out = (uInt)bound;
-	ret = deflate(&z, Z_FINISH);
-	buf_commit(out, bound - z.avail_out);
-	deflateEnd(&z);
-	return ret == Z_STREAM_END ? 0 : err_set(err, ERR_INTERNAL, "gzip: deflate() ended with %d", ret);
+	return gzip_member(data, len, out, err);
 }
 
 static int lzma_run_stream(struct flow *f, lzma_stream *s, uint8_t *piece, struct err *err)

@@ -135,8 +135,8 @@ static bool is_early(const struct initramfs *im, size_t first)
 	return true;
 }
 
-/* An lz4 stream right behind another is one stream for the kernel, so archives in it are aligned to the first's start.
- */
+/* An uncompressed archive is aligned in the file, a compressed one in its stream; an lz4 stream right behind another is
+ * one stream for the kernel. */
 static uint64_t archive_start(const struct initramfs *im, const struct initramfs_segment *s)
 {
 	const struct initramfs_segment *before = s > im->segments.v ? s - 1 : NULL;
@@ -145,7 +145,7 @@ static uint64_t archive_start(const struct initramfs *im, const struct initramfs
 		return s->offset;
 	if (before && strcmp(before->compression, "lz4") == 0 && strcmp(s->compression, "lz4") == 0 &&
 	    before->offset + before->length == s->offset)
-		return before->inflated;
+		return before->end;
 	return 0;
 }
 
@@ -187,6 +187,7 @@ static int read_segment(struct reading *r, const uint8_t *data, size_t len, uint
 		return err_wrap(err, "archive %zu (%s) at 0x%" PRIx64, r->im->segments.n, r->segment->compression,
 				offset);
 	r->inflated_all += r->segment->inflated;
+	r->segment->end = archive_start(r->im, r->segment) + r->segment->inflated;
 	r->segment->early = !r->main_seen && is_early(r->im, r->first_member);
 	r->main_seen |= !r->segment->early;
 	return 0;
@@ -359,9 +360,9 @@ static int compare_path(const void *key, const void *member)
 	return strcmp(key, ((const struct initramfs_member *)member)->path);
 }
 
-static const struct initramfs_member *lookup(const struct initramfs *im, const char *path)
+const struct initramfs_member *initramfs_at(const struct initramfs *im, const char *place)
 {
-	return im->members.n ? bsearch(path, im->members.v, im->members.n, sizeof *im->members.v, compare_path) : NULL;
+	return im->members.n ? bsearch(place, im->members.v, im->members.n, sizeof *im->members.v, compare_path) : NULL;
 }
 
 struct walk {
@@ -410,7 +411,7 @@ static int step(const struct initramfs *im, struct walk *w)
 	if (dots)
 		drop_last(w->done);
 	memmove(w->rest, w->rest + skip, strlen(w->rest + skip) + 1);
-	m = lookup(im, w->done);
+	m = initramfs_at(im, w->done);
 	return m && S_ISLNK(m->mode) ? follow_link(w, m->link) : 0;
 }
 
@@ -430,7 +431,7 @@ const struct initramfs_member *initramfs_find(const struct initramfs *im, const 
 {
 	struct walk w;
 
-	return walk(im, path, &w) < 0 ? NULL : lookup(im, w.done);
+	return walk(im, path, &w) < 0 ? NULL : initramfs_at(im, w.done);
 }
 
 char *initramfs_place(const struct initramfs *im, const char *path, struct arena *a)

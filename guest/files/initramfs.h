@@ -12,6 +12,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/buf.h"
+#include "core/base/checked.h"
 #include "core/base/cleanup.h"
 #include "core/base/err.h"
 #include "guest/guest.h"
@@ -25,6 +26,7 @@
 struct initramfs_segment {
 	uint64_t offset, length; /* of the stream or archive in the file, bytes */
 	uint64_t inflated;	 /* bytes of archive in it */
+	uint64_t end;		 /* where the kernel's count of archive bytes stands behind it: alignment goes by it */
 	const char *compression; /* as archive_probe() names it: a literal */
 	size_t members;
 	bool early; /* only what the kernel itself looks for before it unpacks: microcode, ACPI tables */
@@ -66,6 +68,8 @@ const struct initramfs_member *initramfs_find(const struct initramfs *im, const 
 /* The path that a new file of this path gets: what exists of it with symlinks resolved, the rest as it is. NULL when
  * symlinks go round. */
 char *initramfs_place(const struct initramfs *im, const char *path, struct arena *a);
+/* The member at exactly this place, symlinks not followed; NULL when there is none. */
+const struct initramfs_member *initramfs_at(const struct initramfs *im, const char *place);
 /* The module's file for a kernel ("virtio_blk", "6.1.0-18-amd64"), NULL when it isn't inside. */
 const struct initramfs_member *initramfs_module(const struct initramfs *im, const char *version, const char *name);
 /* Something in it loads modules by the aliases of the devices that are found (udev, Alpine's nlplug-findfs). */

@@ -1,0 +1,177 @@
+/* What one kernel needs: where its modules are, and which of them its initramfs must get. */
+#include "drivers-inject/linux/graft.h"
+
+#include <string.h>
+
+#include "core/base/archive.h"
+#include "core/base/checked.h"
+#include "guest/files/kconfig.h"
+
+/* The largest module of a distribution's kernel (amdgpu) has 25 MiB. */
+#define MODULE_FILE_MAX (64 * MIB)
+
+/* An image that can't be read is the inspector's finding; here it only means that nothing can be added. */
+static int open_initramfs(struct graft_plan *p, struct err *err)
+{
+	struct err local = ERR_INIT;
+	struct guest_stat st;
+
+	if (!p->kernel->initrd) {
+		p->no_graft = "it has no initramfs";
+		return 0;
+	}
+	if (p->g->ops->stat(p->g, p->kernel->initrd, true, &st, err) < 0)
+		return -1;
+	p->old_size = st.size;
+	if (initramfs_read(p->g, p->kernel->initrd, NULL, &p->im, &local) < 0) {
+		if (local.code == ERR_INTERNAL)
+			return err_set(err, local.code, "%s", local.text);
+		p->no_graft = "its initramfs can't be read";
+	} else if (strcmp(p->im->generator, "initramfs-tools") != 0 && !initramfs_loads_by_alias(p->im)) {
+		p->no_graft = "nothing in its initramfs would load them";
+	}
+	return 0;
+}
+
+int graft_plan_open(struct guest *g, struct kernel *k, struct graft_plan *ret, struct err *err)
+{
+	*ret = (struct graft_plan){.g = g, .kernel = k, .part = BUF_INIT(INITRAMFS_FILE_MAX)};
+	if (modules_load(g, k->modules, true, &ret->modules, err) < 0)
+		return -1;
+	if (k->config && guest_text(g, k->config, &ret->arena, &ret->config, err) < 0)
+		return -1;
+	return open_initramfs(ret, err);
+}
+
+void graft_plan_done(struct graft_plan *p)
+{
+	modules_free(p->modules);
+	initramfs_free(p->im);
+	buf_done(&p->part);
+	arena_done(&p->arena);
+}
+
+/* The guest's path of a path in modules.dep. */
+static const char *module_file(struct graft_plan *p, const char *path)
+{
+	return *path == '/' ? path : arena_printf(&p->arena, "%s/%s", p->kernel->modules, path);
+}
+
+/* What the module needs, itself at the end; false when some of it isn't there. */
+static int closure_on_disk(struct graft_plan *p, const char *module, struct module_list *list, bool *ret,
+			   struct err *err)
+{
+	struct guest_stat st;
+
+	*ret = modules_find(p->modules, module) && modules_closure(p->modules, module, &p->arena, list, NULL) == 0;
+	VEC_FOR (m, &list->list) {
+		if (!*ret)
+			break;
+		if (p->g->ops->stat(p->g, module_file(p, (*m)->path), true, &st, err) < 0)
+			return -1;
+		*ret = st.mode != 0;
+	}
+	return 0;
+}
+
+static int find_place(struct graft_plan *p, const char *module, enum module_place *ret, struct err *err)
+{
+	struct module_list list = {0};
+	bool there;
+
+	if (modules_is_builtin(p->modules, module) || kconfig_builds_in(p->config, module)) {
+		*ret = MODULE_BUILT_IN;
+		return 0;
+	}
+	if (p->im && initramfs_module(p->im, p->kernel->version, module)) {
+		*ret = MODULE_IN_INITRAMFS;
+		return 0;
+	}
+	if (closure_on_disk(p, module, &list, &there, err) < 0)
+		return -1;
+	*ret = there ? MODULE_ON_DISK : MODULE_MISSING;
+	return 0;
+}
+
+int graft_place(struct graft_plan *p, const char *module, enum module_place *ret, struct err *err)
+{
+	VEC_FOR (k, &p->known) {
+		if (strcmp(k->name, module) == 0) {
+			*ret = k->place;
+			return 0;
+		}
+	}
+	if (find_place(p, module, ret, err) < 0)
+		return -1;
+	*vec_push(&p->arena, &p->known) = (struct module_known){arena_strdup(&p->arena, module), *ret};
+	return 0;
+}
+
+int graft_can(struct graft_plan *p, const char *module, bool *ret, struct err *err)
+{
+	enum module_place place;
+
+	if (graft_place(p, module, &place, err) < 0)
+		return -1;
+	*ret = place == MODULE_BUILT_IN || place == MODULE_IN_INITRAMFS || (place == MODULE_ON_DISK && !p->no_graft);
+	return 0;
+}
+
+static bool is_planned(const struct graft_plan *p, const struct module *module)
+{
+	VEC_FOR (have, &p->add.list)
+		if (*have == module)
+			return true;
+	return false;
+}
+
+int graft_want(struct graft_plan *p, const char *module, struct err *err)
+{
+	struct module_list list = {0};
+	enum module_place place;
+
+	if (p->no_graft)
+		return 0;
+	if (graft_place(p, module, &place, err) < 0)
+		return -1;
+	if (place != MODULE_ON_DISK)
+		return 0;
+	if (modules_closure(p->modules, module, &p->arena, &list, err) < 0)
+		return -1;
+	*vec_push(&p->arena, &p->roots) = module;
+	VEC_FOR (m, &list.list)
+		if (!is_planned(p, *m) && !initramfs_module(p->im, p->kernel->version, (*m)->name))
+			*vec_push(&p->arena, &p->add.list) = *m;
+	return 0;
+}
+
+bool graft_has_net(const struct graft_plan *p)
+{
+	if (!p->im)
+		return false;
+	VEC_FOR (m, &p->im->members)
+		if (strstr(m->path, "/kernel/drivers/net/ethernet/") || strstr(m->path, "/vmxnet3.ko"))
+			return true;
+	return false;
+}
+
+int graft_read_module(struct graft_plan *p, const char *path, struct buf *out, struct err *err)
+{
+	AUTO(buf_done) struct buf raw = BUF_INIT(MODULE_FILE_MAX);
+	const char *file = module_file(p, path), *compression;
+	size_t used;
+
+	out->max = MODULE_FILE_MAX;
+	if (p->g->ops->read(p->g, file, &raw, err) < 0)
+		return -1;
+	if (archive_inflate(buf_str(&raw), raw.len, out, &used, &compression, err) < 0)
+		return err_wrap(err, "module '%s'", file);
+	if (strcmp(compression, "none") == 0) {
+		buf_done(out);
+		*out = raw;
+		raw = (struct buf){0};
+	}
+	if (out->len < 4 || memcmp(out->data, "\177ELF", 4) != 0)
+		return err_set(err, ERR_CONVERT, "module '%s': is no ELF file", file);
+	return 0;
+}

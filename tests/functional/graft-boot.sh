@@ -1,0 +1,94 @@
+#!/bin/bash
+# A real kernel finds the modules that were grafted: one boot for each compression, with another image layout each.
+# Userspace unpackers accept what the kernel refuses, so only this proves a graft.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/lib/common.sh
+for tool in qemu-system-x86_64 cpio depmod modprobe gzip xz zstd lz4 bzip2; do
+	PATH=$PATH:/usr/sbin:/sbin command -v $tool >/dev/null || skip "$tool is missing"
+done
+for version in $(ls -r /lib/modules) ''; do
+	[ -n "$version" ] && [ -r "/boot/vmlinuz-$version" ] && [ -r "/lib/modules/$version/modules.dep" ] && break
+done
+[ -n "$version" ] || skip "no readable kernel in /boot with modules"
+export PATH=$PATH:/usr/sbin:/sbin
+make -s build/tests/support/inject_folder
+scratch
+cc -O1 -static -o "$work/graft_init" tests/support/graft_init.c
+
+# The guest: this machine's kernel and modules.
+guest=$work/guest
+mkdir -p "$guest/boot" "$guest/lib/modules"
+cp -a "/lib/modules/$version" "$guest/lib/modules/"
+cp "/boot/vmlinuz-$version" "$guest/boot/"
+initrd=$guest/boot/initrd.img-$version
+printf 'vda     ' >"$work/vda.raw"
+printf 'sda     ' >"$work/sda.raw"
+truncate -s 1M "$work/vda.raw" "$work/sda.raw"
+
+kmod_into() { # TREE: modprobe and what it is linked to
+	local lib
+	cp "$(command -v kmod)" "$1/usr/bin/kmod"
+	ln -s ../bin/kmod "$1/usr/sbin/modprobe"
+	for lib in $(ldd "$(command -v kmod)" | grep -o '/[^ ]*'); do
+		mkdir -p "$1$(dirname "$lib")"
+		cp "$lib" "$1$lib"
+	done
+}
+
+# COMPRESSION LAYOUT SPECIAL: makes the image as the generator would
+make_image() {
+	local tree=$work/tree
+	rm -rf "$tree"
+	tests/support/make-initramfs-root "$tree" "$2" "$version" ahci
+	kmod_into "$tree"
+	cp "$work/graft_init" "$tree/init"
+	if [ "$3" = links ]; then # one file under several names, of which the graft rewrites one
+		ln -f "$tree/conf/modules" "$tree/etc/same-content"
+		ln -f "$tree/lib/modules/$version/modules.dep.bin" "$tree/etc/same-index"
+	fi
+	if [ "$3" = early ]; then
+		mkdir -p "$work/early/kernel/x86/microcode"
+		echo none >"$work/early/kernel/x86/microcode/GenuineIntel.bin"
+		tests/support/pack-initramfs "$tree" "$1" "$work/early" >"$initrd"
+	else
+		tests/support/pack-initramfs "$tree" "$1" >"$initrd"
+	fi
+}
+
+boot() { # prints the line of graft_init, or the kernel's last words
+	timeout 120 qemu-system-x86_64 -M q35 -accel "${REHOST_ACCEL:-tcg,thread=multi}" -cpu max -m 512 -smp 1 \
+		-nodefaults -display none -no-reboot -serial stdio -kernel "$guest/boot/vmlinuz-$version" -initrd "$initrd" \
+		-append 'console=ttyS0 panic=-1 quiet' -drive file="$work/vda.raw",format=raw,if=none,id=a,readonly=on \
+		-device virtio-blk-pci,drive=a -device virtio-scsi-pci \
+		-drive file="$work/sda.raw",format=raw,if=none,id=b,readonly=on -device scsi-hd,drive=b \
+		</dev/null >"$work/serial" 2>&1 || :
+	tr -d '\r' <"$work/serial" | grep -a '^GRAFT' || tail -n 5 "$work/serial"
+}
+
+check() { # COMPRESSION LAYOUT SPECIAL
+	local before after said began=$EPOCHREALTIME
+	make_image "$@"
+	before=$(stat -c %s "$initrd")
+	build/tests/support/inject_folder "$guest" >"$work/changes"
+	after=$(stat -c %s "$initrd")
+	grep -q '"disk":"virtio-blk"' "$work/changes" || fail "$1: $(cat "$work/changes")"
+	said=$(boot)
+	[ "$said" = 'GRAFT OK: vda sda' ] || fail "$1 $2: $said"
+	printf '%-6s %-16s %-6s %8d + %7d bytes, booted in %.1f s\n' "$1" "$2" "$3" "$before" $((after - before)) \
+		"$(bc <<<"$EPOCHREALTIME - $began")"
+}
+
+# Without a graft there is no disk: the test can fail.
+make_image zstd initramfs-tools -
+said=$(boot)
+[ "$said" = 'GRAFT FAILED:' ] || fail "before any graft: $said"
+
+check none initramfs-tools -
+check gzip old -
+check xz dracut -
+check zstd mkinitcpio -
+check lz4 initramfs-tools early
+check bzip2 initramfs-tools links
+check lzma dracut early
+echo "ok graft-boot.sh: kernel $version finds its disks after a graft, 7 compressions"

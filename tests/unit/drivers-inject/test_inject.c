@@ -1,0 +1,521 @@
+/* Tests of drivers-inject/linux over folder guests with this machine's modules and images packed by the usual programs.
+ */
+#include "drivers-inject/inject.h"
+
+#include "guest/files/initramfs.h"
+#include "inspectors/registry.h"
+#include "tests/unit/support/initramfs_fixture.h"
+
+struct outcome {
+	struct inspection *i;
+	struct caps caps;
+	struct changelog log;
+	int ret;
+};
+
+/* Inspects and injects; `bootable` names the kernels that boot entries have, NULL: there are no entries. */
+static struct outcome inject(struct fixture *f, const char *bootable)
+{
+	struct outcome o = {.i = inspection_new()};
+
+	o.i->os.family = OS_LINUX;
+	err_clear(&f->err);
+	assert_int_equal(inspector_kernels.run(f->g, NULL, o.i, &f->err), 0);
+	VEC_FOR (k, &o.i->kernels)
+		k->bootable = bootable && strstr(bootable, k->version);
+	o.ret = inject_linux(f->g, o.i, &o.log, &o.caps, &f->err);
+	return o;
+}
+
+static void outcome_done(struct outcome *o)
+{
+	inspection_free(o->i);
+	changelog_done(&o->log);
+}
+
+static struct outcome inject_well(struct fixture *f)
+{
+	struct outcome o = inject(f, NULL);
+
+	if (o.ret < 0)
+		fail_msg("%s", f->err.text);
+	return o;
+}
+
+static const struct finding *finding(const struct outcome *o, const char *id)
+{
+	VEC_FOR (it, &o->i->findings)
+		if (strcmp(it->id, id) == 0)
+			return it;
+	return NULL;
+}
+
+/* A kernel of the guest with this machine's indexes, and the files of the named modules with all they need. */
+static void plant_kernel(struct fixture *f, const char *modules)
+{
+	const char *v = host_kernel(f);
+
+	shell(f,
+	      arena_printf(
+		  &f->arena,
+		  "PATH=$PATH:/sbin:/usr/sbin; set -e; d=%s/lib/modules/%s; mkdir -p $d %s/boot\n"
+		  "cp /lib/modules/%s/modules.* $d/; echo kernel >%s/boot/vmlinuz-%s\n"
+		  "for m in %s; do modprobe -S %s --show-depends $m; done | sed -n 's/^insmod \\([^ ]*\\).*/\\1/p' | "
+		  "sort -u | while read -r k; do mkdir -p %s${k%%/*}; cp $k %s$k; done",
+		  f->dir, v, f->dir, v, f->dir, v, modules, v, f->dir, f->dir));
+}
+
+#define VIRTIO "virtio_pci virtio_blk virtio_scsi virtio_net virtio_rng virtio_balloon virtio_console sd_mod"
+
+static const char *initrd(struct fixture *f)
+{
+	return arena_printf(&f->arena, "/boot/initrd.img-%s", host_kernel(f));
+}
+
+/* Unpacks an image as the kernel does: archive by archive, later files over earlier ones. */
+static const char *unpack(struct fixture *f, const char *image)
+{
+	static const char *const programs[][2] = {{"none", "cat"},	 {"gzip", "gzip -dc"}, {"xz", "xz -dc"},
+						  {"zstd", "zstd -dcq"}, {"lz4", "lz4 -dcq"},  {"bzip2", "bzip2 -dc"},
+						  {"lzma", "xz -dc"}};
+	AUTO(buf_done) struct buf raw = BUF_INIT(INITRAMFS_FILE_MAX);
+	AUTO(initramfs_freep) struct initramfs *im = NULL;
+	const char *root = arena_printf(&f->arena, "%s/unpacked", f->dir);
+
+	assert_int_equal(initramfs_read(f->g, image, &raw, &im, &f->err), 0);
+	shell(f, arena_printf(&f->arena, "rm -rf %s; mkdir %s", root, root));
+	VEC_FOR (s, &im->segments) {
+		const char *program = NULL;
+
+		for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
+			if (strcmp(programs[i][0], s->compression) == 0)
+				program = programs[i][1];
+		shell(f, arena_printf(&f->arena,
+				      "cd %s && tail -c +%llu %s%s | head -c %llu | %s | cpio -idu --quiet "
+				      "--no-absolute-filenames",
+				      root, (unsigned long long)s->offset + 1, f->dir, image,
+				      (unsigned long long)s->length, program));
+	}
+	return root;
+}
+
+/* What modprobe would load in the unpacked image, without options and folders. */
+static const char *show_depends(struct fixture *f, const char *root, const char *module)
+{
+	return shell(f,
+		     arena_printf(&f->arena,
+				  "PATH=$PATH:/sbin:/usr/sbin; modprobe -n --show-depends -d %s -S %s %s | "
+				  "while read -r x k; do test -s $k || echo MISSING; basename $k; done | tr '\\n' ' '",
+				  root, host_kernel(f), module));
+}
+
+static void check_graft(struct fixture *f, const char *compression, const char *layout)
+{
+	const char *root, *tree = arena_printf(&f->arena, "tree-%s-%s", layout, compression);
+	AUTO(initramfs_freep) struct initramfs *im = NULL;
+	struct guest_stat before, after, again;
+	struct outcome o;
+
+	make_root(f, tree, layout, "ahci");
+	pack(f, tree, compression, initrd(f));
+	assert_int_equal(f->g->ops->stat(f->g, initrd(f), true, &before, &f->err), 0);
+	o = inject_well(f);
+	assert_int_equal(o.caps.disk, DISK_BUS_VIRTIO_BLK);
+	assert_int_equal(o.caps.net, NET_BUS_VIRTIO);
+	assert_true(o.caps.q35 && o.caps.rng && o.caps.balloon && o.caps.agent_channel);
+	assert_false(o.caps.safe_mode || o.caps.virtio_gpu);
+	assert_string_equal(o.log.changes.v[0].path, initrd(f));
+	outcome_done(&o);
+	assert_int_equal(f->g->ops->stat(f->g, initrd(f), true, &after, &f->err), 0);
+	assert_int_equal(after.ino, before.ino);
+	assert_int_equal(initramfs_read(f->g, initrd(f), NULL, &im, &f->err), 0);
+	assert_true(im->has_graft);
+
+	root = unpack(f, initrd(f));
+	assert_string_equal(show_depends(f, root, "virtio_blk"), "virtio_ring.ko virtio.ko virtio_blk.ko ");
+	assert_string_equal(show_depends(f, root, "virtio:d00000002v00001AF4"),
+			    "virtio_ring.ko virtio.ko virtio_blk.ko ");
+	assert_non_null(
+	    strstr(show_depends(f, root, "pci:v00001AF4d00001042sv00001AF4sd00000002bc01sc00i00"), "virtio_pci.ko "));
+	assert_string_equal(show_depends(f, root, "ahci"), "scsi_common.ko scsi_mod.ko libata.ko libahci.ko ahci.ko ");
+	assert_null(strstr(show_depends(f, root, "sd_mod"), "MISSING"));
+	if (strcmp(layout, "old") != 0)
+		assert_string_equal(shell(f, arena_printf(&f->arena, "readlink %s/lib", root)), "usr/lib\n");
+	if (strcmp(layout, "old") == 0 || strcmp(layout, "initramfs-tools") == 0)
+		assert_string_equal(shell(f, arena_printf(&f->arena, "cat %s/conf/modules", root)),
+				    "# modules of the generator\nahci\nvirtio_pci\nvirtio_blk\nvirtio_scsi\nsd_mod\n");
+
+	/* again: the same file, nothing recorded */
+	o = inject_well(f);
+	assert_int_equal(o.log.changes.n, 0);
+	outcome_done(&o);
+	assert_int_equal(f->g->ops->stat(f->g, initrd(f), true, &again, &f->err), 0);
+	assert_int_equal(again.size, after.size);
+	assert_int_equal(again.mtime, after.mtime);
+	print_message("%s %s: %llu bytes and %llu of ours\n", compression, layout, (unsigned long long)im->base,
+		      (unsigned long long)(after.size - im->base));
+}
+
+static void test_graft(void **state)
+{
+	static const char *const rows[][2] = {
+	    {"none", "initramfs-tools"}, {"gzip", "initramfs-tools"},
+	    {"xz", "initramfs-tools"},	 {"zstd", "initramfs-tools"},
+	    {"lz4", "initramfs-tools"},	 {"bzip2", "initramfs-tools"},
+	    {"lzma", "initramfs-tools"}, {"gzip", "old"},
+	    {"zstd", "dracut"},		 {"lz4", "mkinitcpio"},
+	};
+	struct fixture *f = *state;
+
+	plant_kernel(f, VIRTIO);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		shell(f, arena_printf(&f->arena, "rm -f %s%s", f->dir, initrd(f)));
+		check_graft(f, rows[i][0], rows[i][1]);
+	}
+}
+
+/* A graft over another one replaces it, whatever it held. */
+static void test_replaces(void **state)
+{
+	struct fixture *f = *state;
+	struct guest_stat first, second;
+	struct outcome o;
+
+	plant_kernel(f, VIRTIO);
+	make_root(f, "tree", "initramfs-tools", "ahci");
+	pack(f, "tree", "zstd", initrd(f));
+	shell(f, arena_printf(&f->arena, "cp %s%s %s/plain", f->dir, initrd(f), f->dir));
+	o = inject_well(f);
+	outcome_done(&o);
+	assert_int_equal(f->g->ops->stat(f->g, initrd(f), true, &first, &f->err), 0);
+	plant(f, "/etc/initramfs-tools/modules", "");
+	/* with one module less to add, the graft shrinks; then it grows back to the same bytes */
+	shell(f,
+	      arena_printf(&f->arena, "cd %s && cp .%s full && rm ./lib/modules/*/kernel/drivers/scsi/virtio_scsi.ko",
+			   f->dir, initrd(f)));
+	o = inject_well(f);
+	assert_int_equal(o.log.changes.v[0].kind, CHANGE_BINARY);
+	outcome_done(&o);
+	assert_int_equal(f->g->ops->stat(f->g, initrd(f), true, &second, &f->err), 0);
+	assert_true(second.size < first.size);
+	plant_kernel(f, "virtio_scsi");
+	o = inject_well(f);
+	outcome_done(&o);
+	shell(f, arena_printf(&f->arena, "cd %s && cmp full .%s", f->dir, initrd(f)));
+}
+
+static void test_enough_already(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome o;
+
+	plant_kernel(f, VIRTIO);
+	make_root(f, "tree", "initramfs-tools", "virtio_pci virtio_blk virtio_scsi sd_mod");
+	pack(f, "tree", "gzip", initrd(f));
+	o = inject_well(f);
+	assert_int_equal(o.log.changes.n, 0);
+	assert_int_equal(o.caps.disk, DISK_BUS_VIRTIO_BLK);
+	assert_int_equal(o.i->findings.n, 0);
+	outcome_done(&o);
+}
+
+static void test_built_in(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome o;
+
+	plant(f, "/boot/vmlinuz-6.6.0", "kernel");
+	plant(f, "/lib/modules/6.6.0/modules.dep", "kernel/virtio_rng.ko:\n");
+	plant(f, "/lib/modules/6.6.0/kernel/virtio_rng.ko", "");
+	plant(f, "/lib/modules/6.6.0/modules.builtin",
+	      "kernel/virtio_pci.ko\nkernel/virtio_blk.ko\nkernel/virtio_net.ko\n");
+	o = inject_well(f);
+	assert_int_equal(o.log.changes.n, 0);
+	assert_int_equal(o.caps.disk, DISK_BUS_VIRTIO_BLK);
+	assert_int_equal(o.caps.net, NET_BUS_VIRTIO);
+	assert_true(o.caps.q35 && o.caps.rng);
+	assert_false(o.caps.balloon);
+	outcome_done(&o);
+}
+
+static void test_settings(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome o;
+
+	plant_kernel(f, VIRTIO);
+	plant(f, "/etc/initramfs-tools/modules", "# List of modules\n  virtio_blk  # mine\n#virtio_pci\nmptspi");
+	make_root(f, "tree", "initramfs-tools", "ahci");
+	pack(f, "tree", "xz", initrd(f));
+	o = inject_well(f);
+	assert_int_equal(o.log.changes.n, 2);
+	assert_string_equal(text_of(f, "/etc/initramfs-tools/modules"),
+			    "# List of modules\n  virtio_blk  # mine\n#virtio_pci\nmptspi\n"
+			    "# Drivers of the virtual disks, added by rehost.\nvirtio_pci\nvirtio_scsi\nsd_mod\n");
+	outcome_done(&o);
+
+	make_root(f, "dracut", "dracut", "ahci");
+	pack(f, "dracut", "xz", initrd(f));
+	o = inject_well(f);
+	assert_int_equal(o.log.changes.n, 2);
+	assert_string_equal(text_of(f, "/etc/dracut.conf.d/rehost-virtio.conf"),
+			    "# Drivers of the virtual disks, added by rehost.\n"
+			    "add_drivers+=\" virtio_pci virtio_blk virtio_scsi sd_mod \"\n");
+	outcome_done(&o);
+
+	make_root(f, "arch", "mkinitcpio", "ahci");
+	pack(f, "arch", "xz", initrd(f));
+	o = inject_well(f);
+	assert_int_equal(o.log.changes.n, 1);
+	assert_string_equal(finding(&o, "W-INITRAMFS-SETTINGS")->evidence, "mkinitcpio");
+	assert_string_equal(finding(&o, "W-INITRAMFS-SETTINGS")->fix,
+			    "Add to the generator's settings in the guest: virtio_pci virtio_blk virtio_scsi sd_mod");
+	outcome_done(&o);
+}
+
+/* Modules compressed on disk are stored inflated, and the index says so. */
+static void test_compressed_modules(void **state)
+{
+	struct fixture *f = *state;
+	const char *root;
+	struct outcome o;
+
+	plant_kernel(f, VIRTIO);
+	shell(f, arena_printf(&f->arena,
+			      "cd %s/lib/modules/* && find . -name '*.ko' -exec xz --check=crc32 {} + && "
+			      "sed -i 's/\\.ko/.ko.xz/g' modules.dep",
+			      f->dir));
+	make_root(f, "tree", "initramfs-tools", "ahci");
+	pack(f, "tree", "zstd", initrd(f));
+	o = inject_well(f);
+	assert_true(o.caps.q35);
+	outcome_done(&o);
+	root = unpack(f, initrd(f));
+	assert_string_equal(show_depends(f, root, "virtio_blk"), "virtio_ring.ko virtio.ko virtio_blk.ko ");
+	shell(f, arena_printf(&f->arena,
+			      "cmp %s/lib/modules/%s/kernel/drivers/block/virtio_blk.ko "
+			      "/lib/modules/%s/kernel/drivers/block/virtio_blk.ko",
+			      root, host_kernel(f), host_kernel(f)));
+	plant(f, arena_printf(&f->arena, "/lib/modules/%s/kernel/drivers/block/virtio_blk.ko.xz", host_kernel(f)),
+	      "text");
+	o = inject(f, NULL);
+	assert_int_equal(o.ret, -1);
+	assert_int_equal(f->err.code, ERR_CONVERT);
+	assert_non_null(strstr(f->err.text, "/kernel/drivers/block/virtio_blk.ko.xz': is no ELF file"));
+	outcome_done(&o);
+}
+
+/* A file that shares its content with others is unlinked before it is replaced. */
+static void test_shared_files(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome o;
+	const char *root;
+
+	plant_kernel(f, VIRTIO);
+	make_root(f, "tree", "initramfs-tools", "ahci");
+	shell(f, arena_printf(&f->arena, "cd %s/tree && ln conf/modules etc/same", f->dir));
+	pack(f, "tree", "gzip", initrd(f));
+	o = inject_well(f);
+	outcome_done(&o);
+	root = unpack(f, initrd(f));
+	assert_string_equal(shell(f, arena_printf(&f->arena, "cat %s/etc/same", root)),
+			    "# modules of the generator\nahci\n");
+	assert_string_equal(shell(f, arena_printf(&f->arena, "tail -1 %s/conf/modules", root)), "sd_mod\n");
+}
+
+static void test_network_only_where_it_was(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome o;
+
+	plant_kernel(f, VIRTIO);
+	make_root(f, "tree", "dracut", "ahci e1000e");
+	pack(f, "tree", "gzip", initrd(f));
+	o = inject_well(f);
+	assert_non_null(strstr(o.log.changes.v[0].words, " virtio_net "));
+	outcome_done(&o);
+	make_root(f, "without", "dracut", "ahci");
+	pack(f, "without", "gzip", initrd(f));
+	o = inject_well(f);
+	assert_null(strstr(o.log.changes.v[0].words, " virtio_net "));
+	outcome_done(&o);
+}
+
+static int no_space(struct guest *g, const char *path, uint64_t *ret, struct err *err)
+{
+	*ret = 100 << 10;
+	return 0;
+}
+
+static void test_no_room(void **state)
+{
+	struct fixture *f = *state;
+	const struct guest_ops *real = f->g->ops;
+	struct guest_ops ops = *real;
+	struct guest_stat before, after;
+	struct outcome o;
+
+	plant_kernel(f, VIRTIO);
+	make_root(f, "tree", "initramfs-tools", "ahci");
+	pack(f, "tree", "none", initrd(f));
+	assert_int_equal(f->g->ops->stat(f->g, initrd(f), true, &before, &f->err), 0);
+	ops.space_free = no_space;
+	f->g->ops = &ops;
+	o = inject(f, NULL);
+	f->g->ops = real;
+	assert_int_equal(o.ret, -1);
+	assert_int_equal(f->err.code, ERR_BLOCKED);
+	assert_non_null(strstr(f->err.text, "no room for virtio drivers where '/boot/initrd.img-"));
+	assert_non_null(strstr(f->err.text, ": 1 initramfs need "));
+	assert_non_null(strstr(f->err.text, " KiB more, 100 KiB are free; remove an old kernel in the guest"));
+	assert_int_equal(o.log.changes.n, 0);
+	assert_int_equal(f->g->ops->stat(f->g, initrd(f), true, &after, &f->err), 0);
+	assert_int_equal(before.size, after.size);
+	outcome_done(&o);
+}
+
+/* An old kernel beside the new one: only what boot entries name decides. */
+static void test_safe_mode(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome o;
+
+	plant_kernel(f, VIRTIO " e1000e ahci");
+	make_root(f, "tree", "initramfs-tools", "ahci");
+	pack(f, "tree", "gzip", initrd(f));
+	plant(f, "/boot/vmlinuz-2.6.18", "kernel");
+	plant(f, "/lib/modules/2.6.18/modules.dep", "/lib/modules/2.6.18/kernel/e1000e.ko:\n");
+	plant(f, "/lib/modules/2.6.18/kernel/e1000e.ko", "");
+	plant(f, "/lib/modules/2.6.18/modules.builtin", "kernel/ahci.ko\nkernel/sd_mod.ko\n");
+	o = inject(f, "2.6.18");
+	assert_int_equal(o.ret, 0);
+	assert_int_equal(o.caps.disk, DISK_BUS_SATA);
+	assert_int_equal(o.caps.net, NET_BUS_E1000E);
+	assert_true(o.caps.safe_mode && o.caps.q35);
+	assert_false(o.caps.rng || o.caps.balloon || o.caps.agent_channel);
+	assert_string_equal(
+	    finding(&o, "W-DISK-SAFE-MODE")->text,
+	    "kernel 2.6.18 can't use virtio disks: it has no module virtio_pci; so the machine gets sata disks");
+	outcome_done(&o);
+	o = inject(f, host_kernel(f));
+	assert_int_equal(o.ret, 0);
+	assert_int_equal(o.caps.disk, DISK_BUS_VIRTIO_BLK);
+	assert_null(finding(&o, "W-DISK-SAFE-MODE"));
+	outcome_done(&o);
+}
+
+static void test_no_bus(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome o;
+
+	plant(f, "/boot/vmlinuz-3.10.0", "kernel");
+	plant(f, "/lib/modules/3.10.0/modules.dep", "kernel/virtio_blk.ko: kernel/gone.ko\n");
+	o = inject_well(f);
+	assert_int_equal(o.caps.disk, DISK_BUS_SATA);
+	assert_true(o.caps.safe_mode);
+	assert_int_equal(finding(&o, "B-NO-DISK-DRIVER")->severity, SEVERITY_BLOCKER);
+	outcome_done(&o);
+	plant(f, "/boot/initrd.img-3.10.0", "what is this");
+	o = inject_well(f);
+	assert_null(finding(&o, "B-NO-DISK-DRIVER"));
+	assert_int_equal(finding(&o, "W-BOOT-NO-DISK-DRIVER")->severity, SEVERITY_WARNING);
+	outcome_done(&o);
+}
+
+/* Nothing in such an image would load what is added. */
+static void test_no_loader(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome o;
+
+	plant_kernel(f, VIRTIO);
+	make_root(f, "tree", "mkinitcpio", "ahci sd_mod");
+	shell(f, arena_printf(&f->arena, "rm %s/tree/usr/bin/udevadm; touch %s/tree/usr/bin/nash", f->dir, f->dir));
+	pack(f, "tree", "gzip", initrd(f));
+	o = inject_well(f);
+	assert_int_equal(o.caps.disk, DISK_BUS_SATA);
+	assert_int_equal(o.log.changes.n, 0);
+	assert_non_null(strstr(finding(&o, "W-DISK-SAFE-MODE")->text,
+			       ": nothing in its initramfs would load them; so the machine gets sata disks"));
+	outcome_done(&o);
+}
+
+/* Virtio 1.0 in an older kernel is known by its driver's parameter; without it the machine is a pc. */
+static void test_old_virtio(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome o;
+
+	plant(f, "/boot/vmlinuz-3.16.0", "kernel");
+	plant(f, "/lib/modules/3.16.0/modules.dep", "kernel/virtio_pci.ko:\nkernel/virtio_blk.ko:\n");
+	plant(f, "/lib/modules/3.16.0/kernel/virtio_pci.ko", "\177ELF");
+	plant(f, "/lib/modules/3.16.0/kernel/virtio_blk.ko", "\177ELF");
+	plant(f, "/tree/usr/bin/udevadm", "");
+	pack(f, "tree", "gzip", "/boot/initrd.img-3.16.0");
+	o = inject_well(f);
+	assert_int_equal(o.caps.disk, DISK_BUS_VIRTIO_BLK);
+	assert_false(o.caps.q35);
+	assert_int_equal(o.caps.net, NET_BUS_E1000E);
+	assert_string_equal(finding(&o, "W-NET-NO-VIRTIO")->text,
+			    "not every bootable kernel has virtio_net, so the network cards are e1000e");
+	outcome_done(&o);
+	plant(f, "/lib/modules/3.16.0/kernel/virtio_pci.ko", "\177ELF parm=force_legacy:Force legacy mode");
+	o = inject_well(f);
+	assert_true(o.caps.q35);
+	outcome_done(&o);
+}
+
+static void test_errors(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome o;
+
+	plant(f, "/boot/vmlinuz-5.0", "kernel");
+	plant(f, "/lib/modules/5.0/modules.dep", "kernel/virtio_pci.ko:\nkernel/virtio_blk.ko:\n");
+	plant(f, "/lib/modules/5.0/kernel/virtio_pci.ko", "\177ELF");
+	plant(f, "/lib/modules/5.0/kernel/virtio_blk.ko", "\177ELF");
+	plant(f, "/tree/usr/bin/udevadm", "");
+	assert_int_equal(symlink("lib", on_host(f, "/tree/lib")), 0);
+	pack(f, "tree", "none", "/boot/initrd.img-5.0");
+	o = inject(f, NULL);
+	assert_int_equal(o.ret, -1);
+	assert_int_equal(f->err.code, ERR_CONVERT);
+	assert_string_equal(f->err.text,
+			    "kernel 5.0: modules for '/boot/initrd.img-5.0': 'lib/modules' in the initramfs: "
+			    "symlinks go round");
+	outcome_done(&o);
+	shell(f, arena_printf(&f->arena, "rm %s/tree/lib; touch %s/tree/lib", f->dir, f->dir));
+	pack(f, "tree", "none", "/boot/initrd.img-5.0");
+	o = inject(f, NULL);
+	assert_string_equal(f->err.text,
+			    "kernel 5.0: modules for '/boot/initrd.img-5.0': 'lib' in the initramfs is no folder");
+	outcome_done(&o);
+	shell(f,
+	      arena_printf(&f->arena, "cd %s; rm tree/lib; printf '\\3757zXZ\\0' >lib/modules/5.0/kernel/virtio_pci.ko",
+			   f->dir));
+	pack(f, "tree", "none", "/boot/initrd.img-5.0");
+	o = inject(f, NULL);
+	assert_string_equal(f->err.text,
+			    "kernel 5.0: modules for '/boot/initrd.img-5.0': module "
+			    "'/lib/modules/5.0/kernel/virtio_pci.ko': xz: data ends at 0x6 inside the stream");
+	outcome_done(&o);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_graft),	       TEST(test_replaces),
+	    TEST(test_enough_already), TEST(test_built_in),
+	    TEST(test_settings),       TEST(test_compressed_modules),
+	    TEST(test_shared_files),   TEST(test_network_only_where_it_was),
+	    TEST(test_no_room),	       TEST(test_safe_mode),
+	    TEST(test_no_bus),	       TEST(test_no_loader),
+	    TEST(test_old_virtio),     TEST(test_errors),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
