@@ -95,23 +95,33 @@ static void write_head(struct domain *d)
 		xml_leaf(&d->w, "iothreads", "1");
 }
 
-/* VMware's shares are relative, as libvirt's are. A memory limit becomes a soft one: as a hard one it would kill QEMU,
- * whose own needs VMware doesn't count. MHz have no counterpart that is the same on another host. */
+/* VMware's shares count from 1000 a virtual CPU ("normal"), cgroup v2's weight from 100 a machine, in [1, 10000]. */
+static void write_cpu_weight(struct domain *d)
+{
+	uint64_t normal = 1000 * (uint64_t)d->m->vcpus, weight;
+
+	if (!d->m->policy.cpu_shares || !normal || !mul_fits(d->m->policy.cpu_shares, 100, &weight))
+		return;
+	weight = min_u64(max_u64(weight / normal, 1), 10000);
+	if (weight == 100)
+		return;
+	xml_open(&d->w, "cputune");
+	xml_leaf(&d->w, "shares", "%" PRIu64, weight);
+	xml_close(&d->w);
+}
+
+/* A memory limit becomes a soft one: as a hard one it would kill QEMU, whose own needs VMware doesn't count. Limits in
+ * MHz have no counterpart that means the same on another host; reservations none at all. */
 static void write_policy(struct domain *d)
 {
-	const struct resource_policy *p = &d->m->policy;
+	uint64_t limit = d->m->policy.memory_limit;
 
-	if (p->cpu_shares) {
-		xml_open(&d->w, "cputune");
-		/* The range of cgroup v2's cpu.weight: [1, 10000]. */
-		xml_leaf(&d->w, "shares", "%" PRIu64, min_u64(p->cpu_shares, 10000));
-		xml_close(&d->w);
-	}
-	if (p->memory_limit && p->memory_limit < d->m->memory) {
-		xml_open(&d->w, "memtune");
-		kib(d, "soft_limit", p->memory_limit);
-		xml_close(&d->w);
-	}
+	write_cpu_weight(d);
+	if (!limit || limit >= d->m->memory)
+		return;
+	xml_open(&d->w, "memtune");
+	kib(d, "soft_limit", limit);
+	xml_close(&d->w);
 }
 
 static bool secure_boot(const struct domain *d)

@@ -183,7 +183,7 @@ static struct item make_item(struct parser *p, const struct xml_node *n)
 	if (!i.words || !*i.words)
 		i.words = item_text(p, &i, "Caption");
 	if (!i.words || !*i.words)
-		i.words = arena_printf(p->a, "item %s", i.id);
+		i.words = *i.id ? arena_printf(p->a, "item %s", i.id) : "an item";
 	if (!text_u64(item_text(p, &i, "ResourceType"), &i.type))
 		i.type = 0;
 	return i;
@@ -397,9 +397,9 @@ static int disk_file(struct parser *p, const struct xml_node *n, struct disk *d)
 		return err_set(p->err, ERR_CORRUPT, "line %u: a File has no href", xml_line(n));
 	if (chunk && *chunk && strcmp(chunk, "0"))
 		return err_set(p->err, ERR_UNSUPPORTED,
-			       "file '%s' is split into chunks of %s bytes: join them first "
-			       "(cat '%s'.0* > '%s') and remove ovf:chunkSize",
-			       f->href, chunk, f->href, f->href);
+			       "file '%s' is split into chunks of %s bytes: join them into one file and remove "
+			       "ovf:chunkSize",
+			       f->href, chunk);
 	if (compression && !strcmp(compression, "gzip"))
 		d->gzip = true;
 	else if (compression && *compression && strcmp(compression, "identity"))

@@ -324,7 +324,7 @@ static void policies_performance_and_windows(void **state)
 	must_write(&f, &xml);
 	must_have(&xml, "<iothreads>1</iothreads>");
 	must_have(&xml, "cache=\"none\" io=\"native\" discard=\"unmap\" iothread=\"1\"");
-	must_have(&xml, "<cputune>\n    <shares>10000</shares>\n  </cputune>");
+	must_have(&xml, "<cputune>\n    <shares>2048</shares>\n  </cputune>");
 	must_have(&xml, "<soft_limit unit=\"KiB\">524288</soft_limit>");
 	must_have(&xml, "<spinlocks state=\"on\" retries=\"8191\"/>");
 	must_have(&xml, "<clock offset=\"localtime\">");
@@ -332,8 +332,12 @@ static void policies_performance_and_windows(void **state)
 	libvirt_accepts(state, &xml);
 	buf_clear(&xml);
 	f.caps.disk = DISK_BUS_VIRTIO_SCSI;
+	f.m->policy.cpu_shares = 2000; /* VMware's "normal" for two CPUs */
+	f.m->policy.memory_limit = f.m->memory;
 	must_write(&f, &xml);
 	must_have(&xml, "<controller type=\"scsi\" index=\"0\" model=\"virtio-scsi\">\n      <driver iothread=\"1\"/>");
+	must_not_have(&xml, "cputune");
+	must_not_have(&xml, "memtune");
 	libvirt_accepts(state, &xml);
 }
 
