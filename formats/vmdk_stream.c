@@ -55,7 +55,7 @@ static int find_footer(struct block *file, struct vmdk_header *ret, uint64_t *re
 {
 	uint64_t end = align_down(file->size, VMDK_SECTOR);
 	uint64_t start = end > FOOTER_WINDOW ? end - FOOTER_WINDOW : 0;
-	uint64_t off = end - start;
+	uint64_t off;
 	AUTO_FREE unsigned char *window = malloc(FOOTER_WINDOW);
 
 	*ret_off = 0;
@@ -303,28 +303,36 @@ static uint64_t fetch_end(const struct vmdk_inflater *i, const struct look *l, u
 	return last + i->g.grain_bytes;
 }
 
+/* Reads [off, off+len) of the file into the worker. */
+static int refill(struct vmdk_inflater *i, struct worker *w, uint64_t off, size_t len, struct err *err)
+{
+	w->len = 0;
+	if (!w->data || len > w->cap) {
+		free(w->data);
+		w->cap = 0;
+		w->data = malloc(len);
+		if (!w->data)
+			return err_nomem(err);
+		w->cap = len;
+	}
+	if (block_pread(i->file, w->data, len, off, err) < 0)
+		return -1;
+	w->start = off;
+	w->len = len;
+	return 0;
+}
+
 /* Makes [off, off+need) present in the worker, reading up to `end` when it must read at all. */
 static int fetch(struct vmdk_inflater *i, struct worker *w, uint64_t off, size_t need, uint64_t end,
 		 const unsigned char **ret, struct err *err)
 {
-	if (!range_inside(off, need, i->file->size))
-		return err_set(err, ERR_CORRUPT, "%zu bytes needed: the file ends at 0x%" PRIx64, need, i->file->size);
-	if (off < w->start || off - w->start + need > w->len) {
-		size_t len = (size_t)(min_u64(max_u64(end, off + need), i->file->size) - off);
+	uint64_t size = i->file->size;
 
-		if (len > w->cap) {
-			free(w->data);
-			w->cap = 0;
-			w->data = malloc(len);
-			if (!w->data)
-				return err_nomem(err);
-			w->cap = len;
-		}
-		w->len = 0;
-		if (block_pread(i->file, w->data, len, off, err) < 0)
+	if (!range_inside(off, need, size))
+		return err_set(err, ERR_CORRUPT, "%zu bytes needed: the file ends at 0x%" PRIx64, need, size);
+	if (!w->len || off < w->start || off - w->start + need > w->len) {
+		if (refill(i, w, off, (size_t)(min_u64(max_u64(end, off + need), size) - off), err) < 0)
 			return -1;
-		w->start = off;
-		w->len = len;
 	}
 	*ret = w->data + (off - w->start);
 	return 0;
