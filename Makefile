@@ -43,7 +43,7 @@ SOURCES := $(LIB_SOURCES) $(CLI_SOURCES)
 HEADERS := $(sort $(shell find $(LIB_DIRS) cli -maxdepth 1 -name '*.h'))
 ALL_C := $(SOURCES) $(HEADERS) $(TEST_SOURCES) $(sort $(shell find tests -name '*.h' 2>/dev/null)) $(FUZZ_SOURCES)
 
-.PHONY: all lib units demo check check-units check-e2e lint asan fuzz bench bench-convert format metrics cover install \
+.PHONY: all lib units demo check check-units check-e2e lint asan fuzz bench bench-open bench-convert check-kill format metrics cover install \
 	uninstall clean help setup-%
 
 all: rehost ## build ./rehost
@@ -92,6 +92,9 @@ check-units: units ## run the unit tests
 check-e2e: rehost ## run the end-to-end tests
 	@tests/run $(E2E)
 
+check-kill: setup-check rehost ## kill -9 at ten moments of every phase (about 40 minutes)
+	@KILLS=10 REHOST_TEST_LIMIT=5000 tests/run tests/e2e/kill.sh
+
 lint: setup-build setup-lint ## layers, headers alone, format, static analysis, shell scripts
 	tools/check-layers
 	@for h in $(HEADERS); do $(CC) $(filter-out -MMD -MP,$(REHOST_CFLAGS)) $(PKG_CFLAGS) -fsyntax-only -x c $$h \
@@ -122,7 +125,10 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/librehost.a
 	$(say) LD $@
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer -pthread -o $@ $< $(BUILD)/librehost.a $(PKG_LIBS)
 
-bench: bench-convert ## all benchmarks against peers
+bench: bench-open bench-convert ## all benchmarks against peers
+
+bench-open: setup-demo setup-bench rehost ## opening and mapping a 2 TiB image of each format
+	bench/bench-open
 
 bench-convert: setup-demo setup-bench rehost ## a conversion against virt-v2v's, as ratios
 	bench/bench-convert

@@ -5,13 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void *failed(struct buf *b)
+{
+	b->failed = true;
+	return NULL;
+}
+
 void *buf_reserve(struct buf *b, size_t len)
 {
 	size_t need, cap = b->cap ? b->cap : 256;
 	char *data;
 
 	if (b->len > b->max || len > b->max - b->len)
-		return NULL;
+		return failed(b);
 	need = b->len + len + 1;
 	if (need <= b->cap)
 		return b->data + b->len;
@@ -19,7 +25,7 @@ void *buf_reserve(struct buf *b, size_t len)
 		cap *= 2;
 	data = realloc(b->data, cap);
 	if (!data)
-		return NULL;
+		return failed(b);
 	b->data = data;
 	b->cap = cap;
 	b->data[b->len] = '\0';
@@ -82,6 +88,7 @@ int buf_addf(struct buf *b, const char *fmt, ...)
 void buf_clear(struct buf *b)
 {
 	b->len = 0;
+	b->failed = false;
 	if (b->data)
 		b->data[0] = '\0';
 }

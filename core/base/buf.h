@@ -8,12 +8,14 @@
 #define REHOST_CORE_BASE_BUF_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct buf {
 	char *data; /* NULL while empty; else data[len] == 0 */
 	size_t len, cap;
-	size_t max; /* no more than this many bytes */
+	size_t max;  /* no more than this many bytes */
+	bool failed; /* some add did not fit: a text of many adds looks once, at its end */
 };
 
 #define BUF_INIT(limit)                                                                                                \

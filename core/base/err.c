@@ -42,6 +42,7 @@ void err_record(struct err *err, enum err_code code, const char *fmt, ...)
 void err_record_errno(struct err *err, enum err_code code, const char *fmt, ...)
 {
 	int sys = errno;
+	const char *why;
 	size_t n;
 	va_list ap;
 
@@ -52,8 +53,12 @@ void err_record_errno(struct err *err, enum err_code code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(err->text, sizeof err->text, fmt, ap);
 	va_end(ap);
+	/* A long name is cut rather than the reason. */
+	why = strerror(sys);
 	n = strlen(err->text);
-	snprintf(err->text + n, sizeof err->text - n, ": %s", strerror(sys));
+	if (n + 2 + strlen(why) >= sizeof err->text)
+		n = sizeof err->text - 3 - strlen(why);
+	snprintf(err->text + n, sizeof err->text - n, ": %s", why);
 }
 
 void err_add_context(struct err *err, const char *fmt, ...)

@@ -157,22 +157,45 @@ int file_slurp(int dirfd, const char *name, struct buf *b, struct err *err)
 	return file_slurp_fd(fd, name, b, err);
 }
 
+static int write_synced(int dirfd, const char *name, const void *data, size_t len, mode_t mode, struct err *err)
+{
+	AUTO_FD int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+
+	if (fd < 0)
+		return err_sys(err, ERR_BLOCKED, "cannot create '%s'", name);
+	if (file_pwrite(fd, data, len, 0, err) < 0)
+		return err_wrap(err, "'%s'", name);
+	if (fsync(fd) < 0)
+		return err_sys(err, ERR_INTERNAL, "cannot sync '%s'", name);
+	return 0;
+}
+
 int file_replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode, struct err *err)
 {
 	char temporary[300];
-	AUTO_FD int fd = -1;
+	int ret;
 
 	snprintf(temporary, sizeof temporary, "%.250s.new", name);
-	fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
-	if (fd < 0)
-		return err_sys(err, ERR_BLOCKED, "cannot create '%s'", temporary);
-	if (file_pwrite(fd, data, len, 0, err) < 0)
-		return err_wrap(err, "'%s'", temporary);
-	if (fsync(fd) < 0)
-		return err_sys(err, ERR_INTERNAL, "cannot sync '%s'", temporary);
-	if (renameat(dirfd, temporary, dirfd, name) < 0)
-		return err_sys(err, ERR_INTERNAL, "cannot rename '%s' to '%s'", temporary, name);
-	return file_sync_dir(dirfd, err);
+	ret = write_synced(dirfd, temporary, data, len, mode, err);
+	if (!ret && renameat(dirfd, temporary, dirfd, name) < 0)
+		ret = err_sys(err, ERR_INTERNAL, "cannot rename '%s' to '%s'", temporary, name);
+	if (!ret)
+		return file_sync_dir(dirfd, err);
+	unlinkat(dirfd, temporary, 0);
+	return -1;
+}
+
+static int make_dir(const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (mkdir(path, 0755) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return err_sys(err, ERR_BLOCKED, "cannot create folder '%s'", path);
+	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+		return err_set(err, ERR_BLOCKED, "cannot create folder '%s': it exists and is no folder", path);
+	return 0;
 }
 
 int file_mkdirs(const char *path, struct err *err)
@@ -181,18 +204,18 @@ int file_mkdirs(const char *path, struct err *err)
 
 	if (!part)
 		return err_nomem(err);
-	for (char *slash = part + 1;; slash++) {
-		char was = *slash;
+	for (char *slash = part; *slash;) {
+		char was;
 
-		if (was && was != '/')
-			continue;
+		slash += *slash == '/';
+		slash += strcspn(slash, "/");
+		was = *slash;
 		*slash = '\0';
-		if (mkdir(part, 0755) < 0 && errno != EEXIST)
-			return err_sys(err, ERR_BLOCKED, "cannot create folder '%s'", part);
+		if (make_dir(part, err) < 0)
+			return -1;
 		*slash = was;
-		if (!was)
-			return 0;
 	}
+	return 0;
 }
 
 int file_sync_dir(int dirfd, struct err *err)

@@ -19,7 +19,8 @@ struct json *js_null(void);
 void js_free(struct json *j);
 DEFINE_CLEANUP(struct json *, js_free)
 
-/* Setters on an object. A NULL string sets null; text that isn't UTF-8 has its bad bytes replaced by U+FFFD. */
+/* Setters on an object. A NULL string sets null; text that isn't UTF-8 has its bad bytes replaced by U+FFFD.
+ * Numbers are JSON integers of 63 bits: larger ones, such as hashes, go as text. */
 void js_set_str(struct json *obj, const char *key, const char *value);
 void js_set_u64(struct json *obj, const char *key, uint64_t value);
 void js_set_real(struct json *obj, const char *key, double value);

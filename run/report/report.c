@@ -193,7 +193,7 @@ int report_text(const struct json *report, struct buf *out, struct err *err)
 	changes(report, out);
 	results(report, out);
 	timings(report, out);
-	if (buf_add(out, "", 0) < 0 || out->len == out->max)
+	if (out->failed)
 		return err_set(err, ERR_INTERNAL, "the report is over %zu bytes", out->max);
 	return 0;
 }

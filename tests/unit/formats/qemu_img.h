@@ -36,7 +36,7 @@ static inline bool have_qemu_img(void)
 
 	buf_done(&out);
 	if (status)
-		print_message("skipped: qemu-img is not installed\n");
+		print_message("SKIP: qemu-img is not installed\n");
 	return status == 0;
 }
 

@@ -735,7 +735,7 @@ static void test_real_images(void **state)
 	snprintf(path, sizeof path, "%s/samples/manifest.csv", shared());
 	f = fopen(path, "re");
 	if (!f) {
-		print_message("skipped: no %s\n", path);
+		print_message("SKIP: %s is not there\n", path);
 		skip();
 	}
 	snprintf(path, sizeof path, "%s/samples", shared());
@@ -785,7 +785,7 @@ static void test_real_images_that_are_refused(void **state)
 	s->folder.dirfd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (s->folder.dirfd < 0) {
 		s->folder.dirfd = kept;
-		print_message("skipped: no %s\n", path);
+		print_message("SKIP: %s is not there\n", path);
 		skip();
 	}
 	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++)

@@ -1,0 +1,356 @@
+/* Files: whole reads and writes, the folder that nothing leads out of, publishing, removing. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/checked.h"
+#include "core/base/cleanup.h"
+#include "core/base/file.h"
+
+struct place {
+	char dir[64];
+	int fd; /* of dir, readable */
+	struct err err;
+};
+
+static int setup(void **state)
+{
+	struct place *p = calloc(1, sizeof *p);
+
+	strcpy(p->dir, "/var/tmp/test_file.XXXXXX");
+	assert_non_null(mkdtemp(p->dir));
+	p->fd = open(p->dir, O_RDONLY | O_DIRECTORY);
+	assert_true(p->fd >= 0);
+	*state = p;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct place *p = *state;
+
+	close(p->fd);
+	file_remove_tree(AT_FDCWD, p->dir, NULL);
+	free(p);
+	return 0;
+}
+
+static void put(const struct place *p, const char *name, const char *text)
+{
+	AUTO_FD int fd = openat(p->fd, name, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+}
+
+static void assert_holds(const struct place *p, const char *name, const char *text)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(1000);
+
+	assert_int_equal(file_slurp(p->fd, name, &b, NULL), 0);
+	assert_string_equal(buf_str(&b), text);
+}
+
+static bool exists(const struct place *p, const char *name)
+{
+	return faccessat(p->fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static void reads_exactly_or_says_why_not(void **state)
+{
+	struct place *p = *state;
+	AUTO_FD int fd = -1;
+	char data[16] = "";
+
+	put(p, "f", "0123456789");
+	fd = openat(p->fd, "f", O_RDONLY);
+	assert_int_equal(file_pread(fd, data, 5, 3, &p->err), 0);
+	assert_string_equal(data, "34567");
+	assert_int_equal(file_pread(fd, data, 5, 8, &p->err), -1);
+	assert_int_equal(p->err.code, ERR_CORRUPT);
+	assert_string_equal(p->err.text, "read of 3 bytes at 0xa: the file ends before");
+	assert_int_equal(file_pread(-1, data, 5, 8, &p->err), -1);
+	assert_int_equal(p->err.code, ERR_UNREADABLE);
+	assert_string_equal(p->err.text, "read of 5 bytes at 0x8: Bad file descriptor");
+}
+
+static void writes_at_a_place_and_in_pieces(void **state)
+{
+	struct place *p = *state;
+	AUTO_FD int fd = openat(p->fd, "f", O_RDWR | O_CREAT, 0644), full = open("/dev/full", O_WRONLY);
+	char one[] = "one", two[] = "two";
+	struct iovec io[] = {{one, 3}, {NULL, 0}, {two, 3}}, again[] = {{one, 3}};
+
+	assert_int_equal(file_pwrite(fd, "..........", 10, 0, &p->err), 0);
+	assert_int_equal(file_pwritev(fd, io, 3, 2, &p->err), 0);
+	assert_holds(p, "f", "..onetwo..");
+	assert_int_equal(file_pwrite(full, "x", 1, 0x20, &p->err), -1);
+	assert_int_equal(p->err.code, ERR_TEMPFAIL);
+	assert_string_equal(p->err.text, "write of 1 bytes at 0x20: No space left on device");
+	assert_int_equal(file_pwritev(full, again, 1, 0, &p->err), -1);
+	assert_int_equal(p->err.code, ERR_TEMPFAIL);
+	assert_int_equal(file_write(full, "xy", 2, &p->err), -1);
+	assert_string_equal(p->err.text, "write of 2 bytes: No space left on device");
+}
+
+/* A pipe takes less than it is given, so the rest must follow. */
+static void short_writes_go_on(void **state)
+{
+	struct place *p = *state;
+	size_t len = MIB;
+	char *data = calloc(1, len), *got = malloc(len);
+	int pipe_fds[2];
+	pid_t pid;
+
+	memset(data, 'x', len);
+	assert_int_equal(pipe(pipe_fds), 0);
+	pid = fork();
+	if (!pid)
+		_exit(file_write(pipe_fds[1], data, len, NULL) < 0);
+	close(pipe_fds[1]);
+	for (size_t at = 0; at < len;) {
+		ssize_t n = read(pipe_fds[0], got + at, len - at);
+
+		assert_true(n > 0);
+		at += (size_t)n;
+	}
+	assert_memory_equal(data, got, len);
+	close(pipe_fds[0]);
+	assert_true(pid > 0 && waitpid(pid, NULL, 0) == pid);
+	free(data);
+	free(got);
+	assert_int_equal(p->err.code, ERR_NONE);
+}
+
+static void nothing_leads_out_of_the_folder(void **state)
+{
+	static const struct {
+		const char *name;
+		enum err_code code;
+		const char *text;
+	} cases[] = {
+	    {"../in/f", ERR_POLICY, "'../in/f' leads outside the image's folder"},
+	    {"sub/../../in/f", ERR_POLICY, "'sub/../../in/f' leads outside the image's folder"},
+	    {"/etc/passwd", ERR_POLICY, "'/etc/passwd' leads outside the image's folder"},
+	    {"link-absolute", ERR_POLICY, "'link-absolute' leads outside the image's folder"},
+	    {"link-up", ERR_POLICY, "'link-up' leads outside the image's folder"},
+	    {"folder-up/out", ERR_POLICY, "'folder-up/out' leads outside the image's folder"},
+	    {"link-loop", ERR_POLICY, "'link-loop' leads outside the image's folder"},
+	    {"fifo", ERR_POLICY, "'fifo' is not a regular file"},
+	    {"sub", ERR_POLICY, "'sub' is not a regular file"},
+	    {"link-proc", ERR_POLICY, "'link-proc' leads outside the image's folder"},
+	    {"absent", ERR_UNREADABLE, "cannot open 'absent': No such file or directory"},
+	    {"", ERR_UNREADABLE, "cannot open '': No such file or directory"},
+	    {"f/x", ERR_UNREADABLE, "cannot open 'f/x': Not a directory"},
+	};
+	struct place *p = *state;
+	AUTO_FD int dir = -1;
+
+	put(p, "out", "secret");
+	assert_int_equal(mkdirat(p->fd, "in", 0755), 0);
+	assert_int_equal(mkdirat(p->fd, "in/sub", 0755), 0);
+	put(p, "in/f", "x");
+	assert_int_equal(symlinkat("/etc/passwd", p->fd, "in/link-absolute"), 0);
+	assert_int_equal(symlinkat("../out", p->fd, "in/link-up"), 0);
+	assert_int_equal(symlinkat("..", p->fd, "in/folder-up"), 0);
+	assert_int_equal(symlinkat("link-loop", p->fd, "in/link-loop"), 0);
+	assert_int_equal(symlinkat("/proc/self/fd/0", p->fd, "in/link-proc"), 0);
+	assert_int_equal(mkfifoat(p->fd, "in/fifo", 0644), 0);
+	dir = openat(p->fd, "in", O_PATH | O_DIRECTORY);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		assert_int_equal(file_open_beneath(dir, cases[i].name, false, &p->err), -1);
+		assert_string_equal(p->err.text, cases[i].text);
+		assert_int_equal(p->err.code, cases[i].code);
+	}
+}
+
+static void inside_the_folder_all_is_well(void **state)
+{
+	static const char *const names[] = {"f", "sub/g", "./f", "sub/../f", "link", "sub/link"};
+	struct place *p = *state;
+
+	put(p, "f", "x");
+	assert_int_equal(mkdirat(p->fd, "sub", 0755), 0);
+	put(p, "sub/g", "x");
+	assert_int_equal(symlinkat("sub/g", p->fd, "link"), 0);
+	assert_int_equal(symlinkat("../f", p->fd, "sub/link"), 0);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		AUTO_FD int fd = file_open_beneath(p->fd, names[i], false, &p->err);
+		char c;
+
+		assert_true(fd >= 0);
+		assert_int_equal(read(fd, &c, 1), 1);
+		assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	}
+}
+
+static void folders_are_opened_by_the_users_word(void **state)
+{
+	struct place *p = *state;
+	AUTO_FD int fd = file_open_dir(p->dir, &p->err);
+	char path[100];
+
+	assert_true(fd >= 0);
+	snprintf(path, sizeof path, "%s/absent", p->dir);
+	assert_int_equal(file_open_dir(path, &p->err), -1);
+	assert_non_null(strstr(p->err.text, "/absent': No such file or directory"));
+	put(p, "f", "");
+	snprintf(path, sizeof path, "%s/f", p->dir);
+	assert_int_equal(file_open_dir(path, &p->err), -1);
+	assert_non_null(strstr(p->err.text, "/f': Not a directory"));
+	assert_int_equal(p->err.code, ERR_UNREADABLE);
+}
+
+static void slurp_is_bounded(void **state)
+{
+	struct place *p = *state;
+	AUTO(buf_done) struct buf fits = BUF_INIT(10), small = BUF_INIT(9);
+
+	put(p, "f", "0123456789");
+	assert_int_equal(file_slurp(p->fd, "f", &fits, &p->err), 0);
+	assert_string_equal(buf_str(&fits), "0123456789");
+	assert_int_equal(file_slurp(p->fd, "f", &small, &p->err), -1);
+	assert_string_equal(p->err.text, "'f' is over the limit of 9 bytes");
+	assert_int_equal(p->err.code, ERR_CORRUPT);
+	assert_int_equal(file_slurp(p->fd, "absent", &small, &p->err), -1);
+	assert_string_equal(p->err.text, "cannot open 'absent': No such file or directory");
+	assert_int_equal(p->err.code, ERR_UNREADABLE);
+}
+
+static void replace_is_all_or_nothing(void **state)
+{
+	struct place *p = *state;
+	struct rlimit limit, none = {0, RLIM_INFINITY};
+	struct stat st;
+
+	put(p, "f", "old");
+	assert_int_equal(file_replace(p->fd, "f", "new", 3, 0600, &p->err), 0);
+	assert_holds(p, "f", "new");
+	assert_int_equal(fstatat(p->fd, "f", &st, 0), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_false(exists(p, "f.new"));
+
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &limit);
+	none.rlim_max = limit.rlim_max;
+	setrlimit(RLIMIT_FSIZE, &none);
+	assert_int_equal(file_replace(p->fd, "f", "newer", 5, 0600, &p->err), -1);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_string_equal(p->err.text, "'f.new': write of 5 bytes at 0x0: File too large");
+	assert_holds(p, "f", "new");
+	assert_false(exists(p, "f.new"));
+
+	assert_int_equal(mkdirat(p->fd, "d", 0755), 0);
+	assert_int_equal(file_replace(p->fd, "d", "x", 1, 0600, &p->err), -1);
+	assert_string_equal(p->err.text, "cannot rename 'd.new' to 'd': Is a directory");
+	assert_false(exists(p, "d.new"));
+}
+
+static void mkdirs_makes_what_is_missing(void **state)
+{
+	struct place *p = *state;
+	char path[100], text[200];
+
+	snprintf(path, sizeof path, "%s/a//b/c/", p->dir);
+	assert_int_equal(file_mkdirs(path, &p->err), 0);
+	assert_true(exists(p, "a/b/c"));
+	assert_int_equal(file_mkdirs(path, &p->err), 0);
+	assert_int_equal(file_mkdirs("/", &p->err), 0);
+	assert_int_equal(file_mkdirs("", &p->err), 0);
+	put(p, "f", "");
+	snprintf(path, sizeof path, "%s/f", p->dir);
+	assert_int_equal(file_mkdirs(path, &p->err), -1);
+	snprintf(text, sizeof text, "cannot create folder '%s': it exists and is no folder", path);
+	assert_string_equal(p->err.text, text);
+	assert_int_equal(p->err.code, ERR_BLOCKED);
+	snprintf(path, sizeof path, "%s/f/g", p->dir);
+	assert_int_equal(file_mkdirs(path, &p->err), -1);
+}
+
+static void renames(void **state)
+{
+	struct place *p = *state;
+
+	put(p, "a", "A");
+	put(p, "b", "B");
+	assert_int_equal(file_rename_noreplace(p->fd, "a", "b", &p->err), -1);
+	assert_string_equal(p->err.text, "'b' exists already");
+	assert_int_equal(p->err.code, ERR_BLOCKED);
+	assert_holds(p, "b", "B");
+	assert_int_equal(file_rename_exchange(p->fd, "a", "b", &p->err), 0);
+	assert_holds(p, "b", "A");
+	assert_int_equal(file_rename_noreplace(p->fd, "a", "c", &p->err), 0);
+	assert_holds(p, "c", "B");
+	assert_false(exists(p, "a"));
+	assert_int_equal(file_rename_exchange(p->fd, "absent", "c", &p->err), -1);
+	assert_string_equal(p->err.text, "cannot rename 'absent' to 'c': No such file or directory");
+	assert_int_equal(file_sync_dir(p->fd, &p->err), 0);
+}
+
+static void removing_a_tree_follows_no_link(void **state)
+{
+	struct place *p = *state;
+
+	assert_int_equal(mkdirat(p->fd, "keep", 0755), 0);
+	put(p, "keep/f", "x");
+	assert_int_equal(mkdirat(p->fd, "t", 0755), 0);
+	assert_int_equal(mkdirat(p->fd, "t/sub", 0755), 0);
+	put(p, "t/sub/g", "x");
+	put(p, "t/.hidden", "x");
+	assert_int_equal(symlinkat("../keep", p->fd, "t/link"), 0);
+	assert_int_equal(symlinkat("keep", p->fd, "link"), 0);
+	assert_int_equal(file_remove_tree(p->fd, "t", &p->err), 0);
+	assert_false(exists(p, "t"));
+	assert_int_equal(file_remove_tree(p->fd, "link", &p->err), 0);
+	assert_false(exists(p, "link"));
+	assert_holds(p, "keep/f", "x");
+	assert_int_equal(file_remove_tree(p->fd, "absent", &p->err), 0);
+}
+
+static void free_space_is_a_number_of_bytes(void **state)
+{
+	struct place *p = *state;
+	uint64_t bytes = 0;
+
+	assert_int_equal(file_space_free(p->fd, &bytes, &p->err), 0);
+	assert_true(bytes > MIB);
+	assert_int_equal(file_space_free(-1, &bytes, &p->err), -1);
+	assert_string_equal(p->err.text, "cannot ask for free space: Bad file descriptor");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    TEST(reads_exactly_or_says_why_not),
+	    TEST(writes_at_a_place_and_in_pieces),
+	    TEST(short_writes_go_on),
+	    TEST(nothing_leads_out_of_the_folder),
+	    TEST(inside_the_folder_all_is_well),
+	    TEST(folders_are_opened_by_the_users_word),
+	    TEST(slurp_is_bounded),
+	    TEST(replace_is_all_or_nothing),
+	    TEST(mkdirs_makes_what_is_missing),
+	    TEST(renames),
+	    TEST(removing_a_tree_follows_no_link),
+	    TEST(free_space_is_a_number_of_bytes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
