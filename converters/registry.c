@@ -3,9 +3,22 @@
 
 #include <stddef.h>
 
-/* In order: what later steps read, earlier ones have written. */
+/* In order. What the initramfs holds copies of is edited before it is made; what depends on the new hardware, which
+ * inject-virtio decides, comes after. */
 const struct step *const linux_steps[] = {
-    &step_device_names_fstab, &step_device_names_boot, &step_network_names, &step_cloud_init, NULL,
+    &step_device_names_fstab,
+    &step_device_names_boot,
+    &step_storage_filters,
+    &step_device_caches,
+    &step_inject_virtio,
+    &step_shared_folders,
+    &step_console,
+    &step_network_names,
+    &step_cloud_init,
+    &step_grub_install_devices,
+    &step_guest_tools,
+    &step_uefi_fallback,
+    NULL,
 };
 
 const struct step *const *steps_for(const struct inspection *i)

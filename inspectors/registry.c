@@ -2,7 +2,13 @@
 #include "inspectors/registry.h"
 
 const struct inspector *const inspectors[] = {
-    &inspector_kernels, &inspector_boot_entries, &inspector_storage, &inspector_network, NULL,
+    &inspector_kernels,
+    &inspector_boot_entries,
+    &inspector_storage,
+    &inspector_network,
+    &inspector_agents,
+    &inspector_firmware,
+    NULL,
 };
 
 int inspect_guest(struct guest *g, const struct machine *m, struct inspection *i, struct err *err)

@@ -8,6 +8,8 @@ extern const struct inspector inspector_kernels;
 extern const struct inspector inspector_boot_entries;
 extern const struct inspector inspector_storage;
 extern const struct inspector inspector_network;
+extern const struct inspector inspector_agents;
+extern const struct inspector inspector_firmware;
 
 /* For `applies`: guests that run Linux. */
 static inline bool is_linux(const struct inspection *i)

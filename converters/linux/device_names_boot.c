@@ -6,39 +6,19 @@
 #include "guest/files/lines.h"
 #include "guest/files/shellvars.h"
 
-/* The partition that inspection found to be the root; NULL for volumes, whose names hold. */
-static const struct filesystem *root_of(const struct inspection *i)
-{
-	VEC_FOR (fs, &i->filesystems)
-		if (fs->device && i->os.root && strcmp(fs->device, i->os.root) == 0)
-			return fs;
-	return NULL;
-}
-
-/* True when the root has no UUID of its own, so that GRUB must not write it. */
-static bool root_uuid_shared(const struct inspection *i, const struct filesystem *root)
-{
-	if (!root->uuid)
-		return true;
-	VEC_FOR (fs, &i->filesystems)
-		if (fs != root && fs->uuid && strcasecmp(fs->uuid, root->uuid) == 0)
-			return true;
-	return false;
-}
-
 /* With GRUB_DISABLE_LINUX_UUID=true the next update-grub writes the device name of the day. */
 static void let_grub_use_uuids(struct lines *l, const char *path, void *opaque)
 {
 	const struct step_context *c = opaque;
-	const struct filesystem *root = root_of(c->inspection);
+	const struct filesystem *root = devnames_root(c->machine, c->inspection);
 	const char *disabled = shellvars_get(l, "GRUB_DISABLE_LINUX_UUID");
 
 	if (!root || !disabled || strcmp(disabled, "true") != 0)
 		return;
-	if (root_uuid_shared(c->inspection, root))
-		shellvars_set(l, "GRUB_DISABLE_LINUX_PARTUUID", "false");
-	else
+	if (devnames_uuid_unique(c->inspection, root))
 		shellvars_set(l, "GRUB_DISABLE_LINUX_UUID", "false");
+	else
+		shellvars_set(l, "GRUB_DISABLE_LINUX_PARTUUID", "false");
 }
 
 static int run(const struct step_context *c, struct err *err)

@@ -8,6 +8,14 @@ extern const struct step step_device_names_fstab;
 extern const struct step step_device_names_boot;
 extern const struct step step_network_names;
 extern const struct step step_cloud_init;
+extern const struct step step_storage_filters;
+extern const struct step step_shared_folders;
+extern const struct step step_console;
+extern const struct step step_guest_tools;
+extern const struct step step_device_caches;
+extern const struct step step_uefi_fallback;
+extern const struct step step_inject_virtio;
+extern const struct step step_grub_install_devices;
 
 /* For `applies`. */
 bool step_always(const struct step_context *c);

@@ -6,7 +6,8 @@
 static bool is_grub_question(const char *line)
 {
 	return strcmp(line, "Name: grub-pc/install_devices") == 0 ||
-	       strcmp(line, "Name: grub-pc/install_devices_disks_changed") == 0;
+	       strcmp(line, "Name: grub-pc/install_devices_disks_changed") == 0 ||
+	       strcmp(line, "Name: grub-efi/install_devices") == 0;
 }
 
 /* A multiselect value: devices between ", ". */

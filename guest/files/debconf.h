@@ -6,8 +6,8 @@
 
 #define DEBCONF_DATABASE "/var/cache/debconf/config.dat"
 
-/* The devices in the values of grub-pc/install_devices and grub-pc/install_devices_disks_changed; whole disks mostly,
- * a partition when GRUB's boot sector was put there. */
+/* The devices in the values of grub-pc/install_devices, …_disks_changed and (Ubuntu) grub-efi/install_devices: disks,
+ * or partitions (an ESP, or where a boot sector was put). */
 device_walker debconf_grub_devices;
 
 #endif

@@ -153,12 +153,16 @@ static bool is_member(const struct filesystem *fs)
 }
 
 /* True for a partition or a whole disk, false for logical volumes and the like, which keep their names anyway. */
-static bool on_disk(const struct resolver *r, const struct filesystem *fs)
+static bool lies_on_disk(const struct machine *m, const struct filesystem *fs)
 {
 	struct devname own;
 
-	return fs->device && fs->disk < r->machine->disks.n && devname_parse(fs->device, &own) &&
-	       own.partition == fs->partition;
+	return fs->device && fs->disk < m->disks.n && devname_parse(fs->device, &own) && own.partition == fs->partition;
+}
+
+static bool on_disk(const struct resolver *r, const struct filesystem *fs)
+{
+	return lies_on_disk(r->machine, fs);
 }
 
 static bool disk_taken(const struct resolver *r, const struct name *for_name, unsigned disk)
@@ -200,20 +204,20 @@ static const struct filesystem *fs_at(const struct resolver *r, unsigned disk, u
 	return NULL;
 }
 
-/* The file system that inspection found to be the root: its own device, or the one below a btrfs subvolume. */
-static const struct filesystem *root_fs(const struct resolver *r)
+const struct filesystem *devnames_root(const struct machine *m, const struct inspection *i)
 {
-	const char *root = r->inspection->os.root;
+	const char *root = i->os.root;
 	static const char btrfs[] = "btrfsvol:";
 
 	if (!root)
 		return NULL;
 	if (strncmp(root, btrfs, strlen(btrfs)) == 0)
 		root += strlen(btrfs);
-	VEC_FOR (fs, &r->inspection->filesystems) {
+	VEC_FOR (fs, &i->filesystems) {
 		size_t len = fs->device ? strlen(fs->device) : 0;
 
-		if (len && on_disk(r, fs) && strncmp(root, fs->device, len) == 0 && (!root[len] || root[len] == '/'))
+		if (len && lies_on_disk(m, fs) && strncmp(root, fs->device, len) == 0 &&
+		    (!root[len] || root[len] == '/'))
 			return fs;
 	}
 	return NULL;
@@ -221,7 +225,7 @@ static const struct filesystem *root_fs(const struct resolver *r)
 
 static bool decide_root(struct resolver *r, struct name *n)
 {
-	const struct filesystem *fs = root_fs(r);
+	const struct filesystem *fs = devnames_root(r->machine, r->inspection);
 
 	if (!fs || !n->mountpoint || strcmp(n->mountpoint, "/") != 0 || n->parsed.partition != fs->partition)
 		return false;
@@ -353,7 +357,7 @@ static bool decide_only_candidate(struct resolver *r, struct name *n)
 	if (!only)
 		return false;
 	decide(n, (int)only->disk, only,
-	       arena_printf(&r->arena, "only one %s fits it%s%s", n->parsed.partition ? "partition" : "disk",
+	       arena_printf(&r->arena, "only one %s%s%s fits it", n->parsed.partition ? "partition" : "disk",
 			    n->type ? " with " : "", n->type ? n->type : ""));
 	return true;
 }
@@ -463,12 +467,14 @@ static bool clean_id(const char *id)
 	return id && *id && strspn(id, "0123456789abcdefABCDEF-") == strlen(id);
 }
 
-static bool uuid_unique(const struct inspection *i, const struct filesystem *of)
+bool devnames_uuid_unique(const struct inspection *i, const struct filesystem *of)
 {
+	if (!clean_id(of->uuid))
+		return false;
 	VEC_FOR (fs, &i->filesystems) {
-		bool same_btrfs = fs->type && of->type && strcmp(fs->type, "btrfs") == 0 &&
-				  strcmp(of->type, "btrfs") == 0 && fs->device &&
-				  strncmp(fs->device, "btrfsvol:", 9) == 0;
+		/* Subvolumes are listed beside the file system that they are in. */
+		bool same_btrfs =
+		    fs->type && of->type && strcmp(fs->type, "btrfs") == 0 && strcmp(of->type, "btrfs") == 0;
 
 		if (fs != of && !is_member(fs) && !same_btrfs && fs->uuid && strcasecmp(fs->uuid, of->uuid) == 0)
 			return false;
@@ -503,7 +509,7 @@ static void publish(struct inspection *i, const struct name *n)
 		return;
 	if (clean_id(fs->partuuid) && partuuid_unique(i, fs))
 		d->partspec = arena_printf(a, "PARTUUID=%s", fs->partuuid);
-	d->spec = clean_id(fs->uuid) && uuid_unique(i, fs) ? arena_printf(a, "UUID=%s", fs->uuid) : d->partspec;
+	d->spec = devnames_uuid_unique(i, fs) ? arena_printf(a, "UUID=%s", fs->uuid) : d->partspec;
 }
 
 int devnames_survey(struct guest *g, const struct machine *m, struct inspection *i, struct err *err)

@@ -37,6 +37,13 @@ bool devname_parse(const char *name, struct devname *ret);
 /* Finds every such name in the guest's files and fills i->device_names (again from nothing). */
 int devnames_survey(struct guest *g, const struct machine *m, struct inspection *i, struct err *err);
 
+/* The partition or disk whose file system inspection found to be the root (for a btrfs subvolume the one below it);
+ * NULL when it is a volume. */
+const struct filesystem *devnames_root(const struct machine *m, const struct inspection *i);
+
+/* True when no other file system has its UUID. */
+bool devnames_uuid_unique(const struct inspection *i, const struct filesystem *of);
+
 /* The entry for a name as written, NULL when the survey didn't see it. */
 const struct device_name *devnames_find(const struct inspection *i, const char *name);
 

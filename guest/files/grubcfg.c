@@ -105,17 +105,20 @@ static bool grub_word(struct arena *a, const char *text, size_t *pos, char **ret
 	return true;
 }
 
+/* Submenus in submenus: GRUB's own tools write one. */
+enum { NESTING = 16 };
+
 struct menu_parser {
 	struct arena *arena;
 	struct grub_menu *menu;
-	int open[16]; /* blocks around the current line: index of an entry, -1 for any other block */
-	unsigned depth;
+	int open[NESTING]; /* blocks around the current line: index of an entry, -1 for any other block */
+	unsigned depth;	   /* of all blocks; deeper ones than NESTING are only counted */
 };
 
 /* The innermost entry or submenu around the current line, -1 for none. */
 static int current_entry(const struct menu_parser *p)
 {
-	for (unsigned d = p->depth; d-- > 0;)
+	for (unsigned d = p->depth < NESTING ? p->depth : NESTING; d-- > 0;)
 		if (p->open[d] >= 0)
 			return p->open[d];
 	return -1;
@@ -123,7 +126,7 @@ static int current_entry(const struct menu_parser *p)
 
 static void block_open(struct menu_parser *p, int entry)
 {
-	if (p->depth < sizeof p->open / sizeof *p->open)
+	if (p->depth < NESTING)
 		p->open[p->depth] = entry;
 	p->depth++;
 }
@@ -132,8 +135,6 @@ static void block_close(struct menu_parser *p)
 {
 	if (p->depth)
 		p->depth--;
-	if (p->depth > sizeof p->open / sizeof *p->open)
-		p->depth = sizeof p->open / sizeof *p->open;
 }
 
 static unsigned siblings(const struct grub_menu *m, int parent)

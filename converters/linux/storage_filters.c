@@ -1,0 +1,142 @@
+/* Step storage-filters: LVM and md look at the disks under their new names too. */
+#include <string.h>
+
+#include "converters/linux/linux.h"
+#include "guest/files/devnames.h"
+#include "guest/files/lines.h"
+#include "guest/files/lvmconf.h"
+
+static const char *without_dev(const char *name)
+{
+	return strncmp(name, "/dev/", 5) == 0 ? name + 5 : name;
+}
+
+/* The disk that a name's disk part was found to be; by its letter when no file names it elsewhere and no other name has
+ * that disk. */
+static int disk_of(const struct inspection *i, const char *name, const struct devname *p)
+{
+	int by_letter = p->kind == DEVNAME_SD || p->kind == DEVNAME_XVD ? (int)p->number : -1;
+
+	VEC_FOR (d, &i->device_names) {
+		const char *base = without_dev(d->name);
+		struct devname other;
+
+		if (d->disk < 0 || !devname_parse(base, &other) || other.kind != p->kind)
+			continue;
+		if (other.disk_len == p->disk_len && strncmp(base, name, p->disk_len) == 0)
+			return d->disk;
+		if (d->disk == by_letter)
+			by_letter = -1;
+	}
+	return by_letter;
+}
+
+struct renaming {
+	const struct step_context *c;
+	struct arena *arena;
+	const char *path;
+	const char *stem; /* of the new names: "vd" or "sd" */
+};
+
+static const char *renamed(const char *name, void *opaque)
+{
+	const struct renaming *r = opaque;
+	const char *stem = r->stem;
+	struct devname p;
+	char id[8];
+
+	/* "sd" before "[ab]" or ".*": the letters stay. */
+	if (!strcmp(name, "sd") || !strcmp(name, "hd") || !strcmp(name, "xvd"))
+		return stem;
+	if (!devname_parse(name, &p) || p.kind == DEVNAME_VD)
+		return NULL;
+
+	int disk = disk_of(r->c->inspection, name, &p);
+
+	if (disk < 0)
+		return NULL;
+	disk_id((unsigned)disk, id);
+	return p.partition ? arena_printf(r->arena, "%s%s%u", stem, id + 2, p.partition)
+			   : arena_printf(r->arena, "%s%s", stem, id + 2);
+}
+
+static void report_unknown(const char *pattern, unsigned line, void *opaque)
+{
+	const struct renaming *r = opaque;
+	struct inspection *i = r->c->inspection;
+
+	finding_add(i, "W-BOOT-LVM-FILTER", SEVERITY_WARNING, arena_printf(&i->arena, "%s:%u", r->path, line),
+		    "Accept the physical volumes by their new names, or remove the filter.",
+		    "LVM's filter '%s' names a device by an identity that the new hardware hasn't", pattern);
+}
+
+static void extend_filters(struct lines *l, const char *path, void *opaque)
+{
+	/* virtio-blk and, where virtio can't be, SATA or SCSI: which one isn't known before the initramfs is made. */
+	struct renaming virtio = {opaque, l->arena, path, "vd"}, sata = {opaque, l->arena, path, "sd"};
+	struct lvm_filters f = {renamed, report_unknown, &virtio};
+
+	lvmconf_extend_filters(l, &f);
+	f = (struct lvm_filters){renamed, NULL, &sata};
+	lvmconf_extend_filters(l, &f);
+}
+
+/* "devices=/dev/sda1,/dev/sdb1" of an ARRAY that has a UUID. */
+static void drop_devices_of_array(struct lines *l, size_t i)
+{
+	const char *text = l->v.v[i].text, *uuid = strcasestr(text, "uuid="), *devices = strcasestr(text, "devices=");
+
+	while (devices && devices > text && !is_blank(devices[-1])) /* num-devices= */
+		devices = strcasestr(devices + 1, "devices=");
+	if (!uuid || !devices || devices == text)
+		return;
+
+	size_t at = (size_t)(devices - text), len = strcspn(devices, " \t");
+
+	while (at && is_blank(text[at - 1])) {
+		at--;
+		len++;
+	}
+	line_splice(l, i, at, len, "");
+}
+
+/* mdadm.conf(5): DEVICE lists what is searched for members. */
+static void open_mdadm(struct lines *l, const char *path, void *opaque)
+{
+	for (size_t i = 0; i < l->v.n; i++) {
+		const char *text = l->v.v[i].text;
+		struct span word, first;
+		size_t pos = 0;
+
+		if (!span_next(text, &pos, &word))
+			continue;
+		if (word.len >= 5 && strncasecmp(text + word.at, "ARRAY", word.len) == 0)
+			drop_devices_of_array(l, i);
+		else if (word.len >= 3 && strncasecmp(text + word.at, "DEVICE", word.len) == 0 &&
+			 strstr(text, "/dev/") && span_next(text, &pos, &first))
+			line_splice(l, i, first.at, strlen(text) - first.at, "partitions");
+	}
+}
+
+static int run(const struct step_context *c, struct err *err)
+{
+	static const char *const lvm[] = {"/etc/lvm/lvm.conf", "/etc/lvm/lvmlocal.conf"}, *const mdadm[] = {
+											      "/etc/mdadm/mdadm.conf",
+											      "/etc/mdadm.conf"};
+
+	for (size_t k = 0; k < 2; k++) {
+		if (step_edit_lines(c, lvm[k], extend_filters, (void *)c,
+				    "LVM finds its volumes on the disks under their new names too", err) < 0 ||
+		    step_edit_lines(c, mdadm[k], open_mdadm, NULL,
+				    "arrays are found by their UUID on whatever the disks are called now", err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+const struct step step_storage_filters = {
+    .id = "storage-filters",
+    .summary = "LVM and md find their disks",
+    .applies = step_always,
+    .run = run,
+};

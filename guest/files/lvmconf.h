@@ -1,0 +1,20 @@
+/* LVM's configuration: device filters that name disks. */
+#ifndef REHOST_GUEST_FILES_LVMCONF_H
+#define REHOST_GUEST_FILES_LVMCONF_H
+
+#include "guest/files/lines.h"
+
+struct lvm_filters {
+	/* The new name of a disk or partition as a filter's regular expression has it ("sda2", or "sd" before a class);
+	 * NULL: it has none. */
+	const char *(*renamed)(const char *name, void *opaque);
+	/* A filter that names a device in a way that can't be renamed (by-id, by-path); may be NULL. */
+	void (*unknown)(const char *pattern, unsigned line, void *opaque);
+	void *opaque;
+};
+
+/* For every accepting or rejecting pattern of filter and global_filter that names devices of the source, the same for
+ * the new names is put before it; patterns that are there stay. */
+void lvmconf_extend_filters(struct lines *l, const struct lvm_filters *f);
+
+#endif

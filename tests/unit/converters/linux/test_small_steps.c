@@ -1,0 +1,148 @@
+/* Tests of the small steps: grub-install-devices, device-caches, console, cloud-init; and of the table. */
+#include "tests/unit/converters/linux/linux_fixture.h"
+
+static const char debconf[] =
+    "Name: debconf/priority\nTemplate: debconf/priority\nValue: high\nOwners: d-i\n\n"
+    "Name: grub-pc/install_devices\nTemplate: grub-pc/install_devices\nValue: /dev/sda, /dev/sdb1\n"
+    "Owners: grub-pc\nFlags: seen\nVariables:\n CHOICES = \n RAW_CHOICES = /dev/sda\n\n"
+    "Name: grub-pc/install_devices_empty\nTemplate: grub-pc/install_devices_empty\nValue: false\n"
+    "Owners: grub-pc\n\nName: other/install_devices\nValue: /dev/sda\n";
+
+static void test_grub_install_devices(void **state)
+{
+	struct linux_fixture *f = *state;
+	const char *after;
+
+	add_disk(f, CONTROLLER_PVSCSI, 1);
+	add_fs(f, "/dev/sdb1", "ext4", DATA_UUID, 1, 1);
+	plant(&f->files, "/etc/fstab", "/dev/sda1 / ext4 x\n");
+	plant(&f->files, "/boot/grub/device.map", "(hd0)\t/dev/sda\n(fd0) /dev/fd0\n");
+	plant(&f->files, "/var/cache/debconf/config.dat", debconf);
+	survey(f);
+	run_twice(f, &step_grub_install_devices);
+	assert_string_equal(text_of(&f->files, "/boot/grub/device.map"), "(hd0)\t/dev/vda\n(fd0) /dev/fd0\n");
+	after = text_of(&f->files, "/var/cache/debconf/config.dat");
+	assert_non_null(strstr(after, "\nValue: /dev/vda, /dev/vdb1\nOwners: grub-pc\n"));
+	assert_non_null(strstr(after, " RAW_CHOICES = /dev/sda\n"));
+	assert_non_null(strstr(after, "Name: other/install_devices\nValue: /dev/sda\n"));
+	assert_int_equal(strlen(after), strlen(debconf));
+}
+
+static void test_grub_install_devices_on_sata(void **state)
+{
+	struct linux_fixture *f = *state;
+	const char *map = "(hd0) /dev/disk/by-id/scsi-36000c29f0e1d2c3b4a5968778695a4b3\n";
+
+	f->caps.disk = DISK_BUS_SATA;
+	f->machine->disks.v[0].serial = (char *)"6000c29f0e1d2c3b4a5968778695a4b3";
+	plant(&f->files, "/boot/grub/device.map", map);
+	survey(f);
+	run_twice(f, &step_grub_install_devices);
+	assert_string_equal(text_of(&f->files, "/boot/grub/device.map"), "(hd0) /dev/sda\n");
+}
+
+static void test_caches(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant(&f->files, "/etc/blkid.tab", "<device/>\n");
+	plant(&f->files, "/etc/lvm/devices/system.devices", "IDTYPE=sys_wwid\n");
+	run_twice(f, &step_device_caches);
+	assert_int_equal(f->files.log.changes.n, 2);
+	assert_int_equal(f->files.log.changes.v[0].kind, CHANGE_REMOVE);
+	assert_false(guest_exists(f->files.g, "/etc/lvm/devices/system.devices"));
+}
+
+static void test_console(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant(&f->files, "/etc/default/grub",
+	      "# console=hvc0\nGRUB_CMDLINE_LINUX=\"console=hvc0 console=tty0 console=hvc0\"\n");
+	plant(&f->files, "/etc/inittab", "1:23:respawn:/sbin/getty 38400 tty1\nco:23:respawn:/sbin/getty 38400 xvc0\n");
+	plant(
+	    &f->files, "/etc/X11/xorg.conf",
+	    "Section \"Device\"\n\tDriver \"vmware\"\nEndSection\nSection \"InputDevice\"\n\tdriver\t\"vmmouse\" # m\n"
+	    "EndSection\nSection \"Device\"\n\tDriver \"nvidia\"\nEndSection\n");
+	run_twice(f, &step_console);
+	assert_string_equal(text_of(&f->files, "/etc/default/grub"),
+			    "# console=hvc0\nGRUB_CMDLINE_LINUX=\"console=ttyS0 console=tty0 console=ttyS0\"\n");
+	assert_string_equal(text_of(&f->files, "/etc/inittab"),
+			    "1:23:respawn:/sbin/getty 38400 tty1\nco:23:respawn:/sbin/getty 38400 ttyS0\n");
+	assert_string_equal(
+	    text_of(&f->files, "/etc/X11/xorg.conf"),
+	    "Section \"Device\"\n\tDriver \"modesetting\"\nEndSection\nSection \"InputDevice\"\n"
+	    "\tdriver\t\"mouse\" # m\nEndSection\nSection \"Device\"\n\tDriver \"nvidia\"\nEndSection\n");
+}
+
+static void test_serial_console_stays(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant(&f->files, "/etc/default/grub", "GRUB_CMDLINE_LINUX=\"console=tty0 console=ttyS0,115200\"\n");
+	run_twice(f, &step_console);
+	assert_int_equal(f->files.log.changes.n, 0);
+}
+
+static void test_cloud_init(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	assert_false(step_cloud_init.applies(&f->c));
+	plant(&f->files, "/usr/bin/cloud-init", "");
+	plant(&f->files, "/etc/cloud/cloud.cfg.d/05_logging.cfg", "network: {config: enabled}\n");
+	assert_true(step_cloud_init.applies(&f->c));
+	run_twice(f, &step_cloud_init);
+	assert_string_equal(
+	    text_of(&f->files, "/etc/cloud/cloud.cfg.d/99-rehost-network.cfg"),
+	    "# Written by rehost: the addresses that this machine had stay.\nnetwork: {config: disabled}\n");
+}
+
+static void test_cloud_init_switched_off_before(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant(&f->files, "/usr/bin/cloud-init", "");
+	plant(&f->files, "/etc/cloud/cloud.cfg.d/99-disable.cfg", "network:\n  config: disabled\n");
+	run_twice(f, &step_cloud_init);
+	assert_int_equal(f->files.log.changes.n, 0);
+}
+
+static void test_table(void **state)
+{
+	struct linux_fixture *f = *state;
+	size_t n = 0;
+
+	for (const struct step *const *s = linux_steps; *s; s++, n++) {
+		assert_non_null((*s)->id);
+		assert_non_null((*s)->summary);
+		assert_non_null((*s)->applies);
+		assert_non_null((*s)->run);
+		for (const struct step *const *t = linux_steps; t < s; t++)
+			assert_string_not_equal((*s)->id, (*t)->id);
+	}
+	assert_true(n >= 10);
+	assert_ptr_equal(steps_for(f->inspection), linux_steps);
+	f->inspection->os.family = OS_OTHER;
+	assert_null(steps_for(f->inspection));
+	assert_int_equal(steps_run(&f->c, NULL, NULL, &f->files.err), -1);
+	assert_int_equal(f->files.err.code, ERR_BLOCKED);
+	assert_string_equal(f->files.err.text,
+			    "no conversion for this guest's system; --no-convert copies it as it is");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    LINUX_TEST(test_grub_install_devices),
+	    LINUX_TEST(test_grub_install_devices_on_sata),
+	    LINUX_TEST(test_caches),
+	    LINUX_TEST(test_console),
+	    LINUX_TEST(test_serial_console_stays),
+	    LINUX_TEST(test_cloud_init),
+	    LINUX_TEST(test_cloud_init_switched_off_before),
+	    LINUX_TEST(test_table),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

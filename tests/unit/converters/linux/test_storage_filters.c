@@ -1,0 +1,86 @@
+/* Tests of the step storage-filters. */
+#include "tests/unit/converters/linux/linux_fixture.h"
+
+static const char *after_edit(struct linux_fixture *f, const char *path, const char *text)
+{
+	plant(&f->files, path, text);
+	survey(f);
+	run_twice(f, &step_storage_filters);
+	return text_of(&f->files, path);
+}
+
+static void test_class_of_disks(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	assert_string_equal(after_edit(f, "/etc/lvm/lvmlocal.conf",
+				       "devices {\n\t# filter = [ \"a|/dev/sda|\" ]\n"
+				       "\tglobal_filter = [ \"a|^/dev/sd[ab]|\", \"r|.*|\" ] # sd only\n}\n"),
+			    "devices {\n\t# filter = [ \"a|/dev/sda|\" ]\n"
+			    "\tglobal_filter = [ \"a|^/dev/vd[ab]|\", \"a|^/dev/sd[ab]|\", \"r|.*|\" ] # sd only\n}\n");
+}
+
+static void test_single_names(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	add_disk(f, CONTROLLER_PVSCSI, 1);
+	plant(&f->files, "/etc/fstab", "/dev/sdb1 / ext4 x\n"); /* sdb is the first disk */
+	assert_string_equal(
+	    after_edit(f, "/etc/lvm/lvm.conf",
+		       "filter=[\n  \"a/sdb2$/\", \"r|^/dev/sda|\",\n  \"r/.*/\" ]\nscan = [ \"/dev\" ]\n"),
+	    "filter=[\n  \"a/vda2$/\", \"a/sda2$/\", \"a/sdb2$/\", \"r|^/dev/sda|\",\n  \"r/.*/\" ]\n"
+	    "scan = [ \"/dev\" ]\n");
+}
+
+static void test_old_names_get_both(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	assert_string_equal(after_edit(f, "/etc/lvm/lvm.conf", "filter = [ \"a|/dev/hd.*|\", \"r|.*|\" ]\n"),
+			    "filter = [ \"a|/dev/vd.*|\", \"a|/dev/sd.*|\", \"a|/dev/hd.*|\", \"r|.*|\" ]\n");
+}
+
+static void test_nothing_to_do(void **state)
+{
+	struct linux_fixture *f = *state;
+	const char *text = "filter = [ \"a|/dev/mapper/x|\", \"r|/dev/cdrom|\", \"a|.*|\" ]\n"
+			   "# filter = [ \"a|/dev/sda|\" ]\nuse_lvmetad = 0\n";
+
+	assert_string_equal(after_edit(f, "/etc/lvm/lvm.conf", text), text);
+	assert_int_equal(f->inspection->findings.n, 0);
+}
+
+static void test_identity_is_a_finding(void **state)
+{
+	struct linux_fixture *f = *state;
+	const char *text = "filter = [ \"a|/dev/disk/by-id/scsi-36000c29.*|\", \"r|.*|\" ]\n";
+
+	assert_string_equal(after_edit(f, "/etc/lvm/lvm.conf", text), text);
+	assert_string_equal(finding_of(f, "W-BOOT-LVM-FILTER")->evidence, "/etc/lvm/lvm.conf:1");
+}
+
+static void test_mdadm(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	assert_string_equal(
+	    after_edit(f, "/etc/mdadm/mdadm.conf",
+		       "# DEVICE /dev/sda1\nDEVICE /dev/sd[ab]1 /dev/sdc1\nHOMEHOST <system>\n"
+		       "ARRAY /dev/md0 level=raid1 num-devices=2 UUID=1:2:3:4 devices=/dev/sda1,/dev/sdb1 spares=1\n"
+		       "ARRAY /dev/md1 devices=/dev/sda2\nDEVICE partitions containers\n"),
+	    "# DEVICE /dev/sda1\nDEVICE partitions\nHOMEHOST <system>\n"
+	    "ARRAY /dev/md0 level=raid1 num-devices=2 UUID=1:2:3:4 spares=1\n"
+	    "ARRAY /dev/md1 devices=/dev/sda2\nDEVICE partitions containers\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    LINUX_TEST(test_class_of_disks),	    LINUX_TEST(test_single_names),
+	    LINUX_TEST(test_old_names_get_both),    LINUX_TEST(test_nothing_to_do),
+	    LINUX_TEST(test_identity_is_a_finding), LINUX_TEST(test_mdadm),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

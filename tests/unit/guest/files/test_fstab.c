@@ -1,0 +1,80 @@
+/* Tests of guest/files/fstab.c. */
+#include "tests/unit/guest/files/walk.h"
+
+#include "core/base/cleanup.h"
+#include "guest/files/fstab.h"
+
+static void test_what_is_asked(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+	const char *asked;
+	const char *text = "# /dev/sdz1 / ext4\n"
+			   "/dev/sda1 / ext4 errors=remount-ro 0 1\n"
+			   "\n"
+			   "/dev/sda2 none swap sw,nofail 0 0\n"
+			   "/dev/sdb1 /x auto noauto\n"
+			   "two fields\n"
+			   "UUID=1 /y xfs logdev=/dev/sdc1,rtdev=/dev/sdd1 0 0\n";
+
+	assert_string_equal(walk(&a, fstab_devices, text, NULL, &asked), text);
+	assert_string_equal(asked, "2:/dev/sda1 t=ext4 m=/|4:/dev/sda2 t=swap m=none optional|"
+				   "5:/dev/sdb1 t=auto m=/x optional|7:/dev/sdc1 path partition|"
+				   "7:/dev/sdd1 path partition|7:UUID=1 t=xfs m=/y|");
+}
+
+static void test_replacements_on_one_line(void **state)
+{
+	static const char *const pairs[] = {"/dev/sda1", "UUID=a", "/dev/sdb1", "/dev/disk/by-partuuid/long-one",
+					    "/dev/sdc1", "c",	   NULL};
+	AUTO(arena_done) struct arena a = {0};
+
+	assert_string_equal(
+	    walk(&a, fstab_devices, "/dev/sda1\t/ btrfs device=/dev/sdb1,ro,device=/dev/sdc1\t0 0\n", pairs, NULL),
+	    "UUID=a\t/ btrfs device=/dev/disk/by-partuuid/long-one,ro,device=c\t0 0\n");
+}
+
+static void test_crypttab(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+	const char *asked;
+
+	walk(&a, crypttab_devices,
+	     "#x /dev/sdz none\nroot /dev/sda5 none luks,discard\nswap /dev/sda6 /dev/urandom swap,nofail\n"
+	     "old /dev/sda7 /key plain,cipher=aes\nshort /dev/sda8\n",
+	     NULL, &asked);
+	assert_string_equal(asked, "2:/dev/sda5 t=crypto_LUKS|3:/dev/sda6 partition optional|4:/dev/sda7 partition|"
+				   "5:/dev/sda8 t=crypto_LUKS|");
+}
+
+static void test_options(void **state)
+{
+	assert_true(option_present("ro,noauto", "noauto"));
+	assert_true(option_present("noauto=1,x", "noauto"));
+	assert_false(option_present("noautofs", "noauto"));
+	assert_false(option_present("xnoauto", "noauto"));
+	assert_false(option_present(NULL, "noauto"));
+	assert_false(option_present("", "noauto"));
+}
+
+static void test_installer_comment(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+	char *device;
+
+	assert_true(fstab_installed_on(&a, "# / was on /dev/sda1 during installation", &device));
+	assert_string_equal(device, "/dev/sda1");
+	assert_true(fstab_installed_on(&a, "# swap was on /dev/mapper/x during curtin installation", &device));
+	assert_false(fstab_installed_on(&a, "/ was on /dev/sda1 during installation", &device));
+	assert_false(fstab_installed_on(&a, "# / was on UUID=1 during installation", &device));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_what_is_asked),     cmocka_unit_test(test_replacements_on_one_line),
+	    cmocka_unit_test(test_crypttab),	      cmocka_unit_test(test_options),
+	    cmocka_unit_test(test_installer_comment),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

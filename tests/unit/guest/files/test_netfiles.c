@@ -1,0 +1,236 @@
+/* Tests of the network file parsers and their edits: yaml.c, netplan.c, ifupdown.c, networkd.c, nmkeyfile.c,
+ * udevrules.c, netfiles.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/base/cleanup.h"
+#include "guest/files/netfiles.h"
+#include "guest/files/yaml.h"
+
+static const char *const key_names[] = {"?",	"name",	  "gives",   "mac",	"driver",
+					"path", "method", "address", "virtual", "link"};
+
+/* "section:line:key=value " of everything that a parser finds. */
+static const char *found(struct arena *a, net_parser *parse, const char *text)
+{
+	struct net_items items = {.arena = a};
+	struct lines l;
+	char *ret = arena_strdup(a, "");
+
+	lines_split(&l, a, text);
+	parse(&l, &items);
+	VEC_FOR (i, &items.v)
+		ret = arena_printf(a, "%s%u:%zu:%s=%s ", ret, i->section, i->line + 1, key_names[i->key], i->value);
+	return ret;
+}
+
+/* The text after one edit of the item with this value. */
+static const char *edited(struct arena *a, net_parser *parse, const char *text, const char *value, const char *edit)
+{
+	struct net_items items = {.arena = a};
+	struct lines l;
+
+	lines_split(&l, a, text);
+	parse(&l, &items);
+	VEC_FOR (i, &items.v) {
+		bool ok = true;
+
+		if (strcmp(i->value, value) != 0)
+			continue;
+		if (strcmp(edit, "drop") == 0)
+			ok = net_item_drop(&l, i);
+		else if (strcmp(edit, "mac") == 0)
+			ok = net_item_to_mac(&l, i, "00:11:22:33:44:55");
+		else
+			net_item_set(&l, i, edit);
+		return ok ? lines_join(&l) : "refused";
+	}
+	return "not found";
+}
+
+static void test_yaml_places(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+	struct lines l;
+	struct yaml y;
+	const char *text =
+	    "%YAML 1.1\n---\n# c\na: 1 # x\n\"b c\": 'two # not'\nd:\n- e: f\n  g: [h, \"i j\", {k: l}]\n"
+	    "- m\nn: {o: p,\n    q: r}\ns: \"open\nt: u:v\n";
+	char *seen = arena_strdup(&a, "");
+
+	lines_split(&l, &a, text);
+	yaml_scan(&l, &y);
+	VEC_FOR (n, &y.nodes) {
+		if (!n->value)
+			continue;
+		for (unsigned d = 0; d < n->depth; d++)
+			seen = arena_printf(&a, "%s%s/", seen, n->path[d]);
+		seen = arena_printf(&a, "%s=%s@%zu,%zu ", seen, n->value, n->line + 1, n->value_at.at);
+		assert_int_equal(strlen(n->value), n->value_at.len);
+	}
+	assert_string_equal(seen, "a/=1@4,3 b c/=two # not@5,8 d/e/=f@7,5 d/g/=h@8,6 d/g/=i j@8,10 d/g/k/=l@8,20 "
+				  "d/=m@9,2 n/o/=p@10,7 n/q/=r@11,7 t/=u:v@13,3 ");
+}
+
+static void test_yaml_nonsense(void **state)
+{
+	static const char *const texts[] = {
+	    "{",
+	    "[",
+	    "{a: [}]",
+	    "a: {b: c",
+	    "- - - -",
+	    ": :",
+	    "a:\n\t- b",
+	    "]\n}\n",
+	    "{{{{{{{{{{{{{{{{{{{{{{{{",
+	    "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+	    "a:\n b:\n  c:\n   d:\n    e:\n     f:\n      g:\n       h:\n        i:\n"
+	    "         j:\n          k:\n           l:\n            m:\n             n:\n"
+	    "              o:\n               p:\n                q:\n                 r: s\n"};
+	AUTO(arena_done) struct arena a = {0};
+
+	for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
+		struct lines l;
+		struct yaml y;
+
+		lines_split(&l, &a, texts[k]);
+		yaml_scan(&l, &y);
+		VEC_FOR (n, &y.nodes)
+			assert_true(n->depth <= YAML_DEPTH);
+	}
+}
+
+static void test_netplan(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+
+	assert_string_equal(
+	    found(&a, netplan_parse,
+		  "network:\n  version: 2\n  ethernets:\n    ens3:\n      dhcp4: true\n      dhcp6: no\n"
+		  "    lan:\n      match:\n        macaddress: 'AA:bb:cc:00:11:22'\n        name: ens*\n"
+		  "      set-name: lan0\n      addresses:\n        - 10.0.0.2/24\n        - \"fe80::1/64\"\n"
+		  "  vlans:\n    v9: {id: 9, link: lan}\n"),
+	    "0:4:name=ens3 0:5:method=dhcp 1:9:mac=AA:bb:cc:00:11:22 1:10:name=ens* 1:11:gives=lan0 "
+	    "1:13:address=10.0.0.2/24 1:14:address=fe80::1/64 2:16:virtual=v9 ");
+	/* Ubuntu's cloud images write it as JSON at times. */
+	assert_string_equal(found(&a, netplan_parse,
+				  "{\"network\": {\"ethernets\": {\"e\": {\"match\": {\"driver\": \"vmxnet3\"}, "
+				  "\"dhcp4\":\ntrue}}}}"),
+			    "0:1:driver=vmxnet3 0:2:method=dhcp ");
+	assert_string_equal(found(&a, netplan_parse, "other:\n  ethernets:\n    e:\n      dhcp4: true\n"), "");
+}
+
+static void test_netplan_edits(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+	const char *flow = "network: {ethernets: {e: {match: {driver: vmxnet3, macaddress: 'x'}}}} # end\n",
+		   *block = "network:\n  ethernets:\n    e:\n      match:\n        driver: [vmxnet3, e1000]  # why\n",
+		   *items = "network:\n  ethernets:\n    e:\n      match:\n        driver:\n          - vmxnet3\n";
+
+	assert_string_equal(edited(&a, netplan_parse, flow, "vmxnet3", "drop"),
+			    "network: {ethernets: {e: {match: {macaddress: 'x'}}}} # end\n");
+	assert_string_equal(edited(&a, netplan_parse, flow, "x", "drop"),
+			    "network: {ethernets: {e: {match: {driver: vmxnet3}}}} # end\n");
+	assert_string_equal(edited(&a, netplan_parse, flow, "x", "00:00"),
+			    "network: {ethernets: {e: {match: {driver: vmxnet3, macaddress: '00:00'}}}} # end\n");
+	assert_string_equal(
+	    edited(&a, netplan_parse, block, "e1000", "mac"),
+	    "network:\n  ethernets:\n    e:\n      match:\n        macaddress: \"00:11:22:33:44:55\"  # "
+	    "why\n");
+	assert_string_equal(edited(&a, netplan_parse, items, "vmxnet3", "mac"), "refused");
+	assert_string_equal(edited(&a, netplan_parse, items, "vmxnet3", "drop"), "refused");
+	assert_string_equal(edited(&a, netplan_parse, items, "vmxnet3", "virtio_net"),
+			    "network:\n  ethernets:\n    e:\n      match:\n        driver:\n          - virtio_net\n");
+}
+
+static void test_ifupdown(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+
+	assert_string_equal(
+	    found(&a, ifupdown_parse,
+		  "auto lo\niface lo inet loopback\n# iface x inet dhcp\n"
+		  "iface eth0 inet static\n\taddress 10.0.0.1\n\tnetmask 255.255.240.0\n\tgateway 10.0.0.254\n"
+		  "auto br0\niface br0 inet dhcp\n\tbridge_ports eth1 none\n"
+		  "iface bond0 inet manual\n\tbond-mode 1\n\tbond-slaves eth2 eth3\n"
+		  "source /etc/network/interfaces.d/*\n\taddress 1.2.3.4\niface\niface eth9\n"),
+	    "0:2:name=lo 0:2:method=loopback 1:4:name=eth0 1:4:method=static 1:5:address=10.0.0.1/20 "
+	    "2:9:name=br0 2:9:method=dhcp 2:9:virtual=br0 3:10:name=eth1 4:11:name=bond0 "
+	    "4:11:method=manual 4:11:virtual=bond0 4:11:virtual=bond0 5:13:name=eth2 6:13:name=eth3 "
+	    "7:17:name=eth9 ");
+}
+
+static void test_networkd(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+	const char *text =
+	    "[Match]\nName=en* eth0\nMACAddress=AA:00:00:00:00:01\n[Network]\nDHCP=ipv4\nAddress=10.0.0.1/8\n";
+
+	assert_string_equal(found(&a, networkd_parse, text),
+			    "0:2:name=en* 0:2:name=eth0 0:3:mac=AA:00:00:00:00:01 0:5:method=dhcp "
+			    "0:6:address=10.0.0.1/8 ");
+	assert_string_equal(found(&a, networkd_parse, "[Match]\nOriginalName=*\n[Link]\nName=lan\nMTUBytes=9000\n"),
+			    "0:2:name=* 0:4:gives=lan 0:5:link=MTUBytes=9000 ");
+	assert_string_equal(found(&a, networkd_parse, "[NetDev]\nName=br0\nKind=bridge\n[Network]\nDHCP=no\n"),
+			    "0:2:virtual=br0 ");
+	assert_string_equal(edited(&a, networkd_parse, text, "AA:00:00:00:00:01", "drop"),
+			    "[Match]\nName=en* eth0\n[Network]\nDHCP=ipv4\nAddress=10.0.0.1/8\n");
+	assert_string_equal(edited(&a, networkd_parse, "[Match]\n  Driver = vmxnet3 e1000 \n", "e1000", "mac"),
+			    "[Match]\n  MACAddress=00:11:22:33:44:55 \n");
+}
+
+static void test_network_manager(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+
+	assert_string_equal(found(&a, nmkeyfile_parse,
+				  "[connection]\nid=a b\ntype=802-3-ethernet\ninterface-name=ens192\n"
+				  "[802-3-ethernet]\nmac-address=00:50:56:AA:BB:CC\n[match]\ndriver=vmxnet3;\n"
+				  "[ipv4]\nmethod=auto\n"),
+			    "0:4:name=ens192 0:6:mac=00:50:56:AA:BB:CC 0:8:driver=vmxnet3 0:10:method=dhcp ");
+	assert_string_equal(found(&a, nmkeyfile_parse,
+				  "[connection]\ntype=vlan\ninterface-name=v5\n[vlan]\nparent=ens224\n[ipv4]\n"
+				  "address1=10.0.0.3/24,10.0.0.1\nmethod=manual\n"),
+			    "0:3:virtual=v5 1:5:name=ens224 0:7:address=10.0.0.3/24 0:8:method=static ");
+}
+
+static void test_udev_rules(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+	const char *rule =
+	    "SUBSYSTEM==\"net\", ACTION==\"add\", DRIVERS==\"?*\", ATTR{address}==\"00:50:56:aa:bb:cc\", "
+	    "ATTR{type}==\"1\", KERNEL==\"eth*\", NAME=\"eth0\"\n";
+
+	assert_string_equal(found(&a, udevrules_parse, rule), "0:1:mac=00:50:56:aa:bb:cc 0:1:gives=eth0 ");
+	assert_string_equal(found(&a, udevrules_parse,
+				  "# SUBSYSTEM==\"net\", NAME=\"x\"\nSUBSYSTEM==\"block\", NAME=\"y\"\n"
+				  "SUBSYSTEM==\"net\", DRIVERS==\"vmxnet3\", KERNELS==\"0000:0b:00.0\", NAME:=\"lan\"\n"
+				  "SUBSYSTEM==\"net\", ATTR{address}==\"open\n"),
+			    "0:3:driver=vmxnet3 0:3:path=0000:0b:00.0 0:3:gives=lan ");
+	assert_string_equal(edited(&a, udevrules_parse,
+				   "SUBSYSTEM==\"net\", DRIVERS==\"vmxnet3\", ATTR{address}==\"x\", NAME=\"lan\"\n",
+				   "vmxnet3", "drop"),
+			    "SUBSYSTEM==\"net\", ATTR{address}==\"x\", NAME=\"lan\"\n");
+	assert_string_equal(
+	    edited(&a, udevrules_parse, rule, "00:50:56:aa:bb:cc", "52:54:00:00:00:01"),
+	    "SUBSYSTEM==\"net\", ACTION==\"add\", DRIVERS==\"?*\", ATTR{address}==\"52:54:00:00:00:01\", "
+	    "ATTR{type}==\"1\", KERNEL==\"eth*\", NAME=\"eth0\"\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_yaml_places),	    cmocka_unit_test(test_yaml_nonsense),
+	    cmocka_unit_test(test_netplan),	    cmocka_unit_test(test_netplan_edits),
+	    cmocka_unit_test(test_ifupdown),	    cmocka_unit_test(test_networkd),
+	    cmocka_unit_test(test_network_manager), cmocka_unit_test(test_udev_rules),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,102 @@
+/* Tests of guest/files/shellvars.c and cmdline.c. */
+#include "tests/unit/guest/files/walk.h"
+
+#include "core/base/cleanup.h"
+#include "guest/files/shellvars.h"
+
+static void test_get(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+	struct lines l;
+
+	lines_split(&l, &a,
+		    "# A=no\nA=1 # one\n  export B=\"two \\\" words\"\nC='x y'; D=2\nA=last\nE=\nbad line\nF=\"open\n");
+	assert_string_equal(shellvars_get(&l, "A"), "last");
+	assert_string_equal(shellvars_get(&l, "B"), "two \\\" words");
+	assert_string_equal(shellvars_get(&l, "C"), "x y");
+	assert_string_equal(shellvars_get(&l, "E"), "");
+	assert_string_equal(shellvars_get(&l, "F"), "open");
+	assert_null(shellvars_get(&l, "D"));
+	assert_null(shellvars_get(&l, "bad"));
+}
+
+static void test_set(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+	struct lines l;
+
+	lines_split(&l, &a, "A=true  # why\n#A=x\nA=\"true\"\n");
+	shellvars_set(&l, "A", "false");
+	shellvars_set(&l, "B", "1");
+	assert_string_equal(lines_join(&l), "A=false  # why\n#A=x\nA=\"false\"\nB=1\n");
+	l.changed = false;
+	shellvars_set(&l, "A", "false");
+	assert_false(l.changed);
+}
+
+static void test_grub_default(void **state)
+{
+	static const char *const pairs[] = {"/dev/sda1", "UUID=r", "/dev/sda2", "UUID=s", NULL};
+	AUTO(arena_done) struct arena a = {0};
+	const char *asked;
+
+	assert_string_equal(walk(&a, grub_default_devices,
+				 "#GRUB_CMDLINE_LINUX=\"root=/dev/sda1\"\n"
+				 "GRUB_CMDLINE_LINUX=\"resume=/dev/sda2 root=/dev/sda1\"\n"
+				 "GRUB_CMDLINE_LINUX_DEFAULT='cryptopts=target=x,source=/dev/sda1,lvm=y quiet'\n"
+				 "GRUB_CMDLINE_XEN=cryptdevice=/dev/sda1:root\n"
+				 "GRUB_DEVICE=/dev/sda1\n"
+				 "GRUB_TIMEOUT=5",
+				 pairs, &asked),
+			    "#GRUB_CMDLINE_LINUX=\"root=/dev/sda1\"\n"
+			    "GRUB_CMDLINE_LINUX=\"resume=UUID=s root=UUID=r\"\n"
+			    "GRUB_CMDLINE_LINUX_DEFAULT='cryptopts=target=x,source=UUID=r,lvm=y quiet'\n"
+			    "GRUB_CMDLINE_XEN=cryptdevice=UUID=r:root\n"
+			    "GRUB_DEVICE=UUID=r\n"
+			    "GRUB_TIMEOUT=5");
+	assert_string_equal(asked, "2:/dev/sda2 t=swap optional|2:/dev/sda1 m=/|3:/dev/sda1 t=crypto_LUKS optional|"
+				   "4:/dev/sda1 t=crypto_LUKS optional|5:/dev/sda1 m=/ path|");
+}
+
+static void test_other_settings(void **state)
+{
+	static const char *const pairs[] = {"/dev/sda1", "UUID=r", "/dev/sda2", "UUID=s", NULL};
+	AUTO(arena_done) struct arena a = {0};
+
+	assert_string_equal(walk(&a, resume_devices, "RESUME=/dev/sda2\n", pairs, NULL), "RESUME=UUID=s\n");
+	assert_string_equal(walk(&a, resume_devices, "RESUME=none\n", pairs, NULL), "RESUME=none\n");
+	assert_string_equal(walk(&a, dracut_devices, "kernel_cmdline+=\" root=/dev/sda1 \"\n", pairs, NULL),
+			    "kernel_cmdline+=\" root=UUID=r \"\n");
+	assert_string_equal(walk(&a, cmdline_devices, "root=/dev/sda1 ro\n", pairs, NULL), "root=UUID=r ro\n");
+	assert_string_equal(
+	    walk(&a, loader_entry_devices, "title x\noptions\troot=/dev/sda1 ro\nlinux /v\n", pairs, NULL),
+	    "title x\noptions\troot=UUID=r ro\nlinux /v\n");
+	assert_string_equal(walk(&a, extlinux_devices, "label l\n  APPEND root=/dev/sda1\n", pairs, NULL),
+			    "label l\n  APPEND root=UUID=r\n");
+	assert_string_equal(
+	    walk(&a, extlinux_default_devices, "EXTLINUX_ROOT=\"root=/dev/sda1\"\nOTHER=root=/dev/sda1\n", pairs, NULL),
+	    "EXTLINUX_ROOT=\"root=UUID=r\"\nOTHER=root=/dev/sda1\n");
+}
+
+static void test_arguments_that_only_look_like_it(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+	const char *asked;
+
+	walk(&a, cmdline_devices, "nfsroot=/dev/sda1 xroot=/dev/sda1 root= rootflags=x resume_offset=3 root=", NULL,
+	     &asked);
+	assert_string_equal(asked, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_get),
+	    cmocka_unit_test(test_set),
+	    cmocka_unit_test(test_grub_default),
+	    cmocka_unit_test(test_other_settings),
+	    cmocka_unit_test(test_arguments_that_only_look_like_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
