@@ -3,19 +3,19 @@
 
 #include <stddef.h>
 
-/* In order. What the initramfs holds copies of is edited before it is made; what depends on the new hardware, which
- * inject-virtio decides, comes after. */
+/* In order. What an initramfs holds copies of is edited before inject-virtio makes them anew; what depends on the disk
+ * bus that it decides on comes after. */
 const struct step *const linux_steps[] = {
     &step_device_names_fstab,
     &step_device_names_boot,
     &step_storage_filters,
     &step_device_caches,
+    &step_network_names,
     &step_inject_virtio,
+    &step_grub_install_devices,
     &step_shared_folders,
     &step_console,
-    &step_network_names,
     &step_cloud_init,
-    &step_grub_install_devices,
     &step_guest_tools,
     &step_uefi_fallback,
     NULL,

@@ -25,6 +25,12 @@ struct module_known {
 	enum module_place place;
 };
 
+/* A file of the guest's configuration that the image must get anew. */
+struct graft_copy {
+	const char *path; /* in the image */
+	const char *text;
+};
+
 struct graft_plan {
 	struct guest *g;
 	struct kernel *kernel;
@@ -36,6 +42,7 @@ struct graft_plan {
 	VEC(struct module_known) known; /* what graft_place() has found out */
 	struct module_list add;		/* in the order in which they are loaded */
 	VEC(const char *) roots;	/* of these, the names that were asked for */
+	VEC(struct graft_copy) copies;	/* what the image holds an old copy of */
 	uint64_t old_size;		/* of the file, bytes */
 	struct buf part;		/* what stands behind im->base, padding included; empty: nothing to add */
 	const char *compression;	/* of the part */
@@ -52,6 +59,9 @@ int graft_can(struct graft_plan *p, const char *module, bool *ret, struct err *e
 int graft_want(struct graft_plan *p, const char *module, struct err *err);
 /* The image has drivers of network cards in it: it configures the network itself. */
 bool graft_has_net(const struct graft_plan *p);
+
+/* Plans for the files of the guest's configuration that the image holds other copies of. */
+int graft_refresh_copies(struct graft_plan *p, struct err *err);
 
 /* A file of /lib/modules, inflated. */
 int graft_read_module(struct graft_plan *p, const char *path, struct buf *out, struct err *err);

@@ -260,10 +260,24 @@ static int add_marker(struct making *m, struct err *err)
 	    buf_str(&b), err);
 }
 
+static int add_copies(struct making *m, struct err *err)
+{
+	VEC_FOR (c, &m->p->copies)
+		if (add_file(m, c->path, c->text, strlen(c->text), err) < 0)
+			return -1;
+	return 0;
+}
+
+static int add_drivers(struct making *m, struct err *err)
+{
+	if (add_modules(m, err) < 0 || add_indexes(m, err) < 0 || add_builtin_lists(m, err) < 0)
+		return -1;
+	return add_conf_modules(m, err);
+}
+
 static int fill(struct making *m, struct err *err)
 {
-	if (add_marker(m, err) < 0 || add_modules(m, err) < 0 || add_indexes(m, err) < 0 ||
-	    add_builtin_lists(m, err) < 0 || add_conf_modules(m, err) < 0)
+	if (add_marker(m, err) < 0 || (m->p->add.list.n && add_drivers(m, err) < 0) || add_copies(m, err) < 0)
 		return -1;
 	return cpio_end(&m->cpio) < 0 ? err_nomem(err) : 0;
 }
@@ -318,7 +332,7 @@ int graft_make_part(struct graft_plan *p, struct err *err)
 	struct making m = {.p = p, .cpio = BUF_INIT(PART_MAX)};
 	int ret;
 
-	if (!p->add.list.n)
+	if (!p->add.list.n && !p->copies.n)
 		return 0;
 	m.dir = initramfs_place(p->im, arena_printf(&p->arena, "lib/modules/%s", p->kernel->version), &p->arena);
 	if (!m.dir)
@@ -341,9 +355,13 @@ static int describe(const struct graft_plan *p, struct buf *b)
 	VEC_FOR (it, &p->add.list)
 		if (buf_addf(b, "%s %s", it == p->add.list.v ? "" : ",", (*it)->name) < 0)
 			return -1;
-	return buf_addf(b,
-			" with their indexes, %zu bytes (%s) at 0x%" PRIx64 "; the file was %" PRIu64
-			" bytes long, is now %" PRIu64,
+	if (p->add.list.n && buf_adds(b, " with their indexes") < 0)
+		return -1;
+	VEC_FOR (c, &p->copies)
+		if (buf_addf(b, "%s %s as the guest has it now", c == p->copies.v && !p->add.list.n ? "" : ",",
+			     c->path) < 0)
+			return -1;
+	return buf_addf(b, ", %zu bytes (%s) at 0x%" PRIx64 "; the file was %" PRIu64 " bytes long, is now %" PRIu64,
 			p->part.len, p->compression, p->im->base, p->old_size, graft_new_size(p));
 }
 

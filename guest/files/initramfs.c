@@ -40,7 +40,10 @@ struct reading {
 /* Contents that decide about booting or that a graft has to rewrite. */
 static bool is_kept_name(const char *path)
 {
-	static const char *const patterns[] = {"conf/modules", "*lib/modules/*/modules.*"};
+	static const char *const patterns[] = {
+	    "conf/modules",   "*lib/modules/*/modules.*", "conf/conf.d/*",	   "conf/initramfs.conf",
+	    "etc/lvm/*.conf", "*systemd/network/*.link",  "*udev/rules.d/*.rules",
+	};
 
 	for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
 		if (fnmatch(patterns[i], path, 0) == 0)

@@ -174,6 +174,61 @@ static void test_graft(void **state)
 	}
 }
 
+/* What the image holds a copy of and the guest has edited since is in the graft, with and without modules. */
+static void test_copies(void **state)
+{
+	struct fixture *f = *state;
+	const char *root;
+	struct outcome o;
+
+	plant_kernel(f, VIRTIO);
+	make_root(f, "tree", "initramfs-tools", "ahci virtio_pci virtio_blk virtio_scsi sd_mod");
+	shell(f, arena_printf(&f->arena,
+			      "cd %s/tree && mkdir -p conf/conf.d etc/lvm usr/lib/udev/rules.d && "
+			      "echo RESUME=/dev/sda2 >conf/conf.d/resume && echo BUSYBOX=y >conf/initramfs.conf && "
+			      "echo old >etc/lvm/lvm.conf && echo package >usr/lib/udev/rules.d/50-udev-default.rules",
+			      f->dir));
+	pack(f, "tree", "zstd", initrd(f));
+	plant(f, "/etc/initramfs-tools/conf.d/resume", "RESUME=UUID=1\n");
+	plant(f, "/etc/initramfs-tools/initramfs.conf", "BUSYBOX=y\n");
+	plant(f, "/etc/initramfs-tools/modules", "none\n");
+	plant(f, "/etc/lvm/lvm.conf", "new\n");
+	o = inject_well(f);
+	assert_int_equal(o.log.changes.n, 1);
+	if (!strstr(o.log.changes.v[0].words, "appends conf/conf.d/resume as the guest has it now, etc/lvm/lvm.conf as "
+					      "the guest has it now, "))
+		fail_msg("%s", o.log.changes.v[0].words);
+	outcome_done(&o);
+	root = unpack(f, initrd(f));
+	assert_string_equal(
+	    shell(f, arena_printf(&f->arena,
+				  "cd %s && cat conf/conf.d/resume conf/initramfs.conf etc/lvm/lvm.conf "
+				  "usr/lib/udev/rules.d/*.rules",
+				  root)),
+	    "RESUME=UUID=1\nBUSYBOX=y\nnew\npackage\n");
+	o = inject_well(f);
+	assert_int_equal(o.log.changes.n, 0);
+	outcome_done(&o);
+}
+
+/* An image with drivers of network cards names them, so it gets the new .link files. */
+static void test_new_links(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome o;
+
+	plant_kernel(f, VIRTIO);
+	make_root(f, "tree", "initramfs-tools", "ahci e1000");
+	shell(f, arena_printf(&f->arena, "mkdir -p %s/tree/usr/lib/systemd/network", f->dir));
+	pack(f, "tree", "zstd", initrd(f));
+	plant(f, "/etc/systemd/network/10-rehost-ens192.link", "[Link]\nName=ens192\n");
+	o = inject_well(f);
+	outcome_done(&o);
+	assert_string_equal(shell(f, arena_printf(&f->arena, "cat %s/usr/lib/systemd/network/10-rehost-ens192.link",
+						  unpack(f, initrd(f)))),
+			    "[Link]\nName=ens192\n");
+}
+
 /* A graft over another one replaces it, whatever it held. */
 static void test_replaces(void **state)
 {
@@ -509,6 +564,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_graft),	       TEST(test_replaces),
+	    TEST(test_copies),	       TEST(test_new_links),
 	    TEST(test_enough_already), TEST(test_built_in),
 	    TEST(test_settings),       TEST(test_compressed_modules),
 	    TEST(test_shared_files),   TEST(test_network_only_where_it_was),

@@ -1,0 +1,100 @@
+/* Files of the guest's configuration that an initramfs holds copies of: what was edited must be edited there too, or
+ * the old names are still waited for at boot. */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "drivers-inject/linux/graft.h"
+
+struct copied_folder {
+	const char *in_image; /* folder of the copies, with its slash */
+	const char *in_guest;
+};
+
+static const struct copied_folder folders[] = {
+    {"conf/conf.d/", "/etc/initramfs-tools/conf.d/"},
+    {"conf/", "/etc/initramfs-tools/"}, /* initramfs.conf */
+    {"etc/lvm/", "/etc/lvm/"},
+    {"lib/systemd/network/", "/etc/systemd/network/"},
+    {"usr/lib/systemd/network/", "/etc/systemd/network/"},
+    {"etc/systemd/network/", "/etc/systemd/network/"},
+    {"lib/udev/rules.d/", "/etc/udev/rules.d/"},
+    {"usr/lib/udev/rules.d/", "/etc/udev/rules.d/"},
+    {"etc/udev/rules.d/", "/etc/udev/rules.d/"},
+};
+
+#define LINKS_IN_GUEST "/etc/systemd/network/"
+
+/* The guest's file that a member is a copy of, NULL when there is none. */
+static char *original_of(struct graft_plan *p, const char *member)
+{
+	for (size_t k = 0; k < sizeof folders / sizeof *folders; k++) {
+		size_t len = strlen(folders[k].in_image);
+
+		if (strncmp(member, folders[k].in_image, len) == 0 && !strchr(member + len, '/'))
+			return arena_printf(&p->arena, "%s%s", folders[k].in_guest, member + len);
+	}
+	return NULL;
+}
+
+/* conf/modules is made of the guest's list and more; add_conf_modules() in part.c extends it. */
+static bool is_generated(const char *member)
+{
+	return strcmp(member, "conf/modules") == 0;
+}
+
+static int text_of(struct graft_plan *p, const char *path, char **ret, struct err *err)
+{
+	struct guest_stat st;
+
+	*ret = NULL;
+	if (p->g->ops->stat(p->g, path, true, &st, err) < 0)
+		return -1;
+	return S_ISREG(st.mode) ? guest_text(p->g, path, &p->arena, ret, err) : 0;
+}
+
+static int refresh_member(struct graft_plan *p, const struct initramfs_member *m, struct err *err)
+{
+	const char *path = m->content && S_ISREG(m->mode) && !is_generated(m->path) ? original_of(p, m->path) : NULL;
+	char *text;
+
+	if (!path)
+		return 0;
+	if (text_of(p, path, &text, err) < 0)
+		return -1;
+	if (text && strcmp(text, m->content) != 0)
+		*vec_push(&p->arena, &p->copies) = (struct graft_copy){m->path, text};
+	return 0;
+}
+
+/* .link files that are new: an image with drivers of network cards gives the cards their names. */
+static int add_new_links(struct graft_plan *p, struct err *err)
+{
+	struct names links = {0};
+
+	if (!graft_has_net(p) || !initramfs_find(p->im, "lib/systemd/network"))
+		return 0;
+	if (p->g->ops->glob(p->g, LINKS_IN_GUEST "*.link", &p->arena, &links, err) < 0)
+		return -1;
+	VEC_FOR (link, &links.list) {
+		const char *copy = arena_printf(&p->arena, "lib/systemd/network/%s", *link + strlen(LINKS_IN_GUEST));
+		char *text;
+
+		if (initramfs_find(p->im, copy))
+			continue;
+		if (text_of(p, *link, &text, err) < 0)
+			return -1;
+		if (text)
+			*vec_push(&p->arena, &p->copies) = (struct graft_copy){copy, text};
+	}
+	return 0;
+}
+
+int graft_refresh_copies(struct graft_plan *p, struct err *err)
+{
+	if (!p->im)
+		return 0;
+	VEC_FOR (m, &p->im->members)
+		if (refresh_member(p, m, err) < 0)
+			return -1;
+	return add_new_links(p, err);
+}
