@@ -405,38 +405,18 @@ static void copy_parts(struct json *to, const struct json *from)
 	}
 }
 
-/* Enums are stored by name; the value with that name, or 0. */
-#define BY_NAME(name_of, last, name)                                                                                   \
-	({                                                                                                             \
-		unsigned by_name_ = (last);                                                                            \
-		while (by_name_ && strcmp(name_of(by_name_), (name)) != 0)                                             \
-			by_name_--;                                                                                    \
-		by_name_;                                                                                              \
-	})
-
 /* What the outputs need, from the journal instead of the guest. */
 static int restore_converted(struct run *r, struct err *err)
 {
-	const struct json *data = journal_phase_data(r->journal, PHASE_CONVERTED), *caps = js_get(data, "caps");
-	const struct json *os = js_get(js_get(data, "inspection"), "os");
+	const struct json *data = journal_phase_data(r->journal, PHASE_CONVERTED);
 
 	copy_parts(r->report, data);
-	r->caps = (struct caps){.disk = BY_NAME(disk_bus_name, DISK_BUS_IDE, js_get_str(caps, "disk", "")),
-				.net = BY_NAME(net_bus_name, NET_BUS_RTL8139, js_get_str(caps, "net", "")),
-				.q35 = js_get_bool(caps, "q35", true),
-				.rng = js_get_bool(caps, "rng", false),
-				.balloon = js_get_bool(caps, "balloon", false),
-				.agent_channel = js_get_bool(caps, "agent_channel", false),
-				.virtio_gpu = js_get_bool(caps, "virtio_gpu", false),
-				.safe_mode = js_get_bool(caps, "safe_mode", false)};
-	r->firmware = BY_NAME(firmware_name, FIRMWARE_UEFI, js_get_str(data, "firmware", ""));
-	if (!os)
+	r->caps = caps_from_json(js_get(data, "caps"));
+	r->firmware = firmware_by_name(js_get_str(data, "firmware", NULL));
+	if (!js_get(data, "inspection"))
 		return 0;
-	r->inspection = inspection_new();
-	if (!r->inspection)
-		return err_nomem(err);
-	r->inspection->os.osinfo = arena_strdup(&r->inspection->arena, js_get_str(os, "osinfo", NULL));
-	return 0;
+	r->inspection = inspection_from_json(js_get(data, "inspection"));
+	return r->inspection ? 0 : err_nomem(err);
 }
 
 static int reach_converted(struct run *r, struct err *err)

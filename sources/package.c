@@ -202,21 +202,11 @@ static char *decoded(struct arena *a, const char *s)
 	return ret;
 }
 
-static bool leads_outside(const char *name)
-{
-	if (*name == '/')
-		return true;
-	for (; *name; name += strcspn(name, "/"), name += *name == '/')
-		if (!strncmp(name, "..", 2) && (name[2] == '/' || !name[2]))
-			return true;
-	return false;
-}
-
 static int find(struct package *p, const char *name, struct package_member *ret, struct err *err)
 {
 	if (!strncmp(name, "./", 2))
 		name += 2;
-	if (leads_outside(name))
+	if (text_leads_outside(name))
 		return err_set(err, ERR_POLICY, "'%s' leads outside the package", name);
 	return p->tar ? find_in_tar(p, name, ret) : find_in_folder(p, name, ret, err);
 }

@@ -142,9 +142,8 @@ static int check_name(const char *name, struct err *err)
 		return err_set(err, ERR_CORRUPT, "a member has no name");
 	if (*name == '/')
 		return err_set(err, ERR_POLICY, "member '%s' has an absolute name", name);
-	for (const char *p = name; *p; p += strcspn(p, "/"), p += *p == '/')
-		if (!strncmp(p, "..", 2) && (p[2] == '/' || !p[2]))
-			return err_set(err, ERR_POLICY, "member '%s' leads outside its folder", name);
+	if (text_leads_outside(name))
+		return err_set(err, ERR_POLICY, "member '%s' leads outside its folder", name);
 	return 0;
 }
 

@@ -157,6 +157,16 @@ bool text_ends_with(const char *s, const char *end)
 	return n >= m && !strcasecmp(s + n - m, end);
 }
 
+bool text_leads_outside(const char *path)
+{
+	if (*path == '/')
+		return true;
+	for (; *path; path += strcspn(path, "/"), path += *path == '/')
+		if (!strncmp(path, "..", 2) && (path[2] == '/' || !path[2]))
+			return true;
+	return false;
+}
+
 struct word {
 	const char *word;
 	int value;

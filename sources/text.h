@@ -27,6 +27,9 @@ bool text_true(const char *s);
 
 bool text_ends_with(const char *s, const char *end); /* ignoring case */
 
+/* An absolute path, or one with a ".." in it: not a name beneath a folder. */
+bool text_leads_outside(const char *path);
+
 /* The first name of a list ("someother, lsilogic", "VMXNET3 virtio") that we know; unknown when none is. */
 enum controller text_scsi_model(const char *list);
 enum nic_model text_nic_model(const char *list);

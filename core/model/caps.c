@@ -1,6 +1,8 @@
 /* Which devices the converted guest can drive: its JSON. */
 #include "core/model/caps.h"
 
+#include <string.h>
+
 struct json *caps_json(const struct caps *c)
 {
 	struct json *j = js_object();
@@ -14,4 +16,18 @@ struct json *caps_json(const struct caps *c)
 	js_set_bool(j, "virtio_gpu", c->virtio_gpu);
 	js_set_bool(j, "safe_mode", c->safe_mode);
 	return j;
+}
+
+struct caps caps_from_json(const struct json *j)
+{
+	return (struct caps){
+	    .disk = disk_bus_by_name(js_get_str(j, "disk", NULL)),
+	    .net = net_bus_by_name(js_get_str(j, "net", NULL)),
+	    .q35 = !strcmp(js_get_str(j, "machine", ""), "q35"),
+	    .rng = js_get_bool(j, "rng", false),
+	    .balloon = js_get_bool(j, "balloon", false),
+	    .agent_channel = js_get_bool(j, "agent_channel", false),
+	    .virtio_gpu = js_get_bool(j, "virtio_gpu", false),
+	    .safe_mode = js_get_bool(j, "safe_mode", false),
+	};
 }

@@ -17,8 +17,13 @@ struct caps {
 	bool safe_mode; /* virtio was not proven: SATA and e1000e */
 };
 
-const char *disk_bus_name(enum disk_bus b); /* "virtio-blk", "virtio-scsi", "sata", "ide" */
-const char *net_bus_name(enum net_bus b);   /* "virtio", "e1000e", "e1000", "rtl8139" */
+const char *disk_bus_name(enum disk_bus b);	  /* "virtio-blk", "virtio-scsi", "sata", "ide" */
+const char *net_bus_name(enum net_bus b);	  /* "virtio", "e1000e", "e1000", "rtl8139" */
+enum disk_bus disk_bus_by_name(const char *name); /* unknown for any other word, and NULL */
+enum net_bus net_bus_by_name(const char *name);
+
 struct json *caps_json(const struct caps *c);
+/* The inverse; what is missing is unknown or false. */
+struct caps caps_from_json(const struct json *j);
 
 #endif

@@ -187,3 +187,43 @@ struct json *inspection_json(const struct inspection *i)
 	ARRAY_OF(j, "agents", &i->agents, agent_json);
 	return j;
 }
+
+static enum os_family family_by_name(const char *name)
+{
+	for (size_t f = 0; f < sizeof families / sizeof *families; f++)
+		if (!strcmp(families[f], name))
+			return (enum os_family)f;
+	return OS_UNKNOWN;
+}
+
+static char *text_of(struct inspection *i, const struct json *j, const char *key)
+{
+	return arena_strdup(&i->arena, js_get_str(j, key, NULL));
+}
+
+struct inspection *inspection_from_json(const struct json *j)
+{
+	struct inspection *i = inspection_new();
+	const struct json *os = js_get(j, "os");
+
+	if (!i)
+		return NULL;
+	i->os = (struct os_info){
+	    .family = family_by_name(js_get_str(os, "family", "")),
+	    .type = text_of(i, os, "type"),
+	    .distro = text_of(i, os, "distro"),
+	    .product = text_of(i, os, "product"),
+	    .arch = text_of(i, os, "arch"),
+	    .hostname = text_of(i, os, "hostname"),
+	    .major = (int)js_get_u64(os, "major", 0),
+	    .minor = (int)js_get_u64(os, "minor", 0),
+	    .package_format = text_of(i, os, "package_format"),
+	    .osinfo = text_of(i, os, "osinfo"),
+	    .root = text_of(i, os, "root"),
+	    .init = text_of(i, os, "init"),
+	    .selinux_enforcing = js_get_bool(os, "selinux_enforcing", false),
+	};
+	i->firmware_disk = firmware_by_name(js_get_str(j, "firmware_disk", NULL));
+	i->verdict = verdict_by_name(js_get_str(j, "verdict", NULL));
+	return i;
+}

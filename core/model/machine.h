@@ -130,6 +130,7 @@ char *machine_safe_name(struct arena *a, const char *name);
 void disk_id(unsigned index, char buf[8]);
 
 const char *firmware_name(enum firmware f);
+enum firmware firmware_by_name(const char *name); /* unknown for any other word, and NULL */
 const char *controller_name(enum controller c);
 const char *nic_model_name(enum nic_model m);
 const char *clock_name(enum clock_offset c);

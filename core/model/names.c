@@ -1,4 +1,7 @@
 /* Names of the model's enums: one table each, used by JSON, reports and messages. */
+#include <stddef.h>
+#include <string.h>
+
 #include "core/model/caps.h"
 #include "core/model/changelog.h"
 #include "core/model/inspection.h"
@@ -7,6 +10,17 @@
 /* A value outside its table is a bug of ours; "unknown" keeps reports printable. */
 #define NAME_OF(table, value)                                                                                          \
 	((size_t)(value) < sizeof(table) / sizeof *(table) && (table)[value] ? (table)[value] : "unknown")
+
+/* The index of a name in its table, or 0 (unknown). */
+#define BY_NAME(table, name) by_name((table), sizeof(table) / sizeof *(table), (name))
+
+static unsigned by_name(const char *const *table, size_t n, const char *name)
+{
+	for (unsigned i = 0; name && i < n; i++)
+		if (table[i] && !strcmp(table[i], name))
+			return i;
+	return 0;
+}
 
 static const char *const firmwares[] = {[FIRMWARE_BIOS] = "bios", [FIRMWARE_UEFI] = "uefi"};
 static const char *const tristates[] = {[TRI_NO] = "no", [TRI_YES] = "yes"};
@@ -100,4 +114,29 @@ const char *net_bus_name(enum net_bus b)
 const char *change_kind_name(enum change_kind k)
 {
 	return NAME_OF(changes, k);
+}
+
+enum firmware firmware_by_name(const char *name)
+{
+	return (enum firmware)BY_NAME(firmwares, name);
+}
+
+enum severity severity_by_name(const char *name)
+{
+	return (enum severity)BY_NAME(severities, name);
+}
+
+enum verdict verdict_by_name(const char *name)
+{
+	return (enum verdict)BY_NAME(verdicts, name);
+}
+
+enum disk_bus disk_bus_by_name(const char *name)
+{
+	return (enum disk_bus)BY_NAME(disk_buses, name);
+}
+
+enum net_bus net_bus_by_name(const char *name)
+{
+	return (enum net_bus)BY_NAME(net_buses, name);
 }

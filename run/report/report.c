@@ -2,14 +2,53 @@
 #include "run/report/report.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/arena.h"
 #include "core/base/checked.h"
 
-static const char *str(const struct json *j, const char *key)
+/* One rendering. Words from guests and sources are cleaned on their way into a line: no control character of theirs
+ * reaches a terminal, and none can begin a line of its own. */
+struct page {
+	const struct json *report;
+	struct buf *out;
+	struct arena arena; /* cleaned words */
+};
+
+static void put(struct page *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void put(struct page *p, const char *fmt, ...)
 {
-	return js_get_str(j, key, "-");
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vaddf(p->out, fmt, ap);
+	va_end(ap);
+}
+
+/* A copy of len bytes with '?' for control characters: C0, DEL and, in UTF-8, C1. */
+static const char *clean(struct page *p, const char *s, size_t len)
+{
+	char *ret = arena_strndup(&p->arena, s, len);
+
+	for (char *c = ret; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f || (*c == '\xc2' && (unsigned char)c[1] < 0xa0))
+			*c = '?';
+	return ret;
+}
+
+static const char *word_or(struct page *p, const struct json *j, const char *key, const char *missing)
+{
+	const char *s = js_get_str(j, key, NULL);
+
+	return s ? clean(p, s, strlen(s)) : missing;
+}
+
+static const char *word(struct page *p, const struct json *j, const char *key)
+{
+	return word_or(p, j, key, "-");
 }
 
 static double mib(const struct json *j, const char *key)
@@ -17,183 +56,262 @@ static double mib(const struct json *j, const char *key)
 	return (double)js_get_u64(j, key, 0) / (double)MIB;
 }
 
-static void verdict(const struct json *r, struct buf *out)
-{
-	const struct json *inspection = js_get(r, "inspection"), *os = js_get(inspection, "os");
-
-	if (!inspection) {
-		buf_adds(out, "NOT INSPECTED\n\n");
-		return;
-	}
-	buf_addf(out, "%s\n\n", str(inspection, "verdict"));
-	buf_addf(out, "%s, %s, %s\n", str(os, "product"), str(os, "arch"), str(js_get(r, "machine"), "name"));
-	if (js_get_str(os, "hostname", NULL))
-		buf_addf(out, "host name %s, init %s\n", str(os, "hostname"), str(os, "init"));
-	buf_adds(out, "\n");
-}
-
-static void findings(const struct json *r, struct buf *out)
-{
-	const struct json *list = js_get(js_get(r, "inspection"), "findings");
-
-	for (size_t i = 0; i < js_count(list); i++) {
-		const struct json *f = js_at(list, i);
-
-		if (!i)
-			buf_adds(out, "Findings\n");
-		buf_addf(out, "  %zu. %s [%s] %s\n", i + 1, str(f, "id"), str(f, "severity"), str(f, "text"));
-		if (js_get_str(f, "evidence", NULL))
-			buf_addf(out, "     seen: %s\n", str(f, "evidence"));
-		if (js_get_str(f, "fix", NULL))
-			buf_addf(out, "     fix:  %s\n", str(f, "fix"));
-	}
-	if (js_count(list))
-		buf_adds(out, "\n");
-}
-
-static void row(struct buf *out, const char *what, const char *before, const char *after)
-{
-	buf_addf(out, "  %-12s %-32s %s\n", what, before, after);
-}
-
-static void hardware(const struct json *r, struct buf *out)
-{
-	const struct json *m = js_get(r, "machine"), *caps = js_get(r, "caps");
-	const struct json *disks = js_get(m, "disks"), *nics = js_get(m, "nics");
-	char before[128], after[192];
-
-	buf_adds(out, "Hardware\n");
-	row(out, "", str(m, "source_kind"), caps ? "libvirt/KVM" : "");
-	snprintf(before, sizeof before, "%.0f MiB", mib(m, "memory"));
-	row(out, "memory", before, caps ? before : "");
-	snprintf(before, sizeof before, "%" PRIu64, js_get_u64(m, "vcpus", 0));
-	row(out, "vCPUs", before, caps ? before : "");
-	row(out, "firmware", str(m, "firmware"), caps ? str(r, "firmware") : "");
-	for (size_t i = 0; i < js_count(disks); i++) {
-		snprintf(before, sizeof before, "%s %s", str(js_at(disks, i), "id"),
-			 str(js_at(disks, i), "controller"));
-		row(out, "disk", before, caps ? str(caps, "disk") : "");
-	}
-	for (size_t i = 0; i < js_count(nics); i++) {
-		const struct json *n = js_at(nics, i);
-
-		snprintf(before, sizeof before, "%s %s", str(n, "model"), str(n, "mac"));
-		snprintf(after, sizeof after, "%s %s on %s", str(caps, "net"), str(n, "mac"),
-			 js_get_str(n, "target", str(n, "network")));
-		row(out, "network", before, caps ? after : "");
-	}
-	buf_adds(out, "\n");
-}
-
-static void kernels(const struct json *inspection, struct buf *out)
-{
-	const struct json *list = js_get(inspection, "kernels");
-
-	for (size_t i = 0; i < js_count(list); i++) {
-		const struct json *k = js_at(list, i);
-
-		buf_addf(out, "  kernel %s, initramfs %s (%s, %s)\n", str(k, "version"), str(k, "initrd"),
-			 str(k, "initrd_generator"), str(k, "initrd_compression"));
-	}
-}
-
-static void inside(const struct json *r, struct buf *out)
-{
-	const struct json *i = js_get(r, "inspection"), *fs = js_get(i, "filesystems"), *nets = js_get(i, "networks"),
-			  *agents = js_get(i, "agents");
-
-	if (!i)
-		return;
-	buf_adds(out, "Inside\n");
-	for (size_t n = 0; n < js_count(fs); n++)
-		buf_addf(out, "  %-12s %-8s %8.0f MiB  %s\n", str(js_at(fs, n), "device"), str(js_at(fs, n), "type"),
-			 mib(js_at(fs, n), "size"), js_get_str(js_at(fs, n), "mountpoint", ""));
-	kernels(i, out);
-	for (size_t n = 0; n < js_count(nets); n++)
-		buf_addf(out, "  network %s %s (%s, %s)\n", str(js_at(nets, n), "interface"),
-			 js_get_str(js_at(nets, n), "address", ""), str(js_at(nets, n), "system"),
-			 str(js_at(nets, n), "file"));
-	for (size_t n = 0; n < js_count(agents); n++)
-		buf_addf(out, "  tool %s (%s)\n", str(js_at(agents, n), "id"), str(js_at(agents, n), "evidence"));
-	buf_adds(out, "\n");
-}
-
-static void indented(const char *text, struct buf *out)
+/* Several lines of text, each behind an indent. */
+static void indented(struct page *p, const char *text)
 {
 	while (*text) {
 		size_t n = strcspn(text, "\n");
 
-		buf_addf(out, "       %.*s\n", (int)n, text);
+		put(p, "       %s\n", clean(p, text, n));
 		text += n + (text[n] == '\n');
 	}
 }
 
-static void changes(const struct json *r, struct buf *out)
+static void verdict(struct page *p)
 {
-	const struct json *list = js_get(r, "changes");
+	const struct json *inspection = js_get(p->report, "inspection"), *os = js_get(inspection, "os");
+	const char *name = word(p, js_get(p->report, "machine"), "name");
+
+	if (!inspection) {
+		put(p, "NOT INSPECTED\n\n%s: taken as it is, nothing inside was looked at\n\n", name);
+		return;
+	}
+	put(p, "%s\n\n%s: %s, %s\n", word(p, inspection, "verdict"), name, word(p, os, "product"), word(p, os, "arch"));
+	if (js_get_str(os, "hostname", NULL))
+		put(p, "host name %s, init %s\n", word(p, os, "hostname"), word(p, os, "init"));
+	put(p, "\n");
+}
+
+static void findings(struct page *p)
+{
+	const struct json *list = js_get(js_get(p->report, "inspection"), "findings");
 
 	if (!js_count(list))
 		return;
-	buf_adds(out, "Changes\n");
+	put(p, "Findings\n");
+	for (size_t i = 0; i < js_count(list); i++) {
+		const struct json *f = js_at(list, i);
+
+		put(p, "  %zu. %s [%s] %s\n", i + 1, word(p, f, "id"), word(p, f, "severity"), word(p, f, "text"));
+		if (js_get_str(f, "evidence", NULL))
+			put(p, "     seen: %s\n", word(p, f, "evidence"));
+		if (js_get_str(f, "fix", NULL))
+			put(p, "     fix:  %s\n", word(p, f, "fix"));
+	}
+	put(p, "\n");
+}
+
+/* --- hardware, before and after --- */
+
+static void row(struct page *p, const char *what, const char *before, const char *after)
+{
+	if (*after)
+		put(p, "  %-12s %-44s %s\n", what, before, after);
+	else
+		put(p, "  %-12s %s\n", what, before);
+}
+
+static const char *cpus(struct page *p, const struct json *m)
+{
+	uint64_t n = js_get_u64(m, "vcpus", 0), sockets = js_get_u64(m, "sockets", 0),
+		 cores = js_get_u64(m, "cores", 0);
+
+	if (!sockets || !cores)
+		return arena_printf(&p->arena, "%" PRIu64, n);
+	return arena_printf(&p->arena, "%" PRIu64 " (%" PRIu64 " sockets of %" PRIu64 " cores)", n, sockets, cores);
+}
+
+static void disk_row(struct page *p, const struct json *m, const struct json *caps, size_t i)
+{
+	const struct json *d = js_at(js_get(m, "disks"), i), *in = js_at(js_get(p->report, "source_disks"), i);
+	const struct json *result = js_at(js_get(p->report, "disks"), i);
+	const char *before, *after = "";
+
+	before = arena_printf(&p->arena, "%s %" PRIu64 ":%" PRIu64, word(p, d, "controller"), js_get_u64(d, "bus", 0),
+			      js_get_u64(d, "unit", 0));
+	if (in)
+		before = arena_printf(&p->arena, "%s, %s, %.0f MiB", before, word(p, in, "format"), mib(in, "size"));
+	if (caps)
+		after = word(p, caps, "disk");
+	if (caps && result)
+		after = arena_printf(&p->arena, "%s, %s", after, word(p, result, "format"));
+	row(p, word(p, d, "id"), before, after);
+}
+
+static void nic_row(struct page *p, const struct json *n, const struct json *caps, size_t i)
+{
+	const char *before =
+	    arena_printf(&p->arena, "%s %s on '%s'", word(p, n, "model"), word(p, n, "mac"), word(p, n, "network"));
+	const char *after = "", *target = word_or(p, n, "target", word(p, n, "network"));
+
+	if (caps)
+		after = arena_printf(&p->arena, "%s %s on '%s'", word(p, caps, "net"), word(p, n, "mac"), target);
+	row(p, arena_printf(&p->arena, "network %zu", i + 1), before, after);
+}
+
+static void hardware(struct page *p)
+{
+	const struct json *m = js_get(p->report, "machine"), *caps = js_get(p->report, "caps");
+	const char *memory = arena_printf(&p->arena, "%.0f MiB", mib(m, "memory"));
+
+	put(p, "Hardware\n");
+	row(p, "", word(p, m, "source_kind"), caps ? arena_printf(&p->arena, "KVM, %s", word(p, caps, "machine")) : "");
+	row(p, "memory", memory, caps ? memory : "");
+	row(p, "CPUs", cpus(p, m), caps ? cpus(p, m) : "");
+	row(p, "firmware", word(p, m, "firmware"), caps ? word(p, p->report, "firmware") : "");
+	row(p, "secure boot", word(p, m, "secure_boot"), "");
+	row(p, "clock", word(p, m, "clock"), "");
+	for (size_t i = 0; i < js_count(js_get(m, "disks")); i++)
+		disk_row(p, m, caps, i);
+	for (size_t i = 0; i < js_count(js_get(m, "nics")); i++)
+		nic_row(p, js_at(js_get(m, "nics"), i), caps, i);
+	for (size_t i = 0; i < js_count(js_get(m, "removables")); i++)
+		row(p, word(p, js_at(js_get(m, "removables"), i), "kind"), "empty", caps ? "empty" : "");
+	if (js_get_bool(caps, "safe_mode", false))
+		put(p, "  virtio was not proven for this guest: SATA and e1000e are used\n");
+	put(p, "\n");
+}
+
+static void notes(struct page *p)
+{
+	const struct json *list = js_get(js_get(p->report, "machine"), "notes");
+
+	if (!js_count(list))
+		return;
+	put(p, "About the source\n");
+	for (size_t i = 0; i < js_count(list); i++) {
+		const char *note = js_str(js_at(list, i), "");
+
+		put(p, "  %s\n", clean(p, note, strlen(note)));
+	}
+	put(p, "\n");
+}
+
+/* --- inside the guest --- */
+
+static void inside(struct page *p)
+{
+	const struct json *i = js_get(p->report, "inspection"), *fs = js_get(i, "filesystems"),
+			  *kernels = js_get(i, "kernels"), *nets = js_get(i, "networks"), *agents = js_get(i, "agents");
+
+	if (!i)
+		return;
+	put(p, "Inside\n");
+	for (size_t n = 0; n < js_count(fs); n++)
+		put(p, "  %-12s %-8s %8.0f MiB  %s\n", word(p, js_at(fs, n), "device"), word(p, js_at(fs, n), "type"),
+		    mib(js_at(fs, n), "size"), word_or(p, js_at(fs, n), "mountpoint", ""));
+	for (size_t n = 0; n < js_count(kernels); n++)
+		put(p, "  kernel %s, initramfs %s (%s, %s)\n", word(p, js_at(kernels, n), "version"),
+		    word(p, js_at(kernels, n), "initrd"), word(p, js_at(kernels, n), "initrd_generator"),
+		    word(p, js_at(kernels, n), "initrd_compression"));
+	for (size_t n = 0; n < js_count(nets); n++)
+		put(p, "  network %s %s (%s, %s)\n", word(p, js_at(nets, n), "interface"),
+		    word_or(p, js_at(nets, n), "address", ""), word(p, js_at(nets, n), "system"),
+		    word(p, js_at(nets, n), "file"));
+	for (size_t n = 0; n < js_count(agents); n++)
+		put(p, "  tool %s (%s)\n", word(p, js_at(agents, n), "id"), word(p, js_at(agents, n), "evidence"));
+	put(p, "\n");
+}
+
+static void changes(struct page *p)
+{
+	const struct json *list = js_get(p->report, "changes");
+
+	if (!js_count(list))
+		return;
+	put(p, "Changes\n");
 	for (size_t i = 0; i < js_count(list); i++) {
 		const struct json *c = js_at(list, i);
 
-		buf_addf(out, "  %zu. %s %s (%s)\n     why: %s\n", i + 1, str(c, "kind"), str(c, "path"),
-			 str(c, "step"), str(c, "reason"));
-		if (js_get_str(c, "words", NULL))
-			indented(str(c, "words"), out);
-		if (js_get_str(c, "diff", NULL))
-			indented(str(c, "diff"), out);
+		put(p, "  %zu. %s %s (%s)\n     why: %s\n", i + 1, word(p, c, "kind"), word(p, c, "path"),
+		    word(p, c, "step"), word(p, c, "reason"));
+		indented(p, js_get_str(c, "words", ""));
+		indented(p, js_get_str(c, "diff", ""));
 	}
-	buf_adds(out, "\n");
+	put(p, "\n");
 }
 
-static void results(const struct json *r, struct buf *out)
-{
-	const struct json *disks = js_get(r, "disks"), *copy = js_get(r, "copy"), *errors = js_get(copy, "read_errors");
+/* --- the result --- */
 
-	for (size_t i = 0; i < js_count(disks); i++)
-		buf_addf(out, "%s  %s, %.0f MiB\n", str(js_at(disks, i), "file"), str(js_at(disks, i), "format"),
-			 mib(js_at(disks, i), "size"));
-	if (copy)
-		buf_addf(out, "copied %.1f MiB, read %.1f MiB from the source, wrote %.1f MiB, reused %.1f MiB\n",
-			 mib(copy, "bytes_read"), mib(copy, "source_read"), mib(copy, "bytes_written"),
-			 mib(copy, "reused"));
+static void copied(struct page *p, const struct json *copy)
+{
+	const struct json *errors = js_get(copy, "read_errors");
+
+	put(p, "  copied %.1f MiB, read %.1f MiB from the source, wrote %.1f MiB, reused %.1f MiB\n",
+	    mib(copy, "bytes_read"), mib(copy, "source_read"), mib(copy, "bytes_written"), mib(copy, "reused"));
 	for (size_t i = 0; i < js_count(errors); i++)
-		buf_addf(out, "UNREADABLE: disk %" PRIu64 " at 0x%" PRIx64 ", %" PRIu64 " bytes, written as zeros\n",
-			 js_get_u64(js_at(errors, i), "disk", 0), js_get_u64(js_at(errors, i), "offset", 0),
-			 js_get_u64(js_at(errors, i), "length", 0));
-	if (js_count(disks))
-		buf_adds(out, "\n");
+		put(p, "  UNREADABLE: disk %" PRIu64 " at 0x%" PRIx64 ", %" PRIu64 " bytes, written as zeros\n",
+		    js_get_u64(js_at(errors, i), "disk", 0), js_get_u64(js_at(errors, i), "offset", 0),
+		    js_get_u64(js_at(errors, i), "length", 0));
 }
 
-static void timings(const struct json *r, struct buf *out)
+static void result(struct page *p)
 {
-	const struct json *list = js_get(r, "timings"), *accel = js_get(r, "accelerator");
+	const struct json *disks = js_get(p->report, "disks"), *copy = js_get(p->report, "copy");
+
+	if (!js_count(disks) && !copy)
+		return;
+	put(p, "Result\n");
+	if (js_get_str(p->report, "folder", NULL))
+		put(p, "  folder %s\n", word(p, p->report, "folder"));
+	if (js_get_str(p->report, "xml", NULL))
+		put(p, "  start it: virsh define '%s'\n", word(p, p->report, "xml"));
+	for (size_t i = 0; i < js_count(disks); i++)
+		put(p, "  %s  %s, %.0f MiB\n", word(p, js_at(disks, i), "file"), word(p, js_at(disks, i), "format"),
+		    mib(js_at(disks, i), "size"));
+	if (copy)
+		copied(p, copy);
+	put(p, "\n");
+}
+
+/* What vouches for the source: the manifest's digests, and the identity by which a rerun knows each disk again. */
+static void evidence(struct page *p)
+{
+	const struct json *disks = js_get(p->report, "source_disks");
+	uint64_t digests = js_get_u64(p->report, "manifest_digests", 0);
+
+	if (!js_count(disks))
+		return;
+	put(p, "Source\n  %s\n", word(p, js_get(p->report, "machine"), "source"));
+	if (digests)
+		put(p, "  manifest: %" PRIu64 " files have the digests it states\n", digests);
+	else
+		put(p, "  manifest: none was checked\n");
+	for (size_t i = 0; i < js_count(disks); i++)
+		put(p, "  %s: %s\n", word(p, js_at(disks, i), "id"), word(p, js_at(disks, i), "identity"));
+	put(p, "\n");
+}
+
+static void timings(struct page *p)
+{
+	const struct json *list = js_get(p->report, "timings"), *accel = js_get(p->report, "accelerator");
 	double sum = 0;
 
-	buf_adds(out, "Time\n");
+	put(p, "Time\n");
 	for (size_t i = 0; i < js_count(list); i++) {
 		double seconds = js_get_real(js_at(list, i), "seconds", 0);
 
-		buf_addf(out, "  %-12s %7.1f s\n", str(js_at(list, i), "phase"), seconds);
+		put(p, "  %-12s %7.1f s\n", word(p, js_at(list, i), "phase"), seconds);
 		sum += seconds;
 	}
-	buf_addf(out, "  %-12s %7.1f s\n", "all", sum);
+	put(p, "  %-12s %7.1f s\n", "all", sum);
 	if (accel)
-		buf_addf(out, "  accelerator: %s\n", str(accel, "reason"));
+		put(p, "  accelerator: %s\n", word(p, accel, "reason"));
 }
 
 int report_text(const struct json *report, struct buf *out, struct err *err)
 {
-	verdict(report, out);
-	findings(report, out);
-	hardware(report, out);
-	inside(report, out);
-	changes(report, out);
-	results(report, out);
-	timings(report, out);
-	if (out->failed)
-		return err_set(err, ERR_INTERNAL, "the report is over %zu bytes", out->max);
-	return 0;
+	struct page p = {.report = report, .out = out};
+
+	verdict(&p);
+	findings(&p);
+	hardware(&p);
+	notes(&p);
+	inside(&p);
+	changes(&p);
+	result(&p);
+	evidence(&p);
+	timings(&p);
+	arena_done(&p.arena);
+	return out->failed ? err_set(err, ERR_INTERNAL, "the report is over %zu bytes", out->max) : 0;
 }

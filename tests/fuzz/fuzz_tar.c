@@ -38,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (file_pwrite(fd, copy, size, 0, &err) < 0 || tar_read(fd, size, &t, &err) < 0)
 		return 0;
 	VEC_FOR (m, &t.members)
-		if (!range_inside(m->off, m->size, size) || *m->name == '/' || strstr(m->name, "../"))
+		if (!range_inside(m->off, m->size, size) || *m->name == '/' || !strncmp(m->name, "../", 3) ||
+		    strstr(m->name, "/../"))
 			abort();
 	return 0;
 }

@@ -67,11 +67,36 @@ static void json_holds_the_facts(void **state)
 	assert_string_equal(js_get_str(f, "fix", ""), "by hand");
 }
 
+static void json_and_back(void **state)
+{
+	AUTO(inspection_freep) struct inspection *i = inspection_new();
+	AUTO(inspection_freep) struct inspection *back = NULL;
+	AUTO(inspection_freep) struct inspection *empty = inspection_from_json(NULL);
+	AUTO(js_freep) struct json *j = NULL;
+
+	i->os = (struct os_info){.family = OS_WINDOWS, .arch = arena_strdup(&i->arena, "x86_64"), .major = 10};
+	i->os.osinfo = arena_strdup(&i->arena, "http://microsoft.com/win/10");
+	i->firmware_disk = FIRMWARE_UEFI;
+	i->verdict = VERDICT_MAY_NOT_BOOT;
+	j = inspection_json(i);
+	back = inspection_from_json(j);
+	assert_int_equal(back->os.family, OS_WINDOWS);
+	assert_string_equal(back->os.arch, "x86_64");
+	assert_string_equal(back->os.osinfo, "http://microsoft.com/win/10");
+	assert_null(back->os.hostname);
+	assert_int_equal(back->os.major, 10);
+	assert_int_equal(back->firmware_disk, FIRMWARE_UEFI);
+	assert_int_equal(back->verdict, VERDICT_MAY_NOT_BOOT);
+	assert_int_equal(empty->os.family, OS_UNKNOWN);
+	assert_int_equal(empty->verdict, VERDICT_UNKNOWN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_verdict_follows_the_findings),
 	    cmocka_unit_test(json_holds_the_facts),
+	    cmocka_unit_test(json_and_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,12 +102,19 @@ static void caps_as_json(void **state)
 {
 	const struct caps caps = {.disk = DISK_BUS_VIRTIO_SCSI, .net = NET_BUS_E1000E, .q35 = true, .rng = true};
 	AUTO(js_freep) struct json *j = caps_json(&caps);
+	struct caps back;
 
 	assert_string_equal(js_get_str(j, "disk", ""), "virtio-scsi");
 	assert_string_equal(js_get_str(j, "net", ""), "e1000e");
 	assert_string_equal(js_get_str(j, "machine", ""), "q35");
 	assert_true(js_get_bool(j, "rng", false));
 	assert_false(js_get_bool(j, "safe_mode", true));
+	back = caps_from_json(j);
+	assert_memory_equal(&back, &caps, sizeof caps);
+	back = caps_from_json(NULL);
+	assert_memory_equal(&back, &(struct caps){0}, sizeof caps);
+	assert_int_equal(firmware_by_name("uefi"), FIRMWARE_UEFI);
+	assert_int_equal(firmware_by_name("openfirmware"), FIRMWARE_UNKNOWN);
 }
 
 int main(void)

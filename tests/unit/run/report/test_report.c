@@ -1,97 +1,284 @@
-/* The report for people: verdict first, findings with evidence and fix, hardware before and after, changes with diffs.
- */
+/* The report: objects made by the model's own functions keep to docs/report.schema.json, and their text. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "core/base/checked.h"
+#include "core/model/caps.h"
+#include "core/model/changelog.h"
+#include "core/model/inspection.h"
+#include "core/model/machine.h"
+#include "guest/accel.h"
 #include "run/report/report.h"
+#include "tests/unit/run/report/schema.h"
 
-static const char full[] =
-    "{\"machine\":{\"name\":\"web01\",\"source_kind\":\"ova\",\"memory\":1073741824,\"vcpus\":2,\"firmware\":\"bios\","
-    "\"disks\":[{\"id\":\"sda\",\"controller\":\"pvscsi\"}],"
-    "\"nics\":[{\"model\":\"vmxnet3\",\"mac\":\"52:54:00:aa:00:01\",\"network\":\"VM Network\",\"target\":\"lan\"}]},"
-    "\"inspection\":{\"verdict\":\"MAY NOT BOOT\",\"os\":{\"product\":\"Debian 12\",\"arch\":\"x86_64\","
-    "\"hostname\":\"web01\",\"init\":\"systemd\"},"
-    "\"findings\":[{\"id\":\"W-BOOT-X\",\"severity\":\"warning\",\"text\":\"one kernel can't drive virtio\","
-    "\"evidence\":\"/boot/vmlinuz-2\",\"fix\":\"boot the other\"}],"
-    "\"filesystems\":[{\"device\":\"/dev/sda1\",\"type\":\"ext4\",\"size\":1048576,\"mountpoint\":\"/\"}],"
-    "\"kernels\":[],\"networks\":[],\"agents\":[]},"
-    "\"changes\":[{\"step\":\"device-names\",\"kind\":\"edit\",\"path\":\"/etc/fstab\",\"reason\":\"names change\","
-    "\"diff\":\"-/dev/sda1 /\\n+UUID=1 /\\n\",\"words\":null}],"
-    "\"caps\":{\"disk\":\"virtio-blk\",\"net\":\"virtio\"},\"firmware\":\"bios\","
-    "\"copy\":{\"bytes_read\":1048576,\"read_errors\":[{\"disk\":0,\"offset\":512,\"length\":4096}]},"
-    "\"timings\":[{\"phase\":\"copy\",\"seconds\":1.5},{\"phase\":\"map\",\"seconds\":0.5}]}";
-
-static char *render(const char *text)
+static struct json *some_machine(void)
 {
-	AUTO(js_freep) struct json *j = js_parse(text, strlen(text), NULL);
-	AUTO(buf_done) struct buf out = BUF_INIT(MIB);
+	AUTO(machine_freep) struct machine *m = machine_new();
+	struct disk *d = vec_push(&m->arena, &m->disks);
+	struct nic *n = vec_push(&m->arena, &m->nics);
+
+	m->source = arena_strdup(&m->arena, "/in/web01.ova");
+	m->source_kind = arena_strdup(&m->arena, "ova");
+	m->name = arena_strdup(&m->arena, "web01");
+	m->memory = GIB;
+	m->vcpus = 4;
+	m->sockets = 2;
+	m->cores = 2;
+	m->threads = 1;
+	m->firmware = FIRMWARE_BIOS;
+	m->clock = CLOCK_UTC;
+	d->folder = arena_strdup(&m->arena, "/in");
+	d->file = arena_strdup(&m->arena, "web01.ova");
+	d->controller = CONTROLLER_PVSCSI;
+	d->unit = 1;
+	memcpy(n->mac, "00:50:56:aa:00:01", 18);
+	n->model = NIC_VMXNET3;
+	n->network = arena_strdup(&m->arena, "VM Network");
+	n->kind = NET_NETWORK;
+	n->pci_slot = 192;
+	n->target = arena_strdup(&m->arena, "br0");
+	n->target_kind = NET_BRIDGE;
+	vec_push(&m->arena, &m->removables)->kind = REMOVABLE_CDROM;
+	machine_note(m, "deployment option '%s' was taken", "small\x1b[2J\nBOOTS");
+	machine_complete(m);
+	return machine_json(m);
+}
+
+static struct json *some_inspection(void)
+{
+	AUTO(inspection_freep) struct inspection *i = inspection_new();
+	struct kernel *k = vec_push(&i->arena, &i->kernels);
+	struct filesystem *f = vec_push(&i->arena, &i->filesystems);
+	struct net_config *n = vec_push(&i->arena, &i->networks);
+	struct agent *a = vec_push(&i->arena, &i->agents);
+	struct boot_entry *b = vec_push(&i->arena, &i->boot_entries);
+
+	i->os.family = OS_LINUX;
+	i->os.product = arena_strdup(&i->arena, "Debian GNU/Linux 12");
+	i->os.arch = arena_strdup(&i->arena, "x86_64");
+	i->os.hostname = arena_strdup(&i->arena, "web01");
+	i->os.init = arena_strdup(&i->arena, "systemd");
+	k->version = arena_strdup(&i->arena, "6.1.0-18-amd64");
+	k->initrd = arena_strdup(&i->arena, "/boot/initrd.img-6.1.0-18-amd64");
+	k->initrd_generator = arena_strdup(&i->arena, "initramfs-tools");
+	k->initrd_compression = arena_strdup(&i->arena, "zstd");
+	f->device = arena_strdup(&i->arena, "/dev/sda1");
+	f->type = arena_strdup(&i->arena, "ext4");
+	f->mountpoint = arena_strdup(&i->arena, "/");
+	f->size = 512 * MIB;
+	n->file = arena_strdup(&i->arena, "/etc/network/interfaces");
+	n->system = arena_strdup(&i->arena, "ifupdown");
+	n->interface = arena_strdup(&i->arena, "ens192");
+	n->address = arena_strdup(&i->arena, "192.0.2.5/24");
+	a->id = arena_strdup(&i->arena, "open-vm-tools");
+	a->evidence = arena_strdup(&i->arena, "open-vm-tools 12.2");
+	b->file = arena_strdup(&i->arena, "/boot/grub/grub.cfg");
+	b->line = 12;
+	finding_add(i, "W-BOOT-NO-FALLBACK", SEVERITY_WARNING, "/boot/efi/EFI", "made by the conversion",
+		    "there is no fallback loader");
+	inspection_judge(i);
+	return inspection_json(i);
+}
+
+static struct json *some_changes(void)
+{
+	AUTO(changelog_done) struct changelog log = {.step = "device-names"};
+
+	changelog_text(&log, "/etc/fstab", "/dev/sda1 / ext4\n", "UUID=1 / ext4\n", "sda1 has another name now");
+	log.step = "graft";
+	changelog_words(&log, CHANGE_BINARY, "/boot/initrd.img", "virtio is missing", "6 modules appended");
+	return changelog_json(&log);
+}
+
+/* Everything that a conversion puts into its report. */
+static struct json *whole_report(void)
+{
+	struct json *r = js_object(), *d, *copy, *t;
+	const struct caps caps = {.disk = DISK_BUS_VIRTIO_BLK, .net = NET_BUS_VIRTIO, .q35 = true};
+	const struct accel accel = {.tcg_ms = 63, .kvm_ms = -1, .reason = "kvm: no such device; tcg took 63 ms"};
+
+	js_set_str(r, "schema", "rehost-report-1");
+	js_set_str(r, "rehost", "0.1.0");
+	js_set(r, "machine", some_machine());
+	d = js_add(js_set(r, "source_disks", js_array()), js_object());
+	js_set_str(d, "id", "sda");
+	js_set_str(d, "format", "vmdk");
+	js_set_u64(d, "size", GIB);
+	js_set_u64(d, "allocated", 400 * MIB);
+	js_set_str(d, "identity", "1073741824-1700000000-abcd");
+	js_set(r, "accelerator", accel_json(&accel));
+	js_set(r, "inspection", some_inspection());
+	js_set(r, "changes", some_changes());
+	js_set(r, "caps", caps_json(&caps));
+	js_set_str(r, "firmware", "bios");
+	copy = js_set(r, "copy", js_object());
+	js_set_u64(copy, "bytes_read", 300 * MIB);
+	js_set_u64(copy, "bytes_written", 100 * MIB);
+	js_set_u64(copy, "source_read", 310 * MIB);
+	js_set_u64(copy, "reused", 0);
+	d = js_add(js_set(copy, "read_errors", js_array()), js_object());
+	js_set_u64(d, "disk", 0);
+	js_set_u64(d, "offset", 4096);
+	js_set_u64(d, "length", 512);
+	js_set_u64(r, "manifest_digests", 2);
+	d = js_add(js_set(r, "disks", js_array()), js_object());
+	js_set_str(d, "file", "web01-sda.qcow2");
+	js_set_str(d, "format", "qcow2");
+	js_set_u64(d, "size", GIB);
+	js_set_str(r, "folder", "/out/web01");
+	js_set_str(r, "xml", "/out/web01/web01.xml");
+	t = js_add(js_set(r, "timings", js_array()), js_object());
+	js_set_str(t, "phase", "copy");
+	js_set_real(t, "seconds", 2.25);
+	return r;
+}
+
+static void violates(const struct json *report, const char *says)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT(1 << 20);
+	struct schema s = {.root = json_load_file("docs/report.schema.json", 0, NULL)};
+	json_t *value;
+
+	assert_non_null(s.root);
+	assert_int_equal(js_print(report, false, &text), 0);
+	value = json_loads(buf_str(&text), 0, NULL);
+	assert_non_null(value);
+	schema_check(&s, s.root, value, "report");
+	assert_string_equal(s.error, says);
+	json_decref(value);
+	json_decref(s.root);
+}
+
+static void a_whole_report_keeps_to_the_schema(void **state)
+{
+	AUTO(js_freep) struct json *r = whole_report();
+
+	violates(r, "");
+}
+
+static void the_schema_check_sees_what_is_wrong(void **state)
+{
+	AUTO(js_freep) struct json *r = whole_report();
+
+	js_set_str(r, "firmware", "coreboot");
+	violates(r, "report.firmware: not in the enumeration");
+	js_set_str(r, "firmware", "uefi");
+	js_set_str((struct json *)js_get(r, "machine"), "colour", "red");
+	violates(r, "report.machine.colour: unknown key");
+	js_set(r, "machine", js_object());
+	violates(r, "report.machine: source");
+	js_set(r, "machine", some_machine());
+	js_set_str(r, "folder", NULL);
+	violates(r, "report.folder: wrong type");
+	js_set_str(r, "folder", "/x");
+	js_set_str(r, "schema", "2");
+	violates(r, "report.schema: not the constant");
+}
+
+static void the_text_of_a_whole_report(void **state)
+{
+	static const char expected[] =
+	    "MAY NOT BOOT\n"
+	    "\n"
+	    "web01: Debian GNU/Linux 12, x86_64\n"
+	    "host name web01, init systemd\n"
+	    "\n"
+	    "Findings\n"
+	    "  1. W-BOOT-NO-FALLBACK [warning] there is no fallback loader\n"
+	    "     seen: /boot/efi/EFI\n"
+	    "     fix:  made by the conversion\n"
+	    "\n"
+	    "Hardware\n"
+	    "               ova                                          KVM, q35\n"
+	    "  memory       1024 MiB                                     1024 MiB\n"
+	    "  CPUs         4 (2 sockets of 2 cores)                     4 (2 sockets of 2 cores)\n"
+	    "  firmware     bios                                         bios\n"
+	    "  secure boot  unknown\n"
+	    "  clock        utc\n"
+	    "  sda          pvscsi 0:1, vmdk, 1024 MiB                   virtio-blk, qcow2\n"
+	    "  network 1    vmxnet3 00:50:56:aa:00:01 on 'VM Network'    virtio 00:50:56:aa:00:01 on 'br0'\n"
+	    "  cdrom        empty                                        empty\n"
+	    "\n"
+	    "About the source\n"
+	    "  deployment option 'small?[2J?BOOTS' was taken\n"
+	    "\n"
+	    "Inside\n"
+	    "  /dev/sda1    ext4          512 MiB  /\n"
+	    "  kernel 6.1.0-18-amd64, initramfs /boot/initrd.img-6.1.0-18-amd64 (initramfs-tools, zstd)\n"
+	    "  network ens192 192.0.2.5/24 (ifupdown, /etc/network/interfaces)\n"
+	    "  tool open-vm-tools (open-vm-tools 12.2)\n"
+	    "\n"
+	    "Changes\n"
+	    "  1. edit /etc/fstab (device-names)\n"
+	    "     why: sda1 has another name now\n"
+	    "       --- a/etc/fstab\n"
+	    "       +++ b/etc/fstab\n"
+	    "       @@ -1 +1 @@\n"
+	    "       -/dev/sda1 / ext4\n"
+	    "       +UUID=1 / ext4\n"
+	    "  2. binary /boot/initrd.img (graft)\n"
+	    "     why: virtio is missing\n"
+	    "       6 modules appended\n"
+	    "\n"
+	    "Result\n"
+	    "  folder /out/web01\n"
+	    "  start it: virsh define '/out/web01/web01.xml'\n"
+	    "  web01-sda.qcow2  qcow2, 1024 MiB\n"
+	    "  copied 300.0 MiB, read 310.0 MiB from the source, wrote 100.0 MiB, reused 0.0 MiB\n"
+	    "  UNREADABLE: disk 0 at 0x1000, 512 bytes, written as zeros\n"
+	    "\n"
+	    "Source\n"
+	    "  /in/web01.ova\n"
+	    "  manifest: 2 files have the digests it states\n"
+	    "  sda: 1073741824-1700000000-abcd\n"
+	    "\n"
+	    "Time\n"
+	    "  copy             2.2 s\n"
+	    "  all              2.2 s\n"
+	    "  accelerator: kvm: no such device; tcg took 63 ms\n";
+	AUTO(js_freep) struct json *r = whole_report();
+	AUTO(buf_done) struct buf text = BUF_INIT(1 << 20);
 	struct err err = ERR_INIT;
 
-	assert_non_null(j);
-	assert_int_equal(report_text(j, &out, &err), 0);
-	return buf_take(&out);
+	assert_int_equal(report_text(r, &text, &err), 0);
+	assert_string_equal(buf_str(&text), expected);
 }
 
-static void has(const char *text, const char *part)
+static void a_report_without_an_inspection(void **state)
 {
-	if (!strstr(text, part))
-		fail_msg("'%s' is missing in:\n%s", part, text);
-}
-
-static void the_verdict_comes_first(void **state)
-{
-	AUTO_FREE char *text = render(full);
-
-	assert_int_equal(strncmp(text, "MAY NOT BOOT\n", 13), 0);
-}
-
-static void every_part_is_told(void **state)
-{
-	AUTO_FREE char *text = render(full);
-
-	has(text, "1. W-BOOT-X [warning] one kernel can't drive virtio\n");
-	has(text, "seen: /boot/vmlinuz-2\n");
-	has(text, "fix:  boot the other\n");
-	has(text, "memory       1024 MiB");
-	has(text, "sda pvscsi");
-	has(text, "virtio 52:54:00:aa:00:01 on lan");
-	has(text, "1. edit /etc/fstab (device-names)\n     why: names change\n       -/dev/sda1 /\n       +UUID=1 /\n");
-	has(text, "UNREADABLE: disk 0 at 0x200, 4096 bytes, written as zeros\n");
-	has(text, "all              2.0 s");
-}
-
-static void what_was_not_inspected_says_so(void **state)
-{
-	AUTO_FREE char *text = render("{\"machine\":{\"name\":\"data\",\"source_kind\":\"disk\"},\"timings\":[]}");
-
-	assert_int_equal(strncmp(text, "NOT INSPECTED\n", 14), 0);
-	assert_null(strstr(text, "Changes"));
-}
-
-static void the_limit_of_the_buffer_is_an_error(void **state)
-{
-	AUTO(js_freep) struct json *j = js_parse(full, strlen(full), NULL);
-	AUTO(buf_done) struct buf out = BUF_INIT(100);
+	AUTO(js_freep) struct json *r = js_object();
+	AUTO(buf_done) struct buf text = BUF_INIT(1 << 20);
 	struct err err = ERR_INIT;
 
-	assert_int_equal(report_text(j, &out, &err), -1);
-	assert_string_equal(err.text, "the report is over 100 bytes");
+	js_set(r, "machine", some_machine());
+	assert_int_equal(report_text(r, &text, &err), 0);
+	assert_memory_equal(text.data,
+			    "NOT INSPECTED\n\nweb01: taken as it is, nothing inside was looked at\n\nHardware\n", 80);
+	assert_null(strstr(buf_str(&text), "Changes"));
+	assert_null(strstr(buf_str(&text), "KVM"));
+}
+
+static void a_report_that_does_not_fit(void **state)
+{
+	AUTO(js_freep) struct json *r = whole_report();
+	AUTO(buf_done) struct buf text = BUF_INIT(1000);
+	struct err err = ERR_INIT;
+
+	assert_int_equal(report_text(r, &text, &err), -1);
+	assert_string_equal(err.text, "the report is over 1000 bytes");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(the_verdict_comes_first),
-	    cmocka_unit_test(every_part_is_told),
-	    cmocka_unit_test(what_was_not_inspected_says_so),
-	    cmocka_unit_test(the_limit_of_the_buffer_is_an_error),
+	    cmocka_unit_test(a_whole_report_keeps_to_the_schema), cmocka_unit_test(the_schema_check_sees_what_is_wrong),
+	    cmocka_unit_test(the_text_of_a_whole_report),	  cmocka_unit_test(a_report_without_an_inspection),
+	    cmocka_unit_test(a_report_that_does_not_fit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
