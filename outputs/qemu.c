@@ -245,7 +245,6 @@ static void write_script(struct script *s, struct arena *a)
 	write_cdroms(s);
 	write_nics(s, a);
 	write_rest(s);
-	/* Last, because a command that ran out of room would otherwise look whole. */
 	buf_adds(s->out, "\t\"$@\"\n");
 }
 
@@ -262,7 +261,7 @@ static int write_qemu(const struct output_job *job, struct err *err)
 	s.uefi = job->firmware == FIRMWARE_UEFI;
 	s.secure = s.uefi && job->caps->q35 && job->machine->secure_boot == TRI_YES;
 	write_script(&s, &a);
-	if (!out.len || strcmp(buf_str(&out) + out.len - 6, "\t\"$@\"\n"))
+	if (out.failed)
 		return err_set(err, ERR_INTERNAL, "'%s' is over %d bytes", name, SCRIPT_MAX);
 	return file_replace(job->dirfd, name, buf_str(&out), out.len, 0755, err);
 }

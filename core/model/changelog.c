@@ -271,7 +271,7 @@ static char *diff(struct arena *arena, const char *path, const char *before, con
 		return NULL;
 	if (diff_lines(path, before, after, &a, &b, &out) < 0)
 		return NULL;
-	return arena_strdup(arena, buf_str(&out));
+	return arena_strdup(arena, out.failed ? "the diff is over 16 MiB\n" : buf_str(&out));
 }
 
 static struct change *add(struct changelog *log, enum change_kind kind, const char *path, const char *reason)
