@@ -178,6 +178,13 @@ static bool filled(const char *value)
 	return value && *value;
 }
 
+static const char *value_or_empty(const struct vmx *x, const char *key)
+{
+	const char *value = get(x, key);
+
+	return value ? value : "";
+}
+
 /* --- may it be taken at all --- */
 
 static int check_state(struct vmx *x)
@@ -231,13 +238,13 @@ static int read_basics(struct vmx *x)
 
 static void read_firmware(struct vmx *x)
 {
-	const char *firmware = get(x, "firmware"), *secure = get(x, "uefi.secureBoot.enabled");
+	const char *firmware = value_or_empty(x, "firmware"), *secure = get(x, "uefi.secureBoot.enabled");
 
 	/* VMware's default is BIOS; the key is only written for EFI or by hand. */
 	x->m->firmware = FIRMWARE_BIOS;
-	if (firmware && !strncasecmp(firmware, "efi", 3))
+	if (!strncasecmp(firmware, "efi", 3))
 		x->m->firmware = FIRMWARE_UEFI;
-	else if (filled(firmware) && strcasecmp(firmware, "bios"))
+	else if (*firmware && strcasecmp(firmware, "bios"))
 		machine_note(x->m, "the firmware '%s' is not known: taken as bios", firmware);
 	if (x->m->firmware == FIRMWARE_UEFI)
 		x->m->secure_boot = text_true(secure) ? TRI_YES : TRI_NO;
@@ -316,12 +323,18 @@ static void read_nic(struct vmx *x, unsigned i)
 /* "ethernet7.present" gives 7; -1 for other keys. */
 static int nic_number(const char *key)
 {
-	unsigned i;
-	int used = 0;
+	const char *digits = key + 8;
+	size_t n;
+	int i = 0;
 
-	if (strncasecmp(key, "ethernet", 8) || sscanf(key + 8, "%3u.%n", &i, &used) != 1 || !used || i >= NICS_MAX)
+	if (strncasecmp(key, "ethernet", 8))
 		return -1;
-	return (int)i;
+	n = strspn(digits, "0123456789");
+	if (!n || n > 3 || digits[n] != '.')
+		return -1;
+	for (; n; n--)
+		i = 10 * i + (*digits++ - '0');
+	return i < NICS_MAX ? i : -1;
 }
 
 static void read_nics(struct vmx *x)
