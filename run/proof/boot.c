@@ -26,7 +26,7 @@ enum {
 	DEFAULT_TIMEOUT_S = 300, /* an emulated Debian takes 30 to 90 */
 	LOOK_EVERY_MS = 2000,	 /* screen and CPU; the consoles are read as they write */
 	TICK_EVERY_MS = 4000,
-	SETTLE_MS = 8000, /* how long the screen may lag behind the serial console before its picture is taken */
+	SETTLE_MS = 5000, /* how long the screen may lag behind the serial console before its picture is taken */
 	RESETS_MAX = 8,	  /* first boots reset once or twice (boot entries, relabelling) */
 	XML_MAX = 4 << 20,
 	SCREEN_MAX = 64 << 10,
@@ -410,6 +410,8 @@ static int verdict(struct proof *p, struct err *err)
 {
 	struct boot_result *r = p->r;
 
+	for (unsigned i = 0; i < p->e.nwarnings; i++)
+		*vec_push(&r->arena, &r->warnings) = arena_strdup(&r->arena, p->e.warnings[i]);
 	r->level = p->e.level;
 	r->evidence = arena_strdup(&r->arena, p->e.level ? p->e.proof : "nothing was seen");
 	if (r->level >= p->o->wanted)
@@ -465,6 +467,9 @@ struct json *boot_result_json(const struct boot_result *r)
 	VEC_FOR (path, &r->screenshots)
 		js_add_str(list, *path);
 	js_set_str(j, "serial_log", r->serial_log);
+	list = js_set(j, "warnings", js_array());
+	VEC_FOR (warning, &r->warnings)
+		js_add_str(list, *warning);
 	list = js_set(j, "notes", js_array());
 	VEC_FOR (note, &r->notes)
 		js_add_str(list, *note);

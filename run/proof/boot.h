@@ -13,7 +13,7 @@
 
 enum boot_level {
 	BOOT_LEVEL_UNKNOWN = 0, /* nothing was seen */
-	BOOT_FIRMWARE,		/* the firmware handed over to a boot loader from the disk */
+	BOOT_FIRMWARE,		/* the firmware came up and turned to the disk, or its boot loader runs */
 	BOOT_KERNEL,		/* the operating system's kernel runs */
 	BOOT_LOGIN,		/* a login prompt, or the guest agent answers */
 };
@@ -42,6 +42,7 @@ struct boot_result {
 	double seconds;		 /* until the level asked for, or the end */
 	VEC(char *) screenshots; /* paths, in order of time, one a level reached and one of a failure */
 	char *serial_log;	 /* path; NULL when nothing is kept or the machine has no serial port */
+	VEC(char *) warnings;	 /* services that failed to start, as the serial console told */
 	VEC(char *) notes;	 /* where the hardware differs from the XML, and why */
 };
 

@@ -89,12 +89,16 @@ static void reach(struct evidence *e, enum boot_level level, const char *source,
 	snprintf(e->proof, sizeof e->proof, "%s: '%s'", source, line);
 }
 
-/* Judges one line, already without spaces at its ends. */
-static void judge(struct evidence *e, const char *source, const char *line)
+/* A line that is still being written can only be a prompt: judged earlier, its text would be cut. */
+static void judge(struct evidence *e, const char *source, char *line, bool complete)
 {
 	for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
-		if (!matches(patterns[i].match, line, patterns[i].text))
+		if ((patterns[i].match == MATCH_INSIDE && !complete) ||
+		    !matches(patterns[i].match, line, patterns[i].text))
 			continue;
+		/* a prompt proves without what the kernel wrote behind it */
+		if (patterns[i].match == MATCH_LOGIN)
+			line[strcspn(line, " ") + strlen(patterns[i].text)] = '\0';
 		reach(e, patterns[i].level, source, line);
 		if (patterns[i].failure && !e->failure[0])
 			snprintf(e->failure, sizeof e->failure, "%s: '%s'", source, line);
@@ -102,15 +106,21 @@ static void judge(struct evidence *e, const char *source, const char *line)
 	}
 }
 
-static void judge_trimmed(struct evidence *e, const char *source, const char *from, size_t len)
+static void warn(struct evidence *e, const char *line)
+{
+	if (e->nwarnings < EVIDENCE_WARNINGS_MAX)
+		snprintf(e->warnings[e->nwarnings++], sizeof *e->warnings, "%s", line);
+}
+
+static void judge_trimmed(struct evidence *e, const char *source, const char *from, size_t len, bool complete)
 {
 	char line[EVIDENCE_LINE_MAX];
 
-	while (len && (*from == ' ' || *from == '\t')) {
+	while (len && *from == ' ') {
 		from++;
 		len--;
 	}
-	while (len && (from[len - 1] == ' ' || from[len - 1] == '\t'))
+	while (len && from[len - 1] == ' ')
 		len--;
 	if (!len)
 		return;
@@ -118,14 +128,21 @@ static void judge_trimmed(struct evidence *e, const char *source, const char *fr
 		len = sizeof line - 1;
 	memcpy(line, from, len);
 	line[len] = '\0';
-	judge(e, source, line);
+	judge(e, source, line, complete);
 }
 
 static const char serial_source[] = "serial console", screen_source[] = "screen";
 
 static void end_line(struct evidence *e)
 {
-	judge_trimmed(e, serial_source, e->line, e->len);
+	static const char failed[] = "[FAILED]";
+
+	judge_trimmed(e, serial_source, e->line, e->len, true);
+	/* Only the serial console: its lines come once, the screen is read again and again. */
+	if (e->len < sizeof e->line && e->len > sizeof failed && !memcmp(e->line, failed, sizeof failed - 1)) {
+		e->line[e->len] = '\0';
+		warn(e, e->line);
+	}
 	e->len = 0;
 }
 
@@ -154,10 +171,11 @@ void evidence_serial(struct evidence *e, const char *data, size_t len)
 			e->escape = ESCAPE_BEGUN;
 		else if (c == '\n' || c == '\r')
 			end_line(e);
-		else if ((unsigned char)c >= ' ' && e->len < sizeof e->line)
-			e->line[e->len++] = c;
+		else if (e->len < sizeof e->line && c != '\0')
+			/* What the guest writes ends up on our user's terminal: plain characters only. */
+			e->line[e->len++] = c >= ' ' && c < 0x7f ? c : c == '\t' ? ' ' : '?';
 	}
-	judge_trimmed(e, serial_source, e->line, e->len);
+	judge_trimmed(e, serial_source, e->line, e->len, false);
 }
 
 void evidence_screen(struct evidence *e, const char *rows)
@@ -165,7 +183,7 @@ void evidence_screen(struct evidence *e, const char *rows)
 	while (*rows) {
 		size_t n = strcspn(rows, "\n");
 
-		judge_trimmed(e, screen_source, rows, n);
+		judge_trimmed(e, screen_source, rows, n, true);
 		rows += n + (rows[n] == '\n');
 	}
 }

@@ -7,12 +7,15 @@
 
 #include "run/proof/boot.h"
 
-enum { EVIDENCE_LINE_MAX = 256 };
+enum { EVIDENCE_LINE_MAX = 256, EVIDENCE_WARNINGS_MAX = 16 };
 
 struct evidence {
 	enum boot_level level;
 	char proof[EVIDENCE_LINE_MAX + 32];   /* what proved the level, with its source */
 	char failure[EVIDENCE_LINE_MAX + 96]; /* why it will get no further, "" while it may */
+	/* services that did not start: "[FAILED] Failed to start networking.service" */
+	char warnings[EVIDENCE_WARNINGS_MAX][EVIDENCE_LINE_MAX];
+	unsigned nwarnings;
 	/* the serial line that is being written: a prompt has no end of line */
 	char line[EVIDENCE_LINE_MAX];
 	size_t len;
