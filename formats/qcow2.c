@@ -39,8 +39,9 @@ struct qcow2 {
 	uint64_t l1_entries;
 	struct page_cache l2;
 	struct unit_cache *inflated;
-	pthread_mutex_t lock; /* of inflaters */
+	pthread_mutex_t lock; /* of what follows */
 	struct inflater *inflaters;
+	struct extent known; /* of the file: what it last said of itself; len 0 at first */
 };
 
 /* What L2 entries say about a cluster. */
@@ -370,15 +371,44 @@ static int unallocated_extent(struct qcow2 *q, struct extent *ret, struct err *e
 	return block_extent(q->backing, ret->off, min_u64(ret->len, q->backing->size - ret->off), ret, err);
 }
 
-/* A preallocated image has clusters that the file itself doesn't hold yet. */
+static bool recall(struct qcow2 *q, uint64_t host, struct extent *ret)
+{
+	bool known;
+
+	pthread_mutex_lock(&q->lock);
+	known = host >= q->known.off && host - q->known.off < q->known.len;
+	if (known)
+		*ret = q->known;
+	pthread_mutex_unlock(&q->lock);
+	return known;
+}
+
+static void remember(struct qcow2 *q, const struct extent *e)
+{
+	struct extent *k = &q->known;
+	uint64_t end = e->off + e->len;
+
+	pthread_mutex_lock(&q->lock);
+	/* Both run to the same next change: the one that begins earlier says more. */
+	if (k->kind != e->kind || end != k->off + k->len || e->off < k->off)
+		*k = *e;
+	pthread_mutex_unlock(&q->lock);
+}
+
+/* A preallocated image has clusters that the file itself doesn't hold yet. What the file answers is remembered, because
+ * a guest's clusters are anywhere in it and looking for the next hole may take a file system long (tmpfs: every page).
+ */
 static int plain_extent(struct qcow2 *q, uint64_t host, struct extent *ret, struct err *err)
 {
-	struct extent in_file;
+	struct extent e;
 
-	if (block_extent(q->file, host, ret->len, &in_file, err) < 0)
-		return -1;
-	ret->len = in_file.len;
-	ret->kind = in_file.kind == EXTENT_DATA ? EXTENT_DATA : EXTENT_ZERO;
+	if (!recall(q, host, &e)) {
+		if (block_extent(q->file, host, q->file->size - host, &e, err) < 0)
+			return -1;
+		remember(q, &e);
+	}
+	ret->len = min_u64(ret->len, e.off + e.len - host);
+	ret->kind = e.kind == EXTENT_DATA ? EXTENT_DATA : EXTENT_ZERO;
 	return 0;
 }
 

@@ -51,7 +51,7 @@ static int open_path(const char *path, const char *format, struct block **ret, s
 	AUTO_FREE char *for_dir = strdup(path);
 	AUTO_FREE char *for_base = strdup(path);
 	const struct format *f = format ? format_by_name(format) : NULL;
-	struct folder folder;
+	struct folder folder = {0};
 	AUTO_FD int dirfd = -1;
 
 	if (!for_dir || !for_base)
