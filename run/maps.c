@@ -63,6 +63,8 @@ static void connect_rest(struct machine *m)
 		if (nic->target)
 			continue;
 		connect_nic(m, nic, NET_NETWORK, "default");
+		if (!nic->network || !strcmp(nic->network, "default"))
+			continue;
 		log_warn(
 		    "network card %s, on '%s' at the source, is connected to libvirt's network 'default': choose with "
 		    "-n '%s:NAME' or -b '%s:BRIDGE'",
