@@ -1,5 +1,6 @@
-/* -o qemu: NAME.sh starts the machine under QEMU without libvirt; a UEFI machine keeps its variables beside the disks.
- */
+/* -o qemu: beside NAME.xml, NAME.sh starts the machine under QEMU without libvirt; a UEFI machine keeps its variables
+ * beside the disks. */
+* /
 #include "outputs/qemu.h"
 
 #include <inttypes.h>
@@ -9,9 +10,10 @@
 #include "core/base/checked.h"
 #include "core/base/cleanup.h"
 #include "core/base/file.h"
+#include "outputs/local.h"
 #include "outputs/shared.h"
 
-enum { SCRIPT_MAX = 1 << 20 };
+    enum { SCRIPT_MAX = 1 << 20 };
 
 struct script {
 	struct buf *out;
@@ -263,11 +265,13 @@ static int write_qemu(const struct output_job *job, struct err *err)
 	write_script(&s, &a);
 	if (out.failed)
 		return err_set(err, ERR_INTERNAL, "'%s' is over %d bytes", name, SCRIPT_MAX);
-	return file_replace(job->dirfd, name, buf_str(&out), out.len, 0755, err);
+	if (file_replace(job->dirfd, name, buf_str(&out), out.len, 0755, err) < 0)
+		return -1;
+	return output_local.write(job, err); /* `rehost boot` and later a libvirt host want it too */
 }
 
 const struct output output_qemu = {
     .name = "qemu",
-    .description = "a folder with the disks and NAME.sh, which starts QEMU",
+    .description = "the same, and NAME.sh, which starts QEMU without libvirt",
     .write = write_qemu,
 };

@@ -255,7 +255,7 @@ static void result(struct page *p)
 	if (js_get_str(p->report, "folder", NULL))
 		put(p, "  folder %s\n", word(p, p->report, "folder"));
 	if (js_get_str(p->report, "xml", NULL))
-		put(p, "  start it: virsh define '%s'\n", word(p, p->report, "xml"));
+		put(p, "  libvirt: virsh define '%s'\n", word(p, p->report, "xml"));
 	for (size_t i = 0; i < js_count(disks); i++)
 		put(p, "  %s  %s, %.0f MiB\n", word(p, js_at(disks, i), "file"), word(p, js_at(disks, i), "format"),
 		    mib(js_at(disks, i), "size"));

@@ -84,6 +84,7 @@ static void a_bios_guest(void **state)
 	must_have(&out, "-device\nide-cd,bus=ide.0,drive=cd0\n");
 	must_have(&out, "-netdev\nuser,id=net0\n-device\nvirtio-net-pci,netdev=net0,mac=00:50:56:aa:00:01\n");
 	must_have(&out, "\n-extra\n");
+	assert_int_equal(faccessat(p.fd, "web01.xml", R_OK, 0), 0);
 }
 
 static void words_stay_words(void **state)

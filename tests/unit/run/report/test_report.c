@@ -227,7 +227,7 @@ static void the_text_of_a_whole_report(void **state)
 	    "\n"
 	    "Result\n"
 	    "  folder /out/web01\n"
-	    "  start it: virsh define '/out/web01/web01.xml'\n"
+	    "  libvirt: virsh define '/out/web01/web01.xml'\n"
 	    "  web01-sda.qcow2  qcow2, 1024 MiB\n"
 	    "  copied 300.0 MiB, read 310.0 MiB from the source, wrote 100.0 MiB, reused 0.0 MiB\n"
 	    "  UNREADABLE: disk 0 at 0x1000, 512 bytes, written as zeros\n"
