@@ -1,6 +1,5 @@
 /* -o qemu: beside NAME.xml, NAME.sh starts the machine under QEMU without libvirt; a UEFI machine keeps its variables
  * beside the disks. */
-* /
 #include "outputs/qemu.h"
 
 #include <inttypes.h>
@@ -13,7 +12,7 @@
 #include "outputs/local.h"
 #include "outputs/shared.h"
 
-    enum { SCRIPT_MAX = 1 << 20 };
+enum { SCRIPT_MAX = 1 << 20 };
 
 struct script {
 	struct buf *out;
