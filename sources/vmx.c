@@ -371,7 +371,7 @@ static const struct bus {
 struct slot {
 	const struct bus *kind;
 	unsigned bus, unit;
-	char name[16]; /* "scsi0:1" */
+	char name[32]; /* "scsi0:1" */
 };
 
 static enum controller slot_controller(const struct vmx *x, const struct slot *s)
