@@ -200,8 +200,8 @@ static int list_jobs(struct pass *pass, struct job *jobs, size_t *ret_n)
 		if (package_find(pass->package, l->name, &member, &missing) == 0)
 			jobs[(*ret_n)++] = (struct job){l->name, member};
 		else if (missing.code != ERR_UNREADABLE)
-			return err_set(pass->err, missing.code, "manifest '%s' line %u: %s", pass->name, l->line,
-				       missing.text);
+			return err_set(pass->err, missing.code, "manifest '%s' line %u: '%s': %s", pass->name, l->line,
+				       l->name, missing.text);
 	}
 	return 0;
 }

@@ -207,7 +207,7 @@ static int find(struct package *p, const char *name, struct package_member *ret,
 	if (!strncmp(name, "./", 2))
 		name += 2;
 	if (text_leads_outside(name))
-		return err_set(err, ERR_POLICY, "'%s' leads outside the package", name);
+		return err_set(err, ERR_POLICY, "the name leads outside the package");
 	return p->tar ? find_in_tar(p, name, ret) : find_in_folder(p, name, ret, err);
 }
 
@@ -217,14 +217,13 @@ int package_find(struct package *p, const char *href, struct package_member *ret
 	int found;
 
 	if (strstr(href, "://"))
-		return err_set(err, ERR_UNSUPPORTED, "'%s' is not in the package: fetch it and put it beside the .ovf",
-			       href);
+		return err_set(err, ERR_UNSUPPORTED, "it is not in the package: fetch it and put it beside the .ovf");
 	found = find(p, href, ret, err ? err : &ignored);
 	if (!found && strchr(href, '%'))
 		found = find(p, decoded(&p->arena, href), ret, err ? err : &ignored);
 	if (found < 0)
 		return -1;
-	return found ? 0 : err_set(err, ERR_UNREADABLE, "'%s' is missing: it is not in the package", href);
+	return found ? 0 : err_set(err, ERR_UNREADABLE, "it is missing from the package");
 }
 
 int package_open_member(struct package *p, const struct package_member *m, struct err *err)

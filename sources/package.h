@@ -30,7 +30,8 @@ struct package_member {
 int package_open(const char *path, struct package *ret, struct err *err);
 void package_close(struct package *p);
 
-/* A file named by the descriptor; percent-encoded names are tried decoded too. Not there: ERR_UNREADABLE. */
+/* A file named by the descriptor; percent-encoded names are tried decoded too. Not there: ERR_UNREADABLE. The errors
+ * leave the name to the caller. */
 int package_find(struct package *p, const char *href, struct package_member *ret, struct err *err);
 /* The whole of it into out (its max bounds it). */
 int package_read(struct package *p, const struct package_member *m, struct buf *out, struct err *err);

@@ -285,14 +285,12 @@ static void hostile_descriptors(void **state)
 	    "file");
 	buf_clear(&b);
 	tarball_file(&b, "x.ovf", descriptor("d2.vmdk", ""));
-	bad(&s, write_tar(&s, &b), ERR_UNREADABLE,
-	    "'/web.ova': disk 1 'd2.vmdk': 'd2.vmdk' is missing: it is not in the package");
+	bad(&s, write_tar(&s, &b), ERR_UNREADABLE, "'/web.ova': disk 1 'd2.vmdk': it is missing from the package");
 	buf_clear(&b);
 	tarball_file(&b, "x.ovf", descriptor("http://example.org/d.vmdk", ""));
 	bad(&s, write_tar(&s, &b), ERR_UNSUPPORTED,
-	    "'/web.ova': disk 1 'http://example.org/d.vmdk': 'http://example.org/d.vmdk' is not in the package: fetch "
-	    "it "
-	    "and put it beside the .ovf");
+	    "'/web.ova': disk 1 'http://example.org/d.vmdk': it is not in the package: fetch it and put it beside "
+	    "the .ovf");
 }
 
 static void names_that_lead_out_of_a_folder(void **state)
@@ -305,8 +303,7 @@ static void names_that_lead_out_of_a_folder(void **state)
 	scratch_text(&s, "secret", "KDMV!");
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		scratch_text(&s, "in/x.ovf", descriptor(names[i], ""));
-		snprintf(says, sizeof says, "'/in': disk 1 '%s': '%s' leads outside the package", names[i],
-			 i == 3 ? "../secret" : names[i]);
+		snprintf(says, sizeof says, "'/in': disk 1 '%s': the name leads outside the package", names[i]);
 		bad(&s, scratch_path(&s, "in"), ERR_POLICY, says);
 	}
 	assert_int_equal(symlink("../secret", scratch_path(&s, "in/d1.vmdk")), 0);
