@@ -1,0 +1,23 @@
+/* Fuzz: any bytes as grub.cfg, menu.lst and the command lines of other loaders. */
+#include "guest/files/grubcfg.h"
+#include "tests/fuzz/text_files.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	AUTO(arena_done) struct arena a = {0};
+	const char *text = fuzz_text(&a, data, size);
+	struct grub_menu menu;
+	struct lines l;
+
+	fuzz_walker(grubcfg_devices, text);
+	fuzz_walker(menulst_devices, text);
+	fuzz_walker(loader_entry_devices, text);
+	fuzz_walker(extlinux_devices, text);
+	fuzz_walker(cmdline_devices, text);
+	lines_split(&l, &a, text);
+	grubcfg_parse(&l, &menu);
+	grub_menu_find(&menu, menu.default_entry ? menu.default_entry : "0");
+	menulst_parse(&l, &menu);
+	grub_menu_find(&menu, "1>0");
+	return 0;
+}

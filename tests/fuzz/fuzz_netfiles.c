@@ -1,0 +1,14 @@
+/* Fuzz: any bytes as ifupdown's interfaces, systemd's network files, NetworkManager's keyfiles, udev rules. */
+#include "tests/fuzz/text_files.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	AUTO(arena_done) struct arena a = {0};
+	const char *text = fuzz_text(&a, data, size);
+
+	fuzz_parser(ifupdown_parse, text);
+	fuzz_parser(networkd_parse, text);
+	fuzz_parser(nmkeyfile_parse, text);
+	fuzz_parser(udevrules_parse, text);
+	return 0;
+}

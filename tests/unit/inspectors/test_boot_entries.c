@@ -1,0 +1,131 @@
+/* Tests of the inspector boot-entries. */
+#include "tests/unit/converters/linux/linux_fixture.h"
+
+#include "inspectors/registry.h"
+
+static void inspect(struct linux_fixture *f)
+{
+	if (inspector_boot_entries.run(f->files.g, f->machine, f->inspection, &f->files.err) < 0)
+		fail_msg("%s", f->files.err.text);
+}
+
+static const struct boot_entry *entry(struct linux_fixture *f, size_t n)
+{
+	assert_true(n < f->inspection->boot_entries.n);
+	return &f->inspection->boot_entries.v[n];
+}
+
+static void test_debian12(void **state)
+{
+	struct linux_fixture *f = *state;
+	AUTO(buf_done) struct buf b = BUF_INIT(1 << 20);
+
+	assert_int_equal(file_slurp(AT_FDCWD, "tests/data/guest/debian12-grub.cfg", &b, &f->files.err), 0);
+	plant(&f->files, "/boot/grub/grub.cfg", buf_str(&b));
+	plant(&f->files, "/boot/vmlinuz-6.1.0-18-amd64", "");
+	plant(&f->files, "/boot/initrd.img-6.1.0-18-amd64", "");
+	inspect(f);
+	assert_int_equal(f->inspection->boot_entries.n, 5);
+	assert_string_equal(entry(f, 0)->title, "Debian GNU/Linux");
+	assert_string_equal(entry(f, 0)->file, "/boot/grub/grub.cfg");
+	assert_int_equal(entry(f, 0)->line, 97);
+	assert_string_equal(entry(f, 0)->kernel, "/boot/vmlinuz-6.1.0-18-amd64");
+	assert_string_equal(entry(f, 0)->initrd, "/boot/initrd.img-6.1.0-18-amd64");
+	assert_true(entry(f, 0)->is_default);
+	assert_false(entry(f, 1)->is_default);
+	assert_int_equal(f->inspection->findings.n, 0);
+}
+
+static void test_boot_partition_and_saved_default(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant(&f->files, "/boot/grub/grub.cfg",
+	      "set default=\"${saved_entry}\"\nmenuentry A --id a {\n linux /vmlinuz-1 ro\n initrd /ucode.img "
+	      "/initrd-1\n}\n"
+	      "menuentry B --id b {\n linux /vmlinuz-2 ro\n}\n");
+	plant(&f->files, "/boot/grub/grubenv", "# GRUB Environment Block\nsaved_entry=b\n######");
+	plant(&f->files, "/boot/vmlinuz-1", "");
+	plant(&f->files, "/boot/initrd-1", "");
+	inspect(f);
+	assert_string_equal(entry(f, 0)->kernel, "/boot/vmlinuz-1");
+	assert_string_equal(entry(f, 0)->initrd, "/boot/initrd-1");
+	assert_false(entry(f, 0)->is_default);
+	assert_string_equal(entry(f, 1)->kernel, "/vmlinuz-2");
+	assert_null(entry(f, 1)->initrd);
+	assert_true(entry(f, 1)->is_default);
+}
+
+static void test_btrfs_subvolume(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant(&f->files, "/boot/grub/grub.cfg",
+	      "menuentry A {\n linux /@/boot/vmlinuz ro\n initrd /@/boot/initrd\n}\n");
+	plant(&f->files, "/boot/vmlinuz", "");
+	inspect(f);
+	assert_string_equal(entry(f, 0)->kernel, "/boot/vmlinuz");
+	assert_string_equal(entry(f, 0)->initrd, "/@/boot/initrd");
+}
+
+static void test_systemd_boot(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant(&f->files, "/efi/loader/entries/deb.conf",
+	      "# c\ntitle      Debian GNU/Linux 12\noptions    root=UUID=x ro\noptions    quiet\n"
+	      "linux      /id/6.1/linux\ninitrd     /id/6.1/initrd\n");
+	plant(&f->files, "/efi/loader/entries/memtest.conf", "title memtest\nefi /memtest.efi\n");
+	plant(&f->files, "/efi/id/6.1/linux", "");
+	inspect(f);
+	assert_int_equal(f->inspection->boot_entries.n, 1);
+	assert_string_equal(entry(f, 0)->title, "Debian GNU/Linux 12");
+	assert_string_equal(entry(f, 0)->kernel, "/efi/id/6.1/linux");
+	assert_string_equal(entry(f, 0)->cmdline, "root=UUID=x ro quiet");
+	assert_int_equal(entry(f, 0)->line, 5);
+}
+
+static void test_extlinux_and_legacy(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant(&f->files, "/boot/extlinux/extlinux.conf",
+	      "DEFAULT l1\nLABEL l0\n  KERNEL /boot/a\n  APPEND root=/dev/sda1\nLABEL l1\n  LINUX /boot/b\n  INITRD "
+	      "/boot/i\n");
+	plant(&f->files, "/boot/grub/menu.lst",
+	      "default 0\ntitle T\nroot (hd0,0)\nkernel (hd0,0)/boot/c ro\ninitrd /boot/i\n");
+	inspect(f);
+	assert_int_equal(f->inspection->boot_entries.n, 3);
+	assert_string_equal(entry(f, 0)->kernel, "/boot/c");
+	assert_true(entry(f, 0)->is_default);
+	assert_string_equal(entry(f, 1)->title, "l0");
+	assert_string_equal(entry(f, 1)->cmdline, "root=/dev/sda1");
+	assert_false(entry(f, 1)->is_default);
+	assert_string_equal(entry(f, 2)->initrd, "/boot/i");
+	assert_true(entry(f, 2)->is_default);
+}
+
+static void test_none(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	inspect(f);
+	assert_string_equal(finding_of(f, "W-BOOT-NO-ENTRIES")->text,
+			    "no boot entry of GRUB, systemd-boot or extlinux was found");
+	inspection_judge(f->inspection);
+	assert_int_equal(f->inspection->verdict, VERDICT_MAY_NOT_BOOT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    LINUX_TEST(test_debian12),
+	    LINUX_TEST(test_boot_partition_and_saved_default),
+	    LINUX_TEST(test_btrfs_subvolume),
+	    LINUX_TEST(test_systemd_boot),
+	    LINUX_TEST(test_extlinux_and_legacy),
+	    LINUX_TEST(test_none),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
