@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/utf8.h"
+
 static const struct {
 	const char *name;
 	int status;
@@ -37,6 +39,7 @@ void err_record(struct err *err, enum err_code code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(err->text, sizeof err->text, fmt, ap);
 	va_end(ap);
+	utf8_defuse(err->text, true);
 }
 
 void err_record_errno(struct err *err, enum err_code code, const char *fmt, ...)
@@ -53,6 +56,7 @@ void err_record_errno(struct err *err, enum err_code code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(err->text, sizeof err->text, fmt, ap);
 	va_end(ap);
+	utf8_defuse(err->text, true);
 	/* A long name is cut rather than the reason. */
 	why = strerror(sys);
 	n = strlen(err->text);
@@ -72,6 +76,7 @@ void err_add_context(struct err *err, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(context, sizeof context, fmt, ap);
 	va_end(ap);
+	utf8_defuse(context, true);
 	cause = strlen(err->text);
 	room = sizeof err->text - 1 - cause;
 	n = strlen(context);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/utf8.h"
+
 static struct {
 	log_sink *sink;
 	void *opaque;
@@ -28,6 +30,7 @@ void log_write(enum log_level level, const char *fmt, ...)
 	va_end(ap);
 	if (n < 0)
 		return;
+	utf8_defuse(text, false);
 	out.sink(level, text, out.opaque);
 	free(text);
 }

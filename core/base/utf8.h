@@ -33,4 +33,18 @@ static inline bool utf8_valid(const char *s, size_t n)
 	return true;
 }
 
+/* Makes text that came from outside fit for a terminal: control characters (C0, DEL and, as UTF-8, C1) become '?', so
+ * that no name can move a cursor; with one_line newlines and tabs too, so that none can begin a line of its own. */
+static inline void utf8_defuse(char *s, bool one_line)
+{
+	for (; *s; s++) {
+		if (*s == '\xc2' && (unsigned char)s[1] >= 0x80 && (unsigned char)s[1] < 0xa0)
+			*s++ = '?';
+		else if ((unsigned char)*s >= ' ' && *s != 0x7f)
+			continue;
+		if (one_line || (*s != '\n' && *s != '\t'))
+			*s = '?';
+	}
+}
+
 #endif

@@ -8,6 +8,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/checked.h"
+#include "core/base/utf8.h"
 
 /* One rendering. Words from guests and sources are cleaned on their way into a line: no control character of theirs
  * reaches a terminal, and none can begin a line of its own. */
@@ -28,14 +29,12 @@ static void put(struct page *p, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* A copy of len bytes with '?' for control characters: C0, DEL and, in UTF-8, C1. */
+/* A copy of len bytes without control characters. */
 static const char *clean(struct page *p, const char *s, size_t len)
 {
 	char *ret = arena_strndup(&p->arena, s, len);
 
-	for (char *c = ret; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f || (*c == '\xc2' && (unsigned char)c[1] < 0xa0))
-			*c = '?';
+	utf8_defuse(ret, true);
 	return ret;
 }
 
