@@ -79,11 +79,9 @@ static bool take(int fd, void *buf, size_t len)
 /* Sends head and body as one; false when the peer is gone. */
 static bool give(int fd, const void *head, size_t head_len, const void *body, size_t body_len)
 {
-	struct iovec parts[2] = {{(void *)(uintptr_t)head, head_len}, {(void *)(uintptr_t)body, body_len}};
-	struct msghdr msg = {.msg_iov = parts, .msg_iovlen = 2};
-	size_t left = head_len + body_len;
-
-	while (left) {
+	while (head_len + body_len) {
+		struct iovec parts[2] = {{(void *)(uintptr_t)head, head_len}, {(void *)(uintptr_t)body, body_len}};
+		struct msghdr msg = {.msg_iov = parts, .msg_iovlen = 2};
 		ssize_t n = sendmsg(fd, &msg, MSG_NOSIGNAL);
 		size_t skip;
 
@@ -91,13 +89,13 @@ static bool give(int fd, const void *head, size_t head_len, const void *body, si
 			continue;
 		if (n < 0)
 			return false;
-		left -= (size_t)n;
-		for (unsigned i = 0; i < 2; i++) {
-			skip = min_u64((uint64_t)n, parts[i].iov_len);
-			parts[i].iov_base = (char *)parts[i].iov_base + skip;
-			parts[i].iov_len -= skip;
-			n -= (ssize_t)skip;
-		}
+		skip = min_u64((uint64_t)n, head_len);
+		head = (const char *)head + skip;
+		head_len -= skip;
+		skip = (size_t)n - skip;
+		if (skip)
+			body = (const char *)body + skip;
+		body_len -= skip;
 	}
 	return true;
 }
@@ -176,6 +174,8 @@ static const char *option_name(const struct option *o, uint32_t *at, bool *ret_o
 {
 	uint32_t len;
 
+	*at = 0;
+	*ret_ours = false;
 	if (o->len < 4)
 		return "the option ends before its name";
 	len = get_be32(o->data);

@@ -46,6 +46,7 @@ struct copier {
 	size_t nfinished, finished_cap;
 	uint64_t uncommitted; /* data bytes */
 	bool committing;
+	pthread_cond_t committed;
 	uint64_t committed_at, progress_at; /* ms */
 	struct copy_range *bad;
 	size_t nbad, bad_cap;
@@ -253,6 +254,8 @@ static struct finished *take_due(struct copier *c, size_t *ret_n)
 	return f;
 }
 
+/* When the disk is slower than the source, the threads wait for the commit that is under way: neither dirty pages nor
+ * what a kill costs grow beyond two commits. */
 static int commit_if_due(struct copier *c, struct err *err)
 {
 	AUTO_FREE struct finished *f = NULL;
@@ -260,6 +263,8 @@ static int commit_if_due(struct copier *c, struct err *err)
 	int ret;
 
 	pthread_mutex_lock(&c->lock);
+	while (c->committing && c->uncommitted >= COMMIT_BYTES)
+		pthread_cond_wait(&c->committed, &c->lock);
 	f = take_due(c, &n);
 	pthread_mutex_unlock(&c->lock);
 	if (!f)
@@ -268,6 +273,7 @@ static int commit_if_due(struct copier *c, struct err *err)
 	pthread_mutex_lock(&c->lock);
 	c->committing = false;
 	c->committed_at = now_ms();
+	pthread_cond_broadcast(&c->committed);
 	pthread_mutex_unlock(&c->lock);
 	return ret;
 }
@@ -435,15 +441,19 @@ static int check_sample(struct copier *c, char *buf, const struct journal_extent
 	return check_hash(buf, e, "target", c->target->name, err);
 }
 
-static int check_samples(struct copier *c, const struct journal_extent *const *adopted, size_t n, struct err *err)
+static int check_samples(struct copier *c, const struct journal_extent *e, const size_t *adopted, size_t n,
+			 struct err *err)
 {
 	AUTO_FREE char *buf = aligned_alloc(4096, COPY_CHUNK);
 
 	if (!buf)
 		return err_nomem(err);
-	for (size_t i = 0; i < SAMPLES && i < n; i++)
-		if (check_sample(c, buf, adopted[n < SAMPLES ? i : i * (n - 1) / (SAMPLES - 1)], err) < 0)
+	for (size_t i = 0; i < SAMPLES && i < n; i++) {
+		size_t at = n < SAMPLES ? i : i * (n - 1) / (SAMPLES - 1);
+
+		if (check_sample(c, buf, &e[adopted[at]], err) < 0)
 			return -1;
+	}
 	return 0;
 }
 
@@ -458,20 +468,20 @@ static int adopt_all(struct copier *c, uint64_t *ret_reused, struct err *err)
 {
 	const struct journal_extent *e = NULL;
 	size_t n = c->job->journal && c->target ? journal_extents(c->job->journal, &e) : 0, nadopted = 0;
-	AUTO_FREE const struct journal_extent **adopted = malloc((n + 1) * sizeof *adopted);
+	AUTO_FREE size_t *adopted = malloc((n + 1) * sizeof *adopted); /* indices */
 
 	if (!adopted)
 		return err_nomem(err);
 	for (size_t i = 0; i < n; i++) {
 		if (!is_chunk(c, &e[i]) || is_reused(c, e[i].off / COPY_CHUNK))
 			continue;
-		adopted[nadopted++] = &e[i];
+		adopted[nadopted++] = i;
 		if (adopt(c, &e[i], err) < 0 ||
 		    block_each_extent(c->source, e[i].off, e[i].len, add_data, ret_reused, err) < 0)
 			return -1;
 	}
 	c->done = *ret_reused;
-	return check_samples(c, adopted, nadopted, err);
+	return check_samples(c, e, adopted, nadopted, err);
 }
 
 /* ---- */
@@ -530,11 +540,13 @@ int copy_run(const struct copy_job *job, struct copy_result *result, struct err 
 	if (!c.reused)
 		return err_nomem(err);
 	pthread_mutex_init(&c.lock, NULL);
+	pthread_cond_init(&c.committed, NULL);
 	ret = adopt_all(&c, &result->reused, err);
 	if (ret == 0)
 		ret = copy_all(&c, err);
 	result->read = c.read;
 	give_bad(&c, result);
+	pthread_cond_destroy(&c.committed);
 	pthread_mutex_destroy(&c.lock);
 	free(c.reused);
 	free(c.finished);

@@ -45,7 +45,7 @@ static void add_samples(struct identity *id, int fd, uint64_t size, char *buf)
 			add_sample(id, fd, off, size, buf);
 		return;
 	}
-	for (unsigned i = 0; i < SAMPLES; i++)
+	for (unsigned i = 0; i < SAMPLES - 1; i++)
 		add_sample(id, fd, align_down(last / (SAMPLES - 1) * i, 4096), size, buf);
 	add_sample(id, fd, last, size, buf);
 }

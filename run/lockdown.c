@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/landlock.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -23,6 +24,13 @@ enum {
 	MEMORY_MAX_GIB = 16,
 };
 
+/* Sanitizers need a shadow memory larger than any bound, and /proc. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+static const bool sanitized = true;
+#else
+static const bool sanitized = false;
+#endif
+
 void lockdown_limits(void)
 {
 	struct rlimit files;
@@ -32,9 +40,8 @@ void lockdown_limits(void)
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
-#ifndef __SANITIZE_ADDRESS__ /* its shadow memory is larger */
-	setrlimit(RLIMIT_DATA, &(struct rlimit){MEMORY_MAX_GIB * GIB, MEMORY_MAX_GIB * GIB});
-#endif
+	if (!sanitized)
+		setrlimit(RLIMIT_DATA, &(struct rlimit){MEMORY_MAX_GIB * GIB, MEMORY_MAX_GIB * GIB});
 }
 
 /* Every right on files that the kernel's version of Landlock knows. */
@@ -84,10 +91,6 @@ static int restrict_files(const struct lockdown_folder *folders, size_t n)
 
 void lockdown_files(const struct lockdown_folder *folders, size_t n)
 {
-#ifdef __SANITIZE_ADDRESS__
-	log_debug("no Landlock: the address sanitizer reads /proc");
-#else
-	if (restrict_files(folders, n) < 0)
+	if (!sanitized && restrict_files(folders, n) < 0)
 		log_debug("no Landlock (%s): the io process is not confined to its folders", strerror(errno));
-#endif
 }
