@@ -15,7 +15,6 @@ static const struct {
 } recognised[] = {
     {0, 8, "conectix", "a dynamic VHD image"},
     {0, 8, "vhdxfile", "a VHDX image"},
-    {0x40, 4, "\x7f\x10\xda\xbe", "a VDI image"},
     {0, 4, "QED", "a QED image"},
     {0, 4, "QFI\xfb", "a qcow image"},
     {0, 16, "WithoutFreeSpace", "a Parallels image"},

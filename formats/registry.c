@@ -6,6 +6,7 @@
 const struct format *const formats[] = {
     &format_vmdk,
     &format_qcow2,
+    &format_vdi,
     &format_raw,
     NULL,
 };

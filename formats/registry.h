@@ -6,6 +6,7 @@
 
 extern const struct format format_qcow2;
 extern const struct format format_raw;
+extern const struct format format_vdi;
 extern const struct format format_vmdk;
 
 #endif

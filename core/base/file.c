@@ -119,6 +119,17 @@ int file_open_beneath(int dirfd, const char *name, bool allow_device, struct err
 	return take_fd(&fd);
 }
 
+int file_open_dir_beneath(int dirfd, const char *name, struct err *err)
+{
+	struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+			       .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+	int fd = (int)syscall(SYS_openat2, dirfd, name, &how, sizeof how);
+
+	if (fd < 0 && (errno == EXDEV || errno == ELOOP))
+		return err_set(err, ERR_POLICY, "'%s' leads outside the image's folder", name);
+	return fd < 0 ? err_sys(err, ERR_UNREADABLE, "cannot open folder '%s'", name) : fd;
+}
+
 int file_open_dir(const char *path, struct err *err)
 {
 	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);

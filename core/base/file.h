@@ -25,6 +25,9 @@ int file_write(int fd, const void *buf, size_t len, struct err *err);
  * ERR_UNREADABLE otherwise. The caller closes the descriptor. */
 int file_open_beneath(int dirfd, const char *name, bool allow_device, struct err *err);
 
+/* Opens the folder `name` ("." is dirfd itself) for listing, beneath dirfd in the same way. */
+int file_open_dir_beneath(int dirfd, const char *name, struct err *err);
+
 /* Opens a folder (path is the user's own word, so symlinks are followed): O_PATH|O_DIRECTORY|O_CLOEXEC. */
 int file_open_dir(const char *path, struct err *err);
 

@@ -1,0 +1,331 @@
+/* Reading of images whose units are found through tables. */
+#include "formats/mapped.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/checked.h"
+
+enum {
+	TABLE_CACHE_BYTES = 4 << 20,
+	INFLATED_BYTES = 2 << 20,
+	PAGE_BYTES = 64 << 10, /* of a table that is not cut by a directory */
+};
+
+/* Units of one kind in a row, cut by the caller's range. */
+struct run {
+	struct unit_place first;
+	uint64_t len; /* bytes of the disk from the offset asked for */
+};
+
+static struct mapped *mapped(struct block *b)
+{
+	return (struct mapped *)b;
+}
+
+uint64_t mapped_units(const struct mapped *m)
+{
+	return div_round_up(m->b.size, m->unit);
+}
+
+static uint64_t table_bytes(const struct mapped *m)
+{
+	return m->per_table * m->entry_size;
+}
+
+static uint64_t tables(const struct mapped *m)
+{
+	return div_round_up(mapped_units(m), m->per_table);
+}
+
+/* Table i as pieces of the file: the last one of a table without directory ends with the disk. */
+static void place_of_table(const struct mapped *m, uint64_t i, uint64_t *ret_at, uint64_t *ret_len)
+{
+	uint64_t left = mapped_units(m) - i * m->per_table;
+
+	*ret_at = m->directory ? m->directory[i] : m->table_at + i * table_bytes(m);
+	*ret_len = m->directory ? table_bytes(m) : min_u64(left, m->per_table) * m->entry_size;
+}
+
+static int load_table(void *opaque, uint64_t i, unsigned char *data, struct err *err)
+{
+	struct mapped *m = opaque;
+	uint64_t at, len;
+
+	place_of_table(m, i, &at, &len);
+	if (block_pread(m->file, data, len, at, err) < 0)
+		return err_wrap(err, "%s", m->table);
+	return 0;
+}
+
+static int check_directory(const struct mapped *m, struct err *err)
+{
+	for (uint64_t i = 0; i < tables(m); i++)
+		if (m->directory[i] && !range_inside(m->directory[i], table_bytes(m), m->file->size))
+			return err_set(err, ERR_CORRUPT,
+				       "%s %" PRIu64 " of %" PRIu64 ": %" PRIu64 " bytes at 0x%" PRIx64
+				       ": the file ends at 0x%" PRIx64,
+				       m->table, i, tables(m), table_bytes(m), m->directory[i], m->file->size);
+	return 0;
+}
+
+static int check_flat_table(const struct mapped *m, struct err *err)
+{
+	uint64_t bytes;
+
+	if (mul_fits(mapped_units(m), m->entry_size, &bytes) && range_inside(m->table_at, bytes, m->file->size))
+		return 0;
+	return err_set(err, ERR_CORRUPT,
+		       "%s: %" PRIu64 " entries of %u bytes at 0x%" PRIx64 ": the file ends at 0x%" PRIx64, m->table,
+		       mapped_units(m), m->entry_size, m->table_at, m->file->size);
+}
+
+int mapped_start(struct mapped *m, struct err *err)
+{
+	pthread_mutex_init(&m->lock, NULL);
+	m->started = true;
+	if (!m->directory)
+		m->per_table = PAGE_BYTES / m->entry_size;
+	if (m->directory ? check_directory(m, err) < 0 : check_flat_table(m, err) < 0)
+		return -1;
+	m->b.unit = (uint32_t)min_u64(m->unit, UINT32_MAX);
+	if (m->codec) {
+		m->inflated = unit_cache_new(m->unit, INFLATED_BYTES);
+		if (!m->inflated)
+			return err_nomem(err);
+	}
+	return page_cache_init(&m->tables, table_bytes(m), TABLE_CACHE_BYTES, err);
+}
+
+void mapped_close(struct block *b)
+{
+	struct mapped *m = mapped(b);
+
+	page_cache_done(&m->tables);
+	unit_cache_free(m->inflated);
+	if (m->started)
+		pthread_mutex_destroy(&m->lock);
+	block_close(m->parent);
+	block_close(m->file);
+	free(m->directory);
+	free(m);
+}
+
+int mapped_give_up(struct mapped *m)
+{
+	m->file = NULL;
+	mapped_close(&m->b);
+	return -1;
+}
+
+int mapped_open_parent(struct mapped *m, const struct open_args *args, const char *ref, const struct format *format,
+		       struct err *err)
+{
+	char name[4096];
+
+	if (!args->folder)
+		err_record(err, ERR_POLICY, "an image inside an archive may name no file");
+	else if (image_beside(args->name, ref, name, sizeof name, err) == 0 &&
+		 image_open(args->folder, name, format, args->chain, &m->parent, err) == 0)
+		return 0;
+	return err_wrap(err, "backing file '%s'", ref);
+}
+
+/* The bytes of a unit that the disk has. */
+static uint64_t needed(const struct mapped *m, uint64_t index)
+{
+	return min_u64(m->unit, m->b.size - index * m->unit);
+}
+
+static int place_unit(const struct mapped *m, uint64_t index, const unsigned char *entry, struct unit_place *ret,
+		      struct err *err)
+{
+	uint64_t len;
+
+	*ret = (struct unit_place){.kind = UNIT_UNKNOWN};
+	if (m->place(m, index, entry, ret, err) < 0)
+		return err_wrap(err, "%s: entry %" PRIu64, m->table, index);
+	if (ret->kind != UNIT_PLAIN && ret->kind != UNIT_PACKED)
+		return 0;
+	len = ret->kind == UNIT_PACKED ? ret->len : needed(m, index);
+	if (range_inside(ret->host, len, m->file->size))
+		return 0;
+	return err_set(err, ERR_CORRUPT,
+		       "%s: entry %" PRIu64 ": %s of %" PRIu64 " bytes at 0x%" PRIx64 ": the file ends at 0x%" PRIx64,
+		       m->table, index, m->unit_name, len, ret->host, m->file->size);
+}
+
+static bool goes_on(const struct mapped *m, const struct unit_place *first, uint64_t n, const struct unit_place *next)
+{
+	if (next->kind != first->kind || next->kind == UNIT_PACKED)
+		return false;
+	return next->kind != UNIT_PLAIN || next->host == first->host + n * m->unit;
+}
+
+/* The run that begins at off, as far as one table tells. */
+static int run_in_table(const struct mapped *m, const unsigned char *table, uint64_t off, uint64_t max, struct run *run,
+			struct err *err)
+{
+	uint64_t at = off / m->unit, inside = off % m->unit, n = 1;
+	uint64_t end = min_u64((at / m->per_table + 1) * m->per_table, div_round_up(off + max, m->unit));
+	const unsigned char *entry = table + at % m->per_table * m->entry_size;
+	struct unit_place next;
+
+	if (place_unit(m, at, entry, &run->first, err) < 0)
+		return -1;
+	for (; at + n < end; n++) {
+		if (place_unit(m, at + n, entry + n * m->entry_size, &next, err) < 0)
+			return -1;
+		if (!goes_on(m, &run->first, n, &next))
+			break;
+	}
+	run->len = min_u64(max, n * m->unit - inside);
+	if (run->first.kind == UNIT_PLAIN)
+		run->first.host += inside;
+	return 0;
+}
+
+/* What stands at [off, off+max), as far as it is of one kind; max > 0 inside the disk. */
+static int next_run(struct mapped *m, uint64_t off, uint64_t max, struct run *run, struct err *err)
+{
+	uint64_t per_table = m->per_table * m->unit, i = off / per_table, end = i;
+	AUTO(page_putp) struct page *table = NULL;
+
+	while (m->directory && end * per_table < off + max && !m->directory[end])
+		end++;
+	if (end > i) {
+		*run = (struct run){{.kind = UNIT_ABSENT}, min_u64(max, end * per_table - off)};
+		return 0;
+	}
+	table = page_cache_get(&m->tables, i, load_table, m, err);
+	return table ? run_in_table(m, table->data, off, max, run, err) : -1;
+}
+
+static int inflate(const struct mapped *m, const struct unit_place *p, void *out, struct err *err)
+{
+	AUTO(decoder_freep) struct decoder *decoder = decoder_new();
+	AUTO_FREE void *in = malloc(p->len);
+
+	if (!decoder || !in)
+		return err_nomem(err);
+	if (block_pread(m->file, in, p->len, p->host, err) < 0)
+		return -1;
+	if (decoder_run(decoder, m->codec, in, p->len, out, m->unit, err) < 0)
+		return err_wrap(err, "compressed %s of up to %" PRIu64 " bytes at 0x%" PRIx64, m->unit_name, p->len,
+				p->host);
+	return 0;
+}
+
+/* A whole unit goes straight into the caller's buffer, a part through the cache. */
+static int read_packed(struct mapped *m, const struct unit_place *p, void *buf, size_t len, uint64_t off,
+		       struct err *err)
+{
+	uint64_t index = off / m->unit, inside = off % m->unit;
+	AUTO_FREE void *whole = NULL;
+
+	if (len == m->unit)
+		return inflate(m, p, buf, err);
+	if (unit_cache_read(m->inflated, index, inside, len, buf))
+		return 0;
+	whole = malloc(m->unit);
+	if (!whole)
+		return err_nomem(err);
+	if (inflate(m, p, whole, err) < 0)
+		return -1;
+	memcpy(buf, (unsigned char *)whole + inside, len);
+	unit_cache_put(m->inflated, index, &whole);
+	return 0;
+}
+
+static int read_absent(struct mapped *m, unsigned char *buf, uint64_t len, uint64_t off, struct err *err)
+{
+	uint64_t size = m->parent ? m->parent->size : 0, have = off < size ? min_u64(len, size - off) : 0;
+
+	memset(buf + have, 0, len - have);
+	return have ? block_pread(m->parent, buf, have, off, err) : 0;
+}
+
+static int read_run(struct mapped *m, const struct run *run, unsigned char *buf, uint64_t off, struct err *err)
+{
+	switch (run->first.kind) {
+	case UNIT_ABSENT:
+		return read_absent(m, buf, run->len, off, err);
+	case UNIT_ZERO:
+		memset(buf, 0, run->len);
+		return 0;
+	case UNIT_PLAIN:
+		return block_pread(m->file, buf, run->len, run->first.host, err);
+	case UNIT_PACKED:
+		return read_packed(m, &run->first, buf, run->len, off, err);
+	case UNIT_UNKNOWN:
+		break;
+	}
+	return err_set(err, ERR_INTERNAL, "%s of no kind at 0x%" PRIx64, m->unit_name, off);
+}
+
+int mapped_pread(struct block *b, void *buf, size_t len, uint64_t off, struct err *err)
+{
+	struct mapped *m = mapped(b);
+	unsigned char *to = buf;
+	struct run run;
+
+	for (; len; to += run.len, off += run.len, len -= run.len)
+		if (next_run(m, off, len, &run, err) < 0 || read_run(m, &run, to, off, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int absent_extent(struct mapped *m, struct extent *ret, struct err *err)
+{
+	ret->kind = EXTENT_HOLE;
+	if (!m->parent || ret->off >= m->parent->size)
+		return 0;
+	return block_extent(m->parent, ret->off, min_u64(ret->len, m->parent->size - ret->off), ret, err);
+}
+
+/* Units of a preallocated image are often holes of the file. What the file said last is remembered: units are anywhere
+ * in it, and looking for the next hole takes some file systems long. */
+static int plain_extent(struct mapped *m, uint64_t host, struct extent *ret, struct err *err)
+{
+	struct extent e;
+
+	pthread_mutex_lock(&m->lock);
+	e = m->known;
+	pthread_mutex_unlock(&m->lock);
+	if (host < e.off || host - e.off >= e.len) {
+		if (block_extent(m->file, host, m->file->size - host, &e, err) < 0)
+			return -1;
+		pthread_mutex_lock(&m->lock);
+		/* Both may run to the same next change: the one that begins earlier says more. */
+		if (m->known.kind != e.kind || e.off + e.len != m->known.off + m->known.len || e.off < m->known.off)
+			m->known = e;
+		pthread_mutex_unlock(&m->lock);
+	}
+	ret->len = min_u64(ret->len, e.off + e.len - host);
+	ret->kind = e.kind == EXTENT_DATA ? EXTENT_DATA : EXTENT_ZERO;
+	return 0;
+}
+
+int mapped_extent(struct block *b, uint64_t off, uint64_t max, struct extent *ret, struct err *err)
+{
+	struct mapped *m = mapped(b);
+	struct run run;
+
+	if (next_run(m, off, max, &run, err) < 0)
+		return -1;
+	*ret = (struct extent){.off = off, .len = run.len, .kind = EXTENT_DATA};
+	switch (run.first.kind) {
+	case UNIT_ABSENT:
+		return absent_extent(m, ret, err);
+	case UNIT_ZERO:
+		ret->kind = EXTENT_ZERO;
+		return 0;
+	case UNIT_PLAIN:
+		return plain_extent(m, run.first.host, ret, err);
+	case UNIT_PACKED:
+	case UNIT_UNKNOWN:
+		break;
+	}
+	return 0;
+}

@@ -1,0 +1,78 @@
+/* Images whose disk is cut into units of one size, each found through one entry of a table: the engine of VDI, QED,
+ * qcow, Parallels, COWD and seSparse, which differ in where the tables stand and in what an entry says.
+ *
+ *     struct vdi { struct mapped m; … };
+ *     v->m = (struct mapped){.file = …, .unit = …, .entry_size = 4, …};  // and block_init(&v->m.b, …)
+ *     if (mapped_start(&v->m, err) < 0)
+ *             return mapped_give_up(&v->m);
+ *
+ * Memory: the directory that the format gives, 4 MiB of tables, 2 MiB of inflated units.
+ */
+#ifndef REHOST_FORMATS_MAPPED_H
+#define REHOST_FORMATS_MAPPED_H
+
+#include "core/base/compress.h"
+#include "formats/open.h"
+#include "formats/page_cache.h"
+#include "formats/unit_cache.h"
+
+enum unit_kind {
+	UNIT_UNKNOWN = 0,
+	UNIT_ABSENT, /* the parent has it; zeros where there is none */
+	UNIT_ZERO,
+	UNIT_PLAIN,
+	UNIT_PACKED,
+};
+
+/* Where a unit is in the file. */
+struct unit_place {
+	enum unit_kind kind;
+	uint64_t host; /* bytes; of plain and packed */
+	uint64_t len;  /* of packed: bytes at host that hold the stream */
+};
+
+struct mapped;
+
+/* Says what one entry means. What is plain or packed is then checked against the end of the file. */
+typedef int unit_place_fn(const struct mapped *m, uint64_t index, const unsigned char *entry, struct unit_place *ret,
+			  struct err *err);
+
+struct mapped {
+	struct block b;	      /* first: the format's block_ops name mapped_pread() and so on */
+	struct block *file;   /* owned */
+	struct block *parent; /* owned; NULL: none. May be shorter than the disk: zeros follow */
+	uint64_t unit;	      /* bytes */
+	uint32_t entry_size;  /* bytes */
+	uint64_t per_table;   /* entries */
+	unit_place_fn *place;
+	const char *table;     /* "block map", "L2 table": for messages */
+	const char *unit_name; /* "block", "cluster", "grain": for messages */
+	uint64_t table_at;     /* bytes; of the one table there is when directory is NULL */
+	uint64_t *directory;   /* owned: bytes of each table, 0: all its units are absent */
+	enum codec codec;      /* of packed units */
+
+	struct page_cache tables;
+	struct unit_cache *inflated; /* NULL unless codec */
+	pthread_mutex_t lock;	     /* of known */
+	struct extent known;	     /* of the file: what it last said of itself */
+	bool started;
+};
+
+/* Entries that the disk needs. */
+uint64_t mapped_units(const struct mapped *m);
+
+/* Checks that the tables lie in the file, and takes what reading needs. Every field above `tables` is set before. */
+int mapped_start(struct mapped *m, struct err *err);
+
+/* After an error: frees m but leaves the file to the caller; returns -1. */
+int mapped_give_up(struct mapped *m);
+
+/* Opens the image that m is an overlay of, named `ref` inside it. format NULL: it must show what it is. */
+int mapped_open_parent(struct mapped *m, const struct open_args *args, const char *ref, const struct format *format,
+		       struct err *err);
+
+int mapped_pread(struct block *b, void *buf, size_t len, uint64_t off, struct err *err);
+int mapped_extent(struct block *b, uint64_t off, uint64_t max, struct extent *ret, struct err *err);
+void mapped_close(struct block *b);
+
+#endif
