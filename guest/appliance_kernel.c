@@ -74,30 +74,25 @@ static bool look(const char *root, const char *pattern, struct candidate *best)
 	return good;
 }
 
-/* The user has chosen; true when what was chosen is there. */
-static bool is_fixed(struct buf *found, bool *ret_good)
+/* What the user has chosen; supermin goes on looking when its choice is of no use. */
+static bool find_chosen(struct buf *found)
 {
 	const char *kernel = getenv("SUPERMIN_KERNEL"), *path = getenv("LIBGUESTFS_PATH");
 
-	if (path && strchr(path, ':') == NULL && exists(path, "README.fixed")) {
+	if (path && !strchr(path, ':') && exists(path, "README.fixed") && exists(path, "root") &&
+	    exists(path, "kernel"))
 		buf_addf(found, "fixed appliance in %s (LIBGUESTFS_PATH)", path);
-		*ret_good = exists(path, "root") && exists(path, "kernel");
-		return true;
-	}
-	if (!kernel || !*kernel)
-		return false;
-	buf_addf(found, "kernel %s (SUPERMIN_KERNEL)", kernel);
-	*ret_good = access(kernel, R_OK) == 0;
-	return true;
+	else if (kernel && access(kernel, R_OK) == 0)
+		buf_addf(found, "kernel %s (SUPERMIN_KERNEL)", kernel);
+	return found->len > 0;
 }
 
 int appliance_kernel_check(const char *root, struct buf *found, struct err *err)
 {
 	struct candidate best = {0};
-	bool good = false;
 
-	if (is_fixed(found, &good))
-		return good ? 0 : err_set(err, ERR_HOST, "%s is not there or not readable", buf_str(found));
+	if (find_chosen(found))
+		return 0;
 	if (look(root, "/boot/vmlinuz-*", &best) || look(root, "/lib/modules/*/vmlinuz", &best)) {
 		buf_addf(found, "kernel %s", best.kernel);
 		return 0;

@@ -194,7 +194,11 @@ static int files_find(struct guest *g, const char *dir, struct arena *arena, str
 
 	if (!real)
 		return keep_names(a, NULL, "resolve", dir, arena, ret, err);
-	return keep_names(a, guestfs_find(a->g, real), "search", dir, arena, ret, err);
+	if (keep_names(a, guestfs_find(a->g, real), "search", dir, arena, ret, err) < 0)
+		return -1;
+	VEC_FOR (name, &ret->list) /* "/a/b" unless dir is "/" */
+		*name += **name == '/';
+	return 0;
 }
 
 static int files_readlink(struct guest *g, const char *path, struct arena *arena, char **ret, struct err *err)

@@ -28,6 +28,9 @@ struct graft {
 	atomic_bool frozen;
 	/* By block number: two writers of halves of one block must not lose each other's bytes. */
 	pthread_mutex_t partial[PARTIAL_LOCKS];
+	/* The first write that failed. A guest's file system may swallow it, so freezing must not. */
+	pthread_mutex_t lost_lock;
+	struct err lost;
 };
 
 static struct graft *graft_of(struct block *b)
@@ -196,7 +199,17 @@ static void whole_blocks(const struct graft *g, uint64_t off, uint64_t len, uint
 	*ret_end = off + len == g->b.size ? div_round_up(off + len, GRAFT_BLOCK) : (off + len) / GRAFT_BLOCK;
 }
 
-static int graft_pwrite(struct block *b, const void *buf, size_t len, uint64_t off, struct err *err)
+/* Remembers a failure that has just been given to the guest; returns -1. */
+static int lose(struct graft *g, const struct err *err)
+{
+	pthread_mutex_lock(&g->lost_lock);
+	if (err && !g->lost.code)
+		g->lost = *err;
+	pthread_mutex_unlock(&g->lost_lock);
+	return -1;
+}
+
+static int write_range(struct block *b, const void *buf, size_t len, uint64_t off, struct err *err)
 {
 	struct graft *g = graft_of(b);
 	const char *from = buf;
@@ -231,7 +244,7 @@ static int zero_partial(struct graft *g, uint64_t off, size_t len, struct err *e
 	return write_partial_locked(g, zeros, len, off, err);
 }
 
-static int graft_zero(struct block *b, uint64_t off, uint64_t len, struct err *err)
+static int zero_range(struct block *b, uint64_t off, uint64_t len, struct err *err)
 {
 	struct graft *g = graft_of(b);
 	uint64_t first, end, stop = off + len;
@@ -245,6 +258,16 @@ static int graft_zero(struct block *b, uint64_t off, uint64_t len, struct err *e
 	    discard_blocks(g, first, end, err) < 0)
 		return -1;
 	return blocks_end(g, end) < stop ? zero_partial(g, end * GRAFT_BLOCK, stop - end * GRAFT_BLOCK, err) : 0;
+}
+
+static int graft_pwrite(struct block *b, const void *buf, size_t len, uint64_t off, struct err *err)
+{
+	return write_range(b, buf, len, off, err) < 0 ? lose(graft_of(b), err) : 0;
+}
+
+static int graft_zero(struct block *b, uint64_t off, uint64_t len, struct err *err)
+{
+	return zero_range(b, off, len, err) < 0 ? lose(graft_of(b), err) : 0;
 }
 
 int graft_trim(struct block *graft, uint64_t off, uint64_t len, struct err *err)
@@ -274,6 +297,7 @@ static void graft_close(struct block *b)
 
 	for (unsigned i = 0; i < PARTIAL_LOCKS; i++)
 		pthread_mutex_destroy(&g->partial[i]);
+	pthread_mutex_destroy(&g->lost_lock);
 	graft_map_free(g->map);
 	if (g->delta_fd >= 0)
 		close(g->delta_fd);
@@ -305,6 +329,7 @@ static int graft_make(struct block *source, int delta_fd, struct graft_map **map
 	g->map = take_ptr(map);
 	for (unsigned i = 0; i < PARTIAL_LOCKS; i++)
 		pthread_mutex_init(&g->partial[i], NULL);
+	pthread_mutex_init(&g->lost_lock, NULL);
 	*ret = &g->b;
 	return 0;
 }
@@ -335,6 +360,8 @@ int graft_freeze(struct block *graft, int map_fd, struct err *err)
 
 	if (atomic_exchange(&g->frozen, true))
 		return err_set(err, ERR_INTERNAL, "the graft of '%s' is frozen already", g->b.name);
+	if (g->lost.code)
+		return err_set(err, g->lost.code, "what the guest wrote to '%s' was lost: %s", g->b.name, g->lost.text);
 	if (fsync(g->delta_fd) < 0)
 		return err_sys(err, ERR_INTERNAL, "cannot sync the delta file of '%s'", g->b.name);
 	if (map_key(&g->b, g->delta_fd, &key, err) < 0)

@@ -17,7 +17,8 @@ int graft_open(struct block *source, int delta_fd, struct block **ret, struct er
 /* Discards: whole 4 KiB blocks inside the range become ZERO. For the NBD server's trim. */
 int graft_trim(struct block *graft, uint64_t off, uint64_t len, struct err *err);
 
-/* No more writes; the map is written (with checksum) to map_fd and both files are synced. */
+/* No more writes; the map is written (with checksum) to map_fd and both files are synced. Any write that failed before
+ * is an error now: a guest's file system may have gone on without what it lost. */
 int graft_freeze(struct block *graft, int map_fd, struct err *err);
 /* A frozen graft again, from what graft_freeze() left: for resume. Damage is ERR_CORRUPT. */
 int graft_thaw(struct block *source, int delta_fd, int map_fd, struct block **ret, struct err *err);

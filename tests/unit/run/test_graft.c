@@ -450,6 +450,27 @@ static void test_source_error_passes_up(void **state)
 	block_close(&source->b);
 }
 
+static void test_lost_write_stops_freezing(void **state)
+{
+	struct mem_block *source = mem_new(MIB);
+	struct block *graft;
+	struct err err = ERR_INIT;
+	char name[64];
+	int whole = temporary("delta"), map = temporary("map"), readonly;
+
+	snprintf(name, sizeof name, "/proc/self/fd/%d", whole);
+	readonly = open(name, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(graft_open(&source->b, readonly, &graft, &err), 0);
+	assert_int_equal(block_pwrite(graft, name, 10, 4096, &err), -1);
+	err_clear(&err);
+	assert_int_equal(graft_freeze(graft, map, &err), -1);
+	assert_non_null(strstr(err.text, "what the guest wrote to 'test.img' was lost: delta file: write of "));
+	block_close(graft);
+	block_close(&source->b);
+	close(whole);
+	close(map);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -465,6 +486,7 @@ int main(void)
 	    cmocka_unit_test(test_damage_is_found),
 	    cmocka_unit_test(test_wrong_partner_is_found),
 	    cmocka_unit_test(test_source_error_passes_up),
+	    cmocka_unit_test(test_lost_write_stops_freezing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
