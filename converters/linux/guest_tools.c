@@ -96,15 +96,19 @@ static bool runs_systemd(struct guest *g)
 	return guest_exists(g, "/lib/systemd/systemd") || guest_exists(g, "/usr/lib/systemd/systemd");
 }
 
+/* Under systemd a mask covers the init script of the same name too. */
 static int disable(const struct disabling *d, const struct agent_kind *kind, struct err *err)
 {
-	bool systemd = runs_systemd(d->c->guest);
+	const char *init = d->c->inspection->os.init;
+	bool systemd = runs_systemd(d->c->guest), others = !init || strcmp(init, "systemd") != 0;
 
 	for (unsigned k = 0; k < AGENT_NAMES && kind->services[k]; k++) {
 		const char *service = kind->services[k];
 
-		if ((systemd && mask_unit(d, service, err) < 0) || stop_upstart_job(d, service, err) < 0 ||
-		    (!has_suffix(service) && stop_init_script(d, service, err) < 0))
+		if (systemd && mask_unit(d, service, err) < 0)
+			return -1;
+		if (others && !has_suffix(service) &&
+		    (stop_upstart_job(d, service, err) < 0 || stop_init_script(d, service, err) < 0))
 			return -1;
 	}
 	return 0;

@@ -60,6 +60,21 @@ static void test_open_vm_tools(void **state)
 	    "doesn't start");
 }
 
+static void test_systemd_needs_no_stop_links(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	f->inspection->os.init = (char *)"systemd";
+	plant(&f->files, "/var/lib/dpkg/status", status);
+	plant(&f->files, "/lib/systemd/systemd", "");
+	plant(&f->files, "/etc/init.d/open-vm-tools", "");
+	plant_link(f, "../init.d/open-vm-tools", "/etc/rc2.d/S03open-vm-tools");
+	inspect_agents(f);
+	run_twice(f, &step_guest_tools);
+	assert_int_equal(f->files.log.changes.n, 1);
+	assert_string_equal(target_of(f, "/etc/systemd/system/open-vm-tools.service"), "/dev/null");
+}
+
 static void test_tarball_with_upstart(void **state)
 {
 	struct linux_fixture *f = *state;
@@ -112,8 +127,9 @@ static void test_shared_folders(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    LINUX_TEST(test_open_vm_tools), LINUX_TEST(test_tarball_with_upstart), LINUX_TEST(test_unit_in_etc),
-	    LINUX_TEST(test_keep_tools),    LINUX_TEST(test_shared_folders),
+	    LINUX_TEST(test_open_vm_tools),	   LINUX_TEST(test_systemd_needs_no_stop_links),
+	    LINUX_TEST(test_tarball_with_upstart), LINUX_TEST(test_unit_in_etc),
+	    LINUX_TEST(test_keep_tools),	   LINUX_TEST(test_shared_folders),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
