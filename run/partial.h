@@ -9,14 +9,14 @@
 
 struct partial;
 
-/* Opens or creates DIR/.NAME.partial/ and locks it. DIR is made when missing. DIR/NAME exists and not force, or DIR can't
- * be written: ERR_BLOCKED; another run holds the lock: ERR_TEMPFAIL. */
+/* Opens or creates DIR/.NAME.partial/ and locks it. DIR is made when missing. DIR/NAME exists and not force, or DIR
+ * can't be written: ERR_BLOCKED; another run holds the lock: ERR_TEMPFAIL. */
 int partial_open(const char *dir, const char *name, bool force, struct partial **ret, struct err *err);
 
-int partial_dirfd(const struct partial *p);	   /* for reading and writing names in it */
-const char *partial_path(const struct partial *p); /* absolute: for messages and the io process */
+int partial_dirfd(const struct partial *p);	    /* for reading and writing names in it */
+const char *partial_path(const struct partial *p);  /* absolute: for messages and the io process */
 const char *partial_final(const struct partial *p); /* absolute path of DIR/NAME */
-bool partial_was_there(const struct partial *p);   /* left by an earlier run */
+bool partial_was_there(const struct partial *p);    /* left by an earlier run */
 
 /* Empties the folder (a run that starts anew). */
 int partial_empty(struct partial *p, struct err *err);

@@ -14,7 +14,7 @@ struct child_fd {
 };
 
 struct child_spec {
-	const char *program;	    /* what to run; NULL: argv[0]. Looked up in PATH unless it has a slash */
+	const char *program; /* what to run; NULL: argv[0]. Looked up in PATH unless it has a slash */
 	const char *const *argv;
 	const char *const *env;	    /* "NAME=value" entries added to ours, NULL-terminated; may be NULL */
 	const struct child_fd *fds; /* all others are closed in the child; stdin is /dev/null unless named */
