@@ -100,9 +100,18 @@ lint: setup-build setup-lint ## layers, headers alone, format, static analysis, 
 	@for h in $(HEADERS); do $(CC) $(filter-out -MMD -MP,$(REHOST_CFLAGS)) $(PKG_CFLAGS) -fsyntax-only -x c $$h \
 		-Wno-pragma-once-outside-header || exit 1; done
 	clang-format --dry-run -Werror $(ALL_C)
-	@echo clang-tidy; printf '%s\n' $(SOURCES) | xargs -P $(JOBS) -n 8 sh -c 'clang-tidy --quiet "$$@" -- -std=gnu17 \
-		-D_GNU_SOURCE -I. $(PKG_CFLAGS) 2>&1 | { ! grep -E "(warning|error):" -A 4; }' tidy
+	@$(MAKE) --no-print-directory -j$(JOBS) tidy
 	shellcheck -x $(wildcard $(SCRIPTS))
+
+.PHONY: tidy
+tidy: $(SOURCES:%.c=$(BUILD)/tidy/%.ok)
+
+$(BUILD)/tidy/%.ok: %.c .clang-tidy
+	@mkdir -p $(@D)
+	$(say) TIDY $<
+	$(Q)clang-tidy --quiet $< -- -std=gnu17 -D_GNU_SOURCE -I. $(PKG_CFLAGS) > $@.log 2>&1 || \
+		{ grep -E '(warning|error):' -A 4 $@.log; exit 1; }
+	@mv $@.log $@
 
 # -Wno-error: with sanitizers gcc warns of what cannot happen; the plain build is the strict one.
 asan: setup-check ## all unit tests under AddressSanitizer and UBSan
