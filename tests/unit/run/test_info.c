@@ -1,0 +1,103 @@
+/* rehost info's data: format, sizes and allocation of an image, and errors for what is none. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/base/checked.h"
+#include "core/base/file.h"
+#include "run/info.h"
+
+struct fixture {
+	char dir[64], path[128];
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	char data[4096];
+	int fd;
+
+	strcpy(f->dir, "/var/tmp/rehost-info-XXXXXX");
+	*state = f;
+	if (!mkdtemp(f->dir))
+		return -1;
+	snprintf(f->path, sizeof f->path, "%s/disk.raw", f->dir);
+	fd = open(f->path, O_RDWR | O_CREAT, 0644);
+	memset(data, 7, sizeof data);
+	if (ftruncate(fd, (off_t)GIB) < 0 || file_pwrite(fd, data, sizeof data, 512 * MIB, NULL) < 0)
+		return -1;
+	return close(fd);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	file_remove_tree(AT_FDCWD, f->dir, NULL);
+	free(f);
+	return 0;
+}
+
+static void a_sparse_raw_disk_is_described(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(js_freep) struct json *info = NULL;
+	AUTO(buf_done) struct buf text = BUF_INIT(MIB);
+	struct err err = ERR_INIT;
+
+	assert_int_equal(image_info(f->path, "raw", &info, &err), 0);
+	assert_string_equal(js_get_str(info, "format", ""), "raw");
+	assert_int_equal(js_get_u64(info, "size", 0), GIB);
+	assert_int_equal(js_get_u64(info, "allocated", 0), 4096);
+	assert_int_equal(js_get_u64(info, "data_runs", 0), 1);
+	assert_int_equal(image_info_text(info, &text, &err), 0);
+	assert_non_null(strstr(buf_str(&text), "size:       1.0 GiB (1073741824 bytes)\n"));
+	assert_non_null(strstr(buf_str(&text), "allocated:  4.0 KiB in 1 runs\n"));
+}
+
+static void what_is_no_image_is_an_error(void **state)
+{
+	struct fixture *f = *state;
+	struct json *info = NULL;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(image_info(f->path, NULL, &info, &err), -1);
+	assert_int_equal(err.code, ERR_UNSUPPORTED);
+	assert_int_equal(image_info(f->path, "nonsense", &info, &err), -1);
+	assert_int_equal(err.code, ERR_USAGE);
+	assert_string_equal(err.text, "unknown format 'nonsense': `rehost formats` lists them");
+	assert_null(info);
+}
+
+static void known_formats_name_what_is_written(void **state)
+{
+	AUTO(js_freep) struct json *all = known_formats();
+	const struct json *images = js_get(all, "images");
+	unsigned writers = 0;
+
+	for (size_t i = 0; i < js_count(images); i++)
+		writers += js_get_bool(js_at(images, i), "writes", false);
+	assert_true(js_count(images) >= 3);
+	assert_true(writers >= 2);
+	assert_true(js_count(js_get(all, "sources")) >= 3);
+	assert_true(js_count(js_get(all, "outputs")) >= 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(a_sparse_raw_disk_is_described, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_is_no_image_is_an_error, setup, teardown),
+	    cmocka_unit_test(known_formats_name_what_is_written),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
