@@ -43,6 +43,8 @@ static void print_text(const struct boot_result *r)
 {
 	printf("%s: %s reached after %.0f s (%s)\n", r->name ? r->name : "machine", boot_level_name(r->level),
 	       r->seconds, r->evidence ? r->evidence : "no evidence");
+	VEC_FOR (warning, &r->warnings)
+		printf("warning: %s\n", *warning);
 	VEC_FOR (note, &r->notes)
 		printf("note: %s\n", *note);
 	VEC_FOR (shot, &r->screenshots)
