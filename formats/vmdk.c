@@ -11,6 +11,8 @@
 #include "core/base/log.h"
 #include "formats/registry.h"
 #include "formats/vmdk_descriptor.h"
+#include "formats/vmdk_esx.h"
+#include "formats/vmdk_parent.h"
 #include "formats/vmdk_sparse.h"
 
 struct part {
@@ -30,8 +32,8 @@ struct vmdk {
 /* createType of the disks that are read, and why others are not. */
 static const char advice_device[] =
     "its data is on a physical disk or LUN: convert that device itself, or clone it to a file (vmkfstools -i)";
-static const char advice_snapshot[] =
-    "snapshots of this kind are not read: consolidate them in VMware, or export the machine as an OVA";
+static const char advice_extent[] =
+    "it has no descriptor inside: it is one extent of a disk, open the .vmdk file that names it";
 
 static const struct {
 	const char *name;
@@ -47,8 +49,8 @@ static const struct {
     {"vmfsPreallocated", NULL},
     {"vmfsEagerZeroedThick", NULL},
     {"custom", NULL},
-    {"vmfsSparse", advice_snapshot},
-    {"seSparse", advice_snapshot},
+    {"vmfsSparse", NULL},
+    {"seSparse", NULL},
     {"fullDevice", advice_device},
     {"partitionedDevice", advice_device},
     {"vmfsRaw", advice_device},
@@ -220,23 +222,9 @@ static int check_descriptor(const struct vmdk_descriptor *d, struct err *err)
 	return check_create_type(d->create_type, err);
 }
 
-/* What a hint of another system becomes in our folder: its last part, when it is not a plain relative name. */
-static const char *local_hint(const char *hint)
-{
-	const char *last = hint;
-
-	if (*hint != '/' && !strpbrk(hint, "\\:[") && !strstr(hint, ".."))
-		return hint;
-	for (const char *p = hint; *p; p++)
-		if (strchr("/\\]", *p))
-			last = p + 1 + strspn(p + 1, " ");
-	return last;
-}
-
 /* A snapshot holds what changed since its parent had that content: another content identifier is another disk. */
 static int open_parent(struct vmdk *v, const struct open_args *args, const struct vmdk_descriptor *d, struct err *err)
 {
-	const char *hint = local_hint(d->parent_hint);
 	const struct vmdk *parent;
 	char name[4096];
 
@@ -246,7 +234,7 @@ static int open_parent(struct vmdk *v, const struct open_args *args, const struc
 		return err_set(err, ERR_POLICY,
 			       "it is a snapshot of '%s', but an image inside an archive may name no file",
 			       d->parent_hint);
-	if (image_beside(args->name, hint, name, sizeof name, err) < 0 ||
+	if (vmdk_find_parent(args, d->parent_hint, name, sizeof name, err) < 0 ||
 	    image_open(args->folder, name, &format_vmdk, args->chain, &v->parent, err) < 0)
 		return err_wrap(err, "parent '%s'", d->parent_hint);
 	parent = (const struct vmdk *)v->parent;
@@ -367,6 +355,24 @@ static int open_sparse(const struct open_args *args, const struct vmdk_extent_li
 	return 0;
 }
 
+static int open_esx(const struct open_args *args, const struct vmdk_extent_line *e,
+		    int (*open)(struct block *file, struct block **ret, struct err *err), struct block **ret,
+		    struct err *err)
+{
+	AUTO(block_closep) struct block *file = NULL;
+	AUTO(block_closep) struct block *extent = NULL;
+
+	if (image_open_beside(args, e->file, &file, err) < 0 || open(file, &extent, err) < 0)
+		return -1;
+	take_ptr(&file);
+	if (extent->size / VMDK_SECTOR < e->sectors)
+		return err_set(err, ERR_CORRUPT,
+			       "extent truncated: %" PRIu64 " sectors are stated, its header says %" PRIu64, e->sectors,
+			       extent->size / VMDK_SECTOR);
+	*ret = take_ptr(&extent);
+	return 0;
+}
+
 static int open_extent(const struct open_args *args, const struct vmdk_extent_line *e, struct block **ret,
 		       struct err *err)
 {
@@ -382,8 +388,9 @@ static int open_extent(const struct open_args *args, const struct vmdk_extent_li
 	case VMDK_EXTENT_SPARSE:
 		return open_sparse(args, e, ret, err);
 	case VMDK_EXTENT_VMFSSPARSE:
+		return open_esx(args, e, vmdk_cowd_open, ret, err);
 	case VMDK_EXTENT_SESPARSE:
-		return err_set(err, ERR_UNSUPPORTED, "%s: %s", vmdk_extent_type_name(e->type), advice_snapshot);
+		return open_esx(args, e, vmdk_sesparse_open, ret, err);
 	case VMDK_EXTENT_VMFSRDM:
 	case VMDK_EXTENT_VMFSRAW:
 		return err_set(err, ERR_UNSUPPORTED, "%s: %s", vmdk_extent_type_name(e->type), advice_device);
@@ -468,15 +475,15 @@ static int vmdk_open(const struct open_args *args, struct block **ret, struct er
 	if (!memcmp(magic, VMDK_MAGIC, 4))
 		return open_hosted(args, ret, err);
 	if (!memcmp(magic, VMDK_COWD_MAGIC, 4))
-		return err_set(err, ERR_UNSUPPORTED, "a COWD (vmfsSparse) extent: %s", advice_snapshot);
+		return err_set(err, ERR_UNSUPPORTED, "a COWD (vmfsSparse) extent: %s", advice_extent);
 	if (is_sesparse(magic))
-		return err_set(err, ERR_UNSUPPORTED, "a seSparse extent: %s", advice_snapshot);
+		return err_set(err, ERR_UNSUPPORTED, "a seSparse extent: %s", advice_extent);
 	return open_text(args, ret, err);
 }
 
 const struct format format_vmdk = {
     .name = "vmdk",
-    .description = "VMware: sparse, flat, split, streamOptimized (OVA), hosted snapshots",
+    .description = "VMware: sparse, flat, split, streamOptimized (OVA), snapshots (COWD, seSparse too)",
     .bid = vmdk_bid,
     .open = vmdk_open,
 };

@@ -315,9 +315,6 @@ static void test_extents(void **state)
 		   "vmdk 'd.vmdk': line 5: the disk gets larger than 64 TiB");
 	text_fails(folder, "createType=\"twoGbMaxExtentSparse\"\nRW 1 SPARSE \"short-flat.vmdk\"", ERR_CORRUPT,
 		   "vmdk 'd.vmdk': extent 1 'short-flat.vmdk': header: the file has only 15 bytes");
-	text_fails(folder, "createType=\"twoGbMaxExtentSparse\"\nRW 1 SESPARSE \"x\"", ERR_UNSUPPORTED,
-		   "vmdk 'd.vmdk': extent 1 'x': SESPARSE: snapshots of this kind are not read: consolidate them in "
-		   "VMware, or export the machine as an OVA");
 	text_fails(folder, "createType=\"custom\"\nRW 1 VMFSRDM \"x-rdm.vmdk\"", ERR_UNSUPPORTED,
 		   "vmdk 'd.vmdk': extent 1 'x-rdm.vmdk': VMFSRDM: its data is on a physical disk or LUN: convert that "
 		   "device itself, or clone it to a file (vmkfstools -i)");
@@ -344,9 +341,6 @@ static void test_kinds_of_disk(void **state)
 	    folder, "createType=\"fullDevice\"\nRW 1 FLAT \"/dev/sda\" 0", ERR_UNSUPPORTED,
 	    "vmdk 'd.vmdk': createType \"fullDevice\": its data is on a physical disk or LUN: convert that device "
 	    "itself, or clone it to a file (vmkfstools -i)");
-	text_fails(folder, "createType=\"vmfsSparse\"\nRW 1 VMFSSPARSE \"x-delta.vmdk\"", ERR_UNSUPPORTED,
-		   "vmdk 'd.vmdk': createType \"vmfsSparse\": snapshots of this kind are not read: consolidate them in "
-		   "VMware, or export the machine as an OVA");
 	text_fails(folder, "createType=\"newKind\"\nRW 1 ZERO", ERR_UNSUPPORTED,
 		   "vmdk 'd.vmdk': createType \"newKind\" is not known");
 	text_fails(folder, "RW 1 ZERO", ERR_UNSUPPORTED, "vmdk 'd.vmdk': createType \"\" is not known");
@@ -355,13 +349,13 @@ static void test_kinds_of_disk(void **state)
 	memcpy(magic, "COWD", 4);
 	put_file(folder, "x", magic, sizeof magic);
 	open_fails(folder, "x", ERR_UNSUPPORTED,
-		   "vmdk 'x': a COWD (vmfsSparse) extent: snapshots of this kind are not read: consolidate them in "
-		   "VMware, or export the machine as an OVA");
+		   "vmdk 'x': a COWD (vmfsSparse) extent: it has no descriptor inside: it is one extent of a disk, "
+		   "open the .vmdk file that names it");
 	put_le64(magic, 0xcafebabe);
 	put_file(folder, "x", magic, sizeof magic);
 	open_fails(folder, "x", ERR_UNSUPPORTED,
-		   "vmdk 'x': a seSparse extent: snapshots of this kind are not read: consolidate them in VMware, or "
-		   "export the machine as an OVA");
+		   "vmdk 'x': a seSparse extent: it has no descriptor inside: it is one extent of a disk, open the "
+		   ".vmdk file that names it");
 }
 
 static void put_child(struct image_folder *folder, const char *name, const char *parent_cid, const char *hint)
