@@ -1,5 +1,5 @@
-/* The compressed streams a kernel accepts as an initramfs: liblzma, liblz4, libarchive (bzip2), and our gzip and
- * zstd. */
+/* The compressed streams a kernel accepts as an initramfs: liblzma, liblz4, libarchive (bzip2), and our gzip, lzo
+ * and zstd. */
 #include "core/base/archive.h"
 
 #include <inttypes.h>
@@ -18,6 +18,7 @@
 #include "core/base/cleanup.h"
 #include "core/base/compress.h"
 #include "core/base/gunzip.h"
+#include "core/base/lzo.h"
 
 enum { PIECE = 64 << 10 };
 /* Blocks of a legacy lz4 stream hold up to 8 MiB (lz4_Frame_format.md, "Legacy frame"). */
@@ -271,6 +272,11 @@ static int bzip2_inflate(struct flow *f, struct err *err)
 	return ret;
 }
 
+static int lzo_inflate(struct flow *f, struct err *err)
+{
+	return lzop_each(f->in, f->len, emit, f, &f->used, err);
+}
+
 struct filter {
 	const char *name;
 	const char *magic;
@@ -290,7 +296,7 @@ static const struct filter filters[] = {
     {"lz4-frame", "\x04\x22\x4d\x18", 4, lz4f_inflate, NULL},
     {"bzip2", "BZh", 3, bzip2_inflate, NULL},
     {"lzma", "\x5d\0\0", 3, lzma_inflate, NULL},
-    {"lzo", "\x89LZO\0\r\n\x1a\n", 9, NULL, NULL},
+    {"lzo", "\x89LZO\0\r\n\x1a\n", 9, lzo_inflate, NULL},
 };
 
 static const struct filter *filter_of(const void *data, size_t len)
@@ -316,8 +322,6 @@ int archive_inflate_to(const void *data, size_t len, uint64_t max, archive_sink 
 
 	if (!filter)
 		return err_set(err, ERR_CORRUPT, "no compression is known by this beginning");
-	if (!filter->inflate)
-		return err_set(err, ERR_UNSUPPORTED, "%s data can't be inflated", filter->name);
 	if (filter->inflate(&flow, err) < 0)
 		return err_wrap(err, "%s", filter->name);
 	if (ret_used)

@@ -17,8 +17,7 @@ const char *archive_probe(const void *data, size_t len);
 
 /* Inflates the one compressed stream that data begins with, piece by piece into sink; what follows it is left alone.
  * *ret_used: bytes of the stream, from its magic to its last checksum (ret_used may be NULL). More than max bytes of
- * output, damage and truncation are ERR_CORRUPT; data that isn't compressed is ERR_CORRUPT too; "lzo" is
- * ERR_UNSUPPORTED. */
+ * output, damage and truncation are ERR_CORRUPT; data that isn't compressed is ERR_CORRUPT too. */
 int archive_inflate_to(const void *data, size_t len, uint64_t max, archive_sink *sink, void *opaque, size_t *ret_used,
 		       struct err *err);
 
