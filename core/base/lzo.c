@@ -180,7 +180,7 @@ static int inflate_block(const uint8_t *in, size_t len, size_t *at, uint8_t *out
 
 int lzop_each(const void *in, size_t in_len, lzo_sink *sink, void *opaque, size_t *ret_used, struct err *err)
 {
-	AUTO_FREE uint8_t *out = malloc(BLOCK_MAX);
+	AUTO_FREE uint8_t *out = calloc(1, BLOCK_MAX);
 	const uint8_t *data = in;
 	size_t at;
 

@@ -108,9 +108,9 @@ static int add_modules(struct making *m, struct err *err)
 {
 	VEC_FOR (it, &m->p->add.list) {
 		AUTO(buf_done) struct buf content = {0};
-		const char *path = arena_printf(&m->p->arena, "%s/%s", m->dir, stored_path(m, *it));
+		const char *path = arena_printf(&m->p->arena, "%s/%s", m->dir, stored_path(m, it));
 
-		if (graft_read_module(m->p, (*it)->path, &content, err) < 0 ||
+		if (graft_read_module(m->p, it->path, &content, err) < 0 ||
 		    add_file(m, path, buf_str(&content), content.len, err) < 0)
 			return -1;
 	}
@@ -179,7 +179,7 @@ static int add_indexes(struct making *m, struct err *err)
 	if (read_indexes(m, merged, err) < 0)
 		return -1;
 	VEC_FOR (it, &m->p->add.list)
-		adopt(m, merged, *it);
+		adopt(m, merged, it);
 	for (size_t i = 0; i < sizeof both / sizeof *both; i++) {
 		const char *binary = arena_printf(&m->p->arena, "%s.bin", both[i]);
 
@@ -251,7 +251,7 @@ static int add_marker(struct making *m, struct err *err)
 	if (buf_addf(&b, "modules appended by rehost for kernel %s:", m->p->kernel->version) < 0)
 		return err_nomem(err);
 	VEC_FOR (it, &m->p->add.list)
-		if (buf_addf(&b, " %s", (*it)->name) < 0)
+		if (buf_addf(&b, " %s", it->name) < 0)
 			return err_nomem(err);
 	if (buf_adds(&b, "\n") < 0)
 		return err_nomem(err);
@@ -353,7 +353,7 @@ static int describe(const struct graft_plan *p, struct buf *b)
 	if (buf_adds(b, "appends") < 0)
 		return -1;
 	VEC_FOR (it, &p->add.list)
-		if (buf_addf(b, "%s %s", it == p->add.list.v ? "" : ",", (*it)->name) < 0)
+		if (buf_addf(b, "%s %s", it == p->add.list.v ? "" : ",", it->name) < 0)
 			return -1;
 	if (p->add.list.n && buf_adds(b, " with their indexes") < 0)
 		return -1;

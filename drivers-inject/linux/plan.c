@@ -67,7 +67,7 @@ static int closure_on_disk(struct graft_plan *p, const char *module, struct modu
 	VEC_FOR (m, &list->list) {
 		if (!*ret)
 			break;
-		if (p->g->ops->stat(p->g, module_file(p, (*m)->path), true, &st, err) < 0)
+		if (p->g->ops->stat(p->g, module_file(p, m->path), true, &st, err) < 0)
 			return -1;
 		*ret = st.mode != 0;
 	}
@@ -120,7 +120,7 @@ int graft_can(struct graft_plan *p, const char *module, bool *ret, struct err *e
 static bool is_planned(const struct graft_plan *p, const struct module *module)
 {
 	VEC_FOR (have, &p->add.list)
-		if (*have == module)
+		if (strcmp(have->name, module->name) == 0)
 			return true;
 	return false;
 }
@@ -140,7 +140,7 @@ int graft_want(struct graft_plan *p, const char *module, struct err *err)
 		return -1;
 	*vec_push(&p->arena, &p->roots) = module;
 	VEC_FOR (m, &list.list)
-		if (!is_planned(p, *m) && !initramfs_module(p->im, p->kernel->version, (*m)->name))
+		if (!is_planned(p, m) && !initramfs_module(p->im, p->kernel->version, m->name))
 			*vec_push(&p->arena, &p->add.list) = *m;
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* Which virtio a kernel speaks. */
 #include "drivers-inject/linux/virtio.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The parameter "force_legacy" makes a driver that knows virtio 1.0 behave as before; distributions that took 1.0 into
@@ -12,9 +12,12 @@ int virtio_is_modern(struct graft_plan *p, bool *ret, struct err *err)
 {
 	const struct module *module = modules_find(p->modules, "virtio_pci");
 	AUTO(buf_done) struct buf content = {0};
-	unsigned major = 0, minor = 0;
+	unsigned long major, minor;
+	char *end;
 
-	*ret = sscanf(p->kernel->version, "%u.%u", &major, &minor) == 2 && (major > 4 || (major == 4 && minor >= 1));
+	major = strtoul(p->kernel->version, &end, 10);
+	minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+	*ret = major > 4 || (major == 4 && minor >= 1);
 	if (*ret || !module)
 		return 0;
 	if (graft_read_module(p, module->path, &content, err) < 0)

@@ -204,35 +204,40 @@ static int by_path_last_first(const void *a, const void *b)
 	return order ? order : (x->order < y->order) - (x->order > y->order);
 }
 
+struct shared_name {
+	struct initramfs_member *member;
+};
+
 static int by_file(const void *a, const void *b)
 {
-	const struct initramfs_member *const *x = a, *const *y = b;
+	const struct initramfs_member *x = ((const struct shared_name *)a)->member;
+	const struct initramfs_member *y = ((const struct shared_name *)b)->member;
 
-	if ((*x)->segment != (*y)->segment)
-		return (*x)->segment < (*y)->segment ? -1 : 1;
-	return ((*x)->file > (*y)->file) - ((*x)->file < (*y)->file);
+	if (x->segment != y->segment)
+		return x->segment < y->segment ? -1 : 1;
+	return (x->file > y->file) - (x->file < y->file);
 }
 
 /* Of a file with several names only one entry, usually the last, carries the content. */
 static void spread_shared(struct initramfs *im)
 {
-	struct initramfs_member **shared = arena_alloc(&im->arena, (im->members.n + 1) * sizeof *shared);
+	struct shared_name *shared = arena_alloc(&im->arena, (im->members.n + 1) * sizeof *shared);
 	struct initramfs_member *full = NULL;
 	size_t n = 0;
 
 	VEC_FOR (m, &im->members)
 		if (m->shared)
-			shared[n++] = m;
+			shared[n++].member = m;
 	qsort(shared, n, sizeof *shared, by_file);
 	for (size_t i = 0; i < n; i++) {
 		if (i == 0 || by_file(&shared[i - 1], &shared[i]) != 0) {
-			full = shared[i];
+			full = shared[i].member;
 			for (size_t j = i; j < n && by_file(&shared[i], &shared[j]) == 0; j++)
-				if (shared[j]->size)
-					full = shared[j];
+				if (shared[j].member->size)
+					full = shared[j].member;
 		}
-		shared[i]->size = full->size;
-		shared[i]->content = full->content;
+		shared[i].member->size = full->size;
+		shared[i].member->content = full->content;
 	}
 }
 
@@ -420,10 +425,12 @@ static int step(const struct initramfs *im, struct walk *w)
 
 static int walk(const struct initramfs *im, const char *path, struct walk *w)
 {
+	size_t len = strlen(path);
+
 	*w = (struct walk){0};
-	if (strlen(path) >= sizeof w->rest)
+	if (len >= sizeof w->rest)
 		return -1;
-	strcpy(w->rest, path);
+	memcpy(w->rest, path, len + 1);
 	while (*w->rest)
 		if (step(im, w) < 0)
 			return -1;

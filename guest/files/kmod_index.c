@@ -73,11 +73,11 @@ static int write_values(const struct kmod_entry *e, size_t n, struct buf *out)
 	return 0;
 }
 
-static int write_children(const uint32_t *children, char first, char last, struct buf *out)
+static int write_children(const uint32_t *children, unsigned char first, unsigned char last, struct buf *out)
 {
 	if (buf_add(out, &first, 1) < 0 || buf_add(out, &last, 1) < 0)
 		return -1;
-	for (int c = first; c <= last; c++)
+	for (unsigned c = first; c <= last; c++)
 		if (add_be32(out, children[c]) < 0)
 			return -1;
 	return 0;
@@ -90,15 +90,15 @@ static int write_node(const struct kmod_entry *e, size_t n, size_t depth, bool r
 	uint32_t children[LAST_CHAR + 1] = {0};
 	/* depmod(8) gives the root no prefix. */
 	size_t prefix = root ? 0 : common_prefix(e, n, depth), below = depth + prefix, values = 0, run;
-	char first = 0, last = 0;
+	unsigned char first = 0, last = 0;
 
 	while (values < n && !e[values].key[below])
 		values++;
 	for (size_t i = values; i < n; i += run) {
 		run = run_of(e + i, n - i, below);
-		last = e[i].key[below];
+		last = (unsigned char)e[i].key[below];
 		first = first ? first : last;
-		if (write_node(e + i, run, below + 1, false, out, &children[(int)last]) < 0)
+		if (write_node(e + i, run, below + 1, false, out, &children[last]) < 0)
 			return -1;
 	}
 	*ret_position =
@@ -225,16 +225,18 @@ static int read_node(struct index_reader *r, uint32_t position, size_t depth, st
 {
 	uint64_t at = position & POSITION, children = 0;
 	const char *prefix = "";
+	size_t len;
 
 	if (++r->nodes > NODES_MAX)
 		return damaged(at, "too many nodes", err);
 	if (position & HAS_PREFIX && !(prefix = take_text(r, &at)))
 		return damaged(at, "prefix has no end", err);
 	/* Each level takes a character at least, so the bound on keys bounds the recursion too. */
-	if (strlen(prefix) + depth + 2 > KEY_MAX)
+	len = strlen(prefix);
+	if (len + depth + 2 > KEY_MAX)
 		return damaged(at, "key is too long", err);
-	strcpy(r->key + depth, prefix);
-	depth += strlen(prefix);
+	memcpy(r->key + depth, prefix, len + 1);
+	depth += len;
 	if (position & HAS_CHILDREN) {
 		children = at;
 		if (check_children(r, children, &at, err) < 0)

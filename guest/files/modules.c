@@ -242,12 +242,12 @@ int modules_load(struct guest *g, const char *dir, bool all, struct modules **re
 
 static int by_name(const void *a, const void *b)
 {
-	return strcmp((*(struct module *const *)a)->name, (*(struct module *const *)b)->name);
+	return strcmp(((const struct module_index *)a)->name, ((const struct module_index *)b)->name);
 }
 
 const struct module *modules_find(struct modules *m, const char *name)
 {
-	struct module wanted = {.name = name}, *key = &wanted, **found;
+	const struct module_index wanted = {.name = name}, *found;
 
 	if (!m->list.n)
 		return NULL;
@@ -256,11 +256,11 @@ const struct module *modules_find(struct modules *m, const char *name)
 		if (!m->by_name)
 			return NULL;
 		for (size_t i = 0; i < m->list.n; i++)
-			m->by_name[i] = &m->list.v[i];
+			m->by_name[i] = (struct module_index){m->list.v[i].name, i};
 		qsort(m->by_name, m->list.n, sizeof *m->by_name, by_name);
 	}
-	found = bsearch(&key, m->by_name, m->list.n, sizeof *m->by_name, by_name);
-	return found ? *found : NULL;
+	found = bsearch(&wanted, m->by_name, m->list.n, sizeof *m->by_name, by_name);
+	return found ? &m->list.v[found->at] : NULL;
 }
 
 bool modules_is_builtin(const struct modules *m, const char *name)
@@ -346,7 +346,7 @@ static bool is_added(const struct closure *c, const struct module *module)
 		if (c->path[i] == module)
 			return true;
 	VEC_FOR (have, &c->out->list)
-		if (*have == module)
+		if (strcmp(have->name, module->name) == 0)
 			return true;
 	return false;
 }
@@ -362,7 +362,7 @@ static int add_module(struct closure *c, const struct module *module, struct err
 	if (add_needs(c, module, err) < 0)
 		return -1;
 	c->depth--;
-	*vec_push(c->a, &c->out->list) = module;
+	*vec_push(c->a, &c->out->list) = *module;
 	return 0;
 }
 

@@ -39,14 +39,19 @@ struct module_softdep {
 	const char *name, *line;
 };
 
+struct module_index {
+	const char *name;
+	size_t at; /* in list */
+};
+
 struct modules {
 	struct arena arena;
 	VEC(struct module) list; /* in the order of modules.dep */
 	VEC(struct module_alias) aliases;
 	VEC(struct module_alias) symbols;
 	VEC(struct module_softdep) softdeps;
-	VEC(const char *) builtin; /* names */
-	struct module **by_name;   /* sorted, list.n entries; NULL until needed */
+	VEC(const char *) builtin;    /* names */
+	struct module_index *by_name; /* sorted, list.n entries; NULL until needed */
 };
 
 /* "kernel/drivers/block/virtio-blk.ko.xz" is "virtio_blk"; false when it is no module's file name. */
@@ -74,7 +79,7 @@ const struct module *modules_find(struct modules *m, const char *name);
 bool modules_is_builtin(const struct modules *m, const char *name);
 
 struct module_list {
-	VEC(const struct module *) list;
+	VEC(struct module) list; /* their texts belong to the modules they are from */
 };
 
 /* Adds what `name` needs, each module before those that need it, then itself, to ret (in arena a), without doubles:

@@ -91,4 +91,9 @@ check zstd mkinitcpio -
 check lz4 initramfs-tools early
 check bzip2 initramfs-tools links
 check lzma dracut early
-echo "ok graft-boot.sh: kernel $version finds its disks after a graft, 7 compressions"
+count=7
+if command -v lzop >/dev/null; then
+	check lzo initramfs-tools -
+	count=8
+fi
+echo "ok graft-boot.sh: kernel $version finds its disks after a graft, $count compressions"

@@ -21,7 +21,7 @@ static const char *closure(struct fixture *f, struct modules *m, const char *nam
 	if (modules_closure(m, name, &f->arena, &list, &f->err) < 0)
 		return f->err.text;
 	VEC_FOR (module, &list.list)
-		assert_int_equal(buf_addf(&b, "%s ", (*module)->name), 0);
+		assert_int_equal(buf_addf(&b, "%s ", module->name), 0);
 	return arena_strdup(&f->arena, buf_str(&b));
 }
 
@@ -153,8 +153,8 @@ static void test_closure_is_modprobes(void **state)
 		assert_int_equal(modules_closure(m, names[i], &f->arena, &list, &f->err), 0);
 		assert_int_equal(list.list.n, lines);
 		VEC_FOR (module, &list.list)
-			assert_non_null(strstr(theirs, (*module)->path));
-		assert_string_equal(list.list.v[list.list.n - 1]->name, names[i]);
+			assert_non_null(strstr(theirs, module->path));
+		assert_string_equal(list.list.v[list.list.n - 1].name, names[i]);
 	}
 }
 
