@@ -27,6 +27,9 @@ struct appliance_options {
 	void *opaque;
 };
 
+/* The version of the libguestfs that we run with: "1.48.6". */
+void appliance_library(char ret[24]);
+
 /* Starts and adds the disks. A missing kernel or unusable libguestfs is ERR_HOST with the fix in one line. */
 int appliance_start(const struct appliance_options *options, struct appliance **ret, struct err *err);
 

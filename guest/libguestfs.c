@@ -269,6 +269,19 @@ int appliance_start(const struct appliance_options *o, struct appliance **ret, s
 	return 0;
 }
 
+void appliance_library(char ret[24])
+{
+	guestfs_h *g = guestfs_create_flags(GUESTFS_CREATE_NO_ENVIRONMENT);
+	struct guestfs_version *v = g ? guestfs_version(g) : NULL;
+
+	snprintf(ret, 24, "unknown");
+	if (v)
+		snprintf(ret, 24, "%d.%d.%d", (int)v->major, (int)v->minor, (int)v->release);
+	guestfs_free_version(v);
+	if (g)
+		guestfs_close(g);
+}
+
 struct guest *appliance_guest(struct appliance *a)
 {
 	return &a->guest;

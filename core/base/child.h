@@ -2,6 +2,7 @@
 #ifndef REHOST_CORE_BASE_CHILD_H
 #define REHOST_CORE_BASE_CHILD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -31,5 +32,8 @@ int child_wait(pid_t pid, int *ret_status, struct err *err);
 /* Runs to the end with stdout and stderr together in out (bounded by its max; more is dropped).
  * Returns the exit status (128+signal when killed), or -1 when it could not be run. */
 int child_run(const char *const *argv, struct buf *out, struct err *err);
+
+/* The first program of that name in PATH that we may run, in ret of size bytes; false when there is none. */
+bool child_find(const char *name, char *ret, size_t size);
 
 #endif
