@@ -13,8 +13,6 @@ static const struct {
 	const char *magic;
 	const char *what;
 } recognised[] = {
-    {0, 8, "conectix", "a dynamic VHD image"},
-    {0, 8, "vhdxfile", "a VHDX image"},
     {0, 4, "QED", "a QED image"},
     {0, 4, "QFI\xfb", "a qcow image"},
     {0, 16, "WithoutFreeSpace", "a Parallels image"},
@@ -49,9 +47,6 @@ static int read_probe(struct block *file, const char *name, struct probe *p, str
 
 static const char *recognise(const struct probe *p)
 {
-	/* 512 bytes, or 511 by old Virtual PC; MBR and file system of the guest stand before it. */
-	if (!memcmp(p->tail + 512, "conectix", 8) || !memcmp(p->tail + 513, "conectix", 8))
-		return "a fixed VHD image";
 	for (size_t i = 0; i < sizeof recognised / sizeof *recognised; i++)
 		if (!memcmp(p->head + recognised[i].off, recognised[i].magic, recognised[i].len))
 			return recognised[i].what;

@@ -7,6 +7,8 @@ const struct format *const formats[] = {
     &format_vmdk,
     &format_qcow2,
     &format_vdi,
+    &format_vhd,
+    &format_vhdx,
     &format_raw,
     NULL,
 };

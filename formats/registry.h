@@ -7,6 +7,8 @@
 extern const struct format format_qcow2;
 extern const struct format format_raw;
 extern const struct format format_vdi;
+extern const struct format format_vhd;
+extern const struct format format_vhdx;
 extern const struct format format_vmdk;
 
 #endif

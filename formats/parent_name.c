@@ -1,0 +1,115 @@
+/* Parents as Windows names them: backslashes, drive letters, `.\`, made names beside the image. */
+#include "formats/parent_name.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/base/file.h"
+
+static bool is_separator(char c)
+{
+	return c == '\\' || c == '/';
+}
+
+static const char *last_part(const char *path)
+{
+	const char *last = path;
+
+	for (const char *p = path; *p; p++)
+		if (is_separator(*p) || *p == ':')
+			last = p + 1;
+	return last;
+}
+
+static bool leads_up(const char *path)
+{
+	for (const char *p = path; *p; p++)
+		if ((p == path || is_separator(p[-1])) && p[0] == '.' && p[1] == '.' && (!p[2] || is_separator(p[2])))
+			return true;
+	return false;
+}
+
+/* A path of another computer is only good for its last part. */
+static bool is_absolute(const char *path)
+{
+	return is_separator(*path) || strchr(path, ':');
+}
+
+/* With slashes, and without `.\` at its start; both have room for PARENT_NAME_MAX. */
+static void localise(const char *path, char *ret)
+{
+	size_t n;
+
+	while (path[0] == '.' && is_separator(path[1]))
+		path += 2;
+	n = strlen(path);
+	memcpy(ret, path, n + 1);
+	for (size_t i = 0; i < n; i++)
+		if (ret[i] == '\\')
+			ret[i] = '/';
+}
+
+/* 1 and its stat when there is such a file, 0 when not, -1 when it may not be opened. */
+static int look_for(const struct open_args *args, const char *path, char *ret_name, size_t ret_size,
+		    struct stat *ret_stat, struct err *err)
+{
+	char local[PARENT_NAME_MAX];
+	AUTO_FD int fd = -1;
+
+	localise(path, local);
+	if (!*local)
+		return 0;
+	if (image_beside(args->name, local, ret_name, ret_size, err) < 0)
+		return -1;
+	fd = file_open_beneath(args->folder->dirfd, ret_name, false, err);
+	if (fd < 0)
+		return err->sys == ENOENT || err->sys == ENOTDIR ? 0 : -1;
+	if (fstat(fd, ret_stat) < 0)
+		return err_sys(err, ERR_UNREADABLE, "cannot stat '%s'", ret_name);
+	return 1;
+}
+
+static int look_for_hint(const struct open_args *args, const char *hint, char *ret_name, size_t ret_size,
+			 struct stat *ret_stat, struct err *err)
+{
+	int found = 0;
+
+	if (!is_absolute(hint) && !leads_up(hint))
+		found = look_for(args, hint, ret_name, ret_size, ret_stat, err);
+	return found ? found : look_for(args, last_part(hint), ret_name, ret_size, ret_stat, err);
+}
+
+static int not_found(const char *hint, struct err *err)
+{
+	if (leads_up(hint) && !is_absolute(hint))
+		return err_set(err, ERR_POLICY,
+			       "parent '%s' leads outside the image's folder, and there is no '%s' beside the image",
+			       hint, last_part(hint));
+	return err_set(err, ERR_UNREADABLE, "parent '%s' is missing: there is no '%s' beside the image", hint,
+		       last_part(hint));
+}
+
+int parent_find(const struct open_args *args, const struct parent_hints *hints, char *ret_name, size_t ret_size,
+		struct stat *ret_stat, struct err *err)
+{
+	const char *first = NULL;
+
+	for (size_t i = 0; i < PARENT_HINTS; i++) {
+		const char *hint = hints->path[i];
+		int found;
+
+		if (!*hint)
+			continue;
+		if (!first)
+			first = hint;
+		if (!args->folder)
+			return err_set(
+			    err, ERR_POLICY,
+			    "it is a differencing disk on '%s', but an image inside an archive may name no file", hint);
+		found = look_for_hint(args, hint, ret_name, ret_size, ret_stat, err);
+		if (found)
+			return found < 0 ? err_wrap(err, "parent '%s'", hint) : 0;
+	}
+	return first ? not_found(first, err)
+		     : err_set(err, ERR_CORRUPT, "it is a differencing disk that names no parent");
+}
