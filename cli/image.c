@@ -1,24 +1,55 @@
-/* info and formats: what an image is, and what we can read and write. */
+/* info, map, compare, copy, nbd and formats: images by themselves. */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "cli/command.h"
+#include "cli/terminal.h"
 #include "core/base/checked.h"
+#include "run/image.h"
 #include "run/info.h"
 
 struct arguments {
-	const char *format;
-	bool json;
+	const char *format, *second_format, *compress, *socket;
+	unsigned cluster_size, threads;
+	bool json, force, quiet;
 };
 
-static const struct cli_option info_options[] = {
-    {"format", 'f', CLI_TEXT, "FORMAT", NULL, "The image's format; found out when not given.",
-     offsetof(struct arguments, format)},
-    {"json", 0, CLI_FLAG, NULL, NULL, "Print one JSON object.", offsetof(struct arguments, json)},
+static const char *const codecs[] = {"zlib", "zstd", NULL};
+
+#define AT(field) offsetof(struct arguments, field)
+#define ROW_FORMAT                                                                                                     \
+	{                                                                                                              \
+		"format", 'f', CLI_TEXT, "FORMAT", NULL, "The (first) image's format; found out when not given.",      \
+		    AT(format)                                                                                         \
+	}
+#define ROW_JSON                                                                                                       \
+	{                                                                                                              \
+		"json", 0, CLI_FLAG, NULL, NULL, "Print JSON.", AT(json)                                               \
+	}
+
+static const struct cli_option info_options[] = {ROW_FORMAT, ROW_JSON, {0}};
+static const struct cli_option formats_options[] = {ROW_JSON, {0}};
+static const struct cli_option compare_options[] = {
+    ROW_FORMAT,
+    {"second-format", 'F', CLI_TEXT, "FORMAT", NULL, "The second image's format.", AT(second_format)},
+    ROW_JSON,
     {0},
 };
-
-static const struct cli_option formats_options[] = {
-    {"json", 0, CLI_FLAG, NULL, NULL, "Print one JSON object.", offsetof(struct arguments, json)},
+static const struct cli_option copy_options[] = {
+    ROW_FORMAT,
+    {"output-format", 'O', CLI_TEXT, "FORMAT", NULL, "Format of the copy (default: qcow2); rehost formats lists them.",
+     AT(second_format)},
+    {"compress", 'c', CLI_TEXT, "zlib|zstd", codecs, "Compress a qcow2 copy.", AT(compress)},
+    {"cluster-size", 0, CLI_NUMBER, "BYTES", NULL, "Cluster size of a qcow2 copy (default: 65536).", AT(cluster_size)},
+    {"force", 0, CLI_FLAG, NULL, NULL, "Replace an existing target.", AT(force)},
+    {"threads", 'j', CLI_NUMBER, "N", NULL, "Threads (default: one a core).", AT(threads)},
+    ROW_JSON,
+    {"quiet", 'q', CLI_FLAG, NULL, NULL, "Print warnings and errors only.", AT(quiet)},
+    {0},
+};
+static const struct cli_option nbd_options[] = {
+    ROW_FORMAT,
+    {"socket", 's', CLI_TEXT, "PATH", NULL, "Unix socket to serve on; made and removed by rehost.", AT(socket)},
     {0},
 };
 
@@ -29,6 +60,18 @@ static int print(const struct buf *text, struct err *err)
 	return 0;
 }
 
+/* Parses and demands so many images. */
+static int images(const struct command *self, int argc, char **argv, size_t n, struct arguments *a,
+		  struct positionals *p, struct err *err)
+{
+	if (options_parse(self->options, argc, argv, a, p, err) < 0)
+		return -1;
+	if (p->n != n)
+		return err_set(err, ERR_USAGE, "%s: %s expected, %zu given", self->name,
+			       n == 1 ? "one image" : "two names", p->n);
+	return 0;
+}
+
 static int run_info(const struct command *self, int argc, char **argv, struct err *err)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(MIB);
@@ -36,10 +79,8 @@ static int run_info(const struct command *self, int argc, char **argv, struct er
 	struct arguments a = {0};
 	struct positionals p;
 
-	if (options_parse(self->options, argc, argv, &a, &p, err) < 0)
+	if (images(self, argc, argv, 1, &a, &p, err) < 0)
 		return -1;
-	if (p.n != 1)
-		return err_set(err, ERR_USAGE, "info: one image expected, %zu given", p.n);
 	if (image_info(p.v[0], a.format, &info, err) < 0)
 		return -1;
 	if (a.json ? js_print(info, true, &text) < 0 : image_info_text(info, &text, err) < 0)
@@ -79,6 +120,95 @@ static int run_formats(const struct command *self, int argc, char **argv, struct
 	return 0;
 }
 
+static int run_map(const struct command *self, int argc, char **argv, struct err *err)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT(GIB);
+	AUTO(block_closep) struct block *b = NULL;
+	AUTO(js_freep) struct json *map = NULL;
+	struct arguments a = {0};
+	struct positionals p;
+
+	if (images(self, argc, argv, 1, &a, &p, err) < 0 || image_open_user(p.v[0], a.format, &b, err) < 0 ||
+	    image_map(b, &map, err) < 0)
+		return -1;
+	for (size_t i = 0; !a.json && i < js_count(map); i++)
+		buf_addf(&text, "%16" PRIu64 " %16" PRIu64 "  %s\n", js_get_u64(js_at(map, i), "offset", 0),
+			 js_get_u64(js_at(map, i), "length", 0), js_get_str(js_at(map, i), "kind", ""));
+	if (a.json)
+		js_print(map, true, &text);
+	return text.failed ? err_nomem(err) : print(&text, err);
+}
+
+static int run_compare(const struct command *self, int argc, char **argv, struct err *err)
+{
+	AUTO(block_closep) struct block *one = NULL;
+	AUTO(block_closep) struct block *two = NULL;
+	struct image_difference d;
+	struct arguments a = {0};
+	struct positionals p;
+
+	if (images(self, argc, argv, 2, &a, &p, err) < 0 || image_open_user(p.v[0], a.format, &one, err) < 0 ||
+	    image_open_user(p.v[1], a.second_format, &two, err) < 0 || image_compare(one, two, &d, err) < 0)
+		return -1;
+	if (a.json)
+		printf("{\"equal\": %s, \"at\": %" PRIu64 "}\n", d.differ ? "false" : "true", d.at);
+	if (d.differ)
+		return err_set(err, ERR_VERIFY, "the images differ, first at 0x%" PRIx64, d.at);
+	if (!a.json)
+		puts("the images are equal");
+	return 0;
+}
+
+static int run_copy(const struct command *self, int argc, char **argv, struct err *err)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT(MIB);
+	AUTO(js_freep) struct json *done = NULL;
+	struct arguments a = {0};
+	struct positionals p;
+	struct image_copy_options copy;
+
+	if (images(self, argc, argv, 2, &a, &p, err) < 0)
+		return -1;
+	terminal_start(&(struct terminal_options){.quiet = a.quiet});
+	terminal_phase("copying", NULL);
+	copy = (struct image_copy_options){.source = p.v[0],
+					   .source_format = a.format,
+					   .target = p.v[1],
+					   .target_format = a.second_format,
+					   .codec = a.compress,
+					   .cluster_size = a.cluster_size,
+					   .force = a.force,
+					   .threads = a.threads,
+					   .bytes = terminal_events().bytes};
+	if (image_copy(&copy, &done, err) < 0)
+		return -1;
+	terminal_end();
+	if (!a.json)
+		return 0;
+	return js_print(done, true, &text) < 0 ? err_nomem(err) : print(&text, err);
+}
+
+static void say_ready(const char *socket_path)
+{
+	printf("nbd+unix:///?socket=%s\n", socket_path);
+	fflush(stdout);
+}
+
+static int run_nbd(const struct command *self, int argc, char **argv, struct err *err)
+{
+	AUTO(block_closep) struct block *b = NULL;
+	struct arguments a = {0};
+	struct positionals p;
+
+	if (images(self, argc, argv, 1, &a, &p, err) < 0)
+		return -1;
+	if (!a.socket)
+		return err_set(err, ERR_USAGE, "nbd: --socket PATH is needed");
+	if (image_open_user(p.v[0], a.format, &b, err) < 0)
+		return -1;
+	return image_serve(b, a.socket, say_ready, err);
+}
+
 const struct command command_info = {
     .name = "info",
     .arguments = "IMAGE",
@@ -93,4 +223,36 @@ const struct command command_formats = {
     .summary = "machines and images we read, and what we write",
     .options = formats_options,
     .run = run_formats,
+};
+
+const struct command command_map = {
+    .name = "map",
+    .arguments = "IMAGE",
+    .summary = "where an image has data: offset, length, data, zero or hole",
+    .options = info_options,
+    .run = run_map,
+};
+
+const struct command command_compare = {
+    .name = "compare",
+    .arguments = "IMAGE IMAGE",
+    .summary = "is the content of two images equal, whatever their formats?",
+    .options = compare_options,
+    .run = run_compare,
+};
+
+const struct command command_copy = {
+    .name = "copy",
+    .arguments = "IMAGE TARGET",
+    .summary = "copy an image into another format, on all cores",
+    .options = copy_options,
+    .run = run_copy,
+};
+
+const struct command command_nbd = {
+    .name = "nbd",
+    .arguments = "IMAGE",
+    .summary = "serve an image read-only over NBD on a Unix socket",
+    .options = nbd_options,
+    .run = run_nbd,
 };

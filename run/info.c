@@ -2,15 +2,12 @@
 #include "run/info.h"
 
 #include <inttypes.h>
-#include <libgen.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "core/base/arena.h"
 #include "core/base/checked.h"
-#include "core/base/file.h"
 #include "formats/open.h"
 #include "outputs/output.h"
+#include "run/image.h"
 #include "sources/source.h"
 
 struct tally {
@@ -46,32 +43,12 @@ static struct json *describe(struct block *b, const char *path, const struct tal
 	return j;
 }
 
-static int open_path(const char *path, const char *format, struct block **ret, struct err *err)
-{
-	AUTO_FREE char *for_dir = strdup(path);
-	AUTO_FREE char *for_base = strdup(path);
-	const struct format *f = format ? format_by_name(format) : NULL;
-	struct folder folder = {0};
-	AUTO_FD int dirfd = -1;
-
-	if (!for_dir || !for_base)
-		return err_nomem(err);
-	if (format && !f)
-		return err_set(err, ERR_USAGE, "unknown format '%s': `rehost formats` lists them", format);
-	folder.path = dirname(for_dir);
-	dirfd = file_open_dir(folder.path, err);
-	if (dirfd < 0)
-		return -1;
-	folder.dirfd = dirfd;
-	return image_open(&folder, basename(for_base), f, NULL, ret, err);
-}
-
 int image_info(const char *path, const char *format, struct json **ret, struct err *err)
 {
 	AUTO(block_closep) struct block *b = NULL;
 	struct tally t = {0};
 
-	if (open_path(path, format, &b, err) < 0)
+	if (image_open_user(path, format, &b, err) < 0)
 		return -1;
 	if (block_each_extent(b, 0, b->size, add_extent, &t, err) < 0)
 		return -1;

@@ -241,19 +241,6 @@ static bool has_extents(const struct journal *j, unsigned disk)
 	return false;
 }
 
-static int codec_by_name(const char *name)
-{
-	static const struct {
-		const char *name;
-		enum codec codec;
-	} codecs[] = {{"zlib", CODEC_DEFLATE}, {"zstd", CODEC_ZSTD}};
-
-	for (size_t i = 0; name && i < sizeof codecs / sizeof *codecs; i++)
-		if (!strcmp(codecs[i].name, name))
-			return codecs[i].codec;
-	return CODEC_UNKNOWN;
-}
-
 /* The target of the current disk; *ret_fd is a duplicate, for what the copy engine asks of a file. "null" leaves both
  * as they are. */
 static int open_target(struct io *io, const struct json *spec, bool resume, struct block **ret, int *ret_fd,
@@ -263,7 +250,7 @@ static int open_target(struct io *io, const struct json *spec, bool resume, stru
 	const struct block *graft = io->disks[io->current].graft;
 	const struct format *format = format_by_name(name);
 	struct create_options o = {.cluster_size = (uint32_t)js_get_u64(spec, "cluster_size", 0),
-				   .codec = codec_by_name(js_get_str(spec, "codec", NULL)),
+				   .codec = codec_of_qcow2(js_get_str(spec, "codec", NULL)),
 				   .resume = resume,
 				   .logical_sector = graft->logical_sector};
 	AUTO_FD int fd = -1;

@@ -2,6 +2,7 @@
 #include "core/base/compress.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <libdeflate.h>
 #include <zstd.h>
@@ -36,6 +37,13 @@ const char *codec_name(enum codec codec)
 		break;
 	}
 	return "unknown";
+}
+
+enum codec codec_of_qcow2(const char *name)
+{
+	if (name && !strcmp(name, "zlib"))
+		return CODEC_DEFLATE;
+	return name && !strcmp(name, "zstd") ? CODEC_ZSTD : CODEC_UNKNOWN;
 }
 
 struct decoder *decoder_new(void)

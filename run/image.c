@@ -1,0 +1,332 @@
+/* Work on images by themselves: open, copy, compare, map, export. */
+#include "run/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "core/base/checked.h"
+#include "core/base/compress.h"
+#include "core/base/file.h"
+#include "formats/open.h"
+#include "net/nbd_server.h"
+#include "run/copy.h"
+
+/* A path of the user, split into the folder that bounds the image and the name in it. */
+struct place {
+	char *dir_copy, *base_copy;
+	const char *dir, *base;
+	int dirfd;
+};
+
+static void place_done(struct place *p)
+{
+	if (p->dirfd >= 0)
+		close(p->dirfd);
+	free(p->dir_copy);
+	free(p->base_copy);
+}
+
+static int place_open(struct place *p, const char *path, struct err *err)
+{
+	p->dirfd = -1;
+	p->dir_copy = strdup(path);
+	p->base_copy = strdup(path);
+	if (!p->dir_copy || !p->base_copy)
+		return err_nomem(err);
+	p->dir = dirname(p->dir_copy);
+	p->base = basename(p->base_copy);
+	p->dirfd = file_open_dir(p->dir, err);
+	return p->dirfd < 0 ? -1 : 0;
+}
+
+static int find_format(const char *name, const struct format **ret, struct err *err)
+{
+	*ret = name ? format_by_name(name) : NULL;
+	if (name && !*ret)
+		return err_set(err, ERR_USAGE, "unknown format '%s': `rehost formats` lists them", name);
+	return 0;
+}
+
+int image_open_user(const char *path, const char *format, struct block **ret, struct err *err)
+{
+	AUTO(place_done) struct place p = {.dirfd = -1};
+	const struct format *f;
+	struct folder folder;
+
+	if (find_format(format, &f, err) < 0 || place_open(&p, path, err) < 0)
+		return -1;
+	folder = (struct folder){.dirfd = p.dirfd, .path = p.dir};
+	return image_open(&folder, p.base, f, NULL, ret, err);
+}
+
+/* -------------------------------------------------------------------------------------------------------------- copy
+ */
+
+struct copying {
+	const struct image_copy_options *o;
+	struct block *source, *target;
+	struct place place;
+	char partial[300];
+	int fd; /* of the target, beside the block's own */
+	uint64_t total;
+};
+
+static void copying_done(struct copying *c)
+{
+	block_close(c->target);
+	block_close(c->source);
+	if (c->fd >= 0)
+		close(c->fd);
+	if (c->place.dirfd >= 0 && c->partial[0])
+		unlinkat(c->place.dirfd, c->partial, 0);
+	place_done(&c->place);
+}
+
+static void copied(uint64_t done, void *opaque)
+{
+	const struct copying *c = opaque;
+
+	if (c->o->bytes)
+		c->o->bytes(done, c->total, c->o->opaque);
+}
+
+static int create_target(struct copying *c, struct err *err)
+{
+	const struct format *f;
+	struct create_options o = {.cluster_size = c->o->cluster_size,
+				   .codec = codec_of_qcow2(c->o->codec),
+				   .logical_sector = c->source->logical_sector};
+	struct stat st;
+	AUTO_FD int fd = -1;
+
+	if (find_format(c->o->target_format ? c->o->target_format : "qcow2", &f, err) < 0 ||
+	    place_open(&c->place, c->o->target, err) < 0)
+		return -1;
+	if (!f->create)
+		return err_set(err, ERR_UNSUPPORTED, "format '%s' can't be written", f->name);
+	if (!c->o->force && fstatat(c->place.dirfd, c->place.base, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return err_set(err, ERR_BLOCKED, "target '%s' exists already: --force replaces it", c->o->target);
+	snprintf(c->partial, sizeof c->partial, ".%.250s.partial", c->place.base);
+	fd = openat(c->place.dirfd, c->partial, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_sys(err, ERR_BLOCKED, "cannot create '%s/%s'", c->place.dir, c->partial);
+	c->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (c->fd < 0)
+		return err_sys(err, ERR_INTERNAL, "cannot duplicate a descriptor");
+	if (f->create(fd, c->place.base, c->source->size, &o, &c->target, err) < 0)
+		return -1;
+	take_fd(&fd);
+	return 0;
+}
+
+static int publish_target(struct copying *c, struct err *err)
+{
+	int ret;
+
+	block_close(take_ptr(&c->target));
+	if (fsync(c->fd) < 0)
+		return err_sys(err, ERR_INTERNAL, "cannot sync '%s'", c->o->target);
+	if (c->o->force)
+		ret = renameat(c->place.dirfd, c->partial, c->place.dirfd, c->place.base) < 0
+			  ? err_sys(err, ERR_INTERNAL, "cannot rename to '%s'", c->o->target)
+			  : 0;
+	else
+		ret = file_rename_noreplace(c->place.dirfd, c->partial, c->place.base, err);
+	if (ret < 0)
+		return -1;
+	c->partial[0] = '\0';
+	return file_sync_dir(c->place.dirfd, err);
+}
+
+static struct json *copy_json(const struct copying *c, const char *format, const struct copy_result *result)
+{
+	struct json *j = js_object();
+	struct stat st;
+
+	js_set_str(j, "source", c->o->source);
+	js_set_str(j, "source_format", c->source->ops->name);
+	js_set_str(j, "target", c->o->target);
+	js_set_str(j, "target_format", format);
+	js_set_u64(j, "size", c->source->size);
+	js_set_u64(j, "allocated", c->total);
+	js_set_u64(j, "bytes_read", result->read);
+	js_set_u64(j, "bytes_written", fstat(c->fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0);
+	return j;
+}
+
+int image_copy(const struct image_copy_options *options, struct json **ret, struct err *err)
+{
+	AUTO(copying_done) struct copying c = {.o = options, .fd = -1, .place = {.dirfd = -1}};
+	AUTO(copy_result_done) struct copy_result result = {0};
+	struct copy_job job = {.threads = options->threads, .progress = copied, .opaque = &c};
+	const char *format;
+
+	if (image_open_user(options->source, options->source_format, &c.source, err) < 0 ||
+	    block_allocated(c.source, &c.total, err) < 0 || create_target(&c, err) < 0)
+		return -1;
+	format = c.target->ops->name;
+	job.source = c.source;
+	job.target = c.target;
+	job.writeback_fd = c.fd;
+	if (copy_run(&job, &result, err) < 0 || block_finish(c.target, err) < 0 || publish_target(&c, err) < 0)
+		return -1;
+	*ret = copy_json(&c, format, &result);
+	return 0;
+}
+
+/* ----------------------------------------------------------------------------------------------------------- compare
+ */
+
+enum { COMPARE_CHUNK = 1 << 20 };
+
+/* The image's bytes at off, zeros behind its end. */
+static int read_padded(struct block *b, unsigned char *to, size_t len, uint64_t off, struct err *err)
+{
+	size_t inside = off >= b->size ? 0 : (size_t)min_u64(len, b->size - off);
+
+	memset(to + inside, 0, len - inside);
+	return inside ? block_pread(b, to, inside, off, err) : 0;
+}
+
+/* How far from off the image is known to be zeros without reading it. */
+static int zero_run(struct block *b, uint64_t off, uint64_t max, uint64_t *ret, struct err *err)
+{
+	struct extent e;
+
+	*ret = max;
+	if (off >= b->size)
+		return 0;
+	if (block_extent(b, off, min_u64(max, b->size - off), &e, err) < 0)
+		return -1;
+	if (e.kind == EXTENT_DATA)
+		*ret = 0;
+	else if (off + e.len < b->size)
+		*ret = e.len;
+	return 0;
+}
+
+static size_t first_difference(const unsigned char *a, const unsigned char *b, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len && a[i] == b[i])
+		i++;
+	return i;
+}
+
+int image_compare(struct block *a, struct block *b, struct image_difference *ret, struct err *err)
+{
+	AUTO_FREE unsigned char *one = malloc(COMPARE_CHUNK);
+	AUTO_FREE unsigned char *two = malloc(COMPARE_CHUNK);
+	uint64_t end = max_u64(a->size, b->size), skip_a, skip_b, off = 0;
+
+	*ret = (struct image_difference){.size_a = a->size, .size_b = b->size};
+	if (!one || !two)
+		return err_nomem(err);
+	while (off < end) {
+		size_t len = (size_t)min_u64(COMPARE_CHUNK - off % COMPARE_CHUNK, end - off);
+
+		if (zero_run(a, off, end - off, &skip_a, err) < 0 || zero_run(b, off, end - off, &skip_b, err) < 0)
+			return -1;
+		if (skip_a && skip_b) {
+			off += min_u64(skip_a, skip_b);
+			continue;
+		}
+		if (read_padded(a, one, len, off, err) < 0 || read_padded(b, two, len, off, err) < 0)
+			return -1;
+		if (memcmp(one, two, len) != 0) {
+			ret->differ = true;
+			ret->at = off + first_difference(one, two, len);
+			return 0;
+		}
+		off += len;
+	}
+	return 0;
+}
+
+/* --------------------------------------------------------------------------------------------------------------- map
+ */
+
+static const char *kind_name(enum extent_kind kind)
+{
+	switch (kind) {
+	case EXTENT_DATA:
+		return "data";
+	case EXTENT_ZERO:
+		return "zero";
+	case EXTENT_HOLE:
+		return "hole";
+	case EXTENT_UNKNOWN:
+		break;
+	}
+	return "unknown";
+}
+
+static int add_extent(const struct extent *e, void *opaque, struct err *err)
+{
+	struct json *j = js_add(opaque, js_object());
+
+	js_set_u64(j, "offset", e->off);
+	js_set_u64(j, "length", e->len);
+	js_set_str(j, "kind", kind_name(e->kind));
+	return 0;
+}
+
+int image_map(struct block *b, struct json **ret, struct err *err)
+{
+	AUTO(js_freep) struct json *list = js_array();
+
+	if (block_each_extent(b, 0, b->size, add_extent, list, err) < 0)
+		return -1;
+	*ret = take_ptr(&list);
+	return 0;
+}
+
+/* --------------------------------------------------------------------------------------------------------------- nbd
+ */
+
+static int listen_at(const char *path, struct err *err)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (strlen(path) >= sizeof address.sun_path)
+		return err_set(err, ERR_USAGE, "socket '%s': the path has %zu bytes, at most %zu expected", path,
+			       strlen(path), sizeof address.sun_path - 1);
+	strcpy(address.sun_path, path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 16) < 0)
+		return err_sys(err, ERR_BLOCKED, "cannot listen on '%s'", path);
+	return take_fd(&fd);
+}
+
+int image_serve(struct block *b, const char *socket_path, void (*ready)(const char *socket_path), struct err *err)
+{
+	struct nbd_server_options options = {.block = b, .readonly = true};
+	struct nbd_server *server = NULL;
+	sigset_t ends;
+	int got, ret;
+
+	options.listen_fd = listen_at(socket_path, err);
+	if (options.listen_fd < 0)
+		return -1;
+	/* Blocked before there are threads, so that all inherit it and the signal comes to us here. */
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &ends, NULL);
+	ret = nbd_server_start(&options, &server, err);
+	if (ret == 0) {
+		ready(socket_path);
+		sigwait(&ends, &got);
+		nbd_server_stop(server);
+	}
+	unlink(socket_path);
+	return ret;
+}

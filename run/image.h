@@ -1,0 +1,46 @@
+/* Work on images by themselves: open as the user named them, copy any to any, compare, map, export. */
+#ifndef REHOST_RUN_IMAGE_H
+#define REHOST_RUN_IMAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/err.h"
+#include "core/base/json.h"
+#include "formats/block.h"
+
+/* Opens path read-only; format NULL: by bid. Names inside the image lead beneath its folder only. */
+int image_open_user(const char *path, const char *format, struct block **ret, struct err *err);
+
+struct image_copy_options {
+	const char *source, *source_format;			    /* format NULL: by bid */
+	const char *target, *target_format;			    /* format NULL: "qcow2" */
+	const char *codec;					    /* NULL, "zlib", "zstd" */
+	uint32_t cluster_size;					    /* bytes, 0: the format's default */
+	bool force;						    /* an existing target is replaced */
+	unsigned threads;					    /* 0: one a core */
+	void (*bytes)(uint64_t done, uint64_t total, void *opaque); /* allocated data; may be NULL */
+	void *opaque;
+};
+
+/* Data once, in order; the target appears under its name when it is complete and synced. ret: source, target, formats,
+ * size, allocated, bytes_read, bytes_written. An existing target is ERR_BLOCKED. */
+int image_copy(const struct image_copy_options *options, struct json **ret, struct err *err);
+
+struct image_difference {
+	bool differ;
+	uint64_t at;		 /* first byte that differs */
+	uint64_t size_a, size_b; /* a longer image whose rest is zeros is equal, as for qemu-img compare */
+};
+
+/* Content of both, whatever the formats; holes against holes are not read. */
+int image_compare(struct block *a, struct block *b, struct image_difference *ret, struct err *err);
+
+/* Every extent of the image as an array of {offset, length, kind}: "data", "zero" or "hole", neighbours merged. */
+int image_map(struct block *b, struct json **ret, struct err *err);
+
+/* Serves the image read-only over NBD on a Unix socket that must not exist, until SIGINT or SIGTERM; calls ready() when
+ * clients can connect. Removes the socket. */
+int image_serve(struct block *b, const char *socket_path, void (*ready)(const char *socket_path), struct err *err);
+
+#endif

@@ -1,0 +1,60 @@
+#!/bin/bash
+# copy, compare, map and nbd: what they make and say agrees with qemu-img and nbdcopy.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/lib/common.sh
+scratch
+rehost=$PWD/rehost
+cd "$work"
+
+# says STATUS PATTERN COMMAND…: it ends with that status and an error like that.
+says() {
+	local want=$1 pattern=$2 got=0
+	shift 2
+	"$@" 2> log || got=$?
+	[ "$got" = "$want" ] || fail "$*: exit status $got, expected $want"
+	grep -q -- "$pattern" log || fail "$*: no '$pattern' in $(cat log)"
+}
+
+# 64 MiB with data at odd places, zeros written, and a tail that is no multiple of a cluster.
+truncate -s $((64 * 1048576 + 512)) disk.raw
+qemu-io -f raw -c 'write -P 1 0 512' -c 'write -P 2 3145728 1M' -c 'write -P 3 40000512 70000' -c 'write -z 9M 1M' \
+	-c 'write -P 4 67108864 512' disk.raw > /dev/null
+
+for format in raw qcow2; do
+	"$rehost" copy -q -f raw disk.raw "copy.$format" -O "$format" || fail "copy to $format"
+	qemu-img compare -q -f raw -F "$format" disk.raw "copy.$format" || fail "qemu-img compare: $format"
+	"$rehost" compare -f raw disk.raw -F "$format" "copy.$format" > /dev/null || fail "compare: $format"
+done
+for codec in zlib zstd; do
+	"$rehost" copy -q -f raw disk.raw "$codec.qcow2" -c $codec || fail "copy with $codec"
+	qemu-img check -q "$codec.qcow2" || fail "qemu-img check: $codec"
+	qemu-img compare -q -f raw -F qcow2 disk.raw "$codec.qcow2" || fail "qemu-img compare: $codec"
+done
+for subformat in monolithicSparse streamOptimized twoGbMaxExtentSparse monolithicFlat; do
+	qemu-img convert -f raw -O vmdk -o subformat=$subformat disk.raw $subformat.vmdk
+	"$rehost" copy -q $subformat.vmdk $subformat.raw -O raw || fail "copy from $subformat"
+	qemu-img compare -q -f raw -F raw disk.raw $subformat.raw || fail "qemu-img compare: $subformat"
+done
+
+says 3 "target 'copy.raw' exists already: --force replaces it" "$rehost" copy -q -f raw disk.raw copy.raw -O raw
+"$rehost" copy -q -f raw disk.raw copy.raw -O raw --force || fail "--force"
+[ -z "$(find . -name '.*.partial')" ] || fail "a partial file is left"
+
+cp disk.raw other.raw && printf x | dd of=other.raw bs=1 seek=40000600 conv=notrunc status=none
+says 6 'differ, first at 0x2625c58' "$rehost" compare -f raw -F raw disk.raw other.raw
+
+# The map's data covers what qemu-img calls data, and nothing much besides.
+qemu-img map --output=json -f qcow2 copy.qcow2 | jq '[.[] | select(.data) | .length] | add' > theirs
+"$rehost" map --json copy.qcow2 | jq '[.[] | select(.kind == "data") | .length] | add' > ours
+[ "$(cat ours)" = "$(cat theirs)" ] || fail "map: $(cat ours) bytes of data, qemu-img says $(cat theirs)"
+
+"$rehost" nbd zstd.qcow2 -s nbd.sock > ready &
+server=$!
+for _ in $(seq 50); do [ -s ready ] && break; sleep 0.1; done
+nbdcopy "$(cat ready)" nbd.raw || fail "nbdcopy"
+kill $server
+wait $server || fail "nbd ended with $?"
+[ ! -e nbd.sock ] || fail "the socket is left"
+qemu-img compare -q -f raw -F raw disk.raw nbd.raw || fail "what nbdcopy got differs"
+echo "copies, comparisons, map and export agree with qemu-img and nbdcopy"
