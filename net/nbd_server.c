@@ -444,7 +444,7 @@ static bool give_failure(struct connection *c, const struct request *r, const st
 
 	log_debug("nbd: %s", err->text);
 	if (o->failed)
-		o->failed(err, r->type != NBD_CMD_READ && r->type != NBD_CMD_BLOCK_STATUS, o->opaque);
+		o->failed(err, o->opaque);
 	return give_error(c, r, err->sys == ENOSPC || err->sys == EDQUOT ? NBD_ENOSPC : NBD_EIO, err->text);
 }
 

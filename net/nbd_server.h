@@ -20,7 +20,7 @@ struct nbd_server_options {
 	int (*trim)(struct block *b, uint64_t off, uint64_t len, struct err *err);
 	/* NULL, or told of every request that the block itself failed (from any thread): the client only sees an errno,
 	 * and the guest behind it less. */
-	void (*failed)(const struct err *err, bool writing, void *opaque);
+	void (*failed)(const struct err *err, void *opaque);
 	void *opaque;
 	bool readonly;
 	unsigned threads; /* per connection; 0: 4 */

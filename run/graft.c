@@ -106,11 +106,13 @@ static int graft_pread(struct block *b, void *buf, size_t len, uint64_t off, str
 	return 0;
 }
 
+/* Within one leaf: a run over all leaves would be walked again for each extent of the source beneath it. */
 static int graft_extent(struct block *b, uint64_t off, uint64_t max, struct extent *ret, struct err *err)
 {
 	struct graft *g = graft_of(b);
-	uint64_t end;
-	enum graft_state state = run_at(g, off, off + max, &end);
+	uint64_t block = off / GRAFT_BLOCK, n;
+	enum graft_state state = graft_map_run(g->map, block, div_round_up(off + max, GRAFT_BLOCK) - block, &n);
+	uint64_t end = min_u64(off + max, (block + n) * GRAFT_BLOCK);
 
 	if (state == GRAFT_SOURCE)
 		return block_extent(g->source, off, end - off, ret, err);

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,9 +33,6 @@ struct io {
 	unsigned ndisks;
 	unsigned threads;
 	enum read_error_policy on_read_error;
-	/* The first write that a graft failed while it was served: the guest only saw an I/O error. */
-	pthread_mutex_t lock;
-	struct err write_err;
 	/* copy: data bytes of all disks, and of those that are done */
 	uint64_t total, before;
 	unsigned current;
@@ -166,17 +162,10 @@ static int do_open(struct io *io, const struct json *request, struct json *reply
 
 /* ---- serve, freeze ---- */
 
-static void on_failed(const struct err *err, bool writing, void *opaque)
+/* The guest only sees an I/O error. A lost write also keeps its graft from freezing. */
+static void on_failed(const struct err *err, void *opaque)
 {
-	struct io *io = opaque;
-
-	log_warn("the guest's request failed: %s", err->text);
-	if (!writing)
-		return;
-	pthread_mutex_lock(&io->lock);
-	if (io->write_err.code == ERR_NONE)
-		io->write_err = *err;
-	pthread_mutex_unlock(&io->lock);
+	log_warn("a request of the guest failed: %s", err->text);
 }
 
 static void stop_servers(struct io *io)
@@ -194,7 +183,6 @@ static int do_serve(struct io *io, const struct json *request, struct json *repl
 		struct nbd_server_options o = {.block = io->disks[i].graft,
 					       .trim = readonly ? NULL : graft_trim,
 					       .failed = on_failed,
-					       .opaque = io,
 					       .readonly = readonly};
 
 		o.listen_fd = fcntl(io->disks[i].listen_fd, F_DUPFD_CLOEXEC, 0);
@@ -211,10 +199,6 @@ static int do_serve(struct io *io, const struct json *request, struct json *repl
 static int do_freeze(struct io *io, const struct json *request, struct json *reply, struct err *err)
 {
 	stop_servers(io);
-	if (io->write_err.code != ERR_NONE) {
-		*err = io->write_err;
-		return err_wrap(err, "a write of the guest was lost");
-	}
 	for (unsigned i = 0; i < io->ndisks; i++)
 		if (io_disk_freeze(&io->disks[i], &io->place, err) < 0)
 			return -1;
@@ -453,13 +437,11 @@ int io_main(int argc, char **argv)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	lockdown_limits();
 	channel_init(&io->channel, fd);
-	pthread_mutex_init(&io->lock, NULL);
 	log_set_sink(say_log, io);
 	serve_requests(io);
 	log_set_sink(NULL, NULL);
 	for (unsigned i = 0; i < io->ndisks; i++)
 		io_disk_close(&io->disks[i]);
-	pthread_mutex_destroy(&io->lock);
 	channel_done(&io->channel);
 	free(io);
 	return 0;

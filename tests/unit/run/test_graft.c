@@ -181,6 +181,35 @@ static void test_large_trim_is_quick(void **state)
 	graft_map_free(map);
 }
 
+/* A source of 2 TiB with 4 KiB of data every 16 MiB. */
+static int sparse_extent(struct block *b, uint64_t off, uint64_t max, struct extent *ret, struct err *err)
+{
+	bool data = off % (16 * MIB) < 4096;
+	uint64_t end = align_down(off, 16 * MIB) + (data ? 4096 : 16 * MIB);
+
+	*ret = (struct extent){.off = off, .len = min_u64(end - off, max), .kind = data ? EXTENT_DATA : EXTENT_HOLE};
+	return 0;
+}
+
+static void test_large_disk_is_mapped_quickly(void **state)
+{
+	static const struct block_ops ops = {.name = "sparse", .extent = sparse_extent};
+	struct block source, *graft;
+	struct timespec a, b;
+	struct err err;
+	uint64_t bytes;
+
+	block_init(&source, &ops, "large.img", 2 * TIB);
+	assert_int_equal(graft_open(&source, temporary("delta"), &graft, &err), 0);
+	assert_int_equal(graft_trim(graft, TIB, 16 * MIB, &err), 0);
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	assert_int_equal(block_allocated(graft, &bytes, &err), 0);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	assert_int_equal(bytes, 131071 * 4096);
+	assert_true((b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000 < 2000);
+	block_close(graft);
+}
+
 /* What a disk with discards looks like, byte by byte. */
 struct model {
 	struct mem_block *source;
@@ -480,6 +509,7 @@ int main(void)
 	    cmocka_unit_test(test_trim_gives_room_back),
 	    cmocka_unit_test(test_zeros_written_take_no_room),
 	    cmocka_unit_test(test_large_trim_is_quick),
+	    cmocka_unit_test(test_large_disk_is_mapped_quickly),
 	    cmocka_unit_test(test_model),
 	    cmocka_unit_test(test_writers_of_one_block),
 	    cmocka_unit_test(test_thaw),
