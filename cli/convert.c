@@ -214,11 +214,12 @@ static int run(const struct run_options *options, const struct arguments *a, boo
 	return ret;
 }
 
-static int refuse_unbootable(const struct json *report, struct err *err)
+/* As the conversion itself does. */
+static int refuse_unbootable(const struct json *report, bool force, struct err *err)
 {
 	const char *verdict = js_get_str(js_get(report, "inspection"), "verdict", "");
 
-	if (!strcmp(verdict, "WILL NOT BOOT"))
+	if (!force && !strcmp(verdict, "WILL NOT BOOT"))
 		return err_set(err, ERR_BLOCKED, "the converted guest will not boot: see the findings");
 	return 0;
 }
@@ -235,7 +236,7 @@ static int run_plan(const struct command *self, int argc, char **argv, struct er
 	options = to_run(&a, &p, RUN_PLAN);
 	if (run(&options, &a, true, &report, err) < 0)
 		return -1;
-	return refuse_unbootable(report, err);
+	return refuse_unbootable(report, a.force, err);
 }
 
 static int run_inspect(const struct command *self, int argc, char **argv, struct err *err)
@@ -277,8 +278,10 @@ static int run_convert(const struct command *self, int argc, char **argv, struct
 		return err_set(err, ERR_USAGE, "--compress needs -of qcow2");
 	if (run(&options, &a, dry && !a.print_xml, &report, err) < 0)
 		return -1;
-	if (a.print_xml)
-		return print_xml(report, err);
+	if (a.print_xml && !a.json && print_xml(report, err) < 0)
+		return -1;
+	if (dry)
+		return refuse_unbootable(report, a.force, err);
 	if (!a.json)
 		print_result(report, &a);
 	return 0;

@@ -74,7 +74,7 @@ static void format_eta(char *text, size_t size, double rate)
 static void print_bytes(bool bar, double since)
 {
 	double rate = since > 0.2 ? (double)(term.done - term.first_done) / since : 0;
-	int percent = (int)(100 * term.done / term.total);
+	int percent = (int)(100 * (double)term.done / (double)term.total);
 	char eta[16], marks[BAR_WIDTH + 1];
 
 	format_eta(eta, sizeof eta, rate);
@@ -189,7 +189,8 @@ void terminal_phase(const char *what, void *opaque)
 static void bytes(uint64_t done, uint64_t total, void *opaque)
 {
 	pthread_mutex_lock(&term.lock);
-	if (!term.total)
+	done = min_u64(done, total); /* said by the process that reads hostile images: the bar trusts it to fit */
+	if (!term.total || done < term.first_done)
 		term.first_done = done;
 	term.done = done;
 	term.total = total;

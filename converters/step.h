@@ -25,7 +25,7 @@ struct step_context {
 };
 
 struct step {
-	const char *id;	     /* "device-names": in the change log, --skip, docs */
+	const char *id;	     /* "device-names": in the change log and docs */
 	const char *summary; /* one line for docs and progress */
 	bool (*applies)(const struct step_context *c);
 	int (*run)(const struct step_context *c, struct err *err);

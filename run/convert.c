@@ -36,6 +36,7 @@ struct run {
 	enum firmware firmware;
 	const char *name; /* safe name of the result */
 	bool resumed;	  /* the guest was converted by an earlier run */
+	bool converted;	  /* by that or this one, durably */
 	struct json *report;
 	struct json *timings; /* belongs to report */
 	struct timespec phase_began;
@@ -128,9 +129,10 @@ static int open_source(struct run *r, struct err *err)
 static struct json *run_identity(const struct run *r)
 {
 	struct json *id = js_object(), *options = js_set(id, "options", js_object());
+	struct json *machine = js_set(id, "machine", machine_json(r->machine));
 
+	js_set_str(machine, "source", NULL); /* however the argument was spelled: the disks' identities tell */
 	js_set_str(id, "version", REHOST_VERSION);
-	js_set(id, "machine", machine_json(r->machine));
 	js_set_str(options, "format", disk_format(r));
 	js_set_str(options, "codec", r->o->codec);
 	js_set_str(options, "root", r->o->root);
@@ -176,6 +178,13 @@ static int start_io(struct run *r, bool resume, struct err *err)
 	return io_start(&options, &r->io, err);
 }
 
+/* Is it the fault of what is read, so that the next try will fail the same way? */
+static bool is_of_input(const struct err *err)
+{
+	return err->code == ERR_CORRUPT || err->code == ERR_UNREADABLE || err->code == ERR_UNSUPPORTED ||
+	       err->code == ERR_POLICY;
+}
+
 /* Opens what an earlier run left. 1: resumed, 0: nothing usable there, -1: error. */
 static int try_resume(struct run *r, struct err *err)
 {
@@ -187,14 +196,23 @@ static int try_resume(struct run *r, struct err *err)
 		return -1;
 	if (journal_phase(r->journal) < PHASE_CONVERTED)
 		return 0;
-	if (same_json(journal_run(r->journal), id)) {
-		if (start_io(r, true, err) == 0 && same_disks(r))
-			return 1;
-		io_stop(take_ptr(&r->io));
+	if (!same_json(journal_run(r->journal), id)) {
+		log_warn("'%s' was left by a run of another machine or with other options: starting anew",
+			 partial_path(r->partial));
+		return 0;
 	}
-	log_warn("'%s' was left by a run with another source or other options: starting anew",
-		 partial_path(r->partial));
-	err_clear(err);
+	if (start_io(r, true, err) < 0) {
+		r->converted = !is_of_input(err);
+		if (r->converted)
+			return err_wrap(err, "cannot resume from '%s'", partial_path(r->partial));
+		log_warn("'%s' can't be resumed (%s): starting anew", partial_path(r->partial), err->text);
+		err_clear(err);
+		return 0;
+	}
+	if (same_disks(r))
+		return 1;
+	log_warn("the source has changed since '%s' was left: starting anew", partial_path(r->partial));
+	io_stop(take_ptr(&r->io));
 	return 0;
 }
 
@@ -255,7 +273,7 @@ static int map_disks(struct run *r, struct err *err)
 	}
 	if (resumed < 0 || (!resumed && start_anew(r, err) < 0))
 		return -1;
-	r->resumed = resumed;
+	r->resumed = r->converted = resumed;
 	if (resumed && logfile_attach(partial_dirfd(r->partial), "rehost.log", err) < 0)
 		return -1;
 	report_disks(r);
@@ -429,22 +447,26 @@ static int reach_converted(struct run *r, struct err *err)
 		return 0;
 	data = js_object();
 	copy_parts(data, r->report);
-	return journal_reach(r->journal, PHASE_CONVERTED, data, err);
+	if (journal_reach(r->journal, PHASE_CONVERTED, data, err) < 0)
+		return -1;
+	r->converted = true;
+	return 0;
 }
 
 /* ---------------------------------------------------------------------------------------------------- copy, publish */
 
+/* A resumed run has most of its data there already; how much isn't known. */
 static int check_space(const struct run *r, struct err *err)
 {
 	uint64_t need = 0, have;
 
 	for (unsigned i = 0; i < r->machine->disks.n; i++)
-		need += io_disk(r->io, i)->allocated;
+		need += io_disk(r->io, i)->to_copy;
 	if (r->o->codec)
 		need /= 4; /* a floor: how far data compress is known only after */
 	if (file_space_free(partial_dirfd(r->partial), &have, err) < 0)
 		return -1;
-	if (need > have && journal_phase(r->journal) < PHASE_COPIED && !r->resumed)
+	if (need > have)
 		return err_set(err, ERR_TEMPFAIL, "'%s': %lu MiB are needed, %lu MiB are free",
 			       partial_path(r->partial), (unsigned long)(need / MIB), (unsigned long)(have / MIB));
 	return 0;
@@ -487,7 +509,7 @@ static int copy_disks(struct run *r, const struct output_disk *disks, struct err
 
 	if (!targets)
 		return err_nomem(err);
-	if (r->partial && check_space(r, err) < 0)
+	if (r->partial && !r->resumed && check_space(r, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < n; i++)
 		targets[i] = (struct io_target){
@@ -588,7 +610,7 @@ static int publish(struct run *r, struct err *err)
 	if (journal_reach(r->journal, PHASE_PUBLISHED, NULL, err) < 0)
 		return -1;
 	end_phase(r);
-	if (write_report(r, err) < 0 || remove_scaffold(r, err) < 0)
+	if (write_report(r, err) < 0 || partial_prepare(r->partial, err) < 0 || remove_scaffold(r, err) < 0)
 		return -1;
 	return partial_publish(r->partial, err);
 }
@@ -643,28 +665,13 @@ static int run_phases(struct run *r, struct err *err)
 	return reach_converted(r, err) < 0 ? -1 : finish_conversion(r, err);
 }
 
-/* Errors of the input leave nothing; what a rerun can go on from stays. */
-static bool leaves_nothing(const struct err *err)
+/* Errors of the input leave nothing; what a rerun can go on from stays: a guest that is converted is not thrown away
+ * for what this host lacks, or for a target that somebody else made meanwhile. */
+static bool leaves_nothing(const struct run *r, const struct err *err)
 {
-	switch (err->code) {
-	case ERR_USAGE:
-	case ERR_BLOCKED:
-	case ERR_CORRUPT:
-	case ERR_UNREADABLE:
-	case ERR_UNSUPPORTED:
-	case ERR_POLICY:
-	case ERR_HOST:
-		return true;
-	case ERR_NONE:
-	case ERR_INTERNAL:
-	case ERR_CONVERT:
-	case ERR_VERIFY:
-	case ERR_BOOT:
-	case ERR_TEMPFAIL:
-	case ERR_INTERRUPTED:
-		break;
-	}
-	return false;
+	bool refused = err->code == ERR_USAGE || err->code == ERR_BLOCKED || err->code == ERR_HOST;
+
+	return is_of_input(err) || (refused && !r->converted);
 }
 
 int run_machine(const struct run_options *options, struct json **ret, struct err *err)
@@ -679,7 +686,7 @@ int run_machine(const struct run_options *options, struct json **ret, struct err
 	status = run_phases(&r, err);
 	if (status < 0) {
 		log_debug("failed: %s", err->text);
-		if (r.partial && leaves_nothing(err)) {
+		if (r.partial && leaves_nothing(&r, err)) {
 			io_stop(take_ptr(&r.io));
 			partial_discard(r.partial);
 		}

@@ -198,10 +198,16 @@ static int do_serve(struct io *io, const struct json *request, struct json *repl
 
 static int do_freeze(struct io *io, const struct json *request, struct json *reply, struct err *err)
 {
+	struct json *list = js_set(reply, "allocated", js_array());
+	uint64_t allocated;
+
 	stop_servers(io);
-	for (unsigned i = 0; i < io->ndisks; i++)
-		if (io_disk_freeze(&io->disks[i], &io->place, err) < 0)
+	for (unsigned i = 0; i < io->ndisks; i++) {
+		if (io_disk_freeze(&io->disks[i], &io->place, err) < 0 ||
+		    block_allocated(io->disks[i].graft, &allocated, err) < 0)
 			return -1;
+		js_add_u64(list, allocated);
+	}
 	return io->place.partial_fd < 0 ? 0 : file_sync_dir(io->place.partial_fd, err);
 }
 

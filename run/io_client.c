@@ -354,7 +354,15 @@ int io_serve(struct io_client *io, bool readonly, struct err *err)
 
 int io_freeze(struct io_client *io, struct err *err)
 {
-	return call(io, request("freeze"), NULL, err);
+	AUTO(js_freep) struct json *reply = NULL;
+	const struct json *list;
+
+	if (call(io, request("freeze"), &reply, err) < 0)
+		return -1;
+	list = js_get(js_get(reply, "ok"), "allocated");
+	for (unsigned i = 0; i < io->ndisks; i++)
+		io->disks[i].to_copy = js_u64(js_at(list, i), 0);
+	return 0;
 }
 
 int io_copy(struct io_client *io, const struct io_target *targets, struct io_copy_result *ret, struct err *err)

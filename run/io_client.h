@@ -35,7 +35,8 @@ struct io_options {
 /* What the io process found when it opened disk i. Strings are the client's. */
 struct io_disk {
 	uint64_t size;	    /* virtual bytes */
-	uint64_t allocated; /* bytes of EXTENT_DATA */
+	uint64_t allocated; /* bytes of EXTENT_DATA in the source */
+	uint64_t to_copy;   /* bytes of EXTENT_DATA in the graft; known after io_freeze(), else 0 */
 	uint32_t logical_sector;
 	const char *format;   /* "vmdk" */
 	const char *identity; /* size+mtime+sampled hash, for the journal */

@@ -27,6 +27,16 @@ static int name_exists(int dirfd, const char *name)
 	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* Still the folder of that name? Between opening and locking it, the run that held it may have published it: then the
+ * descriptor is of the finished result. */
+static bool is_still(int fd, int parent, const char *name)
+{
+	struct stat locked, named;
+
+	return fstat(fd, &locked) == 0 && fstatat(parent, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       locked.st_dev == named.st_dev && locked.st_ino == named.st_ino;
+}
+
 static int make_folder(struct partial *p, const char *dir, struct err *err)
 {
 	if (mkdirat(p->parent_fd, p->hidden, 0755) < 0) {
@@ -37,9 +47,17 @@ static int make_folder(struct partial *p, const char *dir, struct err *err)
 	p->fd = openat(p->parent_fd, p->hidden, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (p->fd < 0)
 		return err_sys(err, ERR_BLOCKED, "cannot open '%s/%s'", dir, p->hidden);
-	if (flock(p->fd, LOCK_EX | LOCK_NB) < 0)
+	if (flock(p->fd, LOCK_EX | LOCK_NB) < 0 || !is_still(p->fd, p->parent_fd, p->hidden))
 		return err_set(err, ERR_TEMPFAIL, "'%s/%s' is locked: another run is working on it", dir, p->hidden);
 	return 0;
+}
+
+static int check_final(const struct partial *p, struct err *err)
+{
+	if (p->force || !name_exists(p->parent_fd, p->name))
+		return 0;
+	return err_set(err, ERR_BLOCKED,
+		       "target '%s' exists already: choose another name with -on, or --force to replace it", p->final);
 }
 
 int partial_open(const char *dir, const char *name, bool force, struct partial **ret, struct err *err)
@@ -59,15 +77,10 @@ int partial_open(const char *dir, const char *name, bool force, struct partial *
 	p->parent_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (!absolute || p->parent_fd < 0)
 		return err_sys(err, ERR_BLOCKED, "cannot open target folder '%s'", dir);
-	if (!force && name_exists(p->parent_fd, name))
-		return err_set(err, ERR_BLOCKED,
-			       "target '%s/%s' exists already: choose another name with -on, or --force to "
-			       "replace it",
-			       dir, name);
-	if (make_folder(p, dir, err) < 0)
-		return -1;
 	if (asprintf(&p->path, "%s/%s", absolute, p->hidden) < 0 || asprintf(&p->final, "%s/%s", absolute, name) < 0)
 		return err_nomem(err);
+	if (check_final(p, err) < 0 || make_folder(p, dir, err) < 0)
+		return -1;
 	*ret = take_ptr(&p);
 	return 0;
 }
@@ -122,9 +135,14 @@ static int sync_name(int dirfd, const char *name, struct err *err)
 	return 0;
 }
 
+int partial_prepare(struct partial *p, struct err *err)
+{
+	return check_final(p, err) < 0 ? -1 : each_name(p->fd, sync_name, err);
+}
+
 int partial_publish(struct partial *p, struct err *err)
 {
-	if (each_name(p->fd, sync_name, err) < 0 || file_sync_dir(p->fd, err) < 0)
+	if (file_sync_dir(p->fd, err) < 0)
 		return -1;
 	if (p->force && name_exists(p->parent_fd, p->name)) {
 		if (file_rename_exchange(p->parent_fd, p->hidden, p->name, err) < 0 ||
@@ -170,7 +188,7 @@ static int clean_one(int parent, const char *entry, unsigned *removed, struct er
 
 	if (fd < 0)
 		return 0;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || !is_still(fd, parent, entry))
 		return err_set(err, ERR_TEMPFAIL, "'%s' is locked: a run is working on it", entry);
 	if (file_remove_tree(parent, entry, err) < 0)
 		return -1;

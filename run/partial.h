@@ -21,8 +21,11 @@ bool partial_was_there(const struct partial *p);    /* left by an earlier run */
 /* Empties the folder (a run that starts anew). */
 int partial_empty(struct partial *p, struct err *err);
 
-/* Syncs everything in it, then renames it to NAME: without replacing, or with force by exchange, the old result removed
- * after. */
+/* The long part of publishing: syncs everything in it. Afterwards what only a resume needs may go. ERR_BLOCKED when the
+ * target has appeared meanwhile. */
+int partial_prepare(struct partial *p, struct err *err);
+
+/* Renames it to NAME: without replacing, or with force by exchange, the old result removed after. */
 int partial_publish(struct partial *p, struct err *err);
 
 /* Removes the folder with its content: for input errors, which leave nothing. */

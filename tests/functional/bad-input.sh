@@ -53,7 +53,7 @@ nothing() {
 # The control: the valid one is copied, and its content is right.
 "$rehost" convert good.ova -os out --no-convert -q > log 2>&1 || fail "the good OVA: $(cat log)"
 qemu-img compare -q -f raw -F qcow2 disk.raw out/bad/bad-sda.qcow2 || fail "the good OVA: content differs"
-refuse 3 "target 'out/bad' exists already" good.ova --no-convert
+refuse 3 "/out/bad' exists already" good.ova --no-convert
 rm -r out
 
 # An OVA that is not whole, not itself, or not one.

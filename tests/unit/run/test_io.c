@@ -344,7 +344,10 @@ static void test_serve_freeze_copy(void **state)
 	ok(f, start(f));
 	ok(f, io_serve(f->io, false, &f->err));
 	assert_int_equal(qemu_io(f, "-d unmap -c 'write -P 7 100 5000' -c 'discard 8M 8M' -c 'write -P 9 12M 1M'"), 0);
+	assert_int_equal(io_disk(f->io, 0)->to_copy, 0);
 	ok(f, io_freeze(f->io, &f->err));
+	assert_int_equal(io_disk(f->io, 0)->allocated, 16 * MIB);
+	assert_int_equal(io_disk(f->io, 0)->to_copy, 8192 + MIB + 8 * MIB);
 	ok(f, io_copy(f->io, &target, &result, &f->err));
 	assert_int_equal(result.bytes_read, 8192 + MIB + 8 * MIB);
 	/* a partial write's surroundings, and what is copied; never the discarded half */

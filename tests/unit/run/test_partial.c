@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -92,6 +93,25 @@ static void an_existing_target_is_refused(void **state)
 	assert_false(there(f, ".web01.partial"));
 }
 
+static void a_target_that_appears_meanwhile_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct partial *p = opened(f, false);
+	struct err err = ERR_INIT;
+
+	assert_int_equal(partial_prepare(p, &err), 0);
+	assert_true(there(f, "."));
+	snprintf(f->path, sizeof f->path, "%s/web01", f->dir);
+	assert_int_equal(mkdir(f->path, 0700), 0);
+	assert_int_equal(partial_prepare(p, &err), -1);
+	assert_int_equal(err.code, ERR_BLOCKED);
+	assert_non_null(strstr(err.text, "/web01' exists already: choose another name with -on"));
+	assert_int_equal(partial_publish(p, &err), -1);
+	assert_int_equal(err.code, ERR_BLOCKED);
+	partial_close(p);
+	assert_true(there(f, ".web01.partial/web01.xml"));
+}
+
 static void a_second_run_is_told_to_wait(void **state)
 {
 	struct fixture *f = *state;
@@ -131,6 +151,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(nothing_final_before_publish, setup, teardown),
 	    cmocka_unit_test_setup_teardown(an_existing_target_is_refused, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_target_that_appears_meanwhile_is_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_second_run_is_told_to_wait, setup, teardown),
 	    cmocka_unit_test_setup_teardown(discarding_leaves_nothing, setup, teardown),
 	};
