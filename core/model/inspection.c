@@ -129,6 +129,22 @@ static struct json *boot_entry_json(const struct boot_entry *b)
 	return j;
 }
 
+static struct json *device_name_json(const struct device_name *d)
+{
+	struct json *j = js_object();
+
+	js_set_str(j, "name", d->name);
+	js_set_str(j, "used", d->used);
+	js_set_str(j, "spec", d->spec);
+	if (d->disk >= 0)
+		js_set_u64(j, "disk", (uint64_t)d->disk);
+	js_set_u64(j, "partition", d->partition);
+	js_set_str(j, "reason", d->reason);
+	js_set_bool(j, "guessed", d->guessed);
+	js_set_bool(j, "optional", d->optional);
+	return j;
+}
+
 static struct json *network_json(const struct net_config *n)
 {
 	struct json *j = js_object();
@@ -137,10 +153,27 @@ static struct json *network_json(const struct net_config *n)
 	js_set_u64(j, "line", n->line);
 	js_set_str(j, "system", n->system);
 	js_set_str(j, "interface", n->interface);
+	js_set_str(j, "match", n->match);
 	js_set_str(j, "mac", n->mac);
 	js_set_str(j, "driver", n->driver);
+	js_set_str(j, "path", n->path);
 	js_set_str(j, "method", n->method);
 	js_set_str(j, "address", n->address);
+	js_set_bool(j, "gives_name", n->gives_name);
+	js_set_bool(j, "virtual", n->is_virtual);
+	return j;
+}
+
+static struct json *nic_name_json(const struct nic_name *n)
+{
+	struct json *j = js_object();
+
+	js_set_u64(j, "nic", n->nic);
+	js_set_str(j, "name", n->name);
+	js_set_str(j, "mac_was", n->mac_was);
+	js_set_bool(j, "stated", n->stated);
+	js_set_bool(j, "guessed", n->guessed);
+	js_set_str(j, "reason", n->reason);
 	return j;
 }
 
@@ -183,7 +216,9 @@ struct json *inspection_json(const struct inspection *i)
 	ARRAY_OF(j, "filesystems", &i->filesystems, filesystem_json);
 	ARRAY_OF(j, "kernels", &i->kernels, kernel_json);
 	ARRAY_OF(j, "boot_entries", &i->boot_entries, boot_entry_json);
+	ARRAY_OF(j, "device_names", &i->device_names, device_name_json);
 	ARRAY_OF(j, "networks", &i->networks, network_json);
+	ARRAY_OF(j, "nic_names", &i->nic_names, nic_name_json);
 	ARRAY_OF(j, "agents", &i->agents, agent_json);
 	return j;
 }

@@ -3,7 +3,7 @@
 #include "guest/files/devnames.h"
 
 #include <ctype.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/cleanup.h"
@@ -279,16 +279,36 @@ static bool is_scsi(enum controller c)
 	       c == CONTROLLER_PVSCSI || c == CONTROLLER_VIRTIO_SCSI;
 }
 
+/* The number behind `marker` and `fields` more numbers with colons; false when there is none. */
+static bool number_behind(const char *text, const char *marker, unsigned fields, unsigned *ret)
+{
+	const char *p = strstr(text, marker);
+	char *end = NULL;
+
+	if (!p)
+		return false;
+	for (p += strlen(marker); fields; fields--) {
+		p = strchr(p, ':');
+		if (!p++)
+			return false;
+	}
+
+	unsigned long n = strtoul(p, &end, 10);
+
+	*ret = (unsigned)n;
+	return end != p && n < 1000;
+}
+
 /* by-path names end in the position on the adapter: "…-scsi-0:0:1:0", "…-ata-2". The adapter itself is known by its PCI
  * address only, so the position must be the only one of its kind. */
 static int disk_by_path(const struct resolver *r, const struct name *n)
 {
-	const char *scsi = strstr(n->text, "-scsi-"), *ata = strstr(n->text, "-ata-");
 	unsigned unit;
+	bool scsi = number_behind(n->text, "-scsi-", 2, &unit);
 	int found = -1;
 
-	if (!(scsi && sscanf(scsi, "-scsi-%*u:%*u:%u:", &unit) == 1) &&
-	    !(ata && sscanf(ata, "-ata-%u", &unit) == 1 && unit-- > 0))
+	/* ATA ports count from 1. */
+	if (!scsi && (!number_behind(n->text, "-ata-", 0, &unit) || unit-- == 0))
 		return -1;
 	for (size_t d = 0; d < r->machine->disks.n; d++) {
 		const struct disk *disk = &r->machine->disks.v[d];

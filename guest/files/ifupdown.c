@@ -21,13 +21,13 @@ static char *word(const struct lines *l, size_t i, size_t *pos)
 }
 
 /* 255.255.255.0 is 24; a number stays. */
-static int prefix_of(const char *netmask)
+static unsigned prefix_of(const char *netmask)
 {
 	struct in_addr a;
 
 	if (inet_pton(AF_INET, netmask, &a) == 1)
-		return __builtin_popcount(a.s_addr);
-	return atoi(netmask);
+		return (unsigned)__builtin_popcount(a.s_addr);
+	return (unsigned)strtoul(netmask, NULL, 10);
 }
 
 static bool makes_interface(const char *key)
@@ -77,7 +77,7 @@ static void option(struct stanza *s, const struct lines *l, size_t i, const char
 	} else if (strcmp(key, "netmask") == 0 && s->address && !strchr(s->address, '/')) {
 		VEC_FOR (item, &s->out->v)
 			if (item->section == s->section && item->key == NET_ADDRESS)
-				item->value = arena_printf(l->arena, "%s/%d", s->address, prefix_of(value));
+				item->value = arena_printf(l->arena, "%s/%u", s->address, prefix_of(value));
 	}
 }
 

@@ -2,7 +2,6 @@
 #include "guest/files/netnames.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,7 +79,7 @@ static char *base_name(struct arena *a, const char *name)
 
 static void want(struct assignment *s, const char *name)
 {
-	if (!*name || wanted_find(s, name) || s->names.n >= NAMES_MAX || !physical_name(name) ||
+	if (!name || !*name || wanted_find(s, name) || s->names.n >= NAMES_MAX || !physical_name(name) ||
 	    is_made(s->inspection, name))
 		return;
 	*vec_push(&s->arena, &s->names) = (struct wanted){.name = name, .nic = -1};
@@ -171,18 +170,20 @@ static void by_mac(struct assignment *s)
 	}
 }
 
-/* "enx525400aa0001" is its MAC. */
+/* "enx525400aa0001" is its MAC: with colons, NULL for any other name. */
+static char *mac_in_name(struct arena *a, const char *name)
+{
+	const char *hex = name + 3;
+
+	if (strncmp(name, "enx", 3) != 0 || strlen(hex) != 12 || strspn(hex, "0123456789abcdef") != 12)
+		return NULL;
+	return arena_printf(a, "%.2s:%.2s:%.2s:%.2s:%.2s:%.2s", hex, hex + 2, hex + 4, hex + 6, hex + 8, hex + 10);
+}
+
 static void by_mac_in_name(struct assignment *s)
 {
 	VEC_FOR (w, &s->names) {
-		unsigned x[6];
-
-		if (w->nic >= 0 || strlen(w->name) != 15 ||
-		    sscanf(w->name, "enx%2x%2x%2x%2x%2x%2x", &x[0], &x[1], &x[2], &x[3], &x[4], &x[5]) != 6)
-			continue;
-
-		const struct nic *nic = nic_with(s->machine, arena_printf(&s->arena, "%02x:%02x:%02x:%02x:%02x:%02x",
-									  x[0], x[1], x[2], x[3], x[4], x[5]));
+		const struct nic *nic = w->nic < 0 ? nic_with(s->machine, mac_in_name(&s->arena, w->name)) : NULL;
 
 		if (nic && !given(s->inspection, (unsigned)(nic - s->machine->nics.v)))
 			give(s, (size_t)(nic - s->machine->nics.v), w, false, "the name is made of its MAC");
@@ -242,17 +243,21 @@ static void name_rank(const char *name, unsigned rank[4])
 	}
 }
 
+struct wanted_ref {
+	struct wanted *w;
+};
+
 static int compare_wanted(const void *a, const void *b)
 {
-	const struct wanted *const *x = a, *const *y = b;
+	const struct wanted_ref *x = a, *y = b;
 	unsigned rank_x[4], rank_y[4];
 
-	name_rank((*x)->name, rank_x);
-	name_rank((*y)->name, rank_y);
+	name_rank(x->w->name, rank_x);
+	name_rank(y->w->name, rank_y);
 	for (unsigned k = 0; k < 4; k++)
 		if (rank_x[k] != rank_y[k])
 			return rank_x[k] < rank_y[k] ? -1 : 1;
-	return strcmp((*x)->name, (*y)->name);
+	return strcmp(x->w->name, y->w->name);
 }
 
 /* The card that VMware would have given this slot, counting the PCIe storage adapters that come before; -1. */
@@ -314,7 +319,7 @@ static size_t cards_in_order(const struct assignment *s, bool as_kernel, size_t 
 /* What is left, name by name in VMware's order, card by card. */
 static void by_order(struct assignment *s)
 {
-	struct wanted *order[NAMES_MAX];
+	struct wanted_ref order[NAMES_MAX];
 	size_t cards[NAMES_MAX], n = 0;
 	bool all_slots = true;
 
@@ -324,7 +329,7 @@ static void by_order(struct assignment *s)
 		if (w->nic >= 0)
 			continue;
 		all_slots &= ens_number(w->name, &number);
-		order[n++] = w;
+		order[n++].w = w;
 	}
 	qsort(order, n, sizeof *order, compare_wanted);
 
@@ -335,7 +340,7 @@ static void by_order(struct assignment *s)
 					 : "by the order of the network cards";
 
 	for (size_t k = 0; k < n && k < left; k++)
-		give(s, cards[k], order[k], !sure, reason);
+		give(s, cards[k], order[k].w, !sure, reason);
 }
 
 static void by_predicted_slot(struct assignment *s)

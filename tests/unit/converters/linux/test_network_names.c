@@ -323,6 +323,20 @@ static void test_eth_names_by_kernel_order(void **state)
 	assert_non_null(finding_of(f, "W-NET-ETH-ORDER"));
 }
 
+static void test_name_made_of_the_mac(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	modern(f);
+	add_nic(f, MAC1, -1);
+	add_nic(f, MAC2, -1);
+	plant(&f->files, "/etc/network/interfaces", "iface enx525400aa0002 inet dhcp\n");
+	convert(f);
+	assert_string_equal(name_of(f, 1)->name, "enx525400aa0002");
+	assert_string_equal(name_of(f, 1)->reason, "the name is made of its MAC");
+	assert_null(finding_of(f, "W-NET-NAME-GUESSED"));
+}
+
 static void test_nothing_configured_keeps_the_source_name(void **state)
 {
 	struct linux_fixture *f = *state;
@@ -396,6 +410,7 @@ int main(void)
 	    LINUX_TEST(test_settings_of_a_shadowed_link_file),
 	    LINUX_TEST(test_guesses_are_findings),
 	    LINUX_TEST(test_eth_names_by_kernel_order),
+	    LINUX_TEST(test_name_made_of_the_mac),
 	    LINUX_TEST(test_nothing_configured_keeps_the_source_name),
 	    LINUX_TEST(test_stale_mac_is_a_finding),
 	    LINUX_TEST(test_made_up_mac_for_a_lone_match),
