@@ -10,7 +10,7 @@
 enum {
 	TABLE_CACHE_BYTES = 4 << 20,
 	INFLATED_BYTES = 2 << 20,
-	PAGE_BYTES = 64 << 10, /* of a table that is not cut by a directory */
+	PAGE_BYTES = 64 << 10,
 };
 
 /* Units of one kind in a row, cut by the caller's range. */
@@ -29,44 +29,42 @@ uint64_t mapped_units(const struct mapped *m)
 	return div_round_up(m->b.size, m->unit);
 }
 
+uint64_t mapped_tables(const struct mapped *m)
+{
+	return div_round_up(mapped_units(m), m->per_table);
+}
+
 static uint64_t table_bytes(const struct mapped *m)
 {
 	return m->per_table * m->entry_size;
 }
 
-static uint64_t tables(const struct mapped *m)
+/* Pages are numbered through all tables, those that aren't there too. */
+static uint64_t pages_per_table(const struct mapped *m)
 {
-	return div_round_up(mapped_units(m), m->per_table);
+	return div_round_up(m->per_table, m->per_page);
 }
 
-/* Table i as pieces of the file: the last one of a table without directory ends with the disk. */
-static void place_of_table(const struct mapped *m, uint64_t i, uint64_t *ret_at, uint64_t *ret_len)
-{
-	uint64_t left = mapped_units(m) - i * m->per_table;
-
-	*ret_at = m->directory ? m->directory[i] : m->table_at + i * table_bytes(m);
-	*ret_len = m->directory ? table_bytes(m) : min_u64(left, m->per_table) * m->entry_size;
-}
-
-static int load_table(void *opaque, uint64_t i, unsigned char *data, struct err *err)
+static int load_page(void *opaque, uint64_t page, unsigned char *data, struct err *err)
 {
 	struct mapped *m = opaque;
-	uint64_t at, len;
+	uint64_t table = page / pages_per_table(m), first = page % pages_per_table(m) * m->per_page;
+	uint64_t at = m->directory ? m->directory[table] : m->table_at;
+	uint64_t n = min_u64(m->per_page, m->per_table - first);
 
-	place_of_table(m, i, &at, &len);
-	if (block_pread(m->file, data, len, at, err) < 0)
+	if (block_pread(m->file, data, n * m->entry_size, at + first * m->entry_size, err) < 0)
 		return err_wrap(err, "%s", m->table);
 	return 0;
 }
 
 static int check_directory(const struct mapped *m, struct err *err)
 {
-	for (uint64_t i = 0; i < tables(m); i++)
+	for (uint64_t i = 0; i < mapped_tables(m); i++)
 		if (m->directory[i] && !range_inside(m->directory[i], table_bytes(m), m->file->size))
 			return err_set(err, ERR_CORRUPT,
 				       "%s %" PRIu64 " of %" PRIu64 ": %" PRIu64 " bytes at 0x%" PRIx64
 				       ": the file ends at 0x%" PRIx64,
-				       m->table, i, tables(m), table_bytes(m), m->directory[i], m->file->size);
+				       m->table, i, mapped_tables(m), table_bytes(m), m->directory[i], m->file->size);
 	return 0;
 }
 
@@ -86,7 +84,8 @@ int mapped_start(struct mapped *m, struct err *err)
 	pthread_mutex_init(&m->lock, NULL);
 	m->started = true;
 	if (!m->directory)
-		m->per_table = PAGE_BYTES / m->entry_size;
+		m->per_table = mapped_units(m);
+	m->per_page = min_u64(m->per_table, PAGE_BYTES / m->entry_size);
 	if (m->directory ? check_directory(m, err) < 0 : check_flat_table(m, err) < 0)
 		return -1;
 	m->b.unit = (uint32_t)min_u64(m->unit, UINT32_MAX);
@@ -95,14 +94,14 @@ int mapped_start(struct mapped *m, struct err *err)
 		if (!m->inflated)
 			return err_nomem(err);
 	}
-	return page_cache_init(&m->tables, table_bytes(m), TABLE_CACHE_BYTES, err);
+	return page_cache_init(&m->pages, m->per_page * m->entry_size, TABLE_CACHE_BYTES, err);
 }
 
 void mapped_close(struct block *b)
 {
 	struct mapped *m = mapped(b);
 
-	page_cache_done(&m->tables);
+	page_cache_done(&m->pages);
 	unit_cache_free(m->inflated);
 	if (m->started)
 		pthread_mutex_destroy(&m->lock);
@@ -119,11 +118,29 @@ int mapped_give_up(struct mapped *m)
 	return -1;
 }
 
-int mapped_open_parent(struct mapped *m, const struct open_args *args, const char *ref, const struct format *format,
-		       struct err *err)
+static int read_backing_name(const struct mapped *m, uint64_t off, uint32_t len, char ret[MAPPED_NAME_MAX + 1],
+			     struct err *err)
 {
-	char name[4096];
+	memset(ret, 0, MAPPED_NAME_MAX + 1);
+	if (len > MAPPED_NAME_MAX || !range_inside(off, len, m->file->size))
+		return err_set(err, ERR_CORRUPT,
+			       "header: backing file name of %u bytes at 0x%" PRIx64
+			       ": up to %d bytes in the file are possible",
+			       len, off, MAPPED_NAME_MAX);
+	if (block_pread(m->file, ret, len, off, err) < 0)
+		return err_wrap(err, "backing file name");
+	if (strlen(ret) != len)
+		return err_set(err, ERR_CORRUPT, "header: the backing file's name has a NUL in it");
+	return 0;
+}
 
+int mapped_open_backing(struct mapped *m, const struct open_args *args, uint64_t off, uint32_t len,
+			const struct format *format, struct err *err)
+{
+	char ref[MAPPED_NAME_MAX + 1], name[4096];
+
+	if (read_backing_name(m, off, len, ref, err) < 0)
+		return -1;
 	if (!args->folder)
 		err_record(err, ERR_POLICY, "an image inside an archive may name no file");
 	else if (image_beside(args->name, ref, name, sizeof name, err) == 0 &&
@@ -163,13 +180,14 @@ static bool goes_on(const struct mapped *m, const struct unit_place *first, uint
 	return next->kind != UNIT_PLAIN || next->host == first->host + n * m->unit;
 }
 
-/* The run that begins at off, as far as one table tells. */
-static int run_in_table(const struct mapped *m, const unsigned char *table, uint64_t off, uint64_t max, struct run *run,
-			struct err *err)
+/* The run that begins at off, as far as one page of a table tells. */
+static int run_in_page(const struct mapped *m, const unsigned char *page, uint64_t off, uint64_t max, struct run *run,
+		       struct err *err)
 {
-	uint64_t at = off / m->unit, inside = off % m->unit, n = 1;
-	uint64_t end = min_u64((at / m->per_table + 1) * m->per_table, div_round_up(off + max, m->unit));
-	const unsigned char *entry = table + at % m->per_table * m->entry_size;
+	uint64_t at = off / m->unit, inside = off % m->unit, n = 1, in_table = at % m->per_table;
+	uint64_t left = min_u64(m->per_page - in_table % m->per_page, m->per_table - in_table);
+	uint64_t end = min_u64(at + left, div_round_up(off + max, m->unit));
+	const unsigned char *entry = page + in_table % m->per_page * m->entry_size;
 	struct unit_place next;
 
 	if (place_unit(m, at, entry, &run->first, err) < 0)
@@ -189,17 +207,21 @@ static int run_in_table(const struct mapped *m, const unsigned char *table, uint
 /* What stands at [off, off+max), as far as it is of one kind; max > 0 inside the disk. */
 static int next_run(struct mapped *m, uint64_t off, uint64_t max, struct run *run, struct err *err)
 {
-	uint64_t per_table = m->per_table * m->unit, i = off / per_table, end = i;
-	AUTO(page_putp) struct page *table = NULL;
+	uint64_t at = off / m->unit, table = at / m->per_table, absent = table;
+	uint64_t last = (off + max - 1) / m->unit / m->per_table;
+	AUTO(page_putp) struct page *page = NULL;
 
-	while (m->directory && end * per_table < off + max && !m->directory[end])
-		end++;
-	if (end > i) {
-		*run = (struct run){{.kind = UNIT_ABSENT}, min_u64(max, end * per_table - off)};
+	while (m->directory && absent <= last && !m->directory[absent])
+		absent++;
+	if (absent > table) {
+		*run = (struct run){{.kind = UNIT_ABSENT}, max};
+		if (absent <= last)
+			run->len = absent * m->per_table * m->unit - off;
 		return 0;
 	}
-	table = page_cache_get(&m->tables, i, load_table, m, err);
-	return table ? run_in_table(m, table->data, off, max, run, err) : -1;
+	page =
+	    page_cache_get(&m->pages, table * pages_per_table(m) + at % m->per_table / m->per_page, load_page, m, err);
+	return page ? run_in_page(m, page->data, off, max, run, err) : -1;
 }
 
 static int inflate(const struct mapped *m, const struct unit_place *p, void *out, struct err *err)

@@ -43,7 +43,7 @@ struct mapped {
 	struct block *parent; /* owned; NULL: none. May be shorter than the disk: zeros follow */
 	uint64_t unit;	      /* bytes */
 	uint32_t entry_size;  /* bytes */
-	uint64_t per_table;   /* entries */
+	uint64_t per_table;   /* entries; without a directory set by mapped_start() */
 	unit_place_fn *place;
 	const char *table;     /* "block map", "L2 table": for messages */
 	const char *unit_name; /* "block", "cluster", "grain": for messages */
@@ -51,25 +51,30 @@ struct mapped {
 	uint64_t *directory;   /* owned: bytes of each table, 0: all its units are absent */
 	enum codec codec;      /* of packed units */
 
-	struct page_cache tables;
+	struct page_cache pages;
 	struct unit_cache *inflated; /* NULL unless codec */
 	pthread_mutex_t lock;	     /* of known */
 	struct extent known;	     /* of the file: what it last said of itself */
+	uint64_t per_page;	     /* entries: a table is read and kept in pages */
 	bool started;
 };
 
-/* Entries that the disk needs. */
+/* Entries that the disk needs, and tables for them. */
 uint64_t mapped_units(const struct mapped *m);
+uint64_t mapped_tables(const struct mapped *m);
 
-/* Checks that the tables lie in the file, and takes what reading needs. Every field above `tables` is set before. */
+/* Checks that the tables lie in the file, and takes what reading needs. Every field above `pages` is set before. */
 int mapped_start(struct mapped *m, struct err *err);
 
 /* After an error: frees m but leaves the file to the caller; returns -1. */
 int mapped_give_up(struct mapped *m);
 
-/* Opens the image that m is an overlay of, named `ref` inside it. format NULL: it must show what it is. */
-int mapped_open_parent(struct mapped *m, const struct open_args *args, const char *ref, const struct format *format,
-		       struct err *err);
+enum { MAPPED_NAME_MAX = 1023 /* bytes of a backing file's name: QEMU's limit */ };
+
+/* Opens the image that m is an overlay of; its name is len bytes at off of the file. format NULL: it must show what it
+ * is, raw too. */
+int mapped_open_backing(struct mapped *m, const struct open_args *args, uint64_t off, uint32_t len,
+			const struct format *format, struct err *err);
 
 int mapped_pread(struct block *b, void *buf, size_t len, uint64_t off, struct err *err);
 int mapped_extent(struct block *b, uint64_t off, uint64_t max, struct extent *ret, struct err *err);

@@ -13,8 +13,6 @@ static const struct {
 	const char *magic;
 	const char *what;
 } recognised[] = {
-    {0, 4, "QED", "a QED image"},
-    {0, 4, "QFI\xfb", "a qcow image"},
     {0, 16, "WithoutFreeSpace", "a Parallels image"},
     {0, 16, "WithouFreSpacExt", "a Parallels image"},
     {0, 4, "shdw", "an ASIF image"},

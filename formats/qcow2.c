@@ -556,10 +556,10 @@ static int qcow2_open(const struct open_args *args, struct block **ret, struct e
 	return 0;
 }
 
-/* The magic alone, whatever the version: then the reason for a refusal is ours to give. */
+/* Whatever the version, but for the first, which is the format qcow: then the reason for a refusal is ours to give. */
 static int qcow2_bid(const struct probe *p)
 {
-	return get_be32(p->head) == QCOW2_MAGIC ? BID_SURE : BID_NONE;
+	return get_be32(p->head) == QCOW2_MAGIC && get_be32(p->head + QCOW2_H_VERSION) != 1 ? BID_SURE : BID_NONE;
 }
 
 const struct format format_qcow2 = {

@@ -9,6 +9,8 @@ const struct format *const formats[] = {
     &format_vdi,
     &format_vhd,
     &format_vhdx,
+    &format_qcow,
+    &format_qed,
     &format_raw,
     NULL,
 };

@@ -94,7 +94,7 @@ static int check_capacity(uint64_t sectors, struct err *err)
 static int read_directory(const struct mapped *m, uint64_t sector, uint64_t stated, uint32_t size, unsigned char **ret,
 			  struct err *err)
 {
-	uint64_t n = div_round_up(mapped_units(m), m->per_table), off;
+	uint64_t n = mapped_tables(m), off;
 
 	if (stated < n)
 		return err_set(err, ERR_CORRUPT,
@@ -145,7 +145,7 @@ static int cowd_check(const unsigned char *h, struct err *err)
 
 static int cowd_directory(struct mapped *m, const unsigned char *h, struct err *err)
 {
-	uint64_t n = div_round_up(mapped_units(m), m->per_table);
+	uint64_t n = mapped_tables(m);
 	AUTO_FREE unsigned char *raw = NULL;
 
 	if (read_directory(m, get_le32(h + COWD_GD), get_le32(h + COWD_GD_ENTRIES), 4, &raw, err) < 0)
@@ -274,7 +274,7 @@ static int sesparse_table(const unsigned char *h, uint64_t i, uint64_t entry, ui
 
 static int sesparse_directory(struct mapped *m, const unsigned char *h, struct err *err)
 {
-	uint64_t n = div_round_up(mapped_units(m), m->per_table);
+	uint64_t n = mapped_tables(m);
 	uint64_t stated = min_u64(get_le64(h + SE_GD_SIZE), n) * (VMDK_SECTOR / 8);
 	AUTO_FREE unsigned char *raw = NULL;
 
