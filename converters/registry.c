@@ -51,7 +51,8 @@ int steps_run(const struct step_context *c, void (*tick)(const char *what, void 
 
 	if (!steps)
 		return err_set(err, ERR_BLOCKED,
-			       "no conversion for this guest's system; --no-convert copies it as it is");
+			       "no conversion for a guest of type '%s': --no-convert copies it as it is",
+			       c->inspection->os.type ? c->inspection->os.type : "unknown");
 	for (; *steps; steps++) {
 		if (!(*steps)->applies(c))
 			continue;

@@ -70,14 +70,6 @@ void journal_close(struct journal *j)
 	free(j);
 }
 
-/* A copy of a borrowed value, for keeping after its line is gone. */
-static struct json *duplicate(const struct json *value)
-{
-	AUTO(buf_done) struct buf text = BUF_INIT(LINE_MAX_BYTES);
-
-	return value && js_print(value, false, &text) == 0 ? js_parse(buf_str(&text), text.len, NULL) : NULL;
-}
-
 static bool apply_extent(struct journal *j, const struct json *line)
 {
 	struct journal_extent e = {.disk = (unsigned)js_get_u64(line, "disk", 0),
@@ -102,7 +94,7 @@ static bool apply_phase(struct journal *j, const char *name, const struct json *
 	if (phase == PHASE_UNKNOWN)
 		return false;
 	js_free(j->data[phase]);
-	j->data[phase] = duplicate(data);
+	j->data[phase] = js_copy(data);
 	j->phase = phase;
 	return true;
 }
@@ -121,7 +113,7 @@ static bool apply_line(struct journal *j, const char *text, size_t len)
 	if (!run)
 		return false;
 	forget(j);
-	j->run = duplicate(run);
+	j->run = js_copy(run);
 	return true;
 }
 
@@ -254,7 +246,7 @@ int journal_begin(struct journal *j, struct json *run, struct err *err)
 		return err_sys(err, ERR_INTERNAL, "cannot empty '%s'", journal_name);
 	if (append_line(j, line, err) < 0)
 		return -1;
-	j->run = duplicate(run);
+	j->run = js_copy(run);
 	return file_sync_dir(j->dirfd, err);
 }
 

@@ -66,6 +66,16 @@ void js_free(struct json *j)
 	json_decref(in(j));
 }
 
+struct json *js_copy(const struct json *j)
+{
+	return j ? out(json_deep_copy(in(j))) : NULL;
+}
+
+bool js_equal(const struct json *a, const struct json *b)
+{
+	return json_equal(in(a), in(b));
+}
+
 static void set(struct json *obj, const char *key, json_t *value)
 {
 	if (json_object_set_new(in(obj), key, value) < 0)

@@ -19,6 +19,11 @@ struct json *js_null(void);
 void js_free(struct json *j);
 DEFINE_CLEANUP(struct json *, js_free)
 
+/* A deep copy; of NULL, NULL. */
+struct json *js_copy(const struct json *j);
+/* Same values, whatever the order of keys; two NULLs aren't equal. */
+bool js_equal(const struct json *a, const struct json *b);
+
 /* Setters on an object. A NULL string sets null; text that isn't UTF-8 has its bad bytes replaced by U+FFFD.
  * Numbers are JSON integers of 63 bits: larger ones, such as hashes, go as text. */
 void js_set_str(struct json *obj, const char *key, const char *value);

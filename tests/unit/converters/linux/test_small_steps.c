@@ -124,11 +124,12 @@ static void test_table(void **state)
 	assert_true(n >= 10);
 	assert_ptr_equal(steps_for(f->inspection), linux_steps);
 	f->inspection->os.family = OS_OTHER;
+	f->inspection->os.type = arena_strdup(&f->inspection->arena, "hurd");
 	assert_null(steps_for(f->inspection));
 	assert_int_equal(steps_run(&f->c, NULL, NULL, &f->files.err), -1);
 	assert_int_equal(f->files.err.code, ERR_BLOCKED);
 	assert_string_equal(f->files.err.text,
-			    "no conversion for this guest's system; --no-convert copies it as it is");
+			    "no conversion for a guest of type 'hurd': --no-convert copies it as it is");
 }
 
 int main(void)

@@ -83,6 +83,22 @@ static void getters_fall_back_on_missing_and_on_other_types(void **state)
 	assert_null(js_get(o, "absent"));
 }
 
+static void copies_are_deep_and_equal(void **state)
+{
+	AUTO(js_freep) struct json *o = js_parse("{\"a\":{\"n\":1},\"s\":\"uefi\"}", 24, NULL);
+	AUTO(js_freep) struct json *other = js_parse("{\"s\":\"uefi\",\"a\":{\"n\":1}}", 24, NULL);
+	AUTO(js_freep) struct json *text = js_copy(js_get(o, "s"));
+	AUTO(js_freep) struct json *deep = js_copy(o);
+
+	assert_string_equal(js_str(text, ""), "uefi");
+	assert_true(js_equal(deep, o));
+	assert_true(js_equal(other, o));
+	js_set_u64(o, "more", 1);
+	assert_false(js_equal(deep, o));
+	assert_null(js_copy(NULL));
+	assert_false(js_equal(NULL, NULL));
+}
+
 static void errors_name_line_and_column(void **state)
 {
 	static const struct {
@@ -121,6 +137,7 @@ int main(void)
 	    cmocka_unit_test(a_text_beyond_the_limit_fails),
 	    cmocka_unit_test(text_that_is_not_utf8_is_kept_readable),
 	    cmocka_unit_test(getters_fall_back_on_missing_and_on_other_types),
+	    cmocka_unit_test(copies_are_deep_and_equal),
 	    cmocka_unit_test(errors_name_line_and_column),
 	    cmocka_unit_test(nesting_without_end_is_refused),
 	};

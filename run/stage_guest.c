@@ -1,0 +1,128 @@
+/* The stage of a run that works on the guest in the appliance. */
+#include <stdlib.h>
+
+#include "converters/step.h"
+#include "core/base/log.h"
+#include "guest/appliance.h"
+#include "inspectors/inspector.h"
+#include "run/stages.h"
+
+static void tick(const char *what, void *opaque)
+{
+	log_debug("%s", what);
+}
+
+/* Metadata and disk may disagree (a finding of the inspectors): what the disk is prepared for is what boots. */
+static enum firmware decide_firmware(const struct run *r)
+{
+	enum firmware disk = r->inspection ? r->inspection->firmware_disk : FIRMWARE_UNKNOWN;
+
+	if (disk != FIRMWARE_UNKNOWN)
+		return disk;
+	return r->machine->firmware != FIRMWARE_UNKNOWN ? r->machine->firmware : FIRMWARE_BIOS;
+}
+
+static int start_appliance(struct run *r, struct appliance **ret, struct err *err)
+{
+	bool readonly = r->o->depth == RUN_INSPECT;
+	AUTO_FREE struct appliance_disk *disks = calloc(r->machine->disks.n, sizeof *disks);
+	struct accel accel;
+	struct appliance_options options = {.disks = disks,
+					    .ndisks = r->machine->disks.n,
+					    .accel = &accel,
+					    .root = r->o->root,
+					    .readonly_mounts = readonly,
+					    .tick = tick};
+
+	if (!disks)
+		return err_nomem(err);
+	if (accel_probe(&accel, err) < 0)
+		return -1;
+	log_info("accelerator: %s", accel.reason);
+	js_set(r->report, "accelerator", accel_json(&accel));
+	/* Even a read-only look replays journals: into the delta, which is thrown away. */
+	if (io_serve(r->io, false, err) < 0)
+		return -1;
+	for (unsigned i = 0; i < options.ndisks; i++)
+		disks[i] = (struct appliance_disk){.socket = io_disk(r->io, i)->socket,
+						   .logical_sector = io_disk(r->io, i)->logical_sector};
+	return appliance_start(&options, ret, err);
+}
+
+static int convert_guest(struct run *r, struct appliance *a, struct err *err)
+{
+	struct convert_options options = {.keep_tools = r->o->keep_tools};
+	struct step_context c = {.guest = appliance_guest(a),
+				 .machine = r->machine,
+				 .inspection = r->inspection,
+				 .log = &r->log,
+				 .caps = &r->caps,
+				 .options = &options};
+
+	phase_begin(r, "convert", "converting the guest");
+	return steps_run(&c, tick, NULL, err);
+}
+
+static int inspect_in_appliance(struct run *r, struct appliance *a, struct err *err)
+{
+	phase_begin(r, "inspect", "inspecting the guest");
+	r->inspection = inspection_new();
+	if (!r->inspection)
+		return err_nomem(err);
+	if (appliance_inspect(a, r->inspection, err) < 0 || appliance_mount(a, r->inspection, err) < 0)
+		return -1;
+	if (r->o->depth != RUN_INSPECT && !r->o->no_trim) {
+		phase_begin(r, "trim", "discarding free space");
+		if (appliance_trim(a, r->inspection, &r->log, err) < 0)
+			return -1;
+	}
+	phase_begin(r, "facts", "reading kernels, boot entries and network");
+	return inspect_guest(appliance_guest(a), r->machine, r->inspection, err);
+}
+
+static void report_guest(struct run *r)
+{
+	r->firmware = decide_firmware(r);
+	inspection_judge(r->inspection);
+	js_set(r->report, "inspection", inspection_json(r->inspection));
+	js_set(r->report, "changes", changelog_json(&r->log));
+	js_set(r->report, "caps", caps_json(&r->caps));
+	js_set_str(r->report, "firmware", firmware_name(r->firmware));
+}
+
+static int refuse_blockers(const struct run *r, struct err *err)
+{
+	VEC_FOR (f, &r->inspection->findings)
+		if (f->severity == SEVERITY_BLOCKER && !r->o->force)
+			return err_set(err, ERR_BLOCKED, "%s: %s%s%s", f->id, f->text, f->fix ? "; " : "",
+				       f->fix ? f->fix : "");
+	return 0;
+}
+
+int stage_guest(struct run *r, struct err *err)
+{
+	AUTO(appliance_closep) struct appliance *a = NULL;
+	int ret;
+
+	phase_begin(r, "appliance", "starting the appliance");
+	if (start_appliance(r, &a, err) < 0)
+		return -1;
+	ret = inspect_in_appliance(r, a, err);
+	if (ret == 0 && r->o->depth != RUN_INSPECT)
+		ret = convert_guest(r, a, err);
+	if (r->inspection)
+		report_guest(r);
+	if (ret < 0 || (r->o->depth == RUN_CONVERT && refuse_blockers(r, err) < 0))
+		return -1;
+	phase_begin(r, "close", "closing the appliance");
+	return appliance_finish(a, err);
+}
+
+/* Nothing is known of a guest that isn't looked into: hardware that nearly every system since 2005 drives. */
+void stage_no_guest(struct run *r)
+{
+	r->caps = (struct caps){.disk = DISK_BUS_SATA, .net = NET_BUS_E1000E, .q35 = true, .safe_mode = true};
+	r->firmware = decide_firmware(r);
+	js_set(r->report, "caps", caps_json(&r->caps));
+	js_set_str(r->report, "firmware", firmware_name(r->firmware));
+}

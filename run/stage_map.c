@@ -1,0 +1,180 @@
+/* The first stages of a run: source, partial folder, disks, and what an earlier run left. */
+#include <string.h>
+
+#include "core/base/checked.h"
+#include "core/base/log.h"
+#include "core/model/version.h"
+#include "run/logfile.h"
+#include "run/stages.h"
+
+static bool keeps_files(const struct run *r)
+{
+	return r->o->depth == RUN_CONVERT && strcmp(run_output_name(r), "null") != 0;
+}
+
+static void copy_progress(const struct io_progress *p, void *opaque)
+{
+	const struct run *r = opaque;
+
+	if (r->o->events.bytes && !strcmp(p->phase, "copy"))
+		r->o->events.bytes(p->done, p->total, r->o->events.opaque);
+}
+
+int stage_source(struct run *r, struct err *err)
+{
+	phase_begin(r, "source", "reading the machine's description");
+	if (source_open(r->o->inputs, r->o->ninputs, &r->o->source, &r->machine, err) < 0 ||
+	    maps_apply(&r->o->maps, r->machine, err) < 0)
+		return -1;
+	r->name = machine_safe_name(&r->arena, r->o->name ? r->o->name : r->machine->name);
+	if (!r->machine->disks.n)
+		return err_set(err, ERR_BLOCKED, "machine '%s' has no disk", r->machine->name);
+	js_set(r->report, "machine", machine_json(r->machine));
+	return 0;
+}
+
+/* What must be the same for a rerun to resume. */
+static struct json *run_identity(const struct run *r)
+{
+	struct json *id = js_object(), *options = js_set(id, "options", js_object());
+	struct json *machine = js_set(id, "machine", machine_json(r->machine));
+
+	js_set_str(machine, "source", NULL); /* however the argument was spelled: the disks' identities tell */
+	js_set_str(id, "version", REHOST_VERSION);
+	js_set_str(options, "format", run_disk_format(r));
+	js_set_str(options, "codec", r->o->codec);
+	js_set_str(options, "root", r->o->root);
+	js_set_str(options, "output", run_output_name(r));
+	js_set_bool(options, "no-convert", r->o->no_convert);
+	js_set_bool(options, "no-trim", r->o->no_trim);
+	js_set_bool(options, "keep-tools", r->o->keep_tools);
+	js_set_u64(options, "on-read-error", r->o->on_read_error);
+	return id;
+}
+
+static bool same_disks(const struct run *r)
+{
+	const struct json *disks = js_get(journal_phase_data(r->journal, PHASE_MAPPED), "disks");
+
+	if (js_count(disks) != r->machine->disks.n)
+		return false;
+	for (unsigned i = 0; i < r->machine->disks.n; i++)
+		if (strcmp(js_str(js_at(disks, i), ""), io_disk(r->io, i)->identity) != 0)
+			return false;
+	return true;
+}
+
+static int start_io(struct run *r, bool resume, struct err *err)
+{
+	struct io_options options = {.machine = r->machine,
+				     .partial = r->partial ? partial_path(r->partial) : NULL,
+				     .resume_converted = resume,
+				     .on_read_error = r->o->on_read_error,
+				     .threads = r->o->threads,
+				     .progress = copy_progress,
+				     .opaque = r};
+
+	return io_start(&options, &r->io, err);
+}
+
+bool stage_input_failed(const struct err *err)
+{
+	return err->code == ERR_CORRUPT || err->code == ERR_UNREADABLE || err->code == ERR_UNSUPPORTED ||
+	       err->code == ERR_POLICY;
+}
+
+/* Opens what an earlier run left. 1: resumed, 0: nothing usable there, -1: error. */
+static int try_resume(struct run *r, struct err *err)
+{
+	AUTO(js_freep) struct json *id = run_identity(r);
+
+	if (!partial_was_there(r->partial) || r->o->restart)
+		return 0;
+	if (journal_open(partial_dirfd(r->partial), &r->journal, err) < 0)
+		return -1;
+	if (journal_phase(r->journal) < PHASE_CONVERTED)
+		return 0;
+	if (!js_equal(journal_run(r->journal), id)) {
+		log_warn("'%s' was left by a run of another machine or with other options: starting anew",
+			 partial_path(r->partial));
+		return 0;
+	}
+	if (start_io(r, true, err) < 0) {
+		r->converted = !stage_input_failed(err);
+		if (r->converted)
+			return err_wrap(err, "cannot resume from '%s'", partial_path(r->partial));
+		log_warn("'%s' can't be resumed (%s): starting anew", partial_path(r->partial), err->text);
+		err_clear(err);
+		return 0;
+	}
+	if (same_disks(r))
+		return 1;
+	log_warn("the source has changed since '%s' was left: starting anew", partial_path(r->partial));
+	io_stop(take_ptr(&r->io));
+	return 0;
+}
+
+static int begin_journal(struct run *r, struct err *err)
+{
+	struct json *mapped = js_object(), *disks = js_set(mapped, "disks", js_array());
+
+	for (unsigned i = 0; i < r->machine->disks.n; i++)
+		js_add_str(disks, io_disk(r->io, i)->identity);
+	if (journal_begin(r->journal, run_identity(r), err) < 0) {
+		js_free(mapped);
+		return -1;
+	}
+	return journal_reach(r->journal, PHASE_MAPPED, mapped, err);
+}
+
+static int start_anew(struct run *r, struct err *err)
+{
+	journal_close(take_ptr(&r->journal));
+	if (r->partial && partial_empty(r->partial, err) < 0)
+		return -1;
+	if (r->partial && logfile_attach(partial_dirfd(r->partial), "rehost.log", err) < 0)
+		return -1;
+	if (start_io(r, false, err) < 0)
+		return -1;
+	if (!r->partial)
+		return 0;
+	return journal_open(partial_dirfd(r->partial), &r->journal, err) < 0 ? -1 : begin_journal(r, err);
+}
+
+static void report_disks(struct run *r)
+{
+	struct json *disks = js_set(r->report, "source_disks", js_array());
+
+	for (unsigned i = 0; i < r->machine->disks.n; i++) {
+		const struct io_disk *d = io_disk(r->io, i);
+		struct json *j = js_add(disks, js_object());
+
+		js_set_str(j, "id", r->machine->disks.v[i].id);
+		js_set_str(j, "format", d->format);
+		js_set_u64(j, "size", d->size);
+		js_set_u64(j, "allocated", d->allocated);
+		js_set_str(j, "identity", d->identity);
+	}
+}
+
+int stage_map(struct run *r, struct err *err)
+{
+	int resumed = 0;
+
+	phase_begin(r, "map", "opening the disks");
+	if (keeps_files(r)) {
+		if (partial_open(r->o->output_dir ? r->o->output_dir : ".", r->name, r->o->force, &r->partial, err) < 0)
+			return -1;
+		if (r->o->events.partial)
+			r->o->events.partial(partial_path(r->partial), r->o->events.opaque);
+		resumed = try_resume(r, err);
+	}
+	if (resumed < 0 || (!resumed && start_anew(r, err) < 0))
+		return -1;
+	r->resumed = r->converted = resumed;
+	if (resumed && logfile_attach(partial_dirfd(r->partial), "rehost.log", err) < 0)
+		return -1;
+	report_disks(r);
+	r->manifest = r->o->depth == RUN_CONVERT ? manifest_check_start(r->machine, err) : NULL;
+	return r->o->depth == RUN_CONVERT && !r->manifest ? -1 : 0;
+}
