@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -21,13 +20,13 @@
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "run/channel.h"
+#include "run/runtime.h"
 
 enum {
 	CONTROL_FD = 3,
 	FIRST_FD = 4,
-	FDS_A_DISK = 4,	       /* folder, socket, delta, spool */
-	RUNTIME_PATH_MAX = 80, /* a socket's path has at most 107 bytes */
-	STOP_MS = 3000,	       /* then the process is killed */
+	FDS_A_DISK = 4, /* folder, socket, delta, spool */
+	STOP_MS = 3000, /* then the process is killed */
 };
 
 struct io_client {
@@ -36,7 +35,7 @@ struct io_client {
 	struct channel channel;
 	pid_t pid; /* 0: none */
 	bool broken;
-	char runtime[RUNTIME_PATH_MAX]; /* "" none */
+	struct runtime runtime;
 	struct io_disk *disks;
 	unsigned ndisks;
 	VEC(struct io_read_error) read_errors;
@@ -173,26 +172,12 @@ static void close_handover(const struct handover *h)
 	free(h->fds);
 }
 
-static int make_runtime(struct io_client *io, struct err *err)
-{
-	const char *dir = getenv("XDG_RUNTIME_DIR");
-	struct stat st;
-
-	if (!dir || *dir != '/' || strlen(dir) > RUNTIME_PATH_MAX - 20 || stat(dir, &st) < 0 || st.st_uid != geteuid())
-		dir = "/tmp";
-	snprintf(io->runtime, sizeof io->runtime, "%s/rehost-XXXXXX", dir);
-	if (mkdtemp(io->runtime))
-		return 0;
-	io->runtime[0] = '\0';
-	return err_sys(err, ERR_HOST, "cannot make a folder for sockets in '%s'", dir);
-}
-
 static int listen_socket(struct io_client *io, unsigned disk, struct err *err)
 {
 	AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-	snprintf(address.sun_path, sizeof address.sun_path, "%s/%u", io->runtime, disk);
+	snprintf(address.sun_path, sizeof address.sun_path, "%s/%u", io->runtime.path, disk);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 16) < 0)
 		return err_sys(err, ERR_HOST, "cannot listen on '%s'", address.sun_path);
 	io->disks[disk].socket = arena_strdup(&io->arena, address.sun_path);
@@ -285,9 +270,9 @@ static int start_process(struct io_client *io, struct json *message, struct err 
 
 	if (!h.fds)
 		return err_nomem(err);
-	if (make_runtime(io, err) < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
 		free(h.fds);
-		return io->runtime[0] ? err_sys(err, ERR_HOST, "cannot make a socket pair") : -1;
+		return err_sys(err, ERR_HOST, "cannot make a socket pair");
 	}
 	channel_init(&io->channel, pair[0]);
 	h.fds[h.n++] = (struct child_fd){pair[1], CONTROL_FD};
@@ -322,10 +307,11 @@ int io_start(const struct io_options *options, struct io_client **ret, struct er
 	if (!io)
 		return err_nomem(err);
 	io->options = *options;
-	io->channel.fd = -1;
+	io->channel.fd = io->runtime.fd = -1;
 	io->ndisks = (unsigned)options->machine->disks.n;
 	io->disks = arena_alloc(&io->arena, io->ndisks * sizeof *io->disks);
-	if (start_process(io, message, err) < 0 || call(io, take_ptr(&message), &reply, err) < 0)
+	if (runtime_open(&io->runtime, err) < 0 || start_process(io, message, err) < 0 ||
+	    call(io, take_ptr(&message), &reply, err) < 0)
 		return -1;
 	take_disks(io, reply);
 	*ret = take_ptr(&io);
@@ -413,8 +399,7 @@ void io_stop(struct io_client *io)
 		channel_done(&io->channel);
 	if (io->pid)
 		end_process(io->pid);
-	if (io->runtime[0])
-		file_remove_tree(AT_FDCWD, io->runtime, NULL);
+	runtime_close(&io->runtime);
 	arena_done(&io->arena);
 	free(io);
 }
