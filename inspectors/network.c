@@ -49,6 +49,19 @@ static void report_swapped(struct inspection *i)
 	}
 }
 
+/* Configuration for a card that the machine doesn't have: a leftover, or the source lost one. */
+static void report_missing_cards(const struct machine *m, struct inspection *i)
+{
+	if (!m->nics.n)
+		return;
+	VEC_FOR (c, &i->networks)
+		if (c->interface && c->method && !c->is_virtual && !c->gives_name &&
+		    strncmp(c->interface, "en", 2) == 0 && !strpbrk(c->interface, ".:") && !named(i, c->interface))
+			finding_add(i, "I-NET-NO-CARD", SEVERITY_INFO,
+				    arena_printf(&i->arena, "%s:%u", c->file, c->line), NULL,
+				    "%s is configured, but the machine has no network card for it", c->interface);
+}
+
 static void report_stale_macs(const struct machine *m, struct inspection *i)
 {
 	VEC_FOR (c, &i->networks) {
@@ -74,6 +87,7 @@ static int run(struct guest *g, const struct machine *m, struct inspection *i, s
 	net_assign_names(m, net_predictable_names(g, i), i);
 	report_guesses(m, i);
 	report_swapped(i);
+	report_missing_cards(m, i);
 	report_stale_macs(m, i);
 	return 0;
 }

@@ -76,7 +76,7 @@ struct net_config {
 	unsigned line;
 	char *system;	 /* "ifupdown", "netplan", "networkd", "link", "networkmanager", "udev" */
 	char *interface; /* the name it configures or gives ("ens192"); NULL: any, by match */
-	char *match;	 /* the pattern of names that it is for ("en*"), NULL */
+	char *match;	 /* the pattern of names that it is for ("en*"), or the name before it gives another; NULL */
 	char *mac;	 /* lower case, NULL when not stated */
 	char *driver;	 /* driver match, NULL when none */
 	char *path;	 /* match by place on the bus, NULL */

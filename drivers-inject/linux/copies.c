@@ -8,18 +8,15 @@
 struct copied_folder {
 	const char *in_image; /* folder of the copies, with its slash */
 	const char *in_guest;
+	const char *generator; /* the only one that copies it unchanged; NULL: all do */
 };
 
 static const struct copied_folder folders[] = {
-    {"conf/conf.d/", "/etc/initramfs-tools/conf.d/"},
-    {"conf/", "/etc/initramfs-tools/"}, /* initramfs.conf */
-    {"etc/lvm/", "/etc/lvm/"},
-    {"lib/systemd/network/", "/etc/systemd/network/"},
-    {"usr/lib/systemd/network/", "/etc/systemd/network/"},
-    {"etc/systemd/network/", "/etc/systemd/network/"},
-    {"lib/udev/rules.d/", "/etc/udev/rules.d/"},
-    {"usr/lib/udev/rules.d/", "/etc/udev/rules.d/"},
-    {"etc/udev/rules.d/", "/etc/udev/rules.d/"},
+    {"conf/conf.d/", "/etc/initramfs-tools/conf.d/"},  {"conf/", "/etc/initramfs-tools/"}, /* initramfs.conf */
+    {"etc/lvm/", "/etc/lvm/", "initramfs-tools"}, /* dracut's copy has other locking */
+    {"lib/systemd/network/", "/etc/systemd/network/"}, {"usr/lib/systemd/network/", "/etc/systemd/network/"},
+    {"etc/systemd/network/", "/etc/systemd/network/"}, {"lib/udev/rules.d/", "/etc/udev/rules.d/"},
+    {"usr/lib/udev/rules.d/", "/etc/udev/rules.d/"},   {"etc/udev/rules.d/", "/etc/udev/rules.d/"},
 };
 
 #define LINKS_IN_GUEST "/etc/systemd/network/"
@@ -30,6 +27,8 @@ static char *original_of(struct graft_plan *p, const char *member)
 	for (size_t k = 0; k < sizeof folders / sizeof *folders; k++) {
 		size_t len = strlen(folders[k].in_image);
 
+		if (folders[k].generator && strcmp(folders[k].generator, p->im->generator) != 0)
+			continue;
 		if (strncmp(member, folders[k].in_image, len) == 0 && !strchr(member + len, '/'))
 			return arena_printf(&p->arena, "%s%s", folders[k].in_guest, member + len);
 	}

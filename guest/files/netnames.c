@@ -46,13 +46,22 @@ static bool begins_with_any(const char *name, const char *const *prefixes)
 	return false;
 }
 
+/* What a kernel takes for a name (IFNAMSIZ), and nothing that means something in a path or a rule. */
+static bool valid_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 0 && len < 16 &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == len;
+}
+
 /* False for names that no network card of a machine has. */
 static bool physical_name(const char *name)
 {
 	static const char *const others[] = {"bond",  "br", "virbr", "docker", "veth", "tun", "tap", "wg",   "vlan",
 					     "dummy", "wl", "ww",    "ppp",    "ib",   "can", "lxc", "vnet", NULL};
 
-	return strcmp(name, "lo") != 0 && !begins_with_any(name, others);
+	return valid_name(name) && strcmp(name, "lo") != 0 && !begins_with_any(name, others);
 }
 
 static bool is_made(const struct inspection *i, const char *name)
@@ -79,7 +88,7 @@ static char *base_name(struct arena *a, const char *name)
 
 static void want(struct assignment *s, const char *name)
 {
-	if (!name || !*name || wanted_find(s, name) || s->names.n >= NAMES_MAX || !physical_name(name) ||
+	if (!name || wanted_find(s, name) || s->names.n >= NAMES_MAX || !physical_name(name) ||
 	    is_made(s->inspection, name))
 		return;
 	*vec_push(&s->arena, &s->names) = (struct wanted){.name = name, .nic = -1};
@@ -113,7 +122,10 @@ static void gather(struct assignment *s)
 	VEC_FOR (c, &i->networks) {
 		bool only_names = c->gives_name && strcmp(c->system, "netplan") != 0;
 
-		if (c->interface && !c->is_virtual && !only_names)
+		/* netplan: a section that matches one name and gives another is for the card that had the first. */
+		if (c->gives_name && c->match && !strpbrk(c->match, "*?[!/"))
+			want(s, c->match);
+		else if (c->interface && !c->is_virtual && !only_names)
 			want(s, base_name(&s->arena, c->interface));
 	}
 	/* With patterns ("en*") every name that a file gives is in use. */

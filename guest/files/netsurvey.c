@@ -41,6 +41,8 @@ static void take(struct arena *a, struct net_config *c, const struct net_item *i
 		take_name(a, c, item->value);
 		break;
 	case NET_GIVES_NAME:
+		if (c->interface && !c->gives_name)
+			keep_first(a, &c->match, c->interface);
 		c->gives_name = true;
 		c->interface = arena_strdup(a, item->value);
 		break;

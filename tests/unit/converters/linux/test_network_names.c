@@ -323,6 +323,49 @@ static void test_eth_names_by_kernel_order(void **state)
 	assert_non_null(finding_of(f, "W-NET-ETH-ORDER"));
 }
 
+/* A name is part of a path and of a rule. */
+static void test_hostile_names(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	modern(f);
+	add_nic(f, MAC1, -1);
+	plant(&f->files, "/etc/network/interfaces",
+	      "iface ../../../tmp/x inet dhcp\niface a\"b inet dhcp\niface ens19200000000000000 inet dhcp\n");
+	convert(f);
+	assert_int_equal(f->inspection->nic_names.n, 0);
+	assert_int_equal(f->files.log.changes.n, 0);
+}
+
+static void test_more_names_than_cards(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	modern(f);
+	add_nic(f, MAC1, 192);
+	plant(&f->files, "/etc/network/interfaces", "iface ens192 inet dhcp\niface ens224 inet dhcp\n");
+	convert(f);
+	assert_string_equal(name_of(f, 0)->name, "ens192");
+	assert_string_equal(finding_of(f, "I-NET-NO-CARD")->text,
+			    "ens224 is configured, but the machine has no network card for it");
+	assert_null(finding_of(f, "W-NET-NAME-GUESSED"));
+}
+
+/* netplan matches the name that the card had and gives another. */
+static void test_name_for_name(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	modern(f);
+	add_nic(f, MAC1, 192);
+	plant(&f->files, "/etc/netplan/a.yaml",
+	      "network:\n  ethernets:\n    x:\n      match: {name: ens192}\n      set-name: lan0\n      dhcp4: yes\n");
+	convert(f);
+	assert_int_equal(f->inspection->nic_names.n, 1);
+	assert_string_equal(name_of(f, 0)->name, "ens192");
+	assert_true(guest_exists(f->files.g, LINK "ens192.link"));
+}
+
 static void test_name_made_of_the_mac(void **state)
 {
 	struct linux_fixture *f = *state;
@@ -410,6 +453,9 @@ int main(void)
 	    LINUX_TEST(test_settings_of_a_shadowed_link_file),
 	    LINUX_TEST(test_guesses_are_findings),
 	    LINUX_TEST(test_eth_names_by_kernel_order),
+	    LINUX_TEST(test_hostile_names),
+	    LINUX_TEST(test_more_names_than_cards),
+	    LINUX_TEST(test_name_for_name),
 	    LINUX_TEST(test_name_made_of_the_mac),
 	    LINUX_TEST(test_nothing_configured_keeps_the_source_name),
 	    LINUX_TEST(test_stale_mac_is_a_finding),
