@@ -13,8 +13,6 @@ static const struct {
 	const char *magic;
 	const char *what;
 } recognised[] = {
-    {0, 16, "WithoutFreeSpace", "a Parallels image"},
-    {0, 16, "WithouFreSpacExt", "a Parallels image"},
     {0, 4, "shdw", "an ASIF image"},
     {257, 5, "ustar", "a tar archive (an OVA?)"},
     {0, 4, "PK\3\4", "a zip archive"},

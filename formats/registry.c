@@ -11,6 +11,7 @@ const struct format *const formats[] = {
     &format_vhdx,
     &format_qcow,
     &format_qed,
+    &format_parallels,
     &format_raw,
     NULL,
 };

@@ -4,6 +4,7 @@
 
 #include "formats/open.h"
 
+extern const struct format format_parallels;
 extern const struct format format_qcow;
 extern const struct format format_qcow2;
 extern const struct format format_qed;

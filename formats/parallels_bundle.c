@@ -1,0 +1,256 @@
+/* Parallels bundles: a folder x.hdd with a DiskDescriptor.xml, which names the files that make up the disk. What is
+ * known of it is in QEMU's docs/interop/prl-xml.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/base/arena.h"
+#include "core/base/checked.h"
+#include "core/base/xml.h"
+#include "formats/concat.h"
+#include "formats/parallels_hds.h"
+
+enum {
+	DESCRIPTOR_MAX = 4 << 20, /* CONCAT_MAX storages take 2 MiB */
+	SECTOR = 512,
+};
+
+#define DISK_MAX_SECTORS (64 * TIB / SECTOR)
+
+/* A part of the disk, in sectors. */
+struct storage {
+	uint64_t start, end;
+	bool plain; /* else a .hds */
+	const char *file;
+};
+
+struct bundle {
+	struct arena arena;
+	uint64_t sectors;
+	uint64_t physical_sector; /* bytes; 0: not stated */
+	size_t images, shots;
+	VEC(struct storage) storages;
+};
+
+static void bundle_done(struct bundle *d)
+{
+	arena_done(&d->arena);
+}
+
+static int number(struct bundle *d, const struct xml_node *parent, const char *name, uint64_t *ret, struct err *err)
+{
+	const struct xml_node *n = xml_child(parent, name);
+	const char *text = n ? xml_text(n, &d->arena) : "";
+	char *end;
+
+	errno = 0;
+	*ret = strtoull(text, &end, 10);
+	if (*text >= '0' && *text <= '9' && !*end && !errno)
+		return 0;
+	return err_set(err, ERR_CORRUPT, "line %u: %s is '%.40s', expected a number", xml_line(n ? n : parent), name,
+		       text);
+}
+
+/* An optional number: what isn't there stays. */
+static int optional(struct bundle *d, const struct xml_node *parent, const char *name, uint64_t *ret, struct err *err)
+{
+	return xml_child(parent, name) ? number(d, parent, name, ret, err) : 0;
+}
+
+/* The engine's GUID is null for a disk that isn't encrypted. */
+static bool is_encrypted(struct bundle *d, const struct xml_node *parameters)
+{
+	const struct xml_node *engine = xml_path(parameters, "Encryption/Engine");
+	const char *guid = engine ? xml_text(engine, &d->arena) : "";
+
+	return guid[strspn(guid, "{}-0")] != '\0';
+}
+
+static int read_parameters(struct bundle *d, const struct xml_node *root, struct err *err)
+{
+	const struct xml_node *p = xml_child(root, "Disk_Parameters");
+	uint64_t sector = SECTOR;
+
+	if (!p)
+		return err_set(err, ERR_CORRUPT, "it has no Disk_Parameters");
+	if (number(d, p, "Disk_size", &d->sectors, err) < 0 || optional(d, p, "LogicSectorSize", &sector, err) < 0 ||
+	    optional(d, p, "PhysicalSectorSize", &d->physical_sector, err) < 0)
+		return -1;
+	if (sector != SECTOR)
+		return err_set(err, ERR_UNSUPPORTED, "sectors of %" PRIu64 " bytes, expected 512", sector);
+	if (is_encrypted(d, p))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "it is encrypted: decrypt the machine in Parallels, then convert it");
+	if (!d->sectors || d->sectors > DISK_MAX_SECTORS)
+		return err_set(err, ERR_CORRUPT, "a disk of %" PRIu64 " sectors, expected 1 sector to 64 TiB",
+			       d->sectors);
+	return 0;
+}
+
+static int read_image(struct bundle *d, const struct xml_node *image, struct storage *s, struct err *err)
+{
+	const struct xml_node *type = xml_child(image, "Type"), *file = xml_child(image, "File");
+	const char *text = type ? xml_text(type, &d->arena) : "";
+
+	s->file = file ? xml_text(file, &d->arena) : "";
+	s->plain = !strcasecmp(text, "Plain");
+	if (s->plain || !strcasecmp(text, "Compressed"))
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED, "line %u: an image of type '%.40s', expected Plain or Compressed",
+		       xml_line(image), text);
+}
+
+/* Parts must follow each other without a gap. */
+static int read_storage(struct bundle *d, const struct xml_node *n, struct err *err)
+{
+	uint64_t before = d->storages.n ? d->storages.v[d->storages.n - 1].end : 0;
+	struct storage *s;
+
+	if (d->storages.n == CONCAT_MAX)
+		return err_set(err, ERR_CORRUPT, "line %u: more than %d storages", xml_line(n), CONCAT_MAX);
+	s = vec_push(&d->arena, &d->storages);
+	if (number(d, n, "Start", &s->start, err) < 0 || number(d, n, "End", &s->end, err) < 0)
+		return -1;
+	if (s->start != before || s->end <= s->start || s->end > d->sectors)
+		return err_set(err, ERR_CORRUPT,
+			       "line %u: a storage of the sectors %" PRIu64 " to %" PRIu64
+			       ", expected one from %" PRIu64 " on, up to %" PRIu64,
+			       xml_line(n), s->start, s->end, before, d->sectors);
+	for (const struct xml_node *i = xml_child(n, "Image"); i; i = xml_next(i, "Image"), d->images++)
+		if (read_image(d, i, s, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int read_storages(struct bundle *d, const struct xml_node *root, struct err *err)
+{
+	const struct xml_node *data = xml_child(root, "StorageData"), *shots = xml_child(root, "Snapshots");
+
+	for (const struct xml_node *s = data ? xml_child(data, "Storage") : NULL; s; s = xml_next(s, "Storage"))
+		if (read_storage(d, s, err) < 0)
+			return -1;
+	for (const struct xml_node *s = shots ? xml_child(shots, "Shot") : NULL; s; s = xml_next(s, "Shot"))
+		d->shots++;
+	if (!d->storages.n || d->storages.v[d->storages.n - 1].end != d->sectors)
+		return err_set(err, ERR_CORRUPT, "its storages end at sector %" PRIu64 ", the disk has %" PRIu64,
+			       d->storages.n ? d->storages.v[d->storages.n - 1].end : 0, d->sectors);
+	return 0;
+}
+
+/* The caller frees d with bundle_done(), after errors too. */
+static int read_descriptor(struct block *file, struct bundle *d, struct err *err)
+{
+	AUTO(xml_freep) struct xml_doc *doc = NULL;
+	AUTO_FREE char *text = NULL;
+	const struct xml_node *root;
+
+	if (file->size > DESCRIPTOR_MAX)
+		return err_set(err, ERR_CORRUPT, "%" PRIu64 " bytes, the limit is %d", file->size, DESCRIPTOR_MAX);
+	text = malloc(file->size + 1);
+	if (!text)
+		return err_nomem(err);
+	if (block_pread(file, text, file->size, 0, err) < 0 || xml_parse(text, file->size, file->name, &doc, err) < 0)
+		return -1;
+	root = xml_root(doc);
+	if (strcmp(xml_name(root), "Parallels_disk_image") != 0)
+		return err_set(err, ERR_CORRUPT, "its root is '%.40s', expected Parallels_disk_image", xml_name(root));
+	return read_parameters(d, root, err) < 0 ? -1 : read_storages(d, root, err);
+}
+
+/* The state that counts is spread over the images of all snapshots. */
+static int check_snapshots(const struct bundle *d, struct err *err)
+{
+	if (d->images == d->storages.n && d->shots <= 1)
+		return 0;
+	if (d->images < d->storages.n)
+		return err_set(err, ERR_CORRUPT, "%zu images for %zu storages", d->images, d->storages.n);
+	return err_set(
+	    err, ERR_UNSUPPORTED,
+	    "it has snapshots (%zu images for %zu storages, %zu states): delete them in Parallels, which merges "
+	    "the images, then convert it",
+	    d->images, d->storages.n, d->shots);
+}
+
+static int open_storage(const struct open_args *args, const struct storage *s, struct block **ret, struct err *err)
+{
+	AUTO(block_closep) struct block *b = NULL;
+	AUTO(block_closep) struct block *inner = NULL;
+	uint64_t len = (s->end - s->start) * SECTOR;
+
+	if (image_open_beside(args, s->file, &b, err) < 0)
+		return -1;
+	if (!s->plain) {
+		if (parallels_hds_open(b, s->file, &inner, err) < 0)
+			return -1;
+		take_ptr(&b);
+		b = take_ptr(&inner);
+	}
+	if (b->size < len)
+		return err_set(err, ERR_CORRUPT,
+			       "storage truncated: %" PRIu64 " bytes are stated, the image has %" PRIu64, len, b->size);
+	if (b->size > len) {
+		if (window_open(b, 0, len, &inner, err) < 0)
+			return -1;
+		take_ptr(&b);
+		b = take_ptr(&inner);
+	}
+	*ret = take_ptr(&b);
+	return 0;
+}
+
+static const struct block_ops bundle_ops = {
+    .name = "parallels",
+    .pread = concat_pread,
+    .extent = concat_extent,
+    .close = concat_close,
+};
+
+static int open_storages(const struct open_args *args, const struct bundle *d, struct block **parts, struct block **ret,
+			 struct err *err)
+{
+	for (size_t i = 0; i < d->storages.n; i++)
+		if (open_storage(args, &d->storages.v[i], &parts[i], err) < 0)
+			return err_wrap(err, "storage %zu '%.200s'", i + 1, d->storages.v[i].file);
+	if (concat_open(&bundle_ops, args->name, parts, d->storages.n, ret, err) < 0)
+		return -1;
+	if (is_pow2(d->physical_sector) && d->physical_sector > SECTOR && d->physical_sector <= 64 * KIB)
+		(*ret)->physical_sector = (uint32_t)d->physical_sector;
+	return 0;
+}
+
+int parallels_bundle_open(const struct open_args *args, struct block **ret, struct err *err)
+{
+	AUTO(bundle_done) struct bundle d = {0};
+	AUTO_FREE struct block **parts = NULL;
+
+	if (read_descriptor(args->file, &d, err) < 0 || check_snapshots(&d, err) < 0)
+		return -1;
+	parts = calloc(d.storages.n, sizeof *parts);
+	if (!parts)
+		return err_nomem(err);
+	if (open_storages(args, &d, parts, ret, err) < 0) {
+		for (size_t i = 0; i < d.storages.n; i++)
+			block_close(parts[i]);
+		return -1;
+	}
+	block_close(args->file);
+	return 0;
+}
+
+int parallels_bundle_check(const struct open_args *args, struct err *err)
+{
+	AUTO(bundle_done) struct bundle d = {0};
+	AUTO(block_closep) struct block *file = NULL;
+
+	if (!args->folder || image_open_beside(args, PARALLELS_DESCRIPTOR, &file, NULL) < 0)
+		return 0;
+	if (read_descriptor(file, &d, err) < 0)
+		return err_wrap(err, PARALLELS_DESCRIPTOR " beside it");
+	if (d.images <= 1)
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED,
+		       "it is one of the %zu images of a disk: open " PARALLELS_DESCRIPTOR " beside it", d.images);
+}
