@@ -145,10 +145,10 @@ static void describe_initrd(struct kernel *k, const struct initramfs *im, struct
 {
 	k->initrd_compression = arena_strdup(a, im->compression);
 	k->initrd_generator = arena_strdup(a, im->generator);
-	k->initrd_has_virtio_pci = initramfs_module(im, k->version, "virtio_pci");
-	k->initrd_has_virtio_blk = initramfs_module(im, k->version, "virtio_blk");
-	k->initrd_has_virtio_scsi = initramfs_module(im, k->version, "virtio_scsi");
-	k->initrd_has_virtio_net = initramfs_module(im, k->version, "virtio_net");
+	k->initrd_has_virtio_pci = initramfs_has(im, k->version, "virtio_pci");
+	k->initrd_has_virtio_blk = initramfs_has(im, k->version, "virtio_blk");
+	k->initrd_has_virtio_scsi = initramfs_has(im, k->version, "virtio_scsi");
+	k->initrd_has_virtio_net = initramfs_has(im, k->version, "virtio_net");
 }
 
 static int read_initrd(struct survey *s, struct kernel *k, struct err *err)

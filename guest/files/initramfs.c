@@ -269,6 +269,15 @@ static int read_segments(struct reading *r, const uint8_t *data, size_t len, str
 	return 0;
 }
 
+static void note_grafted(struct initramfs *im, size_t first_member)
+{
+	char name[MODULE_NAME_MAX];
+
+	for (size_t i = first_member; i < im->members.n; i++)
+		if (S_ISREG(im->members.v[i].mode) && module_name_of(im->members.v[i].path, name))
+			*vec_push(&im->arena, &im->grafted) = im->members.v[i].path;
+}
+
 /* Takes a graft at the end off again; one in the middle can't be replaced and counts as the generator's. */
 static void settle_graft(struct initramfs *im, size_t first_member)
 {
@@ -277,6 +286,7 @@ static void settle_graft(struct initramfs *im, size_t first_member)
 	im->has_graft = last && last->graft && im->segments.n > 1;
 	if (im->has_graft) {
 		im->graft_offset = last->offset;
+		note_grafted(im, first_member);
 		im->members.n = first_member;
 		last--;
 	}
@@ -467,6 +477,18 @@ const struct initramfs_member *initramfs_module(const struct initramfs *im, cons
 			return m;
 	}
 	return NULL;
+}
+
+bool initramfs_has(const struct initramfs *im, const char *version, const char *name)
+{
+	AUTO(arena_done) struct arena a = {0};
+	const char *dir = arena_printf(&a, "lib/modules/%s/", version);
+	char found[MODULE_NAME_MAX];
+
+	VEC_FOR (path, &im->grafted)
+		if (strstr(*path, dir) && module_name_of(*path, found) && strcmp(found, name) == 0)
+			return true;
+	return initramfs_module(im, version, name);
 }
 
 bool initramfs_loads_by_alias(const struct initramfs *im)

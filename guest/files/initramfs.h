@@ -51,8 +51,9 @@ struct initramfs {
 	uint64_t base;			      /* where a graft begins or may be appended: end of what isn't ours */
 	bool has_graft;			      /* the last segment is ours: [graft_offset, file's end) */
 	uint64_t graft_offset;
-	const char *compression; /* of the main archive, the first that isn't early */
-	const char *generator;	 /* "initramfs-tools", "dracut", "mkinitcpio" …, "unknown": a literal */
+	VEC(const char *) grafted; /* paths of the module files in it */
+	const char *compression;   /* of the main archive, the first that isn't early */
+	const char *generator;	   /* "initramfs-tools", "dracut", "mkinitcpio" …, "unknown": a literal */
 };
 
 /* Parses an image of len bytes; nothing refers to data afterwards. A graft at its end is noticed, and its members are
@@ -72,6 +73,8 @@ char *initramfs_place(const struct initramfs *im, const char *path, struct arena
 const struct initramfs_member *initramfs_at(const struct initramfs *im, const char *place);
 /* The module's file for a kernel ("virtio_blk", "6.1.0-18-amd64"), NULL when it isn't inside. */
 const struct initramfs_member *initramfs_module(const struct initramfs *im, const char *version, const char *name);
+/* The module is in the image or in the graft behind it. */
+bool initramfs_has(const struct initramfs *im, const char *version, const char *name);
 /* Something in it loads modules by the aliases of the devices that are found (udev, Alpine's nlplug-findfs). */
 bool initramfs_loads_by_alias(const struct initramfs *im);
 

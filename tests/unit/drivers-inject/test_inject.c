@@ -145,8 +145,9 @@ static void check_graft(struct fixture *f, const char *compression, const char *
 		assert_string_equal(shell(f, arena_printf(&f->arena, "cat %s/conf/modules", root)),
 				    "# modules of the generator\nahci\nvirtio_pci\nvirtio_blk\nvirtio_scsi\nsd_mod\n");
 
-	/* again: the same file, nothing recorded */
+	/* again: the same file, nothing recorded, and the drivers are seen */
 	o = inject_well(f);
+	assert_true(o.i->kernels.v[0].initrd_has_virtio_blk && o.i->kernels.v[0].initrd_has_virtio_pci);
 	assert_int_equal(o.log.changes.n, 0);
 	outcome_done(&o);
 	assert_int_equal(f->g->ops->stat(f->g, initrd(f), true, &again, &f->err), 0);

@@ -83,11 +83,11 @@ static void embed_define(const char *dir, const char *file, const char *text)
 	char uri[300], commands[300], home[300];
 
 	if (access("/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so", R_OK) < 0) {
-		print_message("skipped: qemu:///embed: the package libvirt-daemon-driver-qemu is not installed\n");
+		print_message("SKIP: qemu:///embed: the package libvirt-daemon-driver-qemu is not installed\n");
 		return;
 	}
 	if (geteuid() == 0 && !getpwnam("nobody")) {
-		print_message("skipped: qemu:///embed: there is no user nobody to run it as\n");
+		print_message("SKIP: qemu:///embed: there is no user nobody to run it as\n");
 		return;
 	}
 	snprintf(uri, sizeof uri, "qemu:///embed?root=%s/root", dir);
@@ -118,7 +118,7 @@ static void libvirt_accepts(void **state, const struct buf *xml)
 	int fd;
 
 	if (!have("virsh") || !have("virt-xml-validate")) {
-		print_message("skipped: libvirt's judgement: the package libvirt-clients is not installed\n");
+		print_message("SKIP: libvirt's judgement: the package libvirt-clients is not installed\n");
 		return;
 	}
 	snprintf(file, sizeof file, "%s/x.xml", (const char *)*state);

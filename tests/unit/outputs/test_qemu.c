@@ -113,7 +113,7 @@ static void uefi_variables_are_kept_beside(void **state)
 	struct stat st;
 
 	if (access("/usr/share/OVMF/OVMF_VARS_4M.ms.fd", R_OK) < 0) {
-		print_message("skipped: the package ovmf is not installed\n");
+		print_message("SKIP: the package ovmf is not installed\n");
 		skip();
 	}
 	place_new(&p);
@@ -172,7 +172,7 @@ static void qemu_takes_every_bus(void **state)
 	};
 
 	if (access("/usr/bin/qemu-system-x86_64", X_OK) < 0) {
-		print_message("skipped: qemu-system-x86_64 is not installed\n");
+		print_message("SKIP: qemu-system-x86_64 is not installed\n");
 		skip();
 	}
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {

@@ -391,7 +391,7 @@ static void real_packages(void **state)
 		struct err err = ERR_INIT;
 
 		if (!path) {
-			print_message("skipped: the shared samples are not here\n");
+			print_message("SKIP: the shared samples are not here\n");
 			skip();
 		}
 		if (cases[i].error) {

@@ -81,7 +81,7 @@ static void every_real_descriptor(void **state)
 	unsigned n = 0;
 
 	if (!shared_sample("README.md")) {
-		print_message("skipped: the shared samples are not here\n");
+		print_message("SKIP: the shared samples are not here\n");
 		skip();
 	}
 	assert_int_equal(file_slurp(AT_FDCWD, "tests/unit/sources/golden-ovf.txt", &golden, NULL), 0);

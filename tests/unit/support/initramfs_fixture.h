@@ -15,7 +15,7 @@ static inline char *shell(struct fixture *f, const char *line)
 	int status = child_run((const char *[]){"sh", "-c", line, NULL}, &out, &f->err);
 
 	if (status == 127) {
-		print_message("skipped: a program is missing: %s\n", buf_str(&out));
+		print_message("SKIP: a program is missing: %s\n", buf_str(&out));
 		skip();
 	}
 	if (status)
@@ -36,7 +36,7 @@ static inline const char *host_kernel(struct fixture *f)
 	if (dir)
 		closedir(dir);
 	if (!ret) {
-		print_message("skipped: no kernel modules in /lib/modules\n");
+		print_message("SKIP: no kernel modules in /lib/modules\n");
 		skip();
 	}
 	return ret;

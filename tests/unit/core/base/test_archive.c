@@ -62,7 +62,7 @@ static void tool(struct fixture *f, const char *line)
 	snprintf(script, sizeof script, "cd %s && %s", f->dir, line);
 	status = child_run((const char *[]){"sh", "-c", script, NULL}, &out, NULL);
 	if (status == 127) {
-		print_message("skipped: no tool for: %s\n", line);
+		print_message("SKIP: no tool for: %s\n", line);
 		skip();
 	}
 	if (status)

@@ -128,7 +128,7 @@ static void test_cpio_program(void **state)
 	status = child_run((const char *[]){"sh", "-c", script, NULL}, &out, NULL);
 	file_remove_tree(AT_FDCWD, dir, NULL);
 	if (status == 127)
-		print_message("skipped: cpio is not installed\n"), skip();
+		print_message("SKIP: cpio is not installed\n"), skip();
 	assert_string_equal(buf_str(&out), "hellohello644,0\n");
 }
 

@@ -171,6 +171,7 @@ static void test_graft_is_taken_off(void **state)
 	assert_int_equal(buf_add(&b, "\0\0\0\0\0\0\0\0", 8), 0);
 	add_file(&b, INITRAMFS_GRAFT_MARKER, "x");
 	add_file(&b, "conf/modules", "ours");
+	add_file(&b, "usr/lib/modules/6.1/kernel/virtio_blk.ko", "module");
 	assert_int_equal(cpio_end(&b), 0);
 	assert_int_equal(initramfs_parse(b.data, b.len, &im, &err), 0);
 	assert_true(im->has_graft);
@@ -178,6 +179,10 @@ static void test_graft_is_taken_off(void **state)
 	assert_int_equal(im->base, base);
 	assert_string_equal(initramfs_find(im, "conf/modules")->content, "generator's");
 	assert_null(initramfs_find(im, INITRAMFS_GRAFT_MARKER));
+	assert_null(initramfs_module(im, "6.1", "virtio_blk"));
+	assert_true(initramfs_has(im, "6.1", "virtio_blk"));
+	assert_false(initramfs_has(im, "6.1", "virtio_pci"));
+	assert_false(initramfs_has(im, "6.2", "virtio_blk"));
 }
 
 static void expect_error(const void *data, size_t len, const char *text)
