@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/base/checked.h"
 
@@ -108,6 +109,21 @@ void block_close(struct block *b)
 {
 	if (b)
 		b->ops->close(b);
+}
+
+int block_pread_below(struct block *below, void *buf, size_t len, uint64_t off, struct err *err)
+{
+	uint64_t size = below ? below->size : 0;
+	size_t have = off < size ? (size_t)min_u64(len, size - off) : 0;
+
+	memset((char *)buf + have, 0, len - have);
+	return have ? block_pread(below, buf, have, off, err) : 0;
+}
+
+int block_extent_below(struct block *below, uint64_t off, uint64_t max, struct extent *ret, struct err *err)
+{
+	*ret = (struct extent){.off = off, .len = max, .kind = EXTENT_HOLE};
+	return below && off < below->size ? block_extent(below, off, max, ret, err) : 0;
 }
 
 int block_each_extent(struct block *b, uint64_t off, uint64_t len,

@@ -80,6 +80,11 @@ int block_finish(struct block *b, struct err *err);
 void block_close(struct block *b); /* NULL is fine */
 DEFINE_CLEANUP(struct block *, block_close)
 
+/* What an overlay doesn't have itself: the bytes and the extent of the image below it (NULL: there is none), which may
+ * be shorter; behind its end are zeros. */
+int block_pread_below(struct block *below, void *buf, size_t len, uint64_t off, struct err *err);
+int block_extent_below(struct block *below, uint64_t off, uint64_t max, struct extent *ret, struct err *err);
+
 /* Calls fn for each maximal run of one kind in [off, off+len), merging neighbours; stops at the first non-zero return,
  * which it returns. fn errors are its own. */
 int block_each_extent(struct block *b, uint64_t off, uint64_t len,

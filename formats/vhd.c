@@ -7,6 +7,7 @@
 #include "core/base/log.h"
 #include "formats/page_cache.h"
 #include "formats/registry.h"
+#include "formats/sector_bits.h"
 #include "formats/vhd_header.h"
 
 enum {
@@ -44,31 +45,8 @@ static int load_bitmap(void *opaque, uint64_t block, unsigned char *data, struct
 	return block_pread(v->file, data, v->header.bitmap, (uint64_t)v->table[block] * VHD_SECTOR, err);
 }
 
-/* Sector i is in this file, not in the parent's: "Block Allocation Table and Data Blocks", the highest bit first. */
-static bool bit_at(const unsigned char *bitmap, uint64_t i)
-{
-	return bitmap[i / 8] & 0x80 >> i % 8;
-}
-
-/* Sectors from i on, below end, that stand alike. */
-static uint64_t alike(const unsigned char *bitmap, uint64_t i, uint64_t end)
-{
-	bool bit = bit_at(bitmap, i);
-	unsigned char same = bit ? 0xff : 0;
-	uint64_t from = i;
-
-	while (i < end) {
-		if (!(i % 8) && bitmap[i / 8] == same)
-			i += 8;
-		else if (bit_at(bitmap, i) == bit)
-			i++;
-		else
-			break;
-	}
-	return min_u64(i, end) - from;
-}
-
-/* What begins at off, inside one block; where a differencing disk has its sectors, its bitmap says. */
+/* What begins at off, inside one block; where a differencing disk has its sectors, its bitmap says ("Block Allocation
+ * Table and Data Blocks"). */
 static int next_piece(struct vhd *v, uint64_t off, uint64_t max, struct piece *ret, struct err *err)
 {
 	uint64_t block = off / v->header.block_size, inside = off % v->header.block_size;
@@ -86,20 +64,12 @@ static int next_piece(struct vhd *v, uint64_t off, uint64_t max, struct piece *r
 	bitmap = page_cache_get(&v->bitmaps, block, load_bitmap, v, err);
 	if (!bitmap)
 		return err_wrap(err, "sector bitmap of block %" PRIu64, block);
-	if (!bit_at(bitmap->data, inside / VHD_SECTOR))
+	if (!sector_bit(bitmap->data, inside / VHD_SECTOR, HIGHEST_FIRST))
 		ret->kind = PIECE_BELOW;
-	sectors = alike(bitmap->data, inside / VHD_SECTOR, div_round_up(inside + ret->len, VHD_SECTOR));
+	sectors = sector_bits_alike(bitmap->data, inside / VHD_SECTOR, div_round_up(inside + ret->len, VHD_SECTOR),
+				    HIGHEST_FIRST);
 	ret->len = min_u64(ret->len, sectors * VHD_SECTOR - inside % VHD_SECTOR);
 	return 0;
-}
-
-/* Zeros behind the end of a parent that is shorter, and where there is none. */
-static int read_below(struct vhd *v, unsigned char *buf, uint64_t len, uint64_t off, struct err *err)
-{
-	uint64_t size = v->parent ? v->parent->size : 0, have = off < size ? min_u64(len, size - off) : 0;
-
-	memset(buf + have, 0, len - have);
-	return have ? block_pread(v->parent, buf, have, off, err) : 0;
 }
 
 static int sparse_pread(struct block *b, void *buf, size_t len, uint64_t off, struct err *err)
@@ -112,7 +82,7 @@ static int sparse_pread(struct block *b, void *buf, size_t len, uint64_t off, st
 		if (next_piece(v, off, len, &p, err) < 0)
 			return -1;
 		if (p.kind == PIECE_OWN ? block_pread(v->file, to, p.len, p.host, err) < 0
-					: read_below(v, to, p.len, off, err) < 0)
+					: block_pread_below(v->parent, to, p.len, off, err) < 0)
 			return err_wrap(err, "disk offset 0x%" PRIx64, off);
 	}
 	return 0;
@@ -145,17 +115,13 @@ static int sparse_extent(struct block *b, uint64_t off, uint64_t max, struct ext
 	struct vhd *v = vhd(b);
 	struct piece p;
 
-	*ret = (struct extent){.off = off, .len = unused_len(v, off, max), .kind = EXTENT_HOLE};
-	if (!ret->len) {
-		if (next_piece(v, off, max, &p, err) < 0)
-			return -1;
-		ret->len = p.len;
-		if (p.kind == PIECE_OWN)
-			return own_extent(v, p.host, ret, err);
-	}
-	if (!v->parent || off >= v->parent->size)
-		return 0;
-	return block_extent(v->parent, off, min_u64(ret->len, v->parent->size - off), ret, err);
+	p = (struct piece){.len = unused_len(v, off, max), .kind = PIECE_BELOW};
+	if (!p.len && next_piece(v, off, max, &p, err) < 0)
+		return -1;
+	if (p.kind == PIECE_BELOW)
+		return block_extent_below(v->parent, off, p.len, ret, err);
+	ret->len = p.len;
+	return own_extent(v, p.host, ret, err);
 }
 
 static int fixed_pread(struct block *b, void *buf, size_t len, uint64_t off, struct err *err)

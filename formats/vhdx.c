@@ -9,6 +9,7 @@
 #include "core/base/log.h"
 #include "formats/page_cache.h"
 #include "formats/registry.h"
+#include "formats/sector_bits.h"
 #include "formats/vhdx_log.h"
 
 enum {
@@ -124,30 +125,7 @@ static int next_empty(struct vhdx *v, uint64_t off, uint64_t max, uint64_t first
 	return 0;
 }
 
-static bool bit_at(const unsigned char *bitmap, uint64_t i)
-{
-	return bitmap[i / 8] >> i % 8 & 1;
-}
-
-/* Sectors from i on, below end, that stand alike; "2.4 Blocks": the lowest bit first. */
-static uint64_t alike(const unsigned char *bitmap, uint64_t i, uint64_t end)
-{
-	bool bit = bit_at(bitmap, i);
-	unsigned char same = bit ? 0xff : 0;
-	uint64_t from = i;
-
-	while (i < end) {
-		if (!(i % 8) && bitmap[i / 8] == same)
-			i += 8;
-		else if (bit_at(bitmap, i) == bit)
-			i++;
-		else
-			break;
-	}
-	return min_u64(i, end) - from;
-}
-
-/* Inside a partial block: where the sectors at off are, by the part of the bitmap that one page holds. */
+/* Inside a partial block: where the sectors at off are, by the part of the bitmap that one page holds; "2.4 Blocks". */
 static int next_sectors(struct vhdx *v, uint64_t off, struct piece *ret, struct err *err)
 {
 	AUTO(page_putp) struct page *page = NULL;
@@ -159,9 +137,9 @@ static int next_sectors(struct vhdx *v, uint64_t off, struct piece *ret, struct 
 	page = page_cache_get(&v->bitmaps, (entry_offset(entry) + sector / 8) / TABLE_PAGE, load_bitmap, v, err);
 	if (!page)
 		return err_wrap(err, "sector bitmap at 0x%" PRIx64, entry_offset(entry));
-	if (!bit_at(page->data, bit))
+	if (!sector_bit(page->data, bit, LOWEST_FIRST))
 		ret->kind = PIECE_BELOW;
-	n = alike(page->data, bit, min_u64(bit + wanted, (uint64_t)TABLE_PAGE * 8));
+	n = sector_bits_alike(page->data, bit, min_u64(bit + wanted, (uint64_t)TABLE_PAGE * 8), LOWEST_FIRST);
 	ret->len = min_u64(ret->len, n * v->b.logical_sector - off % v->b.logical_sector);
 	return 0;
 }
@@ -179,16 +157,7 @@ static int next_piece(struct vhdx *v, uint64_t off, uint64_t max, struct piece *
 	    .len = min_u64(max, v->block - off % v->block),
 	    .host = entry_offset(entry) + off % v->block,
 	};
-	return entry_state(entry) == VHDX_PARTIAL ? next_sectors(v, off, ret, err) : 0;
-}
-
-/* Zeros behind the end of a parent that is shorter, and where there is none. */
-static int read_below(struct vhdx *v, unsigned char *buf, uint64_t len, uint64_t off, struct err *err)
-{
-	uint64_t size = v->parent ? v->parent->size : 0, have = off < size ? min_u64(len, size - off) : 0;
-
-	memset(buf + have, 0, len - have);
-	return have ? block_pread(v->parent, buf, have, off, err) : 0;
+	return entry_state(entry) == VHDX_PARTIAL && v->parent ? next_sectors(v, off, ret, err) : 0;
 }
 
 static int read_piece(struct vhdx *v, const struct piece *p, unsigned char *buf, uint64_t off, struct err *err)
@@ -197,7 +166,7 @@ static int read_piece(struct vhdx *v, const struct piece *p, unsigned char *buf,
 	case PIECE_OWN:
 		return block_pread(v->source, buf, p->len, p->host, err);
 	case PIECE_BELOW:
-		return read_below(v, buf, p->len, off, err);
+		return block_pread_below(v->parent, buf, p->len, off, err);
 	case PIECE_ZERO:
 		memset(buf, 0, p->len);
 		return 0;
@@ -241,13 +210,11 @@ static int vhdx_extent(struct block *b, uint64_t off, uint64_t max, struct exten
 
 	if (next_piece(v, off, max, &p, err) < 0)
 		return -1;
-	*ret = (struct extent){.off = off, .len = p.len, .kind = EXTENT_HOLE};
 	if (p.kind == PIECE_OWN)
 		return own_extent(v, &p, ret, err);
-	if (p.kind == PIECE_ZERO)
-		ret->kind = EXTENT_ZERO;
-	else if (v->parent && off < v->parent->size)
-		return block_extent(v->parent, off, min_u64(p.len, v->parent->size - off), ret, err);
+	if (p.kind == PIECE_BELOW)
+		return block_extent_below(v->parent, off, p.len, ret, err);
+	*ret = (struct extent){.off = off, .len = p.len, .kind = EXTENT_ZERO};
 	return 0;
 }
 

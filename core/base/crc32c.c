@@ -9,14 +9,17 @@ static const uint32_t half[16] = {
     0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
 };
 
-static uint32_t by_table(uint32_t crc, const unsigned char *p, size_t len)
+uint32_t crc32c_portable(uint32_t crc, const void *data, size_t len)
 {
+	const unsigned char *p = data;
+
+	crc = ~crc;
 	while (len--) {
 		crc ^= *p++;
 		crc = half[crc & 15] ^ crc >> 4;
 		crc = half[crc & 15] ^ crc >> 4;
 	}
-	return crc;
+	return ~crc;
 }
 
 #ifdef __x86_64__
@@ -41,5 +44,5 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t len)
 	if (__builtin_cpu_supports("sse4.2"))
 		return ~by_instruction(~crc, data, len);
 #endif
-	return ~by_table(~crc, data, len);
+	return crc32c_portable(crc, data, len);
 }

@@ -8,4 +8,7 @@
 /* The sum of len bytes that follow others whose sum is crc; 0 to begin. */
 uint32_t crc32c(uint32_t crc, const void *data, size_t len);
 
+/* The same on any processor; what crc32c() falls back on. */
+uint32_t crc32c_portable(uint32_t crc, const void *data, size_t len);
+
 #endif

@@ -37,12 +37,13 @@ static inline struct block *memory_block_new(const void *data, size_t size)
 	return &m->b;
 }
 
-/* Opens the bytes with one format, without a folder, and reads a little at the start, at the end and at the start of
- * each of the first extents. */
-static inline void fuzz_image(const struct format *format, const void *data, size_t size)
+/* Opens the bytes with one format, as a file of the folder (NULL: none), and reads a little at the start, at the end
+ * and at the start of each of the first extents. */
+static inline void fuzz_image_in(const struct folder *folder, const struct format *format, const void *data,
+				 size_t size)
 {
 	struct block *file = memory_block_new(data, size), *b = NULL;
-	struct open_args args = {.file = file, .name = "fuzz"};
+	struct open_args args = {.file = file, .folder = folder, .name = "fuzz"};
 	struct err err = ERR_INIT;
 	unsigned char buf[70000];
 	struct extent e;
@@ -59,6 +60,11 @@ static inline void fuzz_image(const struct format *format, const void *data, siz
 	if (b->size)
 		block_pread(b, buf, min_u64(sizeof buf, b->size), b->size - min_u64(sizeof buf, b->size), &err);
 	block_close(b);
+}
+
+static inline void fuzz_image(const struct format *format, const void *data, size_t size)
+{
+	fuzz_image_in(NULL, format, data, size);
 }
 
 #endif
