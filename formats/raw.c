@@ -9,6 +9,7 @@
 #include "core/base/checked.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
+#include "formats/raw_pieces.h"
 #include "formats/registry.h"
 
 enum {
@@ -136,26 +137,27 @@ static int gpt_sector(struct block *file, uint32_t *ret, struct err *err)
 
 static int raw_open(const struct open_args *args, struct block **ret, struct err *err)
 {
-	uint64_t size = align_up(args->file->size, SECTOR);
+	AUTO_FREE struct raw *r = calloc(1, sizeof *r);
+	struct block *file;
 	uint32_t sector;
-	struct raw *r;
 
-	if (gpt_sector(args->file, &sector, err) < 0)
-		return -1;
-	r = calloc(1, sizeof *r);
 	if (!r)
 		return err_nomem(err);
-	block_init(&r->b, &raw_ops, args->name, size);
+	if (gpt_sector(args->file, &sector, err) < 0 || raw_pieces_open(args, &file, err) < 0)
+		return -1;
+	if (!file)
+		file = args->file;
+	block_init(&r->b, &raw_ops, args->name, align_up(file->size, SECTOR));
 	r->b.logical_sector = sector;
 	r->b.physical_sector = (uint32_t)max_u64(sector, args->file->physical_sector);
-	r->b.seekable = args->file->seekable;
-	r->file = args->file;
+	r->b.seekable = file->seekable;
+	r->file = file;
 	r->fd = -1;
-	if (size != args->file->size)
+	if (r->b.size != file->size)
 		log_warn("raw '%s': %" PRIu64
 			 " bytes are no whole number of 512-byte sectors: zeros follow the last %" PRIu64,
-			 args->name, args->file->size, args->file->size % SECTOR);
-	*ret = &r->b;
+			 args->name, file->size, file->size % SECTOR);
+	*ret = &take_ptr(&r)->b;
 	return 0;
 }
 
@@ -251,7 +253,7 @@ static int raw_create(int fd, const char *name, uint64_t size, const struct crea
 
 const struct format format_raw = {
     .name = "raw",
-    .description = "bytes as they are; sparse when written",
+    .description = "bytes as they are, in pieces too (.001, .002 …); sparse when written",
     .bid = raw_bid,
     .open = raw_open,
     .create = raw_create,
