@@ -1,0 +1,206 @@
+/* Tests of run/convert.c without an appliance (--no-convert): what is left when a run fails, and what a rerun makes of
+ * it.
+ *
+ * The io process is /proc/self/exe, so main() here is `rehost io` when it is told so.
+ */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/base/checked.h"
+#include "core/base/cleanup.h"
+#include "core/base/file.h"
+#include "run/convert.h"
+
+struct fixture {
+	char path[64], out[80], input[80];
+	const char *inputs[1];
+	int dirfd;
+	struct run_options options;
+	struct json *report;
+	struct err err;
+	const char *spoil; /* the phase at which somebody makes the target */
+};
+
+static void on_phase(const char *what, void *opaque)
+{
+	const struct fixture *f = opaque;
+
+	if (f->spoil && !strcmp(what, f->spoil))
+		mkdirat(f->dirfd, "out/web01", 0700);
+}
+
+static void put(const struct fixture *f, const char *name, const char *text)
+{
+	assert_int_equal(file_replace(f->dirfd, name, text, strlen(text), 0600, NULL), 0);
+}
+
+static void put_disk(const struct fixture *f, const char *name)
+{
+	AUTO_FD int fd = openat(f->dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	AUTO_FREE char *data = malloc(MIB);
+
+	assert_non_null(data);
+	memset(data, 'x', MIB);
+	assert_int_equal(ftruncate(fd, 8 * MIB), 0);
+	assert_int_equal(file_pwrite(fd, data, MIB, 2 * MIB, NULL), 0);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	strcpy(f->path, "/var/tmp/rehost-test-XXXXXX");
+	if (!mkdtemp(f->path))
+		return -1;
+	f->dirfd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snprintf(f->out, sizeof f->out, "%s/out", f->path);
+	snprintf(f->input, sizeof f->input, "%s/web01.vmx", f->path);
+	f->inputs[0] = f->input;
+	f->options = (struct run_options){.depth = RUN_CONVERT,
+					  .inputs = f->inputs,
+					  .ninputs = 1,
+					  .output_dir = f->out,
+					  .no_convert = true,
+					  .threads = 1,
+					  .events = {.phase = on_phase, .opaque = f}};
+	put(f, "web01.vmx",
+	    "config.version = \"8\"\nvirtualHW.version = \"14\"\ndisplayName = \"web01\"\nmemsize = \"512\"\n"
+	    "firmware = \"efi\"\nsata0.present = \"TRUE\"\nsata0:0.present = \"TRUE\"\nsata0:0.fileName = "
+	    "\"d.vmdk\"\n");
+	put(f, "d.vmdk",
+	    "# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\ncreateType=\"monolithicFlat\"\n"
+	    "RW 16384 FLAT \"d-flat.vmdk\" 0\n");
+	put_disk(f, "d-flat.vmdk");
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	js_free(f->report);
+	close(f->dirfd);
+	file_remove_tree(AT_FDCWD, f->path, NULL);
+	free(f);
+	return 0;
+}
+
+static int run(struct fixture *f)
+{
+	js_free(take_ptr(&f->report));
+	err_clear(&f->err);
+	return run_machine(&f->options, &f->report, &f->err);
+}
+
+static bool there(const struct fixture *f, const char *name)
+{
+	return faccessat(f->dirfd, name, F_OK, 0) == 0;
+}
+
+static void read_text(const struct fixture *f, const char *name, char *text, size_t size)
+{
+	AUTO_FD int fd = openat(f->dirfd, name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	assert_true(n > 0);
+	text[n] = '\0';
+}
+
+static void published(void **state)
+{
+	struct fixture *f = *state;
+
+	if (run(f) < 0)
+		fail_msg("%s", f->err.text);
+	assert_string_equal(js_get_str(f->report, "firmware", ""), "uefi");
+	assert_int_equal(js_get_u64(js_get(f->report, "copy"), "bytes_read", 0), MIB);
+	assert_true(there(f, "out/web01/web01.xml"));
+	assert_true(there(f, "out/web01/web01-sda.qcow2"));
+	assert_true(there(f, "out/web01/report.txt"));
+	assert_true(there(f, "out/web01/rehost.log"));
+	assert_false(there(f, "out/web01/journal.ndjson"));
+	assert_false(there(f, "out/web01/delta-0"));
+	assert_false(there(f, "out/.web01.partial"));
+}
+
+/* The target that appears during the copy: refused, but nothing is lost, and the rerun copies nothing again. */
+static void resumed_as_if_nothing_had_happened(void **state)
+{
+	struct fixture *f = *state;
+	char whole[65536], resumed[65536];
+
+	assert_int_equal(run(f), 0);
+	read_text(f, "out/web01/web01.xml", whole, sizeof whole);
+	assert_int_equal(file_remove_tree(f->dirfd, "out", NULL), 0);
+
+	f->spoil = "publishing";
+	assert_int_equal(run(f), -1);
+	assert_int_equal(f->err.code, ERR_BLOCKED);
+	assert_non_null(strstr(f->err.text, "/out/web01' exists already"));
+	assert_true(there(f, "out/.web01.partial/journal.ndjson"));
+	assert_int_equal(unlinkat(f->dirfd, "out/web01", AT_REMOVEDIR), 0);
+
+	f->spoil = NULL;
+	if (run(f) < 0)
+		fail_msg("%s", f->err.text);
+	read_text(f, "out/web01/web01.xml", resumed, sizeof resumed);
+	assert_string_equal(resumed, whole);
+	assert_string_equal(js_get_str(f->report, "firmware", ""), "uefi");
+	assert_int_equal(js_get_u64(js_get(f->report, "copy"), "reused", 0), MIB);
+}
+
+/* Another option: what was left is another run's. */
+static void not_resumed_with_other_options(void **state)
+{
+	struct fixture *f = *state;
+
+	f->spoil = "publishing";
+	assert_int_equal(run(f), -1);
+	assert_int_equal(unlinkat(f->dirfd, "out/web01", AT_REMOVEDIR), 0);
+	f->spoil = NULL;
+	f->options.disk_format = "raw";
+	assert_int_equal(run(f), 0);
+	assert_int_equal(js_get_u64(js_get(f->report, "copy"), "reused", 9), 0);
+	assert_true(there(f, "out/web01/web01-sda.raw"));
+	assert_false(there(f, "out/web01/web01-sda.qcow2"));
+}
+
+static void errors_of_the_input_leave_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, "d.vmdk",
+	    "# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\ncreateType=\"monolithicFlat\"\n"
+	    "RW 16384 FLAT \"../d-flat.vmdk\" 0\n");
+	assert_int_equal(run(f), -1);
+	assert_int_equal(f->err.code, ERR_POLICY);
+	assert_null(f->report);
+	assert_false(there(f, "out/web01"));
+	assert_false(there(f, "out/.web01.partial"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(published),
+	    TEST(resumed_as_if_nothing_had_happened),
+	    TEST(not_resumed_with_other_options),
+	    TEST(errors_of_the_input_leave_nothing),
+	};
+
+	if (argc > 1 && !strcmp(argv[1], "io"))
+		return io_main(argc, argv);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
