@@ -26,6 +26,20 @@ struct entry {
 	uint32_t first, sectors;
 };
 
+bool partition_table_is_uefi(const struct partition_table *t)
+{
+	static const char system[] = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b",
+			  bios_boot[] = "21686148-6449-6e6f-744e-656564454649";
+	bool found = false;
+
+	for (size_t i = 0; i < t->n; i++) {
+		if (!strcmp(t->v[i].type, bios_boot))
+			return false;
+		found |= !strcmp(t->v[i].type, system) || !strcmp(t->v[i].type, "0xef");
+	}
+	return found;
+}
+
 const char *partition_scheme_name(enum partition_scheme scheme)
 {
 	static const char *const names[] = {[PARTITION_UNKNOWN] = "unknown",
@@ -105,7 +119,6 @@ static int add_entry(struct block *b, struct partition_table *t, const struct en
 	p->index = index;
 	p->container = is_extended(e->type);
 	p->bootable = e->flag & 0x80;
-	p->mbr_type = e->type;
 	snprintf(p->type, sizeof p->type, "0x%02x", e->type);
 	snprintf(p->partuuid, sizeof p->partuuid, "%.8s-%02x", t->id, index);
 	return partition_place(b, t, p, offset + e->first, e->sectors, err);

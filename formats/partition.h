@@ -1,6 +1,4 @@
-/* Partition tables: MBR with logical partitions, and GPT, read from a block. For inspection, and for the rules of what
- * may be trimmed.
- */
+/* Partition tables: MBR with logical partitions, and GPT, read from a block. */
 #ifndef REHOST_FORMATS_PARTITION_H
 #define REHOST_FORMATS_PARTITION_H
 
@@ -29,7 +27,6 @@ struct partition {
 	bool cut;		     /* the table says that it goes on behind the end of the disk */
 	bool container;		     /* an extended partition: what it holds is listed too */
 	bool bootable;		     /* the active flag; GPT: legacy BIOS bootable */
-	uint8_t mbr_type;	     /* 0 in a GPT */
 	char type[PARTITION_ID_MAX]; /* "0x83", or a GUID */
 	char partuuid[PARTITION_ID_MAX];
 	char name[PARTITION_NAME_MAX]; /* GPT only, UTF-8 */
@@ -50,6 +47,9 @@ struct partition_table {
  */
 int partition_table_read(struct block *b, struct partition_table *ret, struct err *err);
 void partition_table_done(struct partition_table *t);
+
+/* Does UEFI firmware boot from it: an EFI system partition, and no BIOS boot partition beside it? */
+bool partition_table_is_uefi(const struct partition_table *t);
 
 const char *partition_scheme_name(enum partition_scheme scheme); /* "none", "mbr", "gpt" */
 

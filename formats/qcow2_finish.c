@@ -76,7 +76,7 @@ void qcow2_plan(struct qcow2_plan *p, const struct qcow2_writer *w, uint64_t dat
 {
 	uint64_t per_l2 = w->cluster / QCOW2_ENTRY_SIZE, per_block = w->cluster / REFCOUNT_SIZE, fixed, was;
 
-	*p = (struct qcow2_plan){.l1_entries = div_round_up(w->map.clusters, per_l2), .l2_tables = l2_tables};
+	*p = (struct qcow2_plan){.l1_entries = div_round_up(w->map.clusters, per_l2)};
 	p->l2_at = data;
 	p->l1_at = p->l2_at + l2_tables;
 	p->l1_clusters = div_round_up(p->l1_entries, per_l2);

@@ -37,7 +37,7 @@ struct qcow2_writer {
 /* What the tables will look like; offsets in clusters. */
 struct qcow2_plan {
 	uint64_t l1_entries;
-	uint64_t l2_at, l2_tables, l1_at, l1_clusters, blocks_at, blocks, table_at, table_clusters, end;
+	uint64_t l2_at, l1_at, l1_clusters, blocks_at, blocks, table_at, table_clusters, end;
 };
 
 /* data: clusters up to the tables, the header's among them. */

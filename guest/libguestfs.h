@@ -16,7 +16,6 @@ struct volume {
 	uint64_t size;
 	unsigned disk, partition; /* as struct filesystem has them */
 	bool is_disk;
-	bool ambiguous; /* several signatures: whose data it is isn't sure */
 };
 
 struct mounted {

@@ -77,8 +77,7 @@ static int add_volume(struct appliance *a, const char *device, struct err *err)
 	if (size < 0)
 		return appliance_failed(a, err, ERR_UNREADABLE, "size of %s", device);
 	v->size = (uint64_t)size;
-	/* blkid refuses to choose between several signatures */
-	v->ambiguous = tags == NULL;
+	/* NULL: blkid refuses to choose between several signatures */
 	for (char **t = tags; t && t[0] && t[1]; t += 2)
 		take_tag(a, v, t[0], t[1]);
 	return 0;

@@ -16,6 +16,7 @@
 #include "core/base/compress.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
+#include "formats/partition.h"
 #include "run/channel.h"
 #include "run/copy.h"
 #include "run/graft.h"
@@ -104,6 +105,19 @@ static void lock_down(const struct io *io, const struct io_disk_spec *specs)
 	lockdown_files(folders, n);
 }
 
+/* An unreadable or damaged table says nothing. */
+static bool boots_by_uefi(struct io_disk_state *d)
+{
+	AUTO(partition_table_done) struct partition_table t = {0};
+	struct err err = ERR_INIT;
+
+	if (partition_table_read(d->source, &t, &err) < 0) {
+		log_debug("partition table: %s", err.text);
+		return false;
+	}
+	return partition_table_is_uefi(&t);
+}
+
 static int describe_disk(struct io_disk_state *d, struct json *to, struct err *err)
 {
 	char identity[IDENTITY_TEXT];
@@ -117,6 +131,7 @@ static int describe_disk(struct io_disk_state *d, struct json *to, struct err *e
 	js_set_u64(to, "logical_sector", d->source->logical_sector);
 	js_set_str(to, "format", d->source->ops->name);
 	js_set_str(to, "identity", identity);
+	js_set_bool(to, "uefi", boots_by_uefi(d));
 	return 0;
 }
 

@@ -38,6 +38,7 @@ struct io_disk {
 	uint64_t allocated; /* bytes of EXTENT_DATA in the source */
 	uint64_t to_copy;   /* bytes of EXTENT_DATA in the graft; known after io_freeze(), else 0 */
 	uint32_t logical_sector;
+	bool uefi;	      /* its partition table is one that UEFI boots from, and no BIOS */
 	const char *format;   /* "vmdk" */
 	const char *identity; /* size+mtime+sampled hash, for the journal */
 	const char *socket;   /* NBD socket of the graft after io_serve() */

@@ -19,7 +19,12 @@ static enum firmware decide_firmware(const struct run *r)
 
 	if (disk != FIRMWARE_UNKNOWN)
 		return disk;
-	return r->machine->firmware != FIRMWARE_UNKNOWN ? r->machine->firmware : FIRMWARE_BIOS;
+	if (r->machine->firmware != FIRMWARE_UNKNOWN)
+		return r->machine->firmware;
+	for (unsigned i = 0; i < r->machine->disks.n; i++)
+		if (io_disk(r->io, i)->uefi)
+			return FIRMWARE_UEFI;
+	return FIRMWARE_BIOS;
 }
 
 static int start_appliance(struct run *r, struct appliance **ret, struct err *err)

@@ -143,9 +143,8 @@ void finding_add(struct inspection *i, const char *id, enum severity severity, c
 void inspection_judge(struct inspection *i);
 
 const char *severity_name(enum severity s);
-enum severity severity_by_name(const char *name); /* unknown for any other word, and NULL */
-enum verdict verdict_by_name(const char *name);
-const char *verdict_name(enum verdict v); /* "BOOTS", "MAY NOT BOOT", "WILL NOT BOOT", "UNKNOWN" */
+enum verdict verdict_by_name(const char *name); /* unknown for any other word, and NULL */
+const char *verdict_name(enum verdict v);	/* "BOOTS", "MAY NOT BOOT", "WILL NOT BOOT", "UNKNOWN" */
 
 struct json *inspection_json(const struct inspection *i);
 /* What outputs need of an inspection that was kept as JSON: the system, the disks' firmware, the verdict. NULL when

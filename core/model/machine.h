@@ -24,7 +24,6 @@ enum controller {
 	CONTROLLER_VIRTIO_BLK,
 	CONTROLLER_VIRTIO_SCSI,
 	CONTROLLER_XEN,
-	CONTROLLER_USB,
 };
 
 enum nic_model {
@@ -37,8 +36,6 @@ enum nic_model {
 	NIC_VMXNET3,
 	NIC_RTL8139,
 	NIC_VIRTIO,
-	NIC_HYPERV,
-	NIC_XEN,
 };
 
 enum removable_kind { REMOVABLE_UNKNOWN = 0, REMOVABLE_CDROM, REMOVABLE_FLOPPY };

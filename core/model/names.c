@@ -48,12 +48,10 @@ static const char *const controllers[] = {
     [CONTROLLER_BUSLOGIC] = "buslogic", [CONTROLLER_PVSCSI] = "pvscsi",
     [CONTROLLER_NVME] = "nvme",		[CONTROLLER_VIRTIO_BLK] = "virtio-blk",
     [CONTROLLER_XEN] = "xen",		[CONTROLLER_VIRTIO_SCSI] = "virtio-scsi",
-    [CONTROLLER_USB] = "usb",
 };
 static const char *const nic_models[] = {
-    [NIC_PCNET] = "pcnet",     [NIC_E1000] = "e1000",	  [NIC_E1000E] = "e1000e", [NIC_VMXNET] = "vmxnet",
-    [NIC_VMXNET2] = "vmxnet2", [NIC_VMXNET3] = "vmxnet3", [NIC_XEN] = "xen",	   [NIC_RTL8139] = "rtl8139",
-    [NIC_VIRTIO] = "virtio",   [NIC_HYPERV] = "hyperv",
+    [NIC_PCNET] = "pcnet",     [NIC_E1000] = "e1000",	  [NIC_E1000E] = "e1000e",   [NIC_VMXNET] = "vmxnet",
+    [NIC_VMXNET2] = "vmxnet2", [NIC_VMXNET3] = "vmxnet3", [NIC_RTL8139] = "rtl8139", [NIC_VIRTIO] = "virtio",
 };
 
 const char *firmware_name(enum firmware f)
@@ -119,11 +117,6 @@ const char *change_kind_name(enum change_kind k)
 enum firmware firmware_by_name(const char *name)
 {
 	return (enum firmware)BY_NAME(firmwares, name);
-}
-
-enum severity severity_by_name(const char *name)
-{
-	return (enum severity)BY_NAME(severities, name);
 }
 
 enum verdict verdict_by_name(const char *name)

@@ -101,7 +101,6 @@ static void test_mbr(void **state)
 	assert_int_equal(t.n, 5);
 	is_at(&t.v[0], 1, 1, 10);
 	assert_string_equal(t.v[0].type, "0x83");
-	assert_int_equal(t.v[0].mbr_type, 0x83);
 	assert_string_equal(t.v[0].partuuid, "1a2b3c4d-01");
 	assert_true(t.v[0].bootable);
 	assert_string_equal(t.v[0].name, "");
@@ -191,7 +190,7 @@ static void test_no_table(void **state)
 
 static const char gpt_script[] =
     "label: gpt\\nlabel-id: A1B2C3D4-0102-0304-0506-0708090A0B0C\\n"
-    "start=2048, size=20480, type=C12A7328-F81F-11D2-BA4B-00C04FD430C8, "
+    "start=2048, size=20480, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B, "
     "uuid=11111111-2222-3333-4444-555555555555, name=\"EFI\"\\n"
     "start=40960, size=2048, type=0FC63DAF-8483-4772-8E79-3D69D8477DE4, name=\"d\\303\\251j\\303\\240\", "
     "attrs=\"LegacyBIOSBootable\"\\n";
@@ -203,13 +202,15 @@ static void gpt_is_right(const struct partition_table *t, uint32_t sector, bool 
 	assert_int_equal(t->backup, backup);
 	assert_string_equal(t->id, "a1b2c3d4-0102-0304-0506-0708090a0b0c");
 	assert_int_equal(t->n, 2);
-	assert_string_equal(t->v[0].type, "c12a7328-f81f-11d2-ba4b-00c04fd430c8");
+	assert_string_equal(t->v[0].type, "c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
 	assert_string_equal(t->v[0].partuuid, "11111111-2222-3333-4444-555555555555");
 	assert_string_equal(t->v[0].name, "EFI");
-	assert_int_equal(t->v[0].mbr_type, 0);
 	assert_false(t->v[0].bootable);
 	assert_true(t->v[1].bootable);
 	assert_string_equal(t->v[1].name, "d\303\251j\303\240");
+	assert_true(partition_table_is_uefi(t));
+	strcpy(t->v[1].type, "21686148-6449-6e6f-744e-656564454649"); /* a disk for both, as clouds have them */
+	assert_false(partition_table_is_uefi(t));
 }
 
 static void test_gpt(void **state)

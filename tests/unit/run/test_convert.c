@@ -159,6 +159,25 @@ static void resumed_as_if_nothing_had_happened(void **state)
 	assert_int_equal(js_get_u64(js_get(f->report, "copy"), "reused", 0), MIB);
 }
 
+/* Nothing describes a bare disk: its partition table says how it boots. */
+static void firmware_of_a_bare_disk(void **state)
+{
+	static const unsigned char entry[16] = {[4] = 0xef, [9] = 8, [13] = 16}, mark[2] = {0x55, 0xaa};
+	struct fixture *f = *state;
+	AUTO_FD int fd = openat(f->dirfd, "d-flat.vmdk", O_RDWR | O_CLOEXEC);
+
+	snprintf(f->input, sizeof f->input, "%s/d-flat.vmdk", f->path);
+	f->options.source = (struct source_options){.kind = "disk", .format = "raw"};
+	f->options.name = "web01";
+	assert_int_equal(run(f), 0);
+	assert_string_equal(js_get_str(f->report, "firmware", ""), "bios");
+	assert_int_equal(file_pwrite(fd, entry, sizeof entry, 446, NULL), 0);
+	assert_int_equal(file_pwrite(fd, mark, sizeof mark, 510, NULL), 0);
+	f->options.force = true;
+	assert_int_equal(run(f), 0);
+	assert_string_equal(js_get_str(f->report, "firmware", ""), "uefi");
+}
+
 /* Another option: what was left is another run's. */
 static void not_resumed_with_other_options(void **state)
 {
@@ -196,6 +215,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    TEST(published),
 	    TEST(resumed_as_if_nothing_had_happened),
+	    TEST(firmware_of_a_bare_disk),
 	    TEST(not_resumed_with_other_options),
 	    TEST(errors_of_the_input_leave_nothing),
 	};
