@@ -55,13 +55,22 @@ static double mib(const struct json *j, const char *key)
 	return (double)js_get_u64(j, key, 0) / (double)MIB;
 }
 
+/* One line, with the tabs that configuration files are written with. */
+static const char *clean_line(struct page *p, const char *s, size_t len)
+{
+	char *ret = arena_strndup(&p->arena, s, len);
+
+	utf8_defuse(ret, false);
+	return ret;
+}
+
 /* Several lines of text, each behind an indent. */
 static void indented(struct page *p, const char *text)
 {
 	while (*text) {
 		size_t n = strcspn(text, "\n");
 
-		put(p, "       %s\n", clean(p, text, n));
+		put(p, "       %s\n", clean_line(p, text, n));
 		text += n + (text[n] == '\n');
 	}
 }

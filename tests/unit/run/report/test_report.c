@@ -89,7 +89,7 @@ static struct json *some_changes(void)
 {
 	AUTO(changelog_done) struct changelog log = {.step = "device-names"};
 
-	changelog_text(&log, "/etc/fstab", "/dev/sda1 / ext4\n", "UUID=1 / ext4\n", "sda1 has another name now");
+	changelog_text(&log, "/etc/fstab", "/dev/sda1\t/ ext4\n", "UUID=1\t/ ext4\n", "sda1 has another name now");
 	log.step = "graft";
 	changelog_words(&log, CHANGE_BINARY, "/boot/initrd.img", "virtio is missing", "6 modules appended");
 	return changelog_json(&log);
@@ -219,8 +219,8 @@ static void the_text_of_a_whole_report(void **state)
 	    "       --- a/etc/fstab\n"
 	    "       +++ b/etc/fstab\n"
 	    "       @@ -1 +1 @@\n"
-	    "       -/dev/sda1 / ext4\n"
-	    "       +UUID=1 / ext4\n"
+	    "       -/dev/sda1\t/ ext4\n"
+	    "       +UUID=1\t/ ext4\n"
 	    "  2. binary /boot/initrd.img (graft)\n"
 	    "     why: virtio is missing\n"
 	    "       6 modules appended\n"
