@@ -251,7 +251,8 @@ static void sort_digit(const uint32_t *from, uint32_t *to, uint64_t n, unsigned 
 static int check_overlaps(const struct vhd *v, struct err *err)
 {
 	uint64_t n = 0, span = (v->header.bitmap + v->header.block_size) / VHD_SECTOR;
-	AUTO_FREE uint32_t *sorted = calloc(v->blocks, sizeof *sorted), *other = calloc(v->blocks, sizeof *other);
+	AUTO_FREE uint32_t *sorted = calloc(v->blocks + 1, sizeof *sorted),
+			   *other = calloc(v->blocks + 1, sizeof *other);
 	AUTO_FREE uint32_t *count = malloc(sizeof *count << DIGIT_BITS);
 
 	if (!sorted || !other || !count)

@@ -182,7 +182,8 @@ static struct sequence sequence_from(struct ring *r, uint64_t from)
 	return s;
 }
 
-/* "2.3.3 Log Replay": of all valid sequences the one with the highest number. */
+/* "2.3.3 Log Replay": of all valid sequences the one with the highest number. What begins inside an invalid one ends as
+ * it does, with the same tail outside, so it is passed over whole; that keeps the search linear. */
 static struct sequence active_sequence(struct ring *r)
 {
 	struct sequence best = {0};
@@ -192,7 +193,7 @@ static struct sequence active_sequence(struct ring *r)
 
 		if (s.valid && (!best.valid || s.number > best.number))
 			best = s;
-		off += s.valid ? s.len : VHDX_PAGE;
+		off += s.len ? s.len : VHDX_PAGE;
 	}
 	return best;
 }
