@@ -105,7 +105,7 @@ enum severity { SEVERITY_UNKNOWN = 0, SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_
 
 /* A stable id (documented in docs/findings.md), what was seen, and what to do. */
 struct finding {
-	const char *id; /* "W-FIRMWARE-DISAGREE" …: a literal */
+	const char *id; /* "W-BOOT-FIRMWARE-DISAGREES" …: a literal */
 	enum severity severity;
 	char *text;	/* one sentence */
 	char *evidence; /* path:line, key, offset */
