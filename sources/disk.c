@@ -27,6 +27,22 @@ static void first_disk(const char *path, struct machine *m)
 	machine_note(m, "a bare disk says nothing about its machine: memory, CPUs and one network adapter are assumed");
 }
 
+/* A packed image is inflated first; what is stated to be of a format isn't looked at. */
+static int sniff_gzip(int fd, const struct source_options *options, const char *path, struct machine *m, bool *ret,
+		      struct err *err)
+{
+	static const unsigned char gzip[] = {0x1f, 0x8b, 8};
+	unsigned char head[sizeof gzip];
+	ssize_t n = options->format ? 0 : pread(fd, head, sizeof head, 0);
+
+	if (n < 0)
+		return err_sys(err, ERR_UNREADABLE, "cannot read '%s'", path);
+	*ret = n == sizeof head && !memcmp(head, gzip, sizeof gzip);
+	if (*ret)
+		machine_note(m, "'%s' is packed with gzip: it is inflated first", path);
+	return 0;
+}
+
 static int open_disk(const char *path, const struct source_options *options, struct machine *m, struct err *err)
 {
 	AUTO_FD int dirfd = -1;
@@ -39,7 +55,8 @@ static int open_disk(const char *path, const struct source_options *options, str
 	if (dirfd < 0)
 		return -1;
 	fd = file_open_beneath(dirfd, disk.file, true, err);
-	if (fd < 0 || host_path_in_use(dirfd, disk.file, options->force, m, err) < 0)
+	if (fd < 0 || host_path_in_use(dirfd, disk.file, options->force, m, err) < 0 ||
+	    sniff_gzip(fd, options, path, m, &disk.gzip, err) < 0)
 		return -1;
 	disk.format = arena_strdup(&m->arena, options->format);
 	if (!m->disks.n)

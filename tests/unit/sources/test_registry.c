@@ -90,6 +90,25 @@ static void a_symlink_of_the_user_is_followed(void **state)
 	assert_string_equal(strrchr(m->disks.v[0].folder, '/'), "/store");
 }
 
+/* Only where no format is stated: the content of a raw disk is the guest's. */
+static void a_disk_packed_with_gzip(void **state)
+{
+	AUTO(scratch_done) struct scratch s = scratch_new();
+	AUTO(machine_freep) struct machine *m = NULL;
+	AUTO(machine_freep) struct machine *stated = NULL;
+	const struct source_options raw = {.format = "raw"};
+	const char *path = scratch_text(&s, "web01.img.gz", "\x1f\x8b\x08 and so on");
+	struct err err = ERR_INIT;
+	char note[300];
+
+	assert_int_equal(source_open(&path, 1, &none, &m, &err), 0);
+	assert_true(m->disks.v[0].gzip);
+	snprintf(note, sizeof note, "'%s' is packed with gzip: it is inflated first", path);
+	assert_string_equal(m->notes.v[0], note);
+	assert_int_equal(source_open(&path, 1, &raw, &stated, &err), 0);
+	assert_false(stated->disks.v[0].gzip);
+}
+
 static void a_disk_that_qemu_writes_to(void **state)
 {
 	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 101, .l_len = 1};
@@ -162,6 +181,7 @@ int main(void)
 	    cmocka_unit_test(the_table),
 	    cmocka_unit_test(two_disks_are_one_machine),
 	    cmocka_unit_test(a_symlink_of_the_user_is_followed),
+	    cmocka_unit_test(a_disk_packed_with_gzip),
 	    cmocka_unit_test(a_disk_that_qemu_writes_to),
 	    cmocka_unit_test(what_is_no_source),
 	    cmocka_unit_test(stems),
