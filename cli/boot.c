@@ -35,8 +35,7 @@ static int print_json(const struct boot_result *r, struct err *err)
 
 	if (js_print(j, true, &text) < 0)
 		return err_set(err, ERR_INTERNAL, "the result is over 1 MiB");
-	fputs(buf_str(&text), stdout);
-	return 0;
+	return terminal_print(&text, err);
 }
 
 static void print_text(const struct boot_result *r)

@@ -172,9 +172,7 @@ static int print_text(const struct json *report, const struct arguments *a, stru
 	} else if (report_text(report, &text, err) < 0) {
 		return -1;
 	}
-	if (fwrite(buf_str(&text), 1, text.len, stdout) != text.len || fflush(stdout) != 0)
-		return err_sys(err, ERR_INTERNAL, "cannot write to standard output");
-	return 0;
+	return terminal_print(&text, err);
 }
 
 static void print_result(const struct json *report, const struct arguments *a)

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "cli/command.h"
+#include "cli/terminal.h"
 #include "core/base/checked.h"
 #include "run/doctor.h"
 
@@ -24,9 +25,7 @@ static int print(const struct doctor *d, bool json, struct err *err)
 
 	if (json ? js_print(j, true, &text) < 0 : doctor_print(d, &text) < 0)
 		return err_nomem(err);
-	if (fwrite(buf_str(&text), 1, text.len, stdout) != text.len || fflush(stdout) != 0)
-		return err_sys(err, ERR_INTERNAL, "cannot write to standard output");
-	return 0;
+	return terminal_print(&text, err);
 }
 
 static int run_doctor(const struct command *self, int argc, char **argv, struct err *err)

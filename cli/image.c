@@ -53,13 +53,6 @@ static const struct cli_option nbd_options[] = {
     {0},
 };
 
-static int print(const struct buf *text, struct err *err)
-{
-	if (fwrite(buf_str(text), 1, text->len, stdout) != text->len || fflush(stdout) != 0)
-		return err_sys(err, ERR_INTERNAL, "cannot write to standard output");
-	return 0;
-}
-
 /* Parses and demands so many images. */
 static int images(const struct command *self, int argc, char **argv, size_t n, struct arguments *a,
 		  struct positionals *p, struct err *err)
@@ -85,7 +78,7 @@ static int run_info(const struct command *self, int argc, char **argv, struct er
 		return -1;
 	if (a.json ? js_print(info, true, &text) < 0 : image_info_text(info, &text, err) < 0)
 		return -1;
-	return print(&text, err);
+	return terminal_print(&text, err);
 }
 
 static void print_kind(const struct json *all, const char *key, const char *title)
@@ -113,7 +106,7 @@ static int run_formats(const struct command *self, int argc, char **argv, struct
 	if (p.n)
 		return err_set(err, ERR_USAGE, "formats: takes no argument, '%s' given", p.v[0]);
 	if (a.json)
-		return js_print(all, true, &text) < 0 ? err_nomem(err) : print(&text, err);
+		return js_print(all, true, &text) < 0 ? err_nomem(err) : terminal_print(&text, err);
 	print_kind(all, "sources", "machines (-i)");
 	print_kind(all, "images", "disk images (-if, -of)");
 	print_kind(all, "outputs", "outputs (-o)");
@@ -136,7 +129,7 @@ static int run_map(const struct command *self, int argc, char **argv, struct err
 			 js_get_u64(js_at(map, i), "length", 0), js_get_str(js_at(map, i), "kind", ""));
 	if (a.json)
 		js_print(map, true, &text);
-	return text.failed ? err_nomem(err) : print(&text, err);
+	return text.failed ? err_nomem(err) : terminal_print(&text, err);
 }
 
 static int run_compare(const struct command *self, int argc, char **argv, struct err *err)
@@ -185,7 +178,7 @@ static int run_copy(const struct command *self, int argc, char **argv, struct er
 	terminal_end();
 	if (!a.json)
 		return 0;
-	return js_print(done, true, &text) < 0 ? err_nomem(err) : print(&text, err);
+	return js_print(done, true, &text) < 0 ? err_nomem(err) : terminal_print(&text, err);
 }
 
 static void say_ready(const char *socket_path)

@@ -58,7 +58,7 @@ static int run_command(const struct command *c, int argc, char **argv)
 		return 0;
 	}
 	terminal_catch_signals();
-	if (c->run(c, argc, argv, &err) == 0) {
+	if (c->run(c, argc, argv, &err) == 0 && terminal_flush(&err) == 0) {
 		terminal_end();
 		return 0;
 	}

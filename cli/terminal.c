@@ -249,6 +249,19 @@ void terminal_error(const struct err *err, int argc, char **argv)
 	}
 }
 
+int terminal_flush(struct err *err)
+{
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return err_sys(err, ERR_INTERNAL, "cannot write to standard output");
+	return 0;
+}
+
+int terminal_print(const struct buf *text, struct err *err)
+{
+	fwrite(buf_str(text), 1, text->len, stdout);
+	return terminal_flush(err);
+}
+
 /* Only async-signal-safe calls. The io process and qemu end with us: parent-death signal and recovery process. */
 static void interrupted(int signal_number)
 {

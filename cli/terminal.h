@@ -29,4 +29,10 @@ void terminal_error(const struct err *err, int argc, char **argv);
 /* SIGINT, SIGTERM and SIGHUP say how to resume and end the program with 128 + signal; helper processes die with us. */
 void terminal_catch_signals(void);
 
+/* What was printed to standard output is there, or it is an error. */
+int terminal_flush(struct err *err);
+
+/* Writes a result to standard output; one that can't take it is an error. */
+int terminal_print(const struct buf *text, struct err *err);
+
 #endif

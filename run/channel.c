@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/base/file.h"
+
 void channel_init(struct channel *c, int fd)
 {
 	*c = (struct channel){.fd = fd, .in = BUF_INIT(CHANNEL_LINE_MAX)};
@@ -21,21 +23,6 @@ void channel_done(struct channel *c)
 	pthread_mutex_destroy(&c->sending);
 }
 
-static int send_all(int fd, const char *data, size_t len, struct err *err)
-{
-	while (len) {
-		ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(err, ERR_INTERNAL, "cannot send a message");
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 int channel_send(struct channel *c, struct json *message, struct err *err)
 {
 	AUTO(js_freep) struct json *owned = message;
@@ -45,9 +32,9 @@ int channel_send(struct channel *c, struct json *message, struct err *err)
 	if (js_print(owned, false, &line) < 0 || buf_adds(&line, "\n") < 0)
 		return err_set(err, ERR_INTERNAL, "a message is over %d bytes", CHANNEL_LINE_MAX);
 	pthread_mutex_lock(&c->sending);
-	ret = send_all(c->fd, line.data, line.len, err);
+	ret = file_send(c->fd, line.data, line.len, err);
 	pthread_mutex_unlock(&c->sending);
-	return ret;
+	return ret < 0 ? err_wrap(err, "message") : 0;
 }
 
 /* Takes the first line out of the buffer; NULL when there is none yet. */

@@ -7,6 +7,7 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -95,6 +96,23 @@ int file_write(int fd, const void *data, size_t len, struct err *err)
 			continue;
 		if (n < 0)
 			return err_sys(err, ERR_INTERNAL, "write of %zu bytes", len);
+		from += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int file_send(int fd, const void *data, size_t len, struct err *err)
+{
+	const char *from = data;
+
+	while (len) {
+		ssize_t n = send(fd, from, len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, ERR_HOST, "cannot send %zu bytes", len);
 		from += n;
 		len -= (size_t)n;
 	}

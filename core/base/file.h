@@ -19,6 +19,8 @@ struct iovec;
 int file_pwritev(int fd, struct iovec *io, int n, uint64_t off, struct err *err);
 /* Writes exactly len bytes at the file position (pipes, sockets). */
 int file_write(int fd, const void *buf, size_t len, struct err *err);
+/* The same to a socket; a peer that has gone is ERR_HOST, not SIGPIPE. */
+int file_send(int fd, const void *buf, size_t len, struct err *err);
 
 /* Opens `name` for reading beneath dirfd: a relative path without "..", no symlink that leaves the folder, no magic
  * link, a regular file or (when allow_device) a block device; O_CLOEXEC. ERR_POLICY when the name leads outside,

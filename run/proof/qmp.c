@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "core/base/file.h"
+
 /* qemu answers within milliseconds; an emulated guest on a loaded host may keep its lock for seconds. */
 enum { ANSWER_MS = 60000 };
 
@@ -99,22 +101,6 @@ static int next_message(struct qmp *q, int64_t deadline, struct json **ret, stru
 	}
 }
 
-/* Like file_write(), without the SIGPIPE that a qemu that just ended would mean. */
-static int send_all(int fd, const char *data, size_t len, struct err *err)
-{
-	while (len) {
-		ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(err, ERR_HOST, "cannot write to qemu");
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 int qmp_open(struct qmp *q, int fd, struct err *err)
 {
 	AUTO(js_freep) struct json *greeting = NULL;
@@ -141,7 +127,9 @@ int qmp_run(struct qmp *q, const char *command, struct json *arguments, struct j
 		js_set(request, "arguments", arguments);
 	if (js_print(request, false, &line) < 0 || buf_adds(&line, "\n") < 0)
 		return err_nomem(err);
-	if (send_all(q->fd, line.data, line.len, err) < 0 || next_message(q, now_ms() + ANSWER_MS, &answer, err) < 0)
+	if (file_send(q->fd, line.data, line.len, err) < 0)
+		return err_wrap(err, "qemu");
+	if (next_message(q, now_ms() + ANSWER_MS, &answer, err) < 0)
 		return err_wrap(err, "qemu command '%s'", command);
 	error = js_get(answer, "error");
 	if (error)
