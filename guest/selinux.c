@@ -1,17 +1,16 @@
 /* Labels for new files, from the guest's own SELinux policy (file_contexts(5), selabel_file(5)). */
 #include "guest/selinux.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
-#include <regex.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "guest/pattern.h"
+
 enum {
-	CONTEXTS_MAX = 8 << 20, /* bytes of one file_contexts: Fedora's is under 1 MiB */
-	PATTERN_MAX = 512,	/* the longest of Fedora's is under 200 */
+	CONTEXTS_MAX = 2 << 20, /* bytes of one file_contexts: Fedora's is under 1 MiB; a label costs time for each */
 	SUBS_MAX = 64 << 10,
 };
 
@@ -85,26 +84,13 @@ static void find_stem(struct spec *spec)
 	}
 }
 
-/* The guest is not trusted: back-references take exponential time, counted repetitions unbounded memory. */
-static bool is_safe_pattern(const char *pattern)
-{
-	if (strlen(pattern) > PATTERN_MAX || strchr(pattern, '{'))
-		return false;
-	for (; *pattern; pattern++)
-		if (*pattern == '\\' && isdigit((unsigned char)*++pattern))
-			return false;
-		else if (!*pattern)
-			return false;
-	return true;
-}
-
 static void add_spec(struct selinux *s, char *line)
 {
 	char *save = NULL, *pattern = strtok_r(line, " \t\r", &save), *second = strtok_r(NULL, " \t\r", &save),
 	     *third = strtok_r(NULL, " \t\r", &save);
 	struct spec *spec;
 
-	if (!pattern || *pattern == '#' || !second || !is_safe_pattern(pattern))
+	if (!pattern || *pattern == '#' || !second)
 		return;
 	spec = vec_push(&s->arena, &s->specs);
 	spec->pattern = pattern;
@@ -239,9 +225,7 @@ static bool is_beneath(const char *path, const char *folder)
 
 static bool spec_matches(const struct spec *spec, const char *path, mode_t type)
 {
-	char anchored[PATTERN_MAX + 8];
-	regex_t regex;
-	bool ret;
+	struct pattern pattern;
 
 	if (spec->type && spec->type != type)
 		return false;
@@ -249,12 +233,8 @@ static bool spec_matches(const struct spec *spec, const char *path, mode_t type)
 		return !strcmp(spec->pattern, path);
 	if (strncmp(spec->pattern, path, spec->stem) != 0)
 		return false;
-	snprintf(anchored, sizeof anchored, "^(%s)$", spec->pattern);
-	if (regcomp(&regex, anchored, REG_EXTENDED | REG_NOSUB) != 0)
-		return false; /* what only PCRE understands; a broader line before it labels the path */
-	ret = regexec(&regex, path, 0, NULL, 0) == 0;
-	regfree(&regex);
-	return ret;
+	/* what isn't understood labels nothing; a broader line before it does */
+	return pattern_compile(&pattern, spec->pattern) && pattern_matches(&pattern, path);
 }
 
 const char *selinux_label(const struct selinux *s, const char *path, mode_t type)
