@@ -16,26 +16,14 @@ enum { SWAP_HEADER = 64 << 10 };
 
 #define TRIM_REASON "free space is neither read from the source nor copied"
 
-/* "btrfsvol:/dev/sda2/@home" lies on /dev/sda2. */
-static char *device_of(struct arena *a, const char *mountable)
-{
-	const char *colon = strchr(mountable, ':'), *end;
-
-	if (!colon)
-		return arena_strdup(a, mountable);
-	end = strchr(colon + 1, '/') ? strchr(colon + 1 + strlen("/dev/"), '/') : NULL;
-	return end ? arena_strndup(a, colon + 1, (size_t)(end - colon - 1)) : arena_strdup(a, colon + 1);
-}
-
 /* The entry of a mountable: a second subvolume gets one of its own. */
-static struct filesystem *entry_for(struct appliance *a, struct inspection *i, const struct mounted *m)
+static struct filesystem *entry_for(struct inspection *i, const struct mounted *m)
 {
-	const char *device = device_of(&a->arena, m->device);
 	struct filesystem *base = NULL, *f;
-	struct filesystem copy = {0};
+	struct filesystem copy = {.type = arena_strdup(&i->arena, "unknown")};
 
 	VEC_FOR (fs, &i->filesystems)
-		if (!strcmp(fs->device, device))
+		if (mountable_is_on(m->device, fs->device))
 			base = fs;
 	if (base && !base->mountpoint)
 		return base;
@@ -68,7 +56,7 @@ static int mount_one(struct appliance *a, struct inspection *i, const struct mou
 			    m->path);
 		return 0;
 	}
-	f = entry_for(a, i, m);
+	f = entry_for(i, m);
 	f->mountpoint = arena_strdup(&i->arena, m->path);
 	st = guestfs_statvfs(a->g, m->path);
 	if (st)

@@ -36,6 +36,16 @@ void finding_add(struct inspection *i, const char *id, enum severity severity, c
 	va_end(ap);
 }
 
+bool mountable_is_on(const char *mountable, const char *device)
+{
+	static const char btrfs[] = "btrfsvol:";
+	size_t len = strlen(device);
+
+	if (strncmp(mountable, btrfs, strlen(btrfs)) == 0)
+		mountable += strlen(btrfs);
+	return len && strncmp(mountable, device, len) == 0 && (!mountable[len] || mountable[len] == '/');
+}
+
 void inspection_judge(struct inspection *i)
 {
 	i->verdict = i->os.family == OS_UNKNOWN ? VERDICT_UNKNOWN : VERDICT_BOOTS;

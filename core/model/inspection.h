@@ -146,6 +146,9 @@ const char *severity_name(enum severity s);
 enum verdict verdict_by_name(const char *name); /* unknown for any other word, and NULL */
 const char *verdict_name(enum verdict v);	/* "BOOTS", "MAY NOT BOOT", "WILL NOT BOOT", "UNKNOWN" */
 
+/* Is a mountable as libguestfs says it ("/dev/sda1", "btrfsvol:/dev/vg/lv/@home") that device or a volume on it? */
+bool mountable_is_on(const char *mountable, const char *device);
+
 struct json *inspection_json(const struct inspection *i);
 /* What outputs need of an inspection that was kept as JSON: the system, the disks' firmware, the verdict. NULL when
  * memory is out. */

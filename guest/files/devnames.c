@@ -207,19 +207,11 @@ static const struct filesystem *fs_at(const struct resolver *r, unsigned disk, u
 const struct filesystem *devnames_root(const struct machine *m, const struct inspection *i)
 {
 	const char *root = i->os.root;
-	static const char btrfs[] = "btrfsvol:";
-
 	if (!root)
 		return NULL;
-	if (strncmp(root, btrfs, strlen(btrfs)) == 0)
-		root += strlen(btrfs);
-	VEC_FOR (fs, &i->filesystems) {
-		size_t len = fs->device ? strlen(fs->device) : 0;
-
-		if (len && lies_on_disk(m, fs) && strncmp(root, fs->device, len) == 0 &&
-		    (!root[len] || root[len] == '/'))
+	VEC_FOR (fs, &i->filesystems)
+		if (fs->device && lies_on_disk(m, fs) && mountable_is_on(root, fs->device))
 			return fs;
-	}
 	return NULL;
 }
 

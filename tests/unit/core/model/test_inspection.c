@@ -91,9 +91,20 @@ static void json_and_back(void **state)
 	assert_int_equal(empty->verdict, VERDICT_UNKNOWN);
 }
 
+static void volumes_lie_on_their_device(void **state)
+{
+	assert_true(mountable_is_on("/dev/sda1", "/dev/sda1"));
+	assert_true(mountable_is_on("btrfsvol:/dev/sda2/@home", "/dev/sda2"));
+	assert_true(mountable_is_on("btrfsvol:/dev/vg/lv/@", "/dev/vg/lv"));
+	assert_false(mountable_is_on("btrfsvol:/dev/vg/lv2/@", "/dev/vg/lv"));
+	assert_false(mountable_is_on("/dev/sda12", "/dev/sda1"));
+	assert_false(mountable_is_on("/dev/sda1", ""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(volumes_lie_on_their_device),
 	    cmocka_unit_test(the_verdict_follows_the_findings),
 	    cmocka_unit_test(json_holds_the_facts),
 	    cmocka_unit_test(json_and_back),
