@@ -71,9 +71,6 @@ static int convert_guest(struct run *r, struct appliance *a, struct err *err)
 static int inspect_in_appliance(struct run *r, struct appliance *a, struct err *err)
 {
 	phase_begin(r, "inspect", "inspecting the guest");
-	r->inspection = inspection_new();
-	if (!r->inspection)
-		return err_nomem(err);
 	if (appliance_inspect(a, r->inspection, err) < 0 || appliance_mount(a, r->inspection, err) < 0)
 		return -1;
 	if (r->o->depth != RUN_INSPECT && !r->o->no_trim) {
@@ -112,11 +109,13 @@ int stage_guest(struct run *r, struct err *err)
 	phase_begin(r, "appliance", "starting the appliance");
 	if (start_appliance(r, &a, err) < 0)
 		return -1;
+	r->inspection = inspection_new();
+	if (!r->inspection)
+		return err_nomem(err);
 	ret = inspect_in_appliance(r, a, err);
 	if (ret == 0 && r->o->depth != RUN_INSPECT)
 		ret = convert_guest(r, a, err);
-	if (r->inspection)
-		report_guest(r);
+	report_guest(r);
 	if (ret < 0 || (r->o->depth == RUN_CONVERT && refuse_blockers(r, err) < 0))
 		return -1;
 	phase_begin(r, "close", "closing the appliance");
