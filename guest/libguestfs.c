@@ -147,10 +147,10 @@ static void on_message(guestfs_h *g, void *opaque, uint64_t event, int handle, i
 	log_debug("libguestfs: %.*s", (int)min_u64(len, 2048), text);
 }
 
-/* The last line that isn't the kernel's farewell. */
+/* The last line of it, for the error. */
 static const char *last_said(struct appliance *a)
 {
-	char *line = a->said;
+	char *line;
 
 	while (a->said_len && strchr("\r\n ", a->said[a->said_len - 1]))
 		a->said[--a->said_len] = '\0';

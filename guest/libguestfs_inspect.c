@@ -254,11 +254,13 @@ static int several_systems(struct appliance *a, char **roots, struct err *err)
 	AUTO(buf_done) struct buf b = BUF_INIT(1536);
 
 	for (char **r = roots; *r; r++) {
-		AUTO_FREE char *product = guestfs_inspect_get_product_name(a->g, *r);
+		AUTO_FREE char *distro = guestfs_inspect_get_distro(a->g, *r);
+		AUTO_FREE char *host = guestfs_inspect_get_hostname(a->g, *r);
 
-		buf_addf(&b, "%s%s (%s)", b.len ? ", " : "", *r, product ? product : "unknown");
+		buf_addf(&b, "%s%s (%s %d, %s)", b.len ? ", " : "", *r, distro ? distro : "unknown",
+			 guestfs_inspect_get_major_version(a->g, *r), host ? host : "unknown");
 	}
-	if (a->root_wanted)
+	if (a->root_wanted && strcmp(a->root_wanted, "single") != 0)
 		return err_set(err, ERR_BLOCKED, "no operating system on '%s': found %s", a->root_wanted, buf_str(&b));
 	return err_set(err, ERR_BLOCKED, "several operating systems: %s: choose one with --root=DEVICE or --root=first",
 		       buf_str(&b));
@@ -266,13 +268,11 @@ static int several_systems(struct appliance *a, char **roots, struct err *err)
 
 static int choose_root(struct appliance *a, char **roots, struct err *err)
 {
-	const char *wanted = a->root_wanted;
+	const char *wanted = a->root_wanted ? a->root_wanted : "single";
 
 	if (!*roots)
 		return no_system(a, err);
-	if (!wanted && roots[1])
-		return several_systems(a, roots, err);
-	if (!wanted || !strcmp(wanted, "first") || (!strcmp(wanted, "single") && !roots[1]))
+	if (!strcmp(wanted, "first") || (!strcmp(wanted, "single") && !roots[1]))
 		a->root = arena_strdup(&a->arena, roots[0]);
 	for (char **r = roots; *r && !a->root; r++)
 		if (!strcmp(*r, wanted))
@@ -330,9 +330,13 @@ static int plan_mounts(struct appliance *a, struct err *err)
 
 	if (!map)
 		return appliance_failed(a, err, ERR_UNREADABLE, "mount points of %s", a->root);
-	for (char **m = map; m[0] && m[1]; m += 2)
+	for (char **m = map; m[0] && m[1]; m += 2) {
+		/* An fstab with "/dev/sda1 /" would lead to another system's disk. */
+		const char *device = strcmp(m[0], "/") ? m[1] : a->root;
+
 		*vec_push(&a->arena, &a->mounted) =
-		    (struct mounted){.path = arena_strdup(&a->arena, m[0]), .device = arena_strdup(&a->arena, m[1])};
+		    (struct mounted){.path = arena_strdup(&a->arena, m[0]), .device = arena_strdup(&a->arena, device)};
+	}
 	if (a->mounted.n)
 		qsort(a->mounted.v, a->mounted.n, sizeof *a->mounted.v, compare_mounted);
 	return 0;

@@ -1,6 +1,6 @@
 #!/bin/bash
 # The appliance from outside: killed with us, a full delta is an error and no wait, a missing kernel says how to mend it,
-# and free extents of volume groups are given back.
+# two systems are kept apart, and free extents of volume groups are given back.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 for tool in mkfs.ext4 sfdisk mkswap qemu-system-x86_64 supermin; do
@@ -83,6 +83,25 @@ if mount -t tmpfs -o size=64k tmpfs small 2>/dev/null; then
 else
 	echo "not root: the full delta was not tried"
 fi
+
+# two systems: listed, never asked for; the chosen one's "/" is its own, though its fstab says /dev/sda1
+cp disk.raw other.raw
+printf '/dev/sda1 / ext4 defaults 0 1\n' >fstab
+echo other >hostname
+printf 'rm /etc/%s\nwrite %s /etc/%s\n' fstab fstab fstab hostname hostname hostname |
+	debugfs -w -f - "other.raw?offset=1048576" >/dev/null 2>&1
+tune2fs -f -U random "other.raw?offset=1048576" >/dev/null
+for image in disk.raw other.raw; do serve $image $image.delta; done
+status=0
+"$tool" "$dir"/{disk,other}.raw.sock >log 2>&1 9>&- || status=$?
+[ $status = 3 ] || fail "two systems: status $status: $(cat log)"
+grep -qxF 'appliance_tool: blocked: several operating systems: /dev/sda1 (debian 12, tiny), /dev/sdb1 (debian 12, other): choose one with --root=DEVICE or --root=first' log ||
+	fail "two systems: $(cat log)"
+"$tool" --root=/dev/sdb1 "$dir"/{disk,other}.raw.sock >log 2>&1 9>&- || fail "--root: $(cat log)"
+stop
+grep -q '"hostname": "other"' log || fail "--root: $(cat log)"
+grep -q '^trim /dev/sdb1: ' log || fail "--root: $(cat log)"
+if grep -q '^trim /dev/sda1: ' log; then fail "--root: the other system was mounted: $(cat log)"; fi
 
 # free extents of a volume group over two disks; the guest doesn't mount it, so the volume itself stays whole
 if command -v guestfish >/dev/null; then

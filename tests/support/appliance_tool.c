@@ -122,8 +122,8 @@ static int run(struct appliance_options *o, bool hang, struct err *err)
 	if (appliance_start(o, &a, err) < 0)
 		return -1;
 	step("start");
-	while (hang)
-		pause();
+	if (hang)
+		pause(); /* until the signal that is to kill us */
 	if (look_inside(a, i, &log, err) < 0)
 		return -1;
 	print_inspection(i);

@@ -23,10 +23,11 @@ struct fixture {
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
+	const char *path = getenv("PATH");
 
 	strcpy(f->dir, "/tmp/rehost-test-accel-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
-	f->path_before = strdup(getenv("PATH"));
+	f->path_before = strdup(path ? path : "/usr/bin:/bin");
 	setenv("XDG_CACHE_HOME", f->dir, 1);
 	*state = f;
 	return 0;

@@ -24,10 +24,11 @@ struct fixture {
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
+	const char *path = getenv("PATH");
 
 	strcpy(f->dir, "/var/tmp/rehost-test-doctor-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
-	f->path_before = strdup(getenv("PATH"));
+	f->path_before = strdup(path ? path : "/usr/bin:/bin");
 	f->o = (struct doctor_options){.scratch = f->dir, .root = f->dir};
 	setenv("PATH", f->dir, 1);
 	setenv("XDG_CACHE_HOME", f->dir, 1);
