@@ -300,7 +300,7 @@ static int listen_at(const char *path, struct err *err)
 	if (strlen(path) >= sizeof address.sun_path)
 		return err_set(err, ERR_USAGE, "socket '%s': the path has %zu bytes, at most %zu expected", path,
 			       strlen(path), sizeof address.sun_path - 1);
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 16) < 0)
 		return err_sys(err, ERR_BLOCKED, "cannot listen on '%s'", path);
 	return take_fd(&fd);

@@ -17,7 +17,8 @@ enum codec {
 };
 
 const char *codec_name(enum codec codec);
-/* What --compress calls "zlib" or "zstd" in a qcow2: its zlib type is raw deflate. CODEC_UNKNOWN for NULL and others. */
+/* What --compress calls "zlib" or "zstd" in a qcow2: its zlib type is raw deflate. CODEC_UNKNOWN for NULL and others.
+ */
 enum codec codec_of_qcow2(const char *name);
 
 /* A decoder is for one thread at a time; cheap enough to keep one a thread. NULL only when memory is out. */
