@@ -14,25 +14,25 @@ source_sum=$(sha256sum < "$ova")
 
 convert() { ./rehost convert "$ova" -os "$work/out" --progress json; }
 
-# qemu processes that work on this test's sockets are told by their parent chain: all that were not there before.
-qemus() { pgrep -x 'qemu-system-x86|qemu-system-x86_64' | sort || :; }
+# Helper processes on this machine; those that were there before a run are others'.
+helpers() { { pgrep -x qemu-system-x86; pgrep -f '^rehost io --control'; } | sort || :; }
 
 no_leftovers() { # WHEN
 	[ ! -e "$work/out/web01" ] || fail "$1: the final name exists"
 	local end=$((SECONDS + 5))
-	while [ -n "$(comm -13 "$work/qemus" <(qemus))" ]; do
-		[ $SECONDS -lt $end ] || fail "$1: qemu still runs after 5 s: $(comm -13 "$work/qemus" <(qemus))"
+	while [ -n "$(comm -13 "$work/helpers" <(helpers))" ]; do
+		[ $SECONDS -lt $end ] || fail "$1: after 5 s there still run: $(comm -13 "$work/helpers" <(helpers) | xargs ps -f -p)"
 		sleep 0.2
 	done
-	! pgrep -f "rehost io --control" > /dev/null || [ -n "${REHOST_SHARED_MACHINE:-}" ] || fail "$1: rehost io still runs"
 	[ "$(sha256sum < "$ova")" = "$source_sum" ] || fail "$1: the source changed"
 }
 
 # kill_in PHASE SECONDS: starts a run, waits for the phase's event, waits SECONDS, kills. 1 when the run was over before.
 kill_in() {
 	local pid
-	qemus > "$work/qemus"
-	convert 2> "$work/events" > /dev/null &
+	helpers > "$work/helpers"
+	# Not the function: the pid must be the program's own.
+	./rehost convert "$ova" -os "$work/out" --progress json 2> "$work/events" > /dev/null &
 	pid=$!
 	while ! grep -q "\"text\":\"$1" "$work/events"; do
 		kill -0 "$pid" 2> /dev/null || { wait "$pid" || fail "run before '$1': $(tail -n 2 "$work/events")"; return 1; }
