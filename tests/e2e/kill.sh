@@ -14,8 +14,8 @@ source_sum=$(sha256sum < "$ova")
 
 convert() { ./rehost convert "$ova" -os "$work/out" --progress json; }
 
-# Helper processes on this machine; those that were there before a run are others'.
-helpers() { { pgrep -x qemu-system-x86; pgrep -f '^rehost io --control'; } | sort || :; }
+# Helper processes of conversions; those that were there before a run are others'.
+helpers() { pgrep -f '^rehost io --control|qemu-system.*nbd:unix:[^ ]*/rehost-' | sort || :; }
 
 no_leftovers() { # WHEN
 	[ ! -e "$work/out/web01" ] || fail "$1: the final name exists"
