@@ -78,7 +78,7 @@ PHASES
 
 # From here on the guest is converted: each rerun goes on with the copy.
 for ((i = 0; i < 3 * kills; i++)); do
-	moment=$(random_up_to 4)
+	moment=$(random_up_to 3)
 	echo "kill in the copy after $moment s"
 	if kill_in "copying" "$moment"; then
 		no_leftovers "copying after $moment s"
@@ -92,7 +92,7 @@ qemu-img check -q "$work/out/web01/web01-sda.qcow2" || fail "qemu-img check afte
 
 # A rerun of the copy alone: what the journal vouches for is not read again.
 rm -rf "$work/out/web01"
-if kill_in "copying" 4; then
+if kill_in "copying" 2.6; then
 	vouched=$(grep '^{"extent"' "$work/out/.web01.partial/journal.ndjson" | jq -s 'map(.extent.len) | add // 0')
 	convert 2> "$work/events" || fail "last rerun: $(tail -n 3 "$work/events")"
 	reused=$(jq .copy.reused "$work/out/web01/report.json")
