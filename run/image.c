@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -97,6 +98,24 @@ static void copied(uint64_t done, void *opaque)
 		c->o->bytes(done, c->total, c->o->opaque);
 }
 
+/* Emptied only under its lock, so that two copies to one name don't write into each other. */
+static int open_partial(struct copying *c, struct err *err)
+{
+	char name[sizeof c->partial] = "";
+	AUTO_FD int fd = -1;
+
+	snprintf(name, sizeof name, ".%.250s.partial", c->place.base);
+	fd = openat(c->place.dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_sys(err, ERR_BLOCKED, "cannot create '%s/%s'", c->place.dir, name);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return err_set(err, ERR_TEMPFAIL, "'%s/%s' is locked: another copy is writing it", c->place.dir, name);
+	if (ftruncate(fd, 0) < 0)
+		return err_sys(err, ERR_BLOCKED, "cannot empty '%s/%s'", c->place.dir, name);
+	memcpy(c->partial, name, sizeof name);
+	return take_fd(&fd);
+}
+
 static int create_target(struct copying *c, struct err *err)
 {
 	const struct format *f;
@@ -113,10 +132,11 @@ static int create_target(struct copying *c, struct err *err)
 		return err_set(err, ERR_UNSUPPORTED, "format '%s' can't be written", f->name);
 	if (!c->o->force && fstatat(c->place.dirfd, c->place.base, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return err_set(err, ERR_BLOCKED, "target '%s' exists already: --force replaces it", c->o->target);
-	snprintf(c->partial, sizeof c->partial, ".%.250s.partial", c->place.base);
-	fd = openat(c->place.dirfd, c->partial, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (c->o->codec && f != format_by_name("qcow2"))
+		return err_set(err, ERR_USAGE, "format '%s' is not compressed: --compress goes with qcow2", f->name);
+	fd = open_partial(c, err);
 	if (fd < 0)
-		return err_sys(err, ERR_BLOCKED, "cannot create '%s/%s'", c->place.dir, c->partial);
+		return -1;
 	c->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (c->fd < 0)
 		return err_sys(err, ERR_INTERNAL, "cannot duplicate a descriptor");

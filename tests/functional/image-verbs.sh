@@ -38,6 +38,11 @@ for subformat in monolithicSparse streamOptimized twoGbMaxExtentSparse monolithi
 done
 
 says 3 "target 'copy.raw' exists already: --force replaces it" "$rehost" copy -q -f raw disk.raw copy.raw -O raw
+says 2 "format 'raw' is not compressed: --compress goes with qcow2" "$rehost" copy -q -f raw disk.raw new.raw -O raw -c zlib
+: > .busy.qcow2.partial
+says 75 'is locked: another copy is writing it' flock .busy.qcow2.partial "$rehost" copy -q -f raw disk.raw busy.qcow2
+[ -e .busy.qcow2.partial ] || fail "the other copy's file is gone"
+rm .busy.qcow2.partial
 "$rehost" copy -q -f raw disk.raw copy.raw -O raw --force || fail "--force"
 [ -z "$(find . -name '.*.partial')" ] || fail "a partial file is left"
 
