@@ -21,6 +21,7 @@ cd "$dir"
 mkfifo -m 600 in
 
 fail() { echo "FAIL appliance.sh: $*" >&2; exit 1; }
+step() { echo "appliance.sh: [$SECONDS s] $*"; } # what the runner shows while it waits
 
 serve() { # IMAGE DELTA: a graft on the socket IMAGE.sock, until stop
 	rm -f "$1.sock" "$1.out"
@@ -32,18 +33,28 @@ serve() { # IMAGE DELTA: a graft on the socket IMAGE.sock, until stop
 }
 stop() { # the last reader of the pipe gets its end of file
 	exec 9>&-
+	for _ in $(seq 200); do
+		kill -0 "${servers[@]}" 2>/dev/null || break
+		sleep 0.1
+	done
+	if kill -0 "${servers[@]}" 2>/dev/null; then
+		ps -ef >&2
+		fail "servers do not end with their input: ${servers[*]}"
+	fi
 	wait "${servers[@]}" || true
 	servers=()
 }
+run_tool() { timeout -k 10 300 "$tool" "$@"; } # without a limit a wedged appliance would cost the whole run its time
 qemus() { pgrep -fc "qemu-system.*$dir/disk.raw.sock" || true; }
 
 # no kernel for supermin: one line with the fix, exit status 8
+step "no kernel"
 serve disk.raw delta
 mkdir cache empty
 without_kernel() { # in a mount namespace whose /boot and /lib/modules are empty
 	# shellcheck disable=SC2016 # the inner shell expands
 	unshare -m bash -c 'mount --bind "$1/empty" /boot && mount --bind "$1/empty" /lib/modules || exit 77
-		LIBGUESTFS_CACHEDIR=$1/cache exec "$2" "$1/disk.raw.sock"' _ "$dir" "$tool"
+		LIBGUESTFS_CACHEDIR=$1/cache exec timeout 120 "$2" "$1/disk.raw.sock"' _ "$dir" "$tool"
 }
 if unshare -m true 2>/dev/null; then
 	status=0
@@ -56,6 +67,7 @@ else
 fi
 
 # killed: qemu is gone within 5 s
+step "killed"
 "$tool" --hang "$dir/disk.raw.sock" >log 2>&1 9>&- &
 pid=$!
 for _ in $(seq 600); do grep -q '^start ' log && break; kill -0 $pid 2>/dev/null || fail "start: $(cat log)"; sleep 0.2; done
@@ -71,11 +83,12 @@ echo "qemu was gone $(bc <<<"scale=1; ($EPOCHREALTIME - $began) / 1") s after ki
 stop
 
 # no space for what the guest writes: an error that says so, soon
+step "full delta"
 mkdir small
 if mount -t tmpfs -o size=64k tmpfs small 2>/dev/null; then
 	serve disk.raw small/delta
 	status=0
-	timeout 300 "$tool" "$dir/disk.raw.sock" >log 2>&1 9>&- || status=$?
+	run_tool "$dir/disk.raw.sock" >log 2>&1 9>&- || status=$?
 	[ $status = 75 ] || fail "full delta: status $status: $(cat log)"
 	stop
 	grep -q "what the guest wrote to 'disk.raw' was lost: .*No space left on device" disk.raw.out ||
@@ -85,6 +98,7 @@ else
 fi
 
 # two systems: listed, never asked for; the chosen one's "/" is its own, though its fstab says /dev/sda1
+step "two systems"
 cp disk.raw other.raw
 printf '/dev/sda1 / ext4 defaults 0 1\n' >fstab
 echo other >hostname
@@ -93,17 +107,18 @@ printf 'rm /etc/%s\nwrite %s /etc/%s\n' fstab fstab fstab hostname hostname host
 tune2fs -f -U random "other.raw?offset=1048576" >/dev/null
 for image in disk.raw other.raw; do serve $image $image.delta; done
 status=0
-"$tool" "$dir"/{disk,other}.raw.sock >log 2>&1 9>&- || status=$?
+run_tool "$dir"/{disk,other}.raw.sock >log 2>&1 9>&- || status=$?
 [ $status = 3 ] || fail "two systems: status $status: $(cat log)"
 grep -qxF 'appliance_tool: blocked: several operating systems: /dev/sda1 (debian 12, tiny), /dev/sdb1 (debian 12, other): choose one with --root=DEVICE or --root=first' log ||
 	fail "two systems: $(cat log)"
-"$tool" --root=/dev/sdb1 "$dir"/{disk,other}.raw.sock >log 2>&1 9>&- || fail "--root: $(cat log)"
+run_tool --root=/dev/sdb1 "$dir"/{disk,other}.raw.sock >log 2>&1 9>&- || fail "--root: $(cat log)"
 stop
 grep -q '"hostname": "other"' log || fail "--root: $(cat log)"
 grep -q '^trim /dev/sdb1: ' log || fail "--root: $(cat log)"
 if grep -q '^trim /dev/sda1: ' log; then fail "--root: the other system was mounted: $(cat log)"; fi
 
 # free extents of a volume group over two disks; the guest doesn't mount it, so the volume itself stays whole
+step "volume group"
 if command -v guestfish >/dev/null; then
 	head -c 48M /dev/urandom >pv1.raw
 	head -c 48M /dev/urandom >pv2.raw
@@ -118,7 +133,7 @@ if command -v guestfish >/dev/null; then
 		mkfs ext4 /dev/data/kept
 	X
 	for image in disk.raw pv1.raw pv2.raw; do serve $image $image.delta; done
-	"$tool" "$dir"/{disk,pv1,pv2}.raw.sock >log 2>&1 9>&- || fail "volume group: $(cat log)"
+	run_tool "$dir"/{disk,pv1,pv2}.raw.sock >log 2>&1 9>&- || fail "volume group: $(cat log)"
 	stop
 	grep -q 'free extents of volume group data: 68.0 MiB' log || fail "volume group: $(cat log)"
 	zero=$(($(sed -n 's/.*zero \([0-9]*\) .*/\1/p' pv1.raw.out) + $(sed -n 's/.*zero \([0-9]*\) .*/\1/p' pv2.raw.out)))
