@@ -12,6 +12,7 @@ struct arguments {
 	const char *format, *second_format, *compress, *socket;
 	unsigned cluster_size, threads;
 	bool json, force, quiet;
+	struct cli_list create;
 };
 
 static const char *const codecs[] = {"zlib", "zstd", NULL};
@@ -41,6 +42,8 @@ static const struct cli_option copy_options[] = {
      AT(second_format)},
     {"compress", 'c', CLI_TEXT, "zlib|zstd", codecs, "Compress a qcow2 copy.", AT(compress)},
     {"cluster-size", 0, CLI_NUMBER, "BYTES", NULL, "Cluster size of a qcow2 copy (default: 65536).", AT(cluster_size)},
+    {"options", 'o', CLI_LIST, "KEY=VALUE,…", NULL,
+     "Options of the copy, as for qemu-img: cluster_size, preallocation, extended_l2 (qcow2).", AT(create)},
     {"force", 0, CLI_FLAG, NULL, NULL, "Replace an existing target.", AT(force)},
     {"threads", 'j', CLI_NUMBER, "N", NULL, "Threads (default: one a core).", AT(threads)},
     ROW_JSON,
@@ -170,6 +173,7 @@ static int run_copy(const struct command *self, int argc, char **argv, struct er
 					   .target_format = a.second_format,
 					   .codec = a.compress,
 					   .cluster_size = a.cluster_size,
+					   .create = a.create.v,
 					   .force = a.force,
 					   .threads = a.threads,
 					   .bytes = terminal_events().bytes};

@@ -56,12 +56,23 @@ enum {
 	BID_SURE = 100,	      /* magic and sanity agree */
 };
 
+/* What is set aside for data that isn't there. */
+enum preallocation {
+	PREALLOCATION_OFF = 0,
+	PREALLOCATION_METADATA, /* tables as if all were written; the file is sparse */
+	PREALLOCATION_FALLOC,	/* and the file system has reserved the room */
+	PREALLOCATION_FULL,	/* and zeros are written */
+};
+
 struct create_options {
 	uint32_t cluster_size; /* 0: the format's default (qcow2 65536) */
 	int codec;	       /* enum codec; CODEC_UNKNOWN: not compressed */
 	int level;
 	bool resume; /* the file holds data of an earlier run: don't truncate; adopt() will tell what counts */
 	uint32_t logical_sector;
+	int preallocation;   /* enum preallocation */
+	bool extended_l2;    /* qcow2: subclusters */
+	bool lazy_refcounts; /* qcow2; never written: ERR_UNSUPPORTED */
 };
 
 struct format {
@@ -73,6 +84,7 @@ struct format {
 	/* NULL: read only. fd is an empty file opened read-write, owned by the block on success. */
 	int (*create)(int fd, const char *name, uint64_t size, const struct create_options *options, struct block **ret,
 		      struct err *err);
+	const char *const *create_keys; /* options that create() looks at (formats/create_options.c); NULL: none */
 };
 
 /* All formats, NULL-terminated table of pointers. */

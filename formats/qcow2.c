@@ -562,10 +562,13 @@ static int qcow2_bid(const struct probe *p)
 	return get_be32(p->head) == QCOW2_MAGIC && get_be32(p->head + QCOW2_H_VERSION) != 1 ? BID_SURE : BID_NONE;
 }
 
+static const char *const create_keys[] = {"cluster_size", "preallocation", "extended_l2", "lazy_refcounts", NULL};
+
 const struct format format_qcow2 = {
     .name = "qcow2",
     .description = "QEMU copy-on-write 2 and 3, compressed too, with backing files",
     .bid = qcow2_bid,
     .open = qcow2_open,
     .create = qcow2_create,
+    .create_keys = create_keys,
 };

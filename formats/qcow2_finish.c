@@ -74,18 +74,18 @@ static int stream_zeros(struct stream *s, uint64_t len, struct err *err)
 
 void qcow2_plan(struct qcow2_plan *p, const struct qcow2_writer *w, uint64_t data, uint64_t l2_tables)
 {
-	uint64_t per_l2 = w->cluster / QCOW2_ENTRY_SIZE, per_block = w->cluster / REFCOUNT_SIZE, fixed, was;
+	uint64_t per_table = w->cluster / QCOW2_ENTRY_SIZE, per_block = w->cluster / REFCOUNT_SIZE, fixed, was;
 
-	*p = (struct qcow2_plan){.l1_entries = div_round_up(w->map.clusters, per_l2)};
+	*p = (struct qcow2_plan){.l1_entries = div_round_up(w->map.clusters, qcow2_per_l2(w))};
 	p->l2_at = data;
 	p->l1_at = p->l2_at + l2_tables;
-	p->l1_clusters = div_round_up(p->l1_entries, per_l2);
+	p->l1_clusters = div_round_up(p->l1_entries, per_table);
 	p->blocks_at = fixed = p->l1_at + p->l1_clusters;
 	/* Refcount blocks and their table count themselves. */
 	do {
 		was = p->blocks + p->table_clusters;
 		p->blocks = div_round_up(fixed + was, per_block);
-		p->table_clusters = div_round_up(p->blocks, per_l2);
+		p->table_clusters = div_round_up(p->blocks, per_table);
 	} while (p->blocks + p->table_clusters != was);
 	p->table_at = p->blocks_at + p->blocks;
 	p->end = p->table_at + p->table_clusters;
@@ -94,8 +94,10 @@ void qcow2_plan(struct qcow2_plan *p, const struct qcow2_writer *w, uint64_t dat
 /* Is anything of the disk mapped by the L2 table of this index? */
 static bool table_used(const struct qcow2_writer *w, uint64_t index)
 {
-	uint64_t per = w->cluster / QCOW2_ENTRY_SIZE / QCOW2_LEAF;
+	uint64_t per = qcow2_per_l2(w) / QCOW2_LEAF;
 
+	if (w->preallocation)
+		return true;
 	for (uint64_t i = index * per; i < (index + 1) * per; i++) {
 		const uint64_t *leaf = qcow2_map_leaf(&w->map, i);
 
@@ -105,18 +107,34 @@ static bool table_used(const struct qcow2_writer *w, uint64_t index)
 	return false;
 }
 
+/* What a cluster's entry will be. Preallocated ones have their place whether they were written or not. */
+static uint64_t entry_of(const struct qcow2_writer *w, const uint64_t *leaf, uint64_t cluster)
+{
+	if (w->preallocation && cluster < w->map.clusters)
+		return qcow2_fixed_place(w, cluster) | QCOW2_COPIED;
+	return leaf ? leaf[cluster % QCOW2_LEAF] : 0;
+}
+
+/* Clusters are written whole, so all subclusters of one are allocated; compressed clusters have none. */
+static void put_entry(const struct qcow2_writer *w, unsigned char *at, uint64_t entry)
+{
+	put_be64(at, entry);
+	if (w->extended && entry & QCOW2_COPIED)
+		put_be64(at + QCOW2_ENTRY_SIZE, QCOW2_ALL_ALLOCATED);
+}
+
 static int write_l2(const struct qcow2_writer *w, struct stream *s, uint64_t index, struct err *err)
 {
-	uint64_t per = w->cluster / QCOW2_ENTRY_SIZE / QCOW2_LEAF;
+	uint64_t per = qcow2_per_l2(w) / QCOW2_LEAF, size = w->cluster / qcow2_per_l2(w);
 
 	for (uint64_t i = index * per; i < (index + 1) * per; i++) {
 		const uint64_t *leaf = qcow2_map_leaf(&w->map, i);
-		unsigned char *room = stream_room(s, QCOW2_LEAF * QCOW2_ENTRY_SIZE, err);
+		unsigned char *room = stream_room(s, QCOW2_LEAF * size, err);
 
 		if (!room)
 			return -1;
-		for (unsigned k = 0; leaf && k < QCOW2_LEAF; k++)
-			put_be64(room + k * QCOW2_ENTRY_SIZE, leaf[k]);
+		for (uint64_t k = 0; k < QCOW2_LEAF; k++)
+			put_entry(w, room + k * size, entry_of(w, leaf, i * QCOW2_LEAF + k));
 	}
 	return 0;
 }
@@ -173,13 +191,13 @@ static void count_entry(const struct qcow2_writer *w, struct window *win, uint64
 static int count_window(const struct qcow2_writer *w, const struct qcow2_plan *p, struct window *win, struct err *err)
 {
 	memset(win->count, 0, win->n * sizeof *win->count);
-	for (uint64_t i = 0; i < w->map.leaves; i++) {
+	for (uint64_t i = 0; !w->preallocation && i < w->map.leaves; i++) {
 		const uint64_t *leaf = qcow2_map_leaf(&w->map, i);
 
 		for (unsigned k = 0; leaf && k < QCOW2_LEAF; k++)
 			count_entry(w, win, leaf[k]);
 	}
-	count_range(win, 0, 1);
+	count_range(win, 0, w->preallocation ? 1 + w->map.clusters : 1);
 	count_range(win, p->l2_at, p->end);
 	return win->overflow ? err_set(err, ERR_INTERNAL, "more than 65535 references to one cluster") : 0;
 }
@@ -223,14 +241,20 @@ static int write_refcounts(const struct qcow2_writer *w, const struct qcow2_plan
 	return stream_zeros(s, p->table_clusters * w->cluster - p->blocks * QCOW2_ENTRY_SIZE, err);
 }
 
-/* Section "Header extensions": a program that doesn't know zstd clusters can then say so by name. */
-static void put_feature_names(unsigned char *at)
+/* Adds a feature to the header, and its name to the table behind it: a program that doesn't know the feature can then
+ * name it. Section "Header extensions". */
+static void put_feature(unsigned char *h, unsigned bit, const char *name)
 {
-	put_be32(at, QCOW2_EXT_FEATURE_NAMES);
-	put_be32(at + 4, QCOW2_FEATURE_ENTRY_SIZE);
-	at[QCOW2_EXT_HEADER_SIZE] = QCOW2_FEATURE_INCOMPATIBLE;
-	at[QCOW2_EXT_HEADER_SIZE + 1] = QCOW2_INCOMPAT_COMPRESSION_BIT;
-	memcpy(at + QCOW2_EXT_HEADER_SIZE + 2, "compression type", sizeof "compression type");
+	unsigned char *table = h + QCOW2_V3_HEADER_SIZE, *at;
+	uint32_t len = get_be32(table + 4);
+
+	put_be64(h + QCOW2_H_INCOMPATIBLE, get_be64(h + QCOW2_H_INCOMPATIBLE) | QCOW2_BIT(bit));
+	put_be32(table, QCOW2_EXT_FEATURE_NAMES);
+	put_be32(table + 4, len + QCOW2_FEATURE_ENTRY_SIZE);
+	at = table + QCOW2_EXT_HEADER_SIZE + len;
+	at[0] = QCOW2_FEATURE_INCOMPATIBLE;
+	at[1] = (unsigned char)bit;
+	memcpy(at + 2, name, strlen(name));
 }
 
 static void put_header(const struct qcow2_writer *w, const struct qcow2_plan *p, unsigned char *h)
@@ -246,11 +270,12 @@ static void put_header(const struct qcow2_writer *w, const struct qcow2_plan *p,
 	put_be32(h + QCOW2_H_REFTABLE_CLUSTERS, (uint32_t)p->table_clusters);
 	put_be32(h + QCOW2_H_REFCOUNT_ORDER, REFCOUNT_ORDER);
 	put_be32(h + QCOW2_H_HEADER_LENGTH, QCOW2_V3_HEADER_SIZE);
-	if (w->codec != CODEC_ZSTD)
-		return;
-	put_be64(h + QCOW2_H_INCOMPATIBLE, QCOW2_BIT(QCOW2_INCOMPAT_COMPRESSION_BIT));
-	h[QCOW2_H_COMPRESSION_TYPE] = QCOW2_COMPRESSION_ZSTD;
-	put_feature_names(h + QCOW2_V3_HEADER_SIZE);
+	if (w->codec == CODEC_ZSTD) {
+		h[QCOW2_H_COMPRESSION_TYPE] = QCOW2_COMPRESSION_ZSTD;
+		put_feature(h, QCOW2_INCOMPAT_COMPRESSION_BIT, "compression type");
+	}
+	if (w->extended)
+		put_feature(h, QCOW2_INCOMPAT_EXTENDED_L2_BIT, "extended L2 entries");
 }
 
 static int write_header(const struct qcow2_writer *w, const struct qcow2_plan *p, struct err *err)
@@ -287,7 +312,7 @@ static int write_tables(const struct qcow2_writer *w, const struct qcow2_plan *p
 int qcow2_writer_finish(struct block *b, struct err *err)
 {
 	struct qcow2_writer *w = (struct qcow2_writer *)b;
-	uint64_t tables = div_round_up(w->map.clusters, w->cluster / QCOW2_ENTRY_SIZE), l2_tables = 0;
+	uint64_t tables = div_round_up(w->map.clusters, qcow2_per_l2(w)), l2_tables = 0;
 	AUTO_FREE bool *used = calloc(tables + 1, sizeof *used);
 	struct qcow2_plan plan;
 
@@ -301,6 +326,8 @@ int qcow2_writer_finish(struct block *b, struct err *err)
 	if (plan.table_clusters * w->cluster > QCOW2_REFTABLE_BYTES_MAX)
 		return err_set(err, ERR_UNSUPPORTED, "refcount table of %" PRIu64 " bytes: 8 MiB is the most",
 			       plan.table_clusters * w->cluster);
+	if (w->preallocation && qcow2_prealloc_finish(w, err) < 0)
+		return -1;
 	if (write_tables(w, &plan, used, err) < 0)
 		return -1;
 	return write_header(w, &plan, err);

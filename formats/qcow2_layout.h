@@ -68,10 +68,16 @@ enum {
 #define QCOW2_ZERO	  QCOW2_BIT(0)
 enum { QCOW2_ENTRY_SIZE = 8, QCOW2_SECTOR = 512 };
 
+/* Section "Extended L2 Entries": the entry, then 32 bits that say which subclusters are zeros, and 32 that say which
+ * are allocated; bit n for subcluster n. */
+enum { QCOW2_EXTENDED_ENTRY_SIZE = 16, QCOW2_SUBCLUSTERS = 32 };
+#define QCOW2_ALL_ALLOCATED UINT64_C(0xffffffff)
+
 enum {
 	QCOW2_CLUSTER_BITS_MIN = 9,
 	QCOW2_CLUSTER_BITS_MAX = 21, /* qemu's limit too */
 	QCOW2_CLUSTER_BITS_DEFAULT = 16,
+	QCOW2_EXTENDED_CLUSTER_BITS_MIN = 14, /* a subcluster is no smaller than a sector */
 	QCOW2_BACKING_NAME_MAX = 1023,
 	QCOW2_REFCOUNT_ORDER_MAX = 6,
 };

@@ -195,7 +195,8 @@ static int read_plain(struct reading *r)
 		return bad_note(r, "'+' is expected");
 	if (read_hex(r, &n) < 0)
 		return -1;
-	if (host % size || host & ~QCOW2_OFFSET_MASK || n > r->end - r->cluster)
+	if (host % size || host & ~QCOW2_OFFSET_MASK || n > r->end - r->cluster ||
+	    (r->w->preallocation && host != qcow2_fixed_place(r->w, r->cluster)))
 		return bad_note(r, "no such plain clusters");
 	if (take_range(r, host, host + n * size, host + n * size) < 0)
 		return -1;

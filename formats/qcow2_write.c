@@ -253,17 +253,41 @@ static int write_packed(struct qcow2_writer *w, struct qcow2_packer *p, struct b
 	return map_packed(w, batch, gap, in_gap, behind, err);
 }
 
+/* Data of a preallocated image goes to its place, in as few calls as its zeros allow. */
+static int write_fixed(struct qcow2_writer *w, const struct batch *batch, struct err *err)
+{
+	for (size_t i = 0, n; i < batch->n; i += n) {
+		size_t from = i * w->cluster;
+
+		for (n = 1; i + n < batch->n && batch->fate[i + n] == batch->fate[i];)
+			n++;
+		if (batch->fate[i] == FATE_PLAIN &&
+		    qcow2_prealloc_write(w, batch->data + from, batch->first + i,
+					 min_u64(n * w->cluster, batch->len - from), err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A preallocated cluster stays where it is: zeros over data are data. */
+static bool settles_zeros(struct qcow2_writer *w, uint64_t cluster)
+{
+	if (w->preallocation)
+		return !qcow2_map_get(&w->map, cluster);
+	qcow2_map_clear(&w->map, cluster, 1);
+	return true;
+}
+
 /* Looks at a batch's clusters; those of zeros are settled by it. True when there is something to write. */
 static bool sort_out_zeros(struct qcow2_writer *w, struct batch *batch)
 {
 	bool any = false;
 
 	for (size_t i = 0; i < batch->n; i++) {
-		bool zero = all_zeros(batch->data + i * w->cluster, bytes_of(w, batch, i));
+		bool zero = all_zeros(batch->data + i * w->cluster, bytes_of(w, batch, i)) &&
+			    settles_zeros(w, batch->first + i);
 
 		batch->fate[i] = zero ? FATE_ZERO : FATE_PLAIN;
-		if (zero)
-			qcow2_map_clear(&w->map, batch->first + i, 1);
 		any |= !zero;
 	}
 	return any;
@@ -276,6 +300,8 @@ static int write_batch(struct qcow2_writer *w, struct batch *batch, struct err *
 
 	if (!sort_out_zeros(w, batch))
 		return 0;
+	if (w->preallocation)
+		return write_fixed(w, batch, err);
 	if (w->codec != CODEC_UNKNOWN) {
 		p = packer_take(w);
 		if (!p)
@@ -318,6 +344,8 @@ static int writer_zero(struct block *b, uint64_t off, uint64_t len, struct err *
 	if (qcow2_map_get(&w->map, first) || qcow2_map_get(&w->map, end - 1))
 		if (qcow2_check_aligned(w, "zeroing", off, len, err) < 0)
 			return -1;
+	if (w->preallocation)
+		return qcow2_prealloc_zero(w, first, end - first, err);
 	qcow2_map_clear(&w->map, first, end - first);
 	return 0;
 }
@@ -370,6 +398,13 @@ static int check_options(const struct create_options *o, uint32_t cluster, uint6
 	if (o->codec != CODEC_UNKNOWN && o->codec != CODEC_DEFLATE && o->codec != CODEC_ZSTD)
 		return err_set(err, ERR_UNSUPPORTED, "codec %s: qcow2 has deflate and zstd",
 			       codec_name((enum codec)o->codec));
+	if (o->codec != CODEC_UNKNOWN && o->preallocation)
+		return err_set(err, ERR_UNSUPPORTED, "compressed clusters can't be preallocated");
+	if (o->extended_l2 && cluster < 1U << QCOW2_EXTENDED_CLUSTER_BITS_MIN)
+		return err_set(err, ERR_UNSUPPORTED, "cluster size %u: extended L2 entries need 16 KiB or more",
+			       cluster);
+	if (o->lazy_refcounts)
+		return err_set(err, ERR_UNSUPPORTED, "lazy refcounts are not written: they go with images in use");
 	if (size > QCOW2_DISK_MAX)
 		return err_set(err, ERR_UNSUPPORTED, "a disk of %" PRIu64 " bytes: 64 TiB is the most", size);
 	return 0;
@@ -378,10 +413,9 @@ static int check_options(const struct create_options *o, uint32_t cluster, uint6
 /* Would qemu open the image when every cluster is written? */
 static int check_size(const struct qcow2_writer *w, struct err *err)
 {
-	uint64_t per_l2 = w->cluster / QCOW2_ENTRY_SIZE;
 	struct qcow2_plan plan;
 
-	qcow2_plan(&plan, w, 1 + w->map.clusters, div_round_up(w->map.clusters, per_l2));
+	qcow2_plan(&plan, w, 1 + w->map.clusters, div_round_up(w->map.clusters, qcow2_per_l2(w)));
 	if (plan.l1_entries * QCOW2_ENTRY_SIZE <= QCOW2_L1_BYTES_MAX &&
 	    plan.table_clusters * w->cluster <= QCOW2_REFTABLE_BYTES_MAX)
 		return 0;
@@ -425,10 +459,14 @@ int qcow2_create(int fd, const char *name, uint64_t size, const struct create_op
 	w->cluster = w->tail = cluster; /* the header's cluster is taken */
 	w->codec = (enum codec)options->codec;
 	w->level = options->level;
+	w->preallocation = (enum preallocation)options->preallocation;
+	w->extended = options->extended_l2;
+	w->resumed = options->resume;
 	if (qcow2_map_init(&w->map, div_round_up(size, cluster), err) < 0)
 		return -1;
 	w->fd = fd;
-	if (check_size(w, err) < 0 || make_fresh(w, options->resume, err) < 0) {
+	if (check_size(w, err) < 0 || make_fresh(w, options->resume, err) < 0 ||
+	    (w->preallocation && qcow2_prealloc_start(w, err) < 0)) {
 		w->fd = -1; /* stays the caller's */
 		return err_wrap(err, "qcow2 '%s'", name);
 	}

@@ -1,5 +1,5 @@
-/* The inside of the qcow2 writer, shared by its files: qcow2_write.c (data), qcow2_finish.c (tables and header) and
- * qcow2_note.c (resume). */
+/* The inside of the qcow2 writer, shared by its files: qcow2_write.c (data), qcow2_prealloc.c (data of preallocated
+ * images), qcow2_finish.c (tables and header) and qcow2_note.c (resume). */
 #ifndef REHOST_FORMATS_QCOW2_WRITER_H
 #define REHOST_FORMATS_QCOW2_WRITER_H
 
@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 #include "core/base/compress.h"
-#include "formats/block.h"
+#include "formats/open.h"
+#include "formats/qcow2_layout.h"
 #include "formats/qcow2_map.h"
 
 /* Bytes of the file that an earlier run wrote and adopt() took over; sorted, disjoint. */
@@ -24,6 +25,9 @@ struct qcow2_writer {
 	uint64_t cluster; /* bytes */
 	enum codec codec; /* CODEC_UNKNOWN: plain clusters only */
 	int level;
+	enum preallocation preallocation;
+	bool extended; /* extended L2 entries */
+	bool resumed;  /* the file holds what an earlier run wrote */
 	struct qcow2_map map;
 
 	pthread_mutex_t lock;  /* of all below */
@@ -33,6 +37,27 @@ struct qcow2_writer {
 	struct qcow2_adopted *adopted;
 	size_t nadopted, adopted_cap;
 };
+
+/* Entries an L2 table. */
+static inline uint64_t qcow2_per_l2(const struct qcow2_writer *w)
+{
+	return w->cluster / (w->extended ? QCOW2_EXTENDED_ENTRY_SIZE : QCOW2_ENTRY_SIZE);
+}
+
+/* Preallocated images: where a cluster of the disk is in the file, behind the header. */
+static inline uint64_t qcow2_fixed_place(const struct qcow2_writer *w, uint64_t cluster)
+{
+	return (1 + cluster) * w->cluster;
+}
+
+/* Gives the file its size, and its room when the preallocation is more than metadata. */
+int qcow2_prealloc_start(struct qcow2_writer *w, struct err *err);
+/* Writes len bytes of whole clusters (the disk's last one may be cut) from the cluster `first` on. */
+int qcow2_prealloc_write(struct qcow2_writer *w, const void *data, uint64_t first, size_t len, struct err *err);
+/* Makes n clusters zeros again. */
+int qcow2_prealloc_zero(const struct qcow2_writer *w, uint64_t first, uint64_t n, struct err *err);
+/* Zeros where nothing was written, when they are asked for or the file isn't a hole there. */
+int qcow2_prealloc_finish(const struct qcow2_writer *w, struct err *err);
 
 /* What the tables will look like; offsets in clusters. */
 struct qcow2_plan {

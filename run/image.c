@@ -15,6 +15,7 @@
 #include "core/base/checked.h"
 #include "core/base/compress.h"
 #include "core/base/file.h"
+#include "formats/create_options.h"
 #include "formats/open.h"
 #include "net/nbd_server.h"
 #include "run/copy.h"
@@ -134,6 +135,9 @@ static int create_target(struct copying *c, struct err *err)
 		return err_set(err, ERR_BLOCKED, "target '%s' exists already: --force replaces it", c->o->target);
 	if (c->o->codec && f != format_by_name("qcow2"))
 		return err_set(err, ERR_USAGE, "format '%s' is not compressed: --compress goes with qcow2", f->name);
+	for (const char *const *text = c->o->create; text && *text; text++)
+		if (create_options_parse(f, *text, &o, err) < 0)
+			return -1;
 	fd = open_partial(c, err);
 	if (fd < 0)
 		return -1;

@@ -17,6 +17,7 @@ struct image_copy_options {
 	const char *target, *target_format;			    /* format NULL: "qcow2" */
 	const char *codec;					    /* NULL, "zlib", "zstd" */
 	uint32_t cluster_size;					    /* bytes, 0: the format's default */
+	const char *const *create;				    /* KEY=VALUE,… for the target; NULL-terminated */
 	bool force;						    /* an existing target is replaced */
 	unsigned threads;					    /* 0: one a core */
 	void (*bytes)(uint64_t done, uint64_t total, void *opaque); /* allocated data; may be NULL */

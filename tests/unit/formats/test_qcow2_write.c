@@ -179,6 +179,87 @@ static void test_every_codec_and_cluster_size(void **state)
 		}
 }
 
+static void test_preallocated(void **state)
+{
+	static const uint32_t sizes[] = {0, 512, 2 << 20};
+	struct scratch *s = *state;
+
+	if (!have_qemu_img())
+		skip();
+	for (int kind = PREALLOCATION_METADATA; kind <= PREALLOCATION_FULL; kind++)
+		for (unsigned i = 0; i < 3; i++) {
+			struct create_options options = {.cluster_size = sizes[i], .preallocation = kind};
+			size_t size = sizes[i] == 512 ? 2 * MIB + 512 : 20 * MIB + 512;
+			struct stat st;
+
+			round_trip(s, size, &options, 4);
+			assert_int_equal(stat(s->image, &st), 0);
+			assert_true((uint64_t)st.st_size > size);
+			if (kind != PREALLOCATION_METADATA)
+				assert_true((uint64_t)st.st_blocks * 512 > size);
+		}
+}
+
+/* Zeros over data are data again; what a killed run left where nothing is written now must not show. */
+static void test_preallocated_clusters_that_become_zeros(void **state)
+{
+	struct create_options options = {.preallocation = PREALLOCATION_METADATA};
+	struct scratch *s = *state;
+	size_t size = 4 * MIB;
+	unsigned char *data = make_content(size, 6), *zeros = calloc(1, MIB);
+	struct block *b;
+	char note[65536];
+
+	if (!have_qemu_img())
+		skip();
+	b = create(s, size, &options);
+	assert_int_equal(block_pwrite(b, data, size, 0, &s->err), 0);
+	assert_int_equal(b->ops->note(b, 0, MIB, note, sizeof note, &s->err), 0);
+	block_close(b);
+	options.resume = true;
+	b = create(s, size, &options);
+	assert_int_equal(b->ops->adopt(b, 0, MIB, note, &s->err), 0);
+	assert_int_equal(block_pwrite(b, data + MIB, 2 * MIB, MIB, &s->err), 0);
+	assert_int_equal(block_pwrite(b, zeros, MIB, MIB, &s->err), 0);
+	assert_int_equal(block_zero(b, 2 * MIB, MIB / 2, &s->err), 0);
+	finish(s, b);
+	memset(data + MIB, 0, 3 * MIB / 2);
+	memset(data + 3 * MIB, 0, MIB);
+	save(s->raw, data, size);
+	assert_clean_and_equal(s);
+	options.resume = true;
+	b = create(s, size, &options);
+	assert_int_equal(b->ops->adopt(b, 0, 65536, "q2 16 p20000+1", &s->err), -1);
+	assert_string_equal(s->err.text, "resume note 'q2 16 p20000+1': no such plain clusters at column 15");
+	block_close(b);
+	free(data);
+	free(zeros);
+}
+
+static void test_extended_l2(void **state)
+{
+	static const uint32_t sizes[] = {0, 16 << 10, 2 << 20};
+	struct scratch *s = *state;
+
+	if (!have_qemu_img())
+		skip();
+	for (unsigned i = 0; i < 3; i++) {
+		struct create_options plain = {.cluster_size = sizes[i], .extended_l2 = true}, zstd = plain,
+				      preallocated = plain;
+		unsigned char head[8];
+		AUTO_FD int fd = -1;
+
+		zstd.codec = CODEC_ZSTD;
+		preallocated.preallocation = PREALLOCATION_METADATA;
+		round_trip(s, 20 * MIB + 512, &zstd, 4);
+		round_trip(s, 20 * MIB + 512, &preallocated, 4);
+		round_trip(s, 20 * MIB + 512, &plain, 4);
+		fd = open(s->image, O_RDONLY);
+		assert_int_equal(pread(fd, head, sizeof head, QCOW2_H_INCOMPATIBLE), sizeof head);
+		assert_int_equal(get_be64(head), QCOW2_BIT(QCOW2_INCOMPAT_EXTENDED_L2_BIT));
+	}
+}
+
 static void test_sizes_that_are_no_multiple(void **state)
 {
 	static const size_t sizes[] = {512, 65536, 65536 + 512, MIB - 512, 600 * MIB / 64};
@@ -305,6 +386,13 @@ static void test_options_that_cannot_be(void **state)
 	     "cluster size 4194304: a power of two from 512 bytes to 2 MiB is expected"},
 	    {{.cluster_size = 3000}, MIB, "cluster size 3000: a power of two from 512 bytes to 2 MiB is expected"},
 	    {{.codec = CODEC_ZLIB}, MIB, "codec zlib: qcow2 has deflate and zstd"},
+	    {{.codec = CODEC_DEFLATE, .preallocation = PREALLOCATION_FULL},
+	     MIB,
+	     "compressed clusters can't be preallocated"},
+	    {{.cluster_size = 8192, .extended_l2 = true},
+	     MIB,
+	     "cluster size 8192: extended L2 entries need 16 KiB or more"},
+	    {{.lazy_refcounts = true}, MIB, "lazy refcounts are not written: they go with images in use"},
 	    {{0}, 65 * TIB, "a disk of 71468255805440 bytes: 64 TiB is the most"},
 	    {{.cluster_size = 512}, TIB, "a disk of 1099511627776 bytes needs clusters larger than 512 bytes"},
 	};
@@ -502,6 +590,9 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_every_codec_and_cluster_size, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_preallocated, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_preallocated_clusters_that_become_zeros, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_extended_l2, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_sizes_that_are_no_multiple, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_empty_disks, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_unfinished_is_no_image, setup, teardown),
