@@ -87,6 +87,8 @@ static int open_bytes(struct open_args *args, const struct format *format, struc
 		return err_set(err, ERR_CORRUPT, "'%s': the file is empty (0 bytes)", args->name);
 	if (!format && format_probe(args->file, args->name, &format, err) < 0)
 		return -1;
+	if (args->folder && args->folder->image)
+		args->folder->image(args, format, args->folder->opaque);
 	if (format->open(args, ret, err) < 0)
 		return err_wrap(err, "%s '%s'", format->name, args->name);
 	return 0;

@@ -8,12 +8,19 @@
 
 #include "formats/block.h"
 
+struct open_args;
+struct format;
+struct image_facts;
+
 /* Where names inside images lead: beneath one folder, never elsewhere. Chains carry their depth and the files seen. */
 struct folder {
 	int dirfd;	  /* borrowed; O_PATH is enough */
 	const char *path; /* for messages */
 	/* NULL, or told of each file of the image when it is opened; fd is borrowed. */
 	void (*opened)(int fd, const char *name, void *opaque);
+	/* NULL, or told of each image of a chain, the top one first, when its format is known and before it is opened.
+	 * Extents and data files are none. */
+	void (*image)(const struct open_args *args, const struct format *format, void *opaque);
 	void *opaque;
 };
 
@@ -85,6 +92,8 @@ struct format {
 	int (*create)(int fd, const char *name, uint64_t size, const struct create_options *options, struct block **ret,
 		      struct err *err);
 	const char *const *create_keys; /* options that create() looks at (formats/create_options.c); NULL: none */
+	/* NULL: nothing but sizes is known. See formats/facts.h. */
+	int (*facts)(const struct open_args *args, struct image_facts *ret, struct err *err);
 };
 
 /* All formats, NULL-terminated table of pointers. */

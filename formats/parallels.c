@@ -2,11 +2,13 @@
  * docs/interop/parallels. All numbers are little endian.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/log.h"
+#include "formats/facts.h"
 #include "formats/mapped.h"
 #include "formats/parallels_hds.h"
 #include "formats/registry.h"
@@ -151,6 +153,20 @@ static bool is_descriptor(const unsigned char *head)
 	return memmem(head, 5, "<", 1) && memmem(head, DESCRIPTOR_HEAD, root, sizeof root - 1);
 }
 
+static int parallels_facts(const struct open_args *args, struct image_facts *ret, struct err *err)
+{
+	unsigned char h[HEADER_BYTES] = {0};
+
+	if (block_pread(args->file, h, (size_t)min_u64(sizeof h, args->file->size), 0, err) < 0)
+		return -1;
+	snprintf(ret->subtype, sizeof ret->subtype, "%s", is_hds(h) ? "expandable" : "bundle");
+	if (!is_hds(h) || check_header(h, err) < 0)
+		return is_hds(h) ? -1 : 0;
+	ret->size = sectors_of(h) * SECTOR;
+	ret->unit = get_le32(h + H_CLUSTER) * SECTOR;
+	return 0;
+}
+
 static int parallels_bid(const struct probe *p)
 {
 	return is_hds(p->head) || is_descriptor(p->head) ? BID_SURE : BID_NONE;
@@ -174,4 +190,5 @@ const struct format format_parallels = {
     .description = "Parallels: .hds images, and .hdd bundles by their DiskDescriptor.xml",
     .bid = parallels_bid,
     .open = parallels_open,
+    .facts = parallels_facts,
 };

@@ -6,6 +6,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
+#include "formats/facts.h"
 #include "formats/mapped.h"
 #include "formats/qcow2_layout.h"
 #include "formats/registry.h"
@@ -174,6 +175,24 @@ static int qcow1_open(const struct open_args *args, struct block **ret, struct e
 	return 0;
 }
 
+static int qcow1_facts(const struct open_args *args, struct image_facts *ret, struct err *err)
+{
+	struct header h;
+	char name[MAPPED_NAME_MAX];
+
+	if (read_header(args->file, &h, err) < 0)
+		return -1;
+	ret->size = h.size;
+	ret->unit = UINT32_C(1) << h.cluster_bits;
+	if (!h.backing_offset || h.backing_size > sizeof name ||
+	    !range_inside(h.backing_offset, h.backing_size, args->file->size))
+		return 0;
+	if (block_pread(args->file, name, h.backing_size, h.backing_offset, err) < 0)
+		return -1;
+	fact_text(ret->parent, sizeof ret->parent, name, h.backing_size);
+	return 0;
+}
+
 static int qcow1_bid(const struct probe *p)
 {
 	return get_be32(p->head) == QCOW2_MAGIC && get_be32(p->head + H_VERSION) == 1 ? BID_SURE : BID_NONE;
@@ -184,4 +203,5 @@ const struct format format_qcow = {
     .description = "QEMU copy-on-write 1, compressed too, with backing files",
     .bid = qcow1_bid,
     .open = qcow1_open,
+    .facts = qcow1_facts,
 };

@@ -9,6 +9,7 @@
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/log.h"
+#include "formats/facts.h"
 #include "formats/page_cache.h"
 #include "formats/qcow2_header.h"
 #include "formats/registry.h"
@@ -571,4 +572,5 @@ const struct format format_qcow2 = {
     .open = qcow2_open,
     .create = qcow2_create,
     .create_keys = create_keys,
+    .facts = qcow2_facts,
 };

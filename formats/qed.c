@@ -7,6 +7,7 @@
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/log.h"
+#include "formats/facts.h"
 #include "formats/mapped.h"
 #include "formats/registry.h"
 
@@ -180,6 +181,25 @@ static int qed_open(const struct open_args *args, struct block **ret, struct err
 	return 0;
 }
 
+static int qed_facts(const struct open_args *args, struct image_facts *ret, struct err *err)
+{
+	struct header h;
+	char name[MAPPED_NAME_MAX];
+
+	if (read_header(args->file, &h, err) < 0)
+		return -1;
+	ret->size = h.size;
+	ret->unit = h.cluster;
+	if (!(h.features & F_BACKING) || h.backing_size > sizeof name ||
+	    !range_inside(h.backing_offset, h.backing_size, args->file->size))
+		return 0;
+	if (block_pread(args->file, name, h.backing_size, h.backing_offset, err) < 0)
+		return -1;
+	fact_text(ret->parent, sizeof ret->parent, name, h.backing_size);
+	fact_text(ret->parent_format, sizeof ret->parent_format, "raw", h.features & F_BACKING_RAW ? 3 : 0);
+	return 0;
+}
+
 static int qed_bid(const struct probe *p)
 {
 	return !memcmp(p->head, "QED", 4) ? BID_SURE : BID_NONE;
@@ -190,4 +210,5 @@ const struct format format_qed = {
     .description = "QEMU enhanced disk, with backing files",
     .bid = qed_bid,
     .open = qed_open,
+    .facts = qed_facts,
 };

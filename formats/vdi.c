@@ -11,6 +11,7 @@
 #include "core/base/checked.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
+#include "formats/facts.h"
 #include "formats/mapped.h"
 #include "formats/registry.h"
 #include "formats/vdi_header.h"
@@ -225,4 +226,5 @@ const struct format format_vdi = {
     .description = "VirtualBox: dynamic, static, differencing",
     .bid = vdi_bid,
     .open = vdi_open,
+    .facts = vdi_facts,
 };

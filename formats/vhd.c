@@ -5,6 +5,7 @@
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/log.h"
+#include "formats/facts.h"
 #include "formats/page_cache.h"
 #include "formats/registry.h"
 #include "formats/sector_bits.h"
@@ -359,4 +360,5 @@ const struct format format_vhd = {
     .description = "Microsoft Virtual PC and Hyper-V: fixed, dynamic, differencing",
     .bid = vhd_bid,
     .open = vhd_open,
+    .facts = vhd_facts,
 };

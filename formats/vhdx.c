@@ -7,6 +7,7 @@
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/log.h"
+#include "formats/facts.h"
 #include "formats/page_cache.h"
 #include "formats/registry.h"
 #include "formats/sector_bits.h"
@@ -477,4 +478,5 @@ const struct format format_vhdx = {
     .description = "Microsoft Hyper-V: fixed, dynamic, differencing; unclosed logs are replayed in memory",
     .bid = vhdx_bid,
     .open = vhdx_open,
+    .facts = vhdx_facts,
 };

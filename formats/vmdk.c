@@ -9,6 +9,7 @@
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/log.h"
+#include "formats/facts.h"
 #include "formats/registry.h"
 #include "formats/vmdk_descriptor.h"
 #include "formats/vmdk_esx.h"
@@ -486,4 +487,5 @@ const struct format format_vmdk = {
     .description = "VMware: sparse, flat, split, streamOptimized (OVA), snapshots (COWD, seSparse too)",
     .bid = vmdk_bid,
     .open = vmdk_open,
+    .facts = vmdk_facts,
 };

@@ -56,16 +56,23 @@ static int find_format(const char *name, const struct format **ret, struct err *
 	return 0;
 }
 
-int image_open_user(const char *path, const char *format, struct block **ret, struct err *err)
+int image_open_watched(const char *path, const char *format, struct folder *watch, struct block **ret, struct err *err)
 {
 	AUTO(place_done) struct place p = {.dirfd = -1};
 	const struct format *f;
-	struct folder folder;
 
 	if (find_format(format, &f, err) < 0 || place_open(&p, path, err) < 0)
 		return -1;
-	folder = (struct folder){.dirfd = p.dirfd, .path = p.dir};
-	return image_open(&folder, p.base, f, NULL, ret, err);
+	watch->dirfd = p.dirfd;
+	watch->path = p.dir;
+	return image_open(watch, p.base, f, NULL, ret, err);
+}
+
+int image_open_user(const char *path, const char *format, struct block **ret, struct err *err)
+{
+	struct folder folder = {0};
+
+	return image_open_watched(path, format, &folder, ret, err);
 }
 
 /* -------------------------------------------------------------------------------------------------------------- copy

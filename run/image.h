@@ -12,6 +12,10 @@
 /* Opens path read-only; format NULL: by bid. Names inside the image lead beneath its folder only. */
 int image_open_user(const char *path, const char *format, struct block **ret, struct err *err);
 
+/* The same, and `watch` is told what is opened on the way: its dirfd and path are set by the call. */
+struct folder;
+int image_open_watched(const char *path, const char *format, struct folder *watch, struct block **ret, struct err *err);
+
 struct image_copy_options {
 	const char *source, *source_format;			    /* format NULL: by bid */
 	const char *target, *target_format;			    /* format NULL: "qcow2" */

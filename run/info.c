@@ -3,9 +3,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 
 #include "core/base/checked.h"
-#include "formats/open.h"
+#include "formats/facts.h"
 #include "outputs/output.h"
 #include "run/image.h"
 #include "sources/source.h"
@@ -43,16 +45,110 @@ static struct json *describe(struct block *b, const char *path, const struct tal
 	return j;
 }
 
+/* The images of a chain as they are opened, top first, each with its files. */
+struct chain {
+	struct json *images; /* array */
+	struct json *last;   /* of its objects, the one whose files come now */
+	struct json *file;   /* opened, and not yet known whose it is */
+};
+
+static void give_file(struct chain *c)
+{
+	struct json *files = c->last ? js_held(c->last, "files") : NULL;
+
+	if (files && c->file)
+		js_add(files, c->file);
+	else
+		js_free(c->file);
+	c->file = NULL;
+}
+
+static void note_file(int fd, const char *name, void *opaque)
+{
+	struct chain *c = opaque;
+	struct stat st;
+
+	give_file(c);
+	if (fstat(fd, &st) < 0)
+		return;
+	c->file = js_object();
+	js_set_str(c->file, "name", name);
+	js_set_u64(c->file, "size", (uint64_t)st.st_size);
+	js_set_u64(c->file, "on_disk", (uint64_t)st.st_blocks * 512);
+}
+
+static void set_text(struct json *j, const char *key, const char *text)
+{
+	js_set_str(j, key, text && *text ? text : NULL);
+}
+
+static void describe_parent(struct json *j, const struct image_facts *f)
+{
+	struct json *parent;
+
+	if (!*f->parent && !*f->parent_identity) {
+		js_set(j, "parent", js_null());
+		return;
+	}
+	parent = js_set(j, "parent", js_object());
+	set_text(parent, "written", f->parent);
+	set_text(parent, "format", f->parent_format);
+	set_text(parent, "identity", f->parent_identity);
+	js_set(parent, "file", js_null());
+}
+
+static void describe_facts(struct json *j, const struct image_facts *f)
+{
+	set_text(j, "subtype", f->subtype);
+	js_set_u64(j, "size", f->size);
+	js_set_u64(j, "unit", f->unit);
+	js_set_u64(j, "logical_sector", f->logical_sector);
+	js_set_u64(j, "physical_sector", f->physical_sector);
+	set_text(j, "creator", f->creator);
+	set_text(j, "identity_kind", f->identity_kind);
+	set_text(j, "identity", f->identity);
+	set_text(j, "encryption", f->encryption);
+	js_set_u64(j, "snapshots", f->snapshots);
+	describe_parent(j, f);
+}
+
+/* The file noted last is this image's own, and what the image above meant by its parent. */
+static void note_image(const struct open_args *args, const struct format *format, void *opaque)
+{
+	AUTO_FREE struct image_facts *f = malloc(sizeof *f);
+	struct chain *c = opaque;
+	struct json *above = c->last ? js_held(c->last, "parent") : NULL;
+
+	if (!f)
+		return;
+	if (above)
+		js_set_str(above, "file", args->name);
+	c->last = js_add(c->images, js_object());
+	js_set_str(c->last, "file", args->name);
+	js_set_str(c->last, "format", format->name);
+	/* What stops them stops the reader too, whose error counts. */
+	format_facts(format, args, f, NULL);
+	if (!f->size)
+		f->size = args->file->size;
+	describe_facts(c->last, f);
+	js_set(c->last, "files", js_array());
+	give_file(c);
+}
+
 int image_info(const char *path, const char *format, struct json **ret, struct err *err)
 {
 	AUTO(block_closep) struct block *b = NULL;
+	AUTO(js_freep) struct json *images = js_array();
+	struct chain c = {.images = images};
+	struct folder watch = {.opened = note_file, .image = note_image, .opaque = &c};
 	struct tally t = {0};
+	int opened = image_open_watched(path, format, &watch, &b, err);
 
-	if (image_open_user(path, format, &b, err) < 0)
-		return -1;
-	if (block_each_extent(b, 0, b->size, add_extent, &t, err) < 0)
+	give_file(&c);
+	if (opened < 0 || block_each_extent(b, 0, b->size, add_extent, &t, err) < 0)
 		return -1;
 	*ret = describe(b, path, &t);
+	js_set(*ret, "chain", take_ptr(&images));
 	return 0;
 }
 
@@ -69,21 +165,81 @@ static void size_text(uint64_t bytes, char *text, size_t size)
 	snprintf(text, size, u ? "%.1f %s" : "%.0f %s", value, units[u]);
 }
 
+/* "  key:      value", nothing when there is no value. */
+static void line(struct buf *out, const char *key, const char *value)
+{
+	char title[32];
+
+	snprintf(title, sizeof title, "%s:", key);
+	if (value)
+		buf_addf(out, "  %-11s %s\n", title, value);
+}
+
+static void parent_text(const struct json *parent, struct buf *out)
+{
+	const char *written = js_get_str(parent, "written", NULL), *file = js_get_str(parent, "file", NULL);
+
+	if (!parent)
+		return;
+	if (written)
+		buf_addf(out, "  %-11s '%s'%s%s\n", "parent:", written, file ? ", which is " : "", file ? file : "");
+	else
+		line(out, "parent", file);
+	line(out, "made on", js_get_str(parent, "identity", NULL));
+}
+
+static void files_text(const struct json *files, struct buf *out)
+{
+	char size[32], on_disk[32];
+	uint64_t bytes = 0, blocks = 0;
+
+	for (size_t i = 0; i < js_count(files); i++) {
+		bytes += js_get_u64(js_at(files, i), "size", 0);
+		blocks += js_get_u64(js_at(files, i), "on_disk", 0);
+	}
+	size_text(bytes, size, sizeof size);
+	size_text(blocks, on_disk, sizeof on_disk);
+	buf_addf(out, "  %-11s %s, %s of the file system, in %zu file%s\n", "file:", size, on_disk, js_count(files),
+		 js_count(files) == 1 ? "" : "s");
+}
+
+static void image_text(const struct json *image, size_t depth, struct buf *out)
+{
+	const char *subtype = js_get_str(image, "subtype", NULL), *identity = js_get_str(image, "identity", NULL);
+	uint64_t snapshots = js_get_u64(image, "snapshots", 0);
+	char size[32];
+
+	size_text(js_get_u64(image, "size", 0), size, sizeof size);
+	buf_addf(out, "%zu: %s\n  %-11s %s%s%s\n  %-11s %s (%" PRIu64 " bytes)\n", depth, js_get_str(image, "file", ""),
+		 "format:", js_get_str(image, "format", ""), subtype ? ", " : "", subtype ? subtype : "", "size:", size,
+		 js_get_u64(image, "size", 0));
+	files_text(js_get(image, "files"), out);
+	line(out, "creator", js_get_str(image, "creator", NULL));
+	if (identity)
+		buf_addf(out, "  %-11s %s %s\n", "identity:", js_get_str(image, "identity_kind", ""), identity);
+	parent_text(js_get(image, "parent"), out);
+	line(out, "encryption", js_get_str(image, "encryption", NULL));
+	if (snapshots)
+		buf_addf(out, "  %-11s %" PRIu64 "\n", "snapshots:", snapshots);
+}
+
 int image_info_text(const struct json *info, struct buf *out, struct err *err)
 {
+	const struct json *chain = js_get(info, "chain");
 	char size[32], allocated[32];
 	uint64_t bytes = js_get_u64(info, "size", 0), data = js_get_u64(info, "allocated", 0);
 
 	size_text(bytes, size, sizeof size);
 	size_text(data, allocated, sizeof allocated);
-	if (buf_addf(out,
-		     "image:      %s\nformat:     %s\nsize:       %s (%" PRIu64 " bytes)\nallocated:  %s in %" PRIu64
-		     " runs\nunit:       %" PRIu64 " bytes\nsector:     %" PRIu64 " bytes\n",
-		     js_get_str(info, "file", ""), js_get_str(info, "format", ""), size, bytes, allocated,
-		     js_get_u64(info, "data_runs", 0), js_get_u64(info, "unit", 0),
-		     js_get_u64(info, "logical_sector", 0)) < 0)
-		return err_nomem(err);
-	return 0;
+	buf_addf(out,
+		 "image:      %s\nformat:     %s\nsize:       %s (%" PRIu64 " bytes)\nallocated:  %s in %" PRIu64
+		 " runs\nunit:       %" PRIu64 " bytes\nsector:     %" PRIu64 " bytes\nchain:      %zu image%s\n",
+		 js_get_str(info, "file", ""), js_get_str(info, "format", ""), size, bytes, allocated,
+		 js_get_u64(info, "data_runs", 0), js_get_u64(info, "unit", 0), js_get_u64(info, "logical_sector", 0),
+		 js_count(chain), js_count(chain) == 1 ? "" : "s");
+	for (size_t i = 0; i < js_count(chain); i++)
+		image_text(js_at(chain, i), i, out);
+	return out->failed ? err_nomem(err) : 0;
 }
 
 struct json *known_formats(void)

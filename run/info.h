@@ -5,8 +5,8 @@
 #include "core/base/err.h"
 #include "core/base/json.h"
 
-/* Opens the image at path (format NULL: by bid) read-only and describes it as an object:
- * file, format, size, allocated, unit, logical_sector, physical_sector, extents (runs of data). */
+/* Opens the image at path (format NULL: by bid) read-only and describes it and every image below it; docs/info.md has
+ * the shape of the object. */
 int image_info(const char *path, const char *format, struct json **ret, struct err *err);
 
 /* The same for people. */

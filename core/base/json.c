@@ -135,6 +135,13 @@ const struct json *js_get(const struct json *obj, const char *key)
 	return (const struct json *)(void *)json_object_get(in(obj), key);
 }
 
+struct json *js_held(struct json *obj, const char *key)
+{
+	json_t *value = json_object_get(in(obj), key);
+
+	return json_is_object(value) || json_is_array(value) ? (struct json *)(void *)value : NULL;
+}
+
 const char *js_str(const struct json *j, const char *missing)
 {
 	const char *s = json_string_value(in(j));
