@@ -24,6 +24,11 @@ struct appliance_options {
 	/* Called every 2 s during start, inspection, mounting, trimming and end, with what goes on; in the caller's
 	 * thread. */
 	void (*tick)(const char *what, void *opaque);
+	/* A number that changes while the appliance reads or writes its disks, for the watchdog: an appliance that says
+	 * nothing and touches no disk for stall_seconds in the middle of a call is killed, and the call's error is
+	 * ERR_TEMPFAIL with ETIMEDOUT. Called in a thread of its own; NULL: no watchdog. */
+	uint64_t (*disk_activity)(void *opaque);
+	unsigned stall_seconds; /* 0: 300 */
 	void *opaque;
 };
 

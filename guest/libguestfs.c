@@ -14,6 +14,7 @@
 
 enum {
 	TICK_MS = 2000,
+	STALL_SECONDS = 300,
 	SMP_MAX = 4, /* udev and the guest's tools seldom keep more busy */
 };
 
@@ -26,6 +27,13 @@ int appliance_failed(struct appliance *a, struct err *err, enum err_code code, c
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof what, fmt, ap);
 	va_end(ap);
+	if (watchdog_has_bitten(a->watchdog)) {
+		err_set(err, ERR_TEMPFAIL, "%s: the appliance did not move for %u s and was ended; try again", what,
+			a->stall_seconds);
+		if (err)
+			err->sys = ETIMEDOUT;
+		return -1;
+	}
 	err_set(err, code, "%s: %.1024s", what, why ? why : "libguestfs gave no reason");
 	if (err) {
 		err->sys = guestfs_last_errno(a->g);
@@ -140,6 +148,7 @@ static void on_message(guestfs_h *g, void *opaque, uint64_t event, int handle, i
 {
 	while (len && strchr("\r\n", text[len - 1]))
 		len--;
+	appliance_heard(opaque, event == GUESTFS_EVENT_TRACE, text, len);
 	if (event != GUESTFS_EVENT_TRACE) {
 		remember(opaque, text, len);
 		remember(opaque, "\n", 1);
@@ -257,8 +266,10 @@ int appliance_start(const struct appliance_options *o, struct appliance **ret, s
 	a->root_wanted = arena_strdup(&a->arena, o->root);
 	a->readonly = o->readonly_mounts;
 	a->tick = o->tick;
+	a->disk_activity = o->disk_activity;
+	a->stall_seconds = o->stall_seconds ? o->stall_seconds : STALL_SECONDS;
 	a->opaque = o->opaque;
-	if (set_up_handle(a, o, err) < 0)
+	if (appliance_watch(a, err) < 0 || set_up_handle(a, o, err) < 0)
 		return -1;
 	for (size_t i = 0; i < o->ndisks; i++)
 		if (add_disk(a, &o->disks[i], err) < 0)
@@ -339,6 +350,7 @@ void appliance_close(struct appliance *a)
 		guestfs_set_autosync(a->g, 0); /* given up: nothing is to be written out */
 	if (a->g)
 		guestfs_close(a->g);
+	watchdog_stop(a->watchdog); /* last: closing may hang too */
 	arena_done(&a->arena);
 	free(a);
 }

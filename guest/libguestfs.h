@@ -3,8 +3,10 @@
 #define REHOST_GUEST_LIBGUESTFS_H
 
 #include <guestfs.h>
+#include <stdatomic.h>
 
 #include "guest/appliance.h"
+#include "guest/watchdog.h"
 
 /* A partition, logical volume, array or whole disk, and what blkid says about it. */
 struct volume {
@@ -36,7 +38,12 @@ struct appliance {
 	bool readonly;
 	bool finished;
 	void (*tick)(const char *what, void *opaque);
+	uint64_t (*disk_activity)(void *opaque);
+	unsigned stall_seconds;
 	void *opaque;
+	struct watchdog *watchdog; /* NULL: none */
+	atomic_uint messages;	   /* of libguestfs and the appliance so far */
+	atomic_bool in_call;	   /* one of libguestfs' functions was entered and has not returned */
 	VEC(struct volume) volumes;
 	VEC(struct mounted) mounted; /* in the order of mounting */
 	VEC(struct package) packages;
@@ -55,6 +62,11 @@ int appliance_failed(struct appliance *a, struct err *err, enum err_code code, c
 /* Runs fn in a thread and ticks in this one until it is done. */
 typedef int appliance_job(struct appliance *a, void *arg, struct err *err);
 int appliance_ticking(struct appliance *a, const char *what, appliance_job *fn, void *arg, struct err *err);
+
+/* Watches over the appliance from its start on, when the caller can tell what its disks do. */
+int appliance_watch(struct appliance *a, struct err *err);
+/* Takes notice of a message of libguestfs: of a trace, "NAME ARGUMENTS" is a call and "NAME = VALUE" its return. */
+void appliance_heard(struct appliance *a, bool trace, const char *text, size_t len);
 
 /* Copies a string of libguestfs into the arena and frees it; NULL gives NULL. */
 char *appliance_keep(struct arena *a, char *s);

@@ -1,6 +1,8 @@
 /* The order of work, from the source to the published result. */
 #include "run/convert.h"
 
+#include <errno.h>
+
 #include "core/base/log.h"
 #include "core/model/version.h"
 #include "run/stages.h"
@@ -121,7 +123,7 @@ static bool leaves_nothing(const struct run *r, const struct err *err)
 	return stage_input_failed(err) || (refused && !r->converted);
 }
 
-int run_machine(const struct run_options *options, struct json **ret, struct err *err)
+static int run_once(const struct run_options *options, struct json **ret, struct err *err)
 {
 	AUTO(run_done) struct run r = {.o = options, .report = js_object()};
 	int status;
@@ -141,4 +143,17 @@ int run_machine(const struct run_options *options, struct json **ret, struct err
 	if (status == 0 || js_get(r.report, "inspection"))
 		*ret = take_ptr(&r.report);
 	return status;
+}
+
+/* An appliance that hung is no property of the machine: what it had changed is dropped and done once more. */
+int run_machine(const struct run_options *options, struct json **ret, struct err *err)
+{
+	int status = run_once(options, ret, err);
+
+	if (status == 0 || err->code != ERR_TEMPFAIL || err->sys != ETIMEDOUT)
+		return status;
+	log_warn("%s: once more from the start", err->text);
+	js_free(*ret);
+	err_clear(err);
+	return run_once(options, ret, err);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -327,6 +328,29 @@ const struct io_disk *io_disk(const struct io_client *io, unsigned i)
 pid_t io_pid(const struct io_client *io)
 {
 	return io->pid;
+}
+
+/* The third field of schedstat: time slices run. */
+uint64_t io_activity(const struct io_client *io)
+{
+	char pattern[64];
+	uint64_t ret = 0;
+	glob_t g;
+
+	snprintf(pattern, sizeof pattern, "/proc/%d/task/*/schedstat", (int)io->pid);
+	if (glob(pattern, 0, NULL, &g) != 0)
+		return 0;
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		FILE *in = fopen(g.gl_pathv[i], "re");
+		unsigned long slices;
+
+		if (in && fscanf(in, "%*u %*u %lu", &slices) == 1)
+			ret += slices;
+		if (in)
+			fclose(in);
+	}
+	globfree(&g);
+	return ret;
 }
 
 /* ---- phases ---- */

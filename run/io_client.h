@@ -77,6 +77,10 @@ struct io_copy_result {
  * and what it vouches for already is not copied again. */
 int io_copy(struct io_client *io, const struct io_target *targets, struct io_copy_result *ret, struct err *err);
 
+/* A number that changes whenever the process works: how often its threads were put on a processor, summed up. For any
+ * thread. */
+uint64_t io_activity(const struct io_client *io);
+
 /* The process's id, 0 when it ended: for tests that kill it. */
 pid_t io_pid(const struct io_client *io);
 

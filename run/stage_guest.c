@@ -12,6 +12,13 @@ static void tick(const char *what, void *opaque)
 	log_debug("%s", what);
 }
 
+static uint64_t disk_activity(void *opaque)
+{
+	const struct run *r = opaque;
+
+	return io_activity(r->io);
+}
+
 /* Metadata and disk may disagree (a finding of the inspectors): what the disk is prepared for is what boots. */
 static enum firmware decide_firmware(const struct run *r)
 {
@@ -37,7 +44,9 @@ static int start_appliance(struct run *r, struct appliance **ret, struct err *er
 					    .accel = &accel,
 					    .root = r->o->root,
 					    .readonly_mounts = readonly,
-					    .tick = tick};
+					    .tick = tick,
+					    .disk_activity = disk_activity,
+					    .opaque = r};
 
 	if (!disks)
 		return err_nomem(err);

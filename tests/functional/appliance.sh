@@ -80,6 +80,18 @@ while [ "$(qemus)" != 0 ]; do
 	sleep 0.1
 done
 echo "qemu was gone $(bc <<<"scale=1; ($EPOCHREALTIME - $began) / 1") s after kill -9"
+
+# hung: an appliance that does nothing any more is ended, with an error that asks for another try
+step "hung"
+"$tool" --stall=20 "$dir/disk.raw.sock" >log 2>&1 9>&- &
+pid=$!
+for _ in $(seq 600); do grep -q '^start ' log && break; kill -0 $pid 2>/dev/null || fail "start: $(cat log)"; sleep 0.2; done
+pkill -STOP -P $pid qemu || fail "no qemu found to stop"
+status=0
+wait $pid || status=$?
+[ $status = 75 ] || fail "hung: status $status: $(cat log)"
+grep -q '^appliance_tool: tempfail: .*: the appliance did not move for 20 s and was ended; try again$' log || fail "hung: $(cat log)"
+[ "$(qemus)" = 0 ] || fail "a qemu that hung is left"
 stop
 
 # no space for what the guest writes: an error that says so, soon

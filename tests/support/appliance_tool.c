@@ -1,10 +1,13 @@
-/* appliance_tool [--root=DEVICE] [--hang] SOCKET…: the appliance on NBD sockets, with the time of each step.
+/* appliance_tool [--root=DEVICE] [--hang] [--stall=SECONDS] SOCKET…: the appliance on NBD sockets, with the time of
+ * each step.
  *
  * For functional tests and measurements: starts, inspects, mounts, trims, edits, ends; then prints the inspection and
- * the change log. --hang waits after the start, to be killed.
+ * the change log. --hang waits after the start, to be killed. --stall sets the watchdog's patience; it hears messages
+ * only.
  */
 #include <glob.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -107,6 +110,11 @@ static void tick(const char *what, void *opaque)
 	fprintf(stderr, "... %s\n", what);
 }
 
+static uint64_t no_activity(void *opaque)
+{
+	return 0;
+}
+
 static int run(struct appliance_options *o, bool hang, struct err *err)
 {
 	AUTO(appliance_closep) struct appliance *a = NULL;
@@ -145,7 +153,10 @@ int main(int argc, char **argv)
 			o.root = argv[i] + 7;
 		else if (!strcmp(argv[i], "--hang"))
 			hang = true;
-		else
+		else if (!strncmp(argv[i], "--stall=", 8)) {
+			o.stall_seconds = (unsigned)strtoul(argv[i] + 8, NULL, 10);
+			o.disk_activity = no_activity;
+		} else
 			disks[o.ndisks++] = (struct appliance_disk){.socket = argv[i], .logical_sector = 512};
 	last = now();
 	if (run(&o, hang, &err) == 0)
