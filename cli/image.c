@@ -44,7 +44,7 @@ static const struct cli_option copy_options[] = {
     {"cluster-size", 0, CLI_NUMBER, "BYTES", NULL, "Cluster size of a qcow2 copy (default: 65536).", AT(cluster_size)},
     {"options", 'o', CLI_LIST, "KEY=VALUE,…", NULL,
      "Options of the copy, as for qemu-img: cluster_size, preallocation, extended_l2 (qcow2).", AT(create)},
-    {"force", 0, CLI_FLAG, NULL, NULL, "Replace an existing target.", AT(force)},
+    {"force", 0, CLI_FLAG, NULL, NULL, "Replace an existing target; write a device that is in use.", AT(force)},
     {"threads", 'j', CLI_NUMBER, "N", NULL, "Threads (default: one a core).", AT(threads)},
     ROW_JSON,
     {"quiet", 'q', CLI_FLAG, NULL, NULL, "Print warnings and errors only.", AT(quiet)},
@@ -94,6 +94,10 @@ static void print_kind(const struct json *all, const char *key, const char *titl
 
 		printf("  %-8s %s%s\n", js_get_str(one, "name", ""), js_get_str(one, "description", ""),
 		       js_get_bool(one, "writes", false) ? " (also written)" : "");
+		for (size_t k = 0; k < js_count(js_get(one, "options")); k++)
+			printf("%s%s", k ? ", " : "           copy -o ", js_str(js_at(js_get(one, "options"), k), ""));
+		if (js_count(js_get(one, "options")))
+			putchar('\n');
 	}
 }
 

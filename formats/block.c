@@ -98,6 +98,13 @@ int block_flush(struct block *b, struct err *err)
 	return b->ops->flush(b, err) < 0 ? in_context(b, err) : 0;
 }
 
+int block_settled(struct block *b, uint64_t off, struct err *err)
+{
+	if (!b->ops->settled)
+		return 0;
+	return b->ops->settled(b, off, err) < 0 ? in_context(b, err) : 0;
+}
+
 int block_finish(struct block *b, struct err *err)
 {
 	if (!b->ops->finish)

@@ -45,6 +45,12 @@ struct block_ops {
 	/* Everything written so far lasts (fdatasync). */
 	int (*flush)(struct block *b, struct err *err);
 
+	/* Targets that are written in the order of the disk (VMDK for streaming): no write below off will follow, so
+	 * what was kept back until then can go into the file. A write far ahead of this mark may wait for it, so who
+	 * writes hands ranges out in rising order and tells when one is begun and when it is done. Thread-safe. NULL:
+	 * any order will do. */
+	int (*settled)(struct block *b, uint64_t off, struct err *err);
+
 	/* Writers with tables: writes what is kept for the end (L2, refcounts, header), syncs. Called once, before
 	 * close, and only after success; closing without it leaves an unfinished image. */
 	int (*finish)(struct block *b, struct err *err);
@@ -64,6 +70,7 @@ struct block {
 	uint32_t physical_sector; /* ≥ logical */
 	uint32_t unit;		  /* natural unit of allocation in bytes: grain, cluster, 4096 for raw */
 	bool seekable;		  /* false: a stream, pread only in rising order */
+	bool stale;		  /* a target that doesn't read as zeros where nothing was written: a device */
 	char name[256];		  /* for messages: the file's name as the user or the image gave it, cut */
 };
 
@@ -76,6 +83,7 @@ int block_extent(struct block *b, uint64_t off, uint64_t max, struct extent *ret
 int block_pwrite(struct block *b, const void *buf, size_t len, uint64_t off, struct err *err);
 int block_zero(struct block *b, uint64_t off, uint64_t len, struct err *err);
 int block_flush(struct block *b, struct err *err);
+int block_settled(struct block *b, uint64_t off, struct err *err);
 int block_finish(struct block *b, struct err *err);
 void block_close(struct block *b); /* NULL is fine */
 DEFINE_CLEANUP(struct block *, block_close)

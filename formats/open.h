@@ -84,6 +84,7 @@ struct create_options {
 
 struct format {
 	const char *name;	 /* "vmdk": the name for -f, docs page, test and fuzz target */
+	const char *alias;	 /* what qemu-img calls it, where that differs; NULL: nothing */
 	const char *description; /* one line for `rehost formats` */
 	/* How sure we are that this is ours. Never reads beyond the probe. */
 	int (*bid)(const struct probe *p);
@@ -98,7 +99,7 @@ struct format {
 
 /* All formats, NULL-terminated table of pointers. */
 extern const struct format *const formats[];
-const struct format *format_by_name(const char *name); /* NULL when unknown */
+const struct format *format_by_name(const char *name); /* or by its alias; NULL when unknown */
 
 /* Chooses by bid. Nothing bids: ERR_UNSUPPORTED that names size and first bytes, and the format's name when it is one
  * that we only recognise. Two sure bids, or a sure one and a partition table where a guest could have written both:

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include "core/base/bytes.h"
@@ -22,8 +24,9 @@ enum {
 
 struct raw {
 	struct block b;
-	struct block *file; /* owned */
-	int fd;		    /* of a target: borrowed from `file` */
+	struct block *file;		  /* owned */
+	int fd;				  /* of a target: borrowed from `file` */
+	enum preallocation preallocation; /* of a target */
 };
 
 /* What stands at the start of a disk or file system. An MBR needs a look at its table: mbr_plausible(). */
@@ -183,16 +186,25 @@ static int write_zeros(int fd, uint64_t off, uint64_t len, struct err *err)
 	return 0;
 }
 
-/* A hole where the file system has them: constant time, and right also over data of an earlier run. */
+/* Zeros without sending them: a hole where the file system has them (constant time, and right also over data of an
+ * earlier run) unless the space is to stay, a command to the device where that can do it. */
+static int zero_range(const struct raw *r, uint64_t off, uint64_t len)
+{
+	int how = r->preallocation == PREALLOCATION_FALLOC ? FALLOC_FL_ZERO_RANGE : FALLOC_FL_PUNCH_HOLE;
+	uint64_t range[2] = {off, len};
+
+	if (fallocate(r->fd, how | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len) == 0)
+		return 0;
+	return ioctl(r->fd, BLKZEROOUT, range);
+}
+
 static int target_zero(struct block *b, uint64_t off, uint64_t len, struct err *err)
 {
-	int fd = ((struct raw *)b)->fd;
+	struct raw *r = (struct raw *)b;
 
-	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len) == 0)
+	if (r->preallocation != PREALLOCATION_FULL && zero_range(r, off, len) == 0)
 		return 0;
-	if (errno != EOPNOTSUPP && errno != ENOSYS && errno != ENODEV)
-		return err_sys(err, ERR_INTERNAL, "zeroing of %" PRIu64 " bytes at 0x%" PRIx64, len, off);
-	return write_zeros(fd, off, len, err);
+	return write_zeros(r->fd, off, len, err);
 }
 
 static int target_flush(struct block *b, struct err *err)
@@ -213,23 +225,33 @@ static const struct block_ops target_ops = {
     .close = raw_close,
 };
 
+/* What is allocated and never written reads as zeros all the same. */
+static int allocate(const struct raw *r, uint64_t size, struct err *err)
+{
+	if (!size || (r->preallocation != PREALLOCATION_FALLOC && r->preallocation != PREALLOCATION_FULL))
+		return 0;
+	errno = posix_fallocate(r->fd, 0, (off_t)size);
+	return errno ? err_sys(err, ERR_BLOCKED, "cannot allocate %" PRIu64 " bytes for '%s'", size, r->b.name) : 0;
+}
+
 /* A file gets its length, keeping what is in it; a device must have it. */
-static int give_size(int fd, const char *name, uint64_t size, struct err *err)
+static int give_size(struct raw *r, const char *name, uint64_t size, struct err *err)
 {
 	struct stat st;
 	off_t have;
 
-	if (fstat(fd, &st) < 0)
+	if (fstat(r->fd, &st) < 0)
 		return err_sys(err, ERR_INTERNAL, "cannot stat '%s'", name);
-	if (!S_ISBLK(st.st_mode) && ftruncate(fd, (off_t)size) < 0)
+	r->b.stale = S_ISBLK(st.st_mode);
+	if (!r->b.stale && ftruncate(r->fd, (off_t)size) < 0)
 		return err_sys(err, ERR_BLOCKED, "cannot set '%s' to %" PRIu64 " bytes", name, size);
-	have = lseek(fd, 0, SEEK_END);
+	have = lseek(r->fd, 0, SEEK_END);
 	if (have < 0)
 		return err_sys(err, ERR_BLOCKED, "cannot seek in '%s'", name);
 	if ((uint64_t)have < size)
 		return err_set(err, ERR_BLOCKED, "'%s' has %" PRIu64 " bytes, the disk needs %" PRIu64, name,
 			       (uint64_t)have, size);
-	return 0;
+	return r->b.stale ? 0 : allocate(r, size, err);
 }
 
 static int raw_create(int fd, const char *name, uint64_t size, const struct create_options *options, struct block **ret,
@@ -241,15 +263,22 @@ static int raw_create(int fd, const char *name, uint64_t size, const struct crea
 		return err_nomem(err);
 	if (options->codec)
 		return err_set(err, ERR_USAGE, "raw '%s': raw images can't be compressed", name);
-	if (give_size(fd, name, size, err) < 0 || file_block_open(fd, name, &r->file, err) < 0)
-		return -1;
+	if (options->preallocation == PREALLOCATION_METADATA)
+		return err_set(err, ERR_USAGE,
+			       "raw '%s': preallocation metadata: there is none, off, falloc or full expected", name);
 	block_init(&r->b, &target_ops, name, size);
+	r->fd = fd;
+	r->preallocation = (enum preallocation)options->preallocation;
+	if (give_size(r, name, size, err) < 0 || file_block_open(fd, name, &r->file, err) < 0)
+		return -1;
+	r->b.stale |= r->preallocation == PREALLOCATION_FULL;
 	if (options->logical_sector)
 		r->b.logical_sector = r->b.physical_sector = options->logical_sector;
-	r->fd = fd;
 	*ret = &take_ptr(&r)->b;
 	return 0;
 }
+
+static const char *const create_keys[] = {"preallocation", NULL};
 
 const struct format format_raw = {
     .name = "raw",
@@ -257,4 +286,5 @@ const struct format format_raw = {
     .bid = raw_bid,
     .open = raw_open,
     .create = raw_create,
+    .create_keys = create_keys,
 };

@@ -11,7 +11,7 @@ const struct format *const formats[] = {
 const struct format *format_by_name(const char *name)
 {
 	for (const struct format *const *f = formats; *f; f++)
-		if (!strcmp((*f)->name, name))
+		if (!strcmp((*f)->name, name) || ((*f)->alias && !strcmp((*f)->alias, name)))
 			return *f;
 	return NULL;
 }

@@ -357,6 +357,7 @@ static int vhd_bid(const struct probe *p)
 
 const struct format format_vhd = {
     .name = "vhd",
+    .alias = "vpc",
     .description = "Microsoft Virtual PC and Hyper-V: fixed, dynamic, differencing",
     .bid = vhd_bid,
     .open = vhd_open,

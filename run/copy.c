@@ -25,6 +25,7 @@ enum {
 	NOTE_MAX = 64 << 10,	    /* 4096 clusters of 512 bytes in a chunk, each with a place of its own */
 	NOTES_BYTES = 4 << 20,	    /* then they are written, and the room is used again */
 	SAMPLES = 4,		    /* chunks of an earlier run that are read again */
+	THREADS_MAX = 64,
 };
 
 /* A chunk that is in the target, but perhaps not on disk yet. */
@@ -39,8 +40,10 @@ struct copier {
 	uint64_t nchunks;
 	unsigned char *reused; /* a bit a chunk */
 
-	pthread_mutex_t lock; /* of all below */
-	uint64_t cursor;      /* source bytes before it are given out */
+	pthread_mutex_t lock;	       /* of all below */
+	uint64_t cursor;	       /* source bytes before it are given out */
+	uint64_t at_work[THREADS_MAX]; /* chunks given out and not done */
+	size_t nat_work;
 	bool stop;
 	struct finished *finished;
 	size_t nfinished, finished_cap;
@@ -173,9 +176,11 @@ static bool unit_is_zero(const struct copier *c, const char *buf, uint64_t at, u
 	return all_zeros(buf + at, min_u64(c->unit, len - at));
 }
 
-/* Writes what isn't zeros: the target is fresh, so what isn't written reads as zeros. */
+/* Writes what isn't zeros: what isn't written reads as zeros, but on a stale target. */
 static int write_chunk(struct copier *c, const char *buf, uint64_t off, uint64_t len, struct err *err)
 {
+	if (c->target && c->target->stale)
+		return block_pwrite(c->target, buf, len, off, err);
 	for (uint64_t at = 0, end; c->target && at < len; at = end) {
 		bool zero = unit_is_zero(c, buf, at, len);
 
@@ -320,6 +325,30 @@ static void chunk_range(const struct copier *c, uint64_t chunk, uint64_t *ret_of
 	*ret_len = min_u64(COPY_CHUNK, c->source->size - *ret_off);
 }
 
+/* Tells a target that is written in order how far all chunks are done. */
+static int settle(struct copier *c, struct err *err)
+{
+	uint64_t done = UINT64_MAX;
+
+	if (!c->target || !c->target->ops->settled)
+		return 0;
+	pthread_mutex_lock(&c->lock);
+	for (size_t i = 0; i < c->nat_work; i++)
+		done = min_u64(done, c->at_work[i]);
+	done = min_u64(done, c->cursor);
+	pthread_mutex_unlock(&c->lock);
+	return block_settled(c->target, done, err);
+}
+
+static void leave_chunk(struct copier *c, uint64_t off)
+{
+	pthread_mutex_lock(&c->lock);
+	for (size_t i = 0; i < c->nat_work; i++)
+		if (c->at_work[i] == off)
+			c->at_work[i] = c->at_work[--c->nat_work];
+	pthread_mutex_unlock(&c->lock);
+}
+
 /* The next chunk that has data and isn't reused; called with the lock held. 0 when there is none, -1 on error. */
 static int find_chunk(struct copier *c, uint64_t *ret_off, uint64_t *ret_len, struct err *err)
 {
@@ -352,6 +381,8 @@ static int next_chunk(struct copier *c, uint64_t *ret_off, uint64_t *ret_len, st
 	pthread_mutex_lock(&c->lock);
 	if (!c->stop)
 		ret = find_chunk(c, ret_off, ret_len, err);
+	if (ret > 0)
+		c->at_work[c->nat_work++] = *ret_off;
 	pthread_mutex_unlock(&c->lock);
 	return ret;
 }
@@ -361,7 +392,8 @@ static int copy_chunk(struct copier *c, char *buf, uint64_t off, uint64_t len, s
 	struct finished f = {.off = off, .len = len};
 	uint64_t data;
 
-	if (read_chunk(c, buf, off, len, &data, err) < 0 || write_chunk(c, buf, off, len, err) < 0)
+	if (settle(c, err) < 0 || read_chunk(c, buf, off, len, &data, err) < 0 ||
+	    write_chunk(c, buf, off, len, err) < 0)
 		return -1;
 	if (c->job->journal)
 		f.hash = hash_xxh3(buf, len);
@@ -378,7 +410,13 @@ static int copy_chunks(void *opaque, struct err *err)
 
 	while (ret > 0) {
 		ret = next_chunk(c, &off, &len, err);
-		if (ret > 0 && copy_chunk(c, buf, off, len, err) < 0)
+		if (ret <= 0)
+			break;
+		if (copy_chunk(c, buf, off, len, err) < 0)
+			ret = -1;
+		leave_chunk(c, off);
+		/* After an error too: others may wait for this chunk. */
+		if (settle(c, ret < 0 ? NULL : err) < 0)
 			ret = -1;
 	}
 	if (ret < 0) {
@@ -486,6 +524,19 @@ static int adopt_all(struct copier *c, uint64_t *ret_reused, struct err *err)
 
 /* ---- */
 
+static int zero_extent(const struct extent *e, void *opaque, struct err *err)
+{
+	return e->kind == EXTENT_DATA ? 0 : block_zero(opaque, e->off, e->len, err);
+}
+
+/* Chunks without data aren't looked at later. */
+static int clear_target(struct copier *c, struct err *err)
+{
+	if (!c->target || !c->target->stale)
+		return 0;
+	return block_each_extent(c->source, 0, c->source->size, zero_extent, c->target, err);
+}
+
 static int by_offset(const void *a, const void *b)
 {
 	const struct copy_range *x = a, *y = b;
@@ -542,6 +593,8 @@ int copy_run(const struct copy_job *job, struct copy_result *result, struct err 
 	pthread_mutex_init(&c.lock, NULL);
 	pthread_cond_init(&c.committed, NULL);
 	ret = adopt_all(&c, &result->reused, err);
+	if (ret == 0)
+		ret = clear_target(&c, err);
 	if (ret == 0)
 		ret = copy_all(&c, err);
 	result->read = c.read;

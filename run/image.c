@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <libgen.h>
+#include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -15,6 +18,7 @@
 #include "core/base/checked.h"
 #include "core/base/compress.h"
 #include "core/base/file.h"
+#include "core/base/log.h"
 #include "formats/create_options.h"
 #include "formats/open.h"
 #include "net/nbd_server.h"
@@ -82,7 +86,8 @@ struct copying {
 	const struct image_copy_options *o;
 	struct block *source, *target;
 	struct place place;
-	char partial[300];
+	char partial[300]; /* "" once it is published, and for a device */
+	bool device;
 	int fd; /* of the target, beside the block's own */
 	uint64_t total;
 };
@@ -124,13 +129,51 @@ static int open_partial(struct copying *c, struct err *err)
 	return take_fd(&fd);
 }
 
+/* O_EXCL fails when a file system, swap, device mapper or md holds the device or a part of it. */
+static int open_device(struct copying *c, const struct format *f, struct err *err)
+{
+	const char *path = c->o->target;
+	AUTO_FD int fd = -1;
+	int sector;
+
+	if (f != format_by_name("raw"))
+		return err_set(err, ERR_USAGE, "'%s' is a device: -O raw writes it", path);
+	fd = open(path, O_RDWR | O_CLOEXEC | (c->o->force ? 0 : O_EXCL));
+	if (fd < 0 && errno == EBUSY)
+		return err_set(
+		    err, ERR_BLOCKED,
+		    "device '%s' is in use: it or a part of it is mounted, swap, or held by LVM, md or another "
+		    "program; --force writes it all the same",
+		    path);
+	if (fd < 0)
+		return err_sys(err, ERR_BLOCKED, "cannot open '%s' for writing", path);
+	if (ioctl(fd, BLKSSZGET, &sector) == 0 && (uint32_t)sector != c->source->logical_sector)
+		log_warn("device '%s' has sectors of %d bytes, the disk was made for %" PRIu32
+			 ": its partition table won't be found",
+			 path, sector, c->source->logical_sector);
+	return take_fd(&fd);
+}
+
+/* A descriptor of what is written: the device itself, else a partial file beside the name. */
+static int open_target(struct copying *c, const struct format *f, struct err *err)
+{
+	struct stat st;
+
+	if (stat(c->o->target, &st) == 0 && S_ISBLK(st.st_mode)) {
+		c->device = true;
+		return open_device(c, f, err);
+	}
+	if (!c->o->force && fstatat(c->place.dirfd, c->place.base, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return err_set(err, ERR_BLOCKED, "target '%s' exists already: --force replaces it", c->o->target);
+	return open_partial(c, err);
+}
+
 static int create_target(struct copying *c, struct err *err)
 {
 	const struct format *f;
 	struct create_options o = {.cluster_size = c->o->cluster_size,
 				   .codec = codec_of_qcow2(c->o->codec),
 				   .logical_sector = c->source->logical_sector};
-	struct stat st;
 	AUTO_FD int fd = -1;
 
 	if (find_format(c->o->target_format ? c->o->target_format : "qcow2", &f, err) < 0 ||
@@ -138,14 +181,12 @@ static int create_target(struct copying *c, struct err *err)
 		return -1;
 	if (!f->create)
 		return err_set(err, ERR_UNSUPPORTED, "format '%s' can't be written", f->name);
-	if (!c->o->force && fstatat(c->place.dirfd, c->place.base, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return err_set(err, ERR_BLOCKED, "target '%s' exists already: --force replaces it", c->o->target);
 	if (c->o->codec && f != format_by_name("qcow2"))
 		return err_set(err, ERR_USAGE, "format '%s' is not compressed: --compress goes with qcow2", f->name);
 	for (const char *const *text = c->o->create; text && *text; text++)
 		if (create_options_parse(f, *text, &o, err) < 0)
 			return -1;
-	fd = open_partial(c, err);
+	fd = open_target(c, f, err);
 	if (fd < 0)
 		return -1;
 	c->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -164,6 +205,8 @@ static int publish_target(struct copying *c, struct err *err)
 	block_close(take_ptr(&c->target));
 	if (fsync(c->fd) < 0)
 		return err_sys(err, ERR_INTERNAL, "cannot sync '%s'", c->o->target);
+	if (c->device)
+		return 0;
 	if (c->o->force)
 		ret = renameat(c->place.dirfd, c->partial, c->place.dirfd, c->place.base) < 0
 			  ? err_sys(err, ERR_INTERNAL, "cannot rename to '%s'", c->o->target)
@@ -188,7 +231,10 @@ static struct json *copy_json(const struct copying *c, const char *format, const
 	js_set_u64(j, "size", c->source->size);
 	js_set_u64(j, "allocated", c->total);
 	js_set_u64(j, "bytes_read", result->read);
-	js_set_u64(j, "bytes_written", fstat(c->fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0);
+	js_set_u64(j, "bytes_written",
+		   c->device		    ? result->read
+		   : fstat(c->fd, &st) == 0 ? (uint64_t)st.st_blocks * 512
+					    : 0);
 	return j;
 }
 

@@ -17,19 +17,20 @@ struct folder;
 int image_open_watched(const char *path, const char *format, struct folder *watch, struct block **ret, struct err *err);
 
 struct image_copy_options {
-	const char *source, *source_format;			    /* format NULL: by bid */
-	const char *target, *target_format;			    /* format NULL: "qcow2" */
-	const char *codec;					    /* NULL, "zlib", "zstd" */
-	uint32_t cluster_size;					    /* bytes, 0: the format's default */
-	const char *const *create;				    /* KEY=VALUE,… for the target; NULL-terminated */
-	bool force;						    /* an existing target is replaced */
-	unsigned threads;					    /* 0: one a core */
+	const char *source, *source_format; /* format NULL: by bid */
+	const char *target, *target_format; /* format NULL: "qcow2" */
+	const char *codec;		    /* NULL, "zlib", "zstd" */
+	uint32_t cluster_size;		    /* bytes, 0: the format's default */
+	const char *const *create;	    /* KEY=VALUE,… for the target; NULL-terminated */
+	bool force;			    /* an existing target is replaced, a held device written */
+	unsigned threads;		    /* 0: one a core */
 	void (*bytes)(uint64_t done, uint64_t total, void *opaque); /* allocated data; may be NULL */
 	void *opaque;
 };
 
 /* Data once, in order; the target appears under its name when it is complete and synced. ret: source, target, formats,
- * size, allocated, bytes_read, bytes_written. An existing target is ERR_BLOCKED. */
+ * size, allocated, bytes_read, bytes_written. An existing target is ERR_BLOCKED. A block device is written in place, as
+ * raw only; it is ERR_BLOCKED when it is too small, mounted or otherwise held. */
 int image_copy(const struct image_copy_options *options, struct json **ret, struct err *err);
 
 struct image_difference {

@@ -248,11 +248,16 @@ struct json *known_formats(void)
 		    *kinds = js_set(all, "sources", js_array()), *targets = js_set(all, "outputs", js_array());
 
 	for (const struct format *const *f = formats; *f; f++) {
-		struct json *j = js_add(images, js_object());
+		struct json *j = js_add(images, js_object()), *list;
 
 		js_set_str(j, "name", (*f)->name);
 		js_set_str(j, "description", (*f)->description);
 		js_set_bool(j, "writes", (*f)->create);
+		if ((*f)->alias)
+			js_set_str(j, "alias", (*f)->alias);
+		list = js_set(j, "options", js_array());
+		for (const char *const *key = (*f)->create_keys; key && *key; key++)
+			js_add_str(list, *key);
 	}
 	for (const struct source *const *s = sources; *s; s++) {
 		struct json *j = js_add(kinds, js_object());

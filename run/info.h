@@ -12,7 +12,8 @@ int image_info(const char *path, const char *format, struct json **ret, struct e
 /* The same for people. */
 int image_info_text(const struct json *info, struct buf *out, struct err *err);
 
-/* The formats we read and write as an array of {name, description, writes}, and the sources as {kind, description}. */
+/* The formats we read and write as an array of {name, description, writes, alias, options: [names]}, and the
+ * sources as {kind, description}. */
 struct json *known_formats(void);
 
 #endif

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "core/base/checked.h"
+#include "formats/create_options.h"
 #include "formats/registry.h"
 #include "tests/unit/formats/image_folder.h"
 
@@ -184,13 +185,47 @@ static void test_writer_errors(void **state)
 	block_close(b);
 }
 
+/* Space is taken at once; with "full" zeros are data too, so a copy writes them. */
+static void test_preallocation(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t at_least, at_most;
+		bool stale;
+	} cases[] = {
+	    {"preallocation=off", 0, 64 * KIB, false},
+	    {"preallocation=falloc", 4 * MIB, 5 * MIB, false},
+	    {"preallocation=full", 4 * MIB, 5 * MIB, true},
+	};
+	struct image_folder *f = *state;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct create_options o = {0};
+		struct block *b = NULL;
+		char byte = 1;
+		struct stat st;
+		int fd = openat(f->folder.dirfd, cases[i].text, O_RDWR | O_CREAT, 0644);
+
+		assert_int_equal(create_options_parse(&format_raw, cases[i].text, &o, &f->err), 0);
+		assert_int_equal(format_raw.create(fd, "t", 4 * MIB, &o, &b, &f->err), 0);
+		assert_int_equal(b->stale, cases[i].stale);
+		assert_int_equal(block_zero(b, MIB, 2 * MIB, &f->err), 0);
+		assert_int_equal(block_pread(b, &byte, 1, 2 * MIB, &f->err), 0);
+		assert_int_equal(byte, 0);
+		assert_int_equal(fstat(fd, &st), 0);
+		assert_true((uint64_t)st.st_blocks * 512 >= cases[i].at_least);
+		assert_true((uint64_t)st.st_blocks * 512 <= cases[i].at_most);
+		block_close(b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_odd_length),	       cmocka_unit_test(test_declared_raw_is_not_probed),
 	    cmocka_unit_test(test_sector_size_by_gpt), cmocka_unit_test(test_window_of_a_file),
 	    cmocka_unit_test(test_writer_is_sparse),   cmocka_unit_test(test_resume_keeps_data),
-	    cmocka_unit_test(test_writer_errors),
+	    cmocka_unit_test(test_writer_errors),      cmocka_unit_test(test_preallocation),
 	};
 
 	return cmocka_run_group_tests(tests, image_folder_setup, image_folder_teardown);

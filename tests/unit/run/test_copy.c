@@ -383,6 +383,84 @@ static void test_qcow2_resumed(void **state)
 	}
 }
 
+/* A target that is written in order: it sees every write between the marks that frame it. */
+struct ordered {
+	struct mem_block m; /* first: it is one */
+	pthread_mutex_t lock;
+	struct block *inner;
+	uint64_t settled, highest;
+	bool early, back; /* a write below the mark; a mark that was true and isn't any more */
+};
+
+static int ordered_pwrite(struct block *b, const void *buf, size_t len, uint64_t off, struct err *err)
+{
+	struct ordered *o = (struct ordered *)b;
+
+	pthread_mutex_lock(&o->lock);
+	o->early |= off < o->settled;
+	o->highest = max_u64(o->highest, off);
+	pthread_mutex_unlock(&o->lock);
+	return block_pwrite(o->inner, buf, len, off, err);
+}
+
+static int ordered_settled(struct block *b, uint64_t off, struct err *err)
+{
+	struct ordered *o = (struct ordered *)b;
+
+	pthread_mutex_lock(&o->lock);
+	o->settled = max_u64(o->settled, off);
+	pthread_mutex_unlock(&o->lock);
+	return 0;
+}
+
+static const struct block_ops ordered_ops = {
+    .name = "ordered",
+    .pwrite = ordered_pwrite,
+    .settled = ordered_settled,
+};
+
+static void test_marks_for_a_target_in_order(void **state)
+{
+	struct fixture *f = *state;
+	struct ordered o = {.lock = PTHREAD_MUTEX_INITIALIZER, .inner = &f->target->b};
+	struct err err;
+
+	f->source->delay_us = 200;
+	mem_fill(f->source, 0, SIZE, 4);
+	for (f->job.threads = 1; f->job.threads <= 4; f->job.threads++) {
+		block_init(&o.m.b, &ordered_ops, "test.img", SIZE);
+		o.settled = o.highest = 0;
+		f->job.target = &o.m.b;
+		assert_int_equal(copy_run(&f->job, &f->result, &err), 0);
+		assert_false(o.early);
+		assert_int_equal(o.highest, 20 * MIB);
+		assert_true(o.settled >= SIZE);
+		expect_same(f);
+	}
+	/* what failed is settled too, so that nobody waits for it */
+	f->source->bad_off = 4 * MIB;
+	f->source->bad_len = 512;
+	f->source->bad_times = -1;
+	f->job.threads = 3;
+	o.settled = 0;
+	assert_int_equal(copy_run(&f->job, &f->result, &err), -1);
+	assert_true(o.settled > 4 * MIB);
+}
+
+/* Where the source has nothing, a target with old content must be zeroed. */
+static void test_stale_target(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+
+	mem_fill(f->target, 0, SIZE, 5);
+	memset(f->source->data + MIB, 0, 64 * KIB); /* data, but zeros */
+	f->target->b.stale = true;
+	assert_int_equal(copy_run(&f->job, &f->result, &err), 0);
+	expect_same(f);
+	assert_int_equal(f->target->write_bytes, 8 * MIB - MIB);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -402,6 +480,8 @@ int main(void)
 	    TEST(test_resume_finds_another_source),
 	    TEST(test_bad_chunks_are_not_vouched_for),
 	    TEST(test_qcow2_resumed),
+	    TEST(test_marks_for_a_target_in_order),
+	    TEST(test_stale_target),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

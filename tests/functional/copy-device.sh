@@ -1,0 +1,62 @@
+#!/bin/bash
+# copy to a block device: all of it is right whatever was there, what is too small or in use is refused.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/lib/common.sh
+[ "$(id -u)" = 0 ] || skip "needs root for a loop device"
+scratch
+rehost=$PWD/rehost
+cd "$work"
+
+loop=
+undo() {
+	! mountpoint -q "$work/mnt" || umount "$work/mnt"
+	[ -z "$loop" ] || losetup -d "$loop"
+	rm -rf "$work"
+}
+trap undo EXIT
+
+# says STATUS PATTERN COMMAND…: it ends with that status and an error like that.
+says() {
+	local want=$1 pattern=$2 got=0
+	shift 2
+	"$@" 2> log || got=$?
+	[ "$got" = "$want" ] || fail "$*: exit status $got, expected $want: $(cat log)"
+	grep -q -- "$pattern" log || fail "$*: no '$pattern' in $(cat log)"
+}
+
+# A device of 40 MiB full of old data, a disk of 33 MiB with holes, zeros and data.
+head -c 40M /dev/zero | tr '\0' '\377' > old
+loop=$(losetup -f --show old 2> /dev/null) || { loop='' && skip "no loop device"; }
+truncate -s $((33 * 1048576)) disk.raw
+qemu-io -f raw -c 'write -P 1 0 512' -c 'write -P 2 5000k 300k' -c 'write -z 9M 1M' -c 'write -P 4 34602496 512' \
+	disk.raw > /dev/null
+qemu-img convert -f raw -O qcow2 disk.raw disk.qcow2
+
+for source in "-f raw disk.raw" disk.qcow2; do
+	head -c 40M /dev/zero | tr '\0' '\377' | dd of="$loop" bs=1M status=none conv=fsync
+	# shellcheck disable=SC2086
+	"$rehost" copy -q $source "$loop" -O raw || fail "copy of $source to $loop"
+	cmp -n $((33 * 1048576)) disk.raw "$loop" || fail "$source: the device differs"
+	tail -c 7M "$loop" | tr -d '\377' | cmp -s - /dev/null || fail "$source: the rest of the device was touched"
+done
+
+says 2 "is a device: -O raw writes it" "$rehost" copy -q disk.qcow2 "$loop"
+truncate -s 41M large.raw
+says 3 "has 41943040 bytes, the disk needs 42991616" "$rehost" copy -q -f raw large.raw "$loop" -O raw
+
+# Mounted: refused, and nothing of it changed; --force writes.
+mkfs.ext4 -q "$loop"
+mkdir mnt
+if mount -o ro "$loop" mnt 2> /dev/null; then
+	sha256sum old > before
+	says 3 "is in use: it or a part of it is mounted" "$rehost" copy -q disk.qcow2 "$loop" -O raw
+	sha256sum --quiet -c before || fail "a refused copy changed the device"
+	"$rehost" copy -q disk.qcow2 "$loop" -O raw --force || fail "--force"
+	cmp -n $((33 * 1048576)) disk.raw "$loop" || fail "--force: the device differs"
+	umount mnt
+	note=
+else
+	note=" (mounted devices not tried: no mount here)"
+fi
+echo "devices: all bytes right over old data, too small and in use refused$note"
