@@ -14,8 +14,9 @@ struct arguments {
 	const char *input, *input_format, *output, *output_dir, *disk_format, *name, *destination, *root, *vm,
 	    *allocation;
 	const char *compress, *on_read_error, *progress;
-	struct cli_list networks, bridges, macs;
-	bool no_convert, no_trim, keep_tools, force, restart, performance, dry_run, print_xml, json, quiet, verbose;
+	struct cli_list networks, bridges, macs, allow_parent;
+	bool allow_truncated, ignore_checksum, no_convert, no_trim, keep_tools, force, restart, performance, dry_run,
+	    print_xml, json, quiet, verbose;
 	unsigned threads;
 };
 
@@ -43,6 +44,13 @@ static const char *const progress_kinds[] = {"text", "json", NULL};
 	     "hold nothing recognisable.",                                                                             \
 	     AT(input_format)},                                                                                        \
 	    {"vm", 0, CLI_TEXT, "ID", NULL, "Which virtual system of an OVF that holds several.", AT(vm)},             \
+	    {"allow-parent",  0,    CLI_LIST,                                                                          \
+	     "DIR",	      NULL, "A folder beside a disk's own in which the parents and extents it names may lie.", \
+	     AT(allow_parent)},                                                                                        \
+	    {"allow-truncated",	 0, CLI_FLAG, NULL, NULL, "Read what a cut-off disk still has; the rest is zeros.",    \
+	     AT(allow_truncated)},                                                                                     \
+	    {"ignore-checksum",	 0, CLI_FLAG, NULL, NULL, "Go on where the checksum of a VHD's header is wrong.",      \
+	     AT(ignore_checksum)},                                                                                     \
 	{                                                                                                              \
 		"root", 0, CLI_TEXT, "DEVICE", NULL,                                                                   \
 		    "Which operating system when there are several: a device, or first.", AT(root)                     \
@@ -143,6 +151,9 @@ static struct run_options to_run(const struct arguments *a, const struct positio
 		       .format = a->input_format,
 		       .force = a->force,
 		       .vm = a->vm},
+	    .rules = {.allow_parent = a->allow_parent.v,
+		      .allow_truncated = a->allow_truncated,
+		      .ignore_checksum = a->ignore_checksum},
 	    .maps = {.networks = a->networks.v, .bridges = a->bridges.v, .macs = a->macs.v},
 	    .output = is(a->output, "disk") ? "local" : a->output,
 	    .output_dir = a->output_dir,

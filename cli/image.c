@@ -10,8 +10,9 @@
 
 struct arguments {
 	const char *format, *second_format, *compress, *socket;
+	struct cli_list allow_parent;
 	unsigned cluster_size, threads;
-	bool json, force, quiet;
+	bool allow_truncated, ignore_checksum, json, force, quiet;
 	struct cli_list create;
 };
 
@@ -28,12 +29,22 @@ static const char *const codecs[] = {"zlib", "zstd", NULL};
 		"json", 0, CLI_FLAG, NULL, NULL, "Print JSON.", AT(json)                                               \
 	}
 
-static const struct cli_option info_options[] = {ROW_FORMAT, ROW_JSON, {0}};
+#define ROWS_RULES                                                                                                     \
+	{"allow-parent",  0,	CLI_LIST,                                                                              \
+	 "DIR",		  NULL, "A folder beside the image's own in which the parents and extents it names may lie.",  \
+	 AT(allow_parent)},                                                                                            \
+	    {"allow-truncated",	 0, CLI_FLAG, NULL, NULL, "Read what a cut-off file still has; the rest is zeros.",    \
+	     AT(allow_truncated)},                                                                                     \
+	{                                                                                                              \
+		"ignore-checksum", 0, CLI_FLAG, NULL, NULL, "Go on where the checksum of a VHD's header is wrong.",    \
+		    AT(ignore_checksum)                                                                                \
+	}
+
+static const struct cli_option info_options[] = {ROW_FORMAT, ROWS_RULES, ROW_JSON, {0}};
 static const struct cli_option formats_options[] = {ROW_JSON, {0}};
 static const struct cli_option compare_options[] = {
-    ROW_FORMAT,
-    {"second-format", 'F', CLI_TEXT, "FORMAT", NULL, "The second image's format.", AT(second_format)},
-    ROW_JSON,
+    ROW_FORMAT, {"second-format", 'F', CLI_TEXT, "FORMAT", NULL, "The second image's format.", AT(second_format)},
+    ROWS_RULES, ROW_JSON,
     {0},
 };
 static const struct cli_option copy_options[] = {
@@ -46,15 +57,32 @@ static const struct cli_option copy_options[] = {
      "Options of the copy, as for qemu-img: cluster_size, preallocation, extended_l2 (qcow2).", AT(create)},
     {"force", 0, CLI_FLAG, NULL, NULL, "Replace an existing target; write a device that is in use.", AT(force)},
     {"threads", 'j', CLI_NUMBER, "N", NULL, "Threads (default: one a core).", AT(threads)},
+    ROWS_RULES,
     ROW_JSON,
     {"quiet", 'q', CLI_FLAG, NULL, NULL, "Print warnings and errors only.", AT(quiet)},
     {0},
 };
 static const struct cli_option nbd_options[] = {
     ROW_FORMAT,
+    ROWS_RULES,
     {"socket", 's', CLI_TEXT, "PATH", NULL, "Unix socket to serve on; made and removed by rehost.", AT(socket)},
     {0},
 };
+
+static struct image_rules rules_of(const struct arguments *a)
+{
+	return (struct image_rules){.allow_parent = a->allow_parent.v,
+				    .allow_truncated = a->allow_truncated,
+				    .ignore_checksum = a->ignore_checksum};
+}
+
+static int open_image(const char *path, const char *format, const struct arguments *a, struct block **ret,
+		      struct err *err)
+{
+	struct image_rules rules = rules_of(a);
+
+	return image_open_user(path, format, &rules, ret, err);
+}
 
 /* Parses and demands so many images. */
 static int images(const struct command *self, int argc, char **argv, size_t n, struct arguments *a,
@@ -73,11 +101,13 @@ static int run_info(const struct command *self, int argc, char **argv, struct er
 	AUTO(buf_done) struct buf text = BUF_INIT(MIB);
 	AUTO(js_freep) struct json *info = NULL;
 	struct arguments a = {0};
+	struct image_rules rules;
 	struct positionals p;
 
 	if (images(self, argc, argv, 1, &a, &p, err) < 0)
 		return -1;
-	if (image_info(p.v[0], a.format, &info, err) < 0)
+	rules = rules_of(&a);
+	if (image_info(p.v[0], a.format, &rules, &info, err) < 0)
 		return -1;
 	if (a.json ? js_print(info, true, &text) < 0 : image_info_text(info, &text, err) < 0)
 		return -1;
@@ -128,7 +158,7 @@ static int run_map(const struct command *self, int argc, char **argv, struct err
 	struct arguments a = {0};
 	struct positionals p;
 
-	if (images(self, argc, argv, 1, &a, &p, err) < 0 || image_open_user(p.v[0], a.format, &b, err) < 0 ||
+	if (images(self, argc, argv, 1, &a, &p, err) < 0 || open_image(p.v[0], a.format, &a, &b, err) < 0 ||
 	    image_map(b, &map, err) < 0)
 		return -1;
 	for (size_t i = 0; !a.json && i < js_count(map); i++)
@@ -147,8 +177,8 @@ static int run_compare(const struct command *self, int argc, char **argv, struct
 	struct arguments a = {0};
 	struct positionals p;
 
-	if (images(self, argc, argv, 2, &a, &p, err) < 0 || image_open_user(p.v[0], a.format, &one, err) < 0 ||
-	    image_open_user(p.v[1], a.second_format, &two, err) < 0 || image_compare(one, two, &d, err) < 0)
+	if (images(self, argc, argv, 2, &a, &p, err) < 0 || open_image(p.v[0], a.format, &a, &one, err) < 0 ||
+	    open_image(p.v[1], a.second_format, &a, &two, err) < 0 || image_compare(one, two, &d, err) < 0)
 		return -1;
 	if (a.json)
 		printf("{\"equal\": %s, \"at\": %" PRIu64 "}\n", d.differ ? "false" : "true", d.at);
@@ -173,6 +203,7 @@ static int run_copy(const struct command *self, int argc, char **argv, struct er
 	terminal_phase("copying", NULL);
 	copy = (struct image_copy_options){.source = p.v[0],
 					   .source_format = a.format,
+					   .rules = rules_of(&a),
 					   .target = p.v[1],
 					   .target_format = a.second_format,
 					   .codec = a.compress,
@@ -205,7 +236,7 @@ static int run_nbd(const struct command *self, int argc, char **argv, struct err
 		return -1;
 	if (!a.socket)
 		return err_set(err, ERR_USAGE, "nbd: --socket PATH is needed");
-	if (image_open_user(p.v[0], a.format, &b, err) < 0)
+	if (open_image(p.v[0], a.format, &a, &b, err) < 0)
 		return -1;
 	return image_serve(b, a.socket, say_ready, err);
 }

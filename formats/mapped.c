@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/checked.h"
+#include "formats/resolve.h"
 
 enum {
 	TABLE_CACHE_BYTES = 4 << 20,
@@ -137,16 +138,13 @@ static int read_backing_name(const struct mapped *m, uint64_t off, uint32_t len,
 int mapped_open_backing(struct mapped *m, const struct open_args *args, uint64_t off, uint32_t len,
 			const struct format *format, struct err *err)
 {
-	char ref[MAPPED_NAME_MAX + 1], name[4096];
+	char ref[MAPPED_NAME_MAX + 1];
 
 	if (read_backing_name(m, off, len, ref, err) < 0)
 		return -1;
-	if (!args->folder)
-		err_record(err, ERR_POLICY, "an image inside an archive may name no file");
-	else if (image_beside(args->name, ref, name, sizeof name, err) == 0 &&
-		 image_open(args->folder, name, format, args->chain, &m->parent, err) == 0)
-		return 0;
-	return err_wrap(err, "backing file '%s'", ref);
+	if (image_open_parent(args, ref, format, &m->parent, err) < 0)
+		return err_wrap(err, "backing file '%s'", ref);
+	return 0;
 }
 
 /* The bytes of a unit that the disk has. */

@@ -9,32 +9,7 @@
 #include "core/base/file.h"
 #include "formats/open.h"
 #include "formats/registry.h"
-
-static bool has_dotdot(const char *name)
-{
-	for (const char *part = name; part; part = strchr(part, '/')) {
-		part += *part == '/';
-		if (!strncmp(part, "..", 2) && (part[2] == '/' || !part[2]))
-			return true;
-	}
-	return false;
-}
-
-int image_beside(const char *image, const char *ref, char *ret, size_t ret_size, struct err *err)
-{
-	const char *slash = strrchr(image, '/');
-	int folder_len = slash ? (int)(slash + 1 - image) : 0;
-
-	if (!*ref)
-		return err_set(err, ERR_CORRUPT, "it names a file with an empty name");
-	if (*ref == '/')
-		return err_set(err, ERR_POLICY, "it names '%s': absolute, so outside the image's folder", ref);
-	if (has_dotdot(ref))
-		return err_set(err, ERR_POLICY, "it names '%s': \"..\" leads outside the image's folder", ref);
-	if ((size_t)snprintf(ret, ret_size, "%.*s%s", folder_len, image, ref) >= ret_size)
-		return err_set(err, ERR_CORRUPT, "it names a file with a name of %zu bytes", strlen(ref));
-	return 0;
-}
+#include "formats/resolve.h"
 
 static void tell_opened(const struct folder *folder, int fd, const char *name)
 {
@@ -44,18 +19,16 @@ static void tell_opened(const struct folder *folder, int fd, const char *name)
 
 int image_open_beside(const struct open_args *args, const char *ref, struct block **ret, struct err *err)
 {
-	char name[4096];
+	struct image_place place;
 	AUTO_FD int fd = -1;
 
-	if (image_beside(args->name, ref, name, sizeof name, err) < 0)
+	if (image_resolve(args, ref, &place, err) < 0)
 		return -1;
-	if (!args->folder)
-		return err_set(err, ERR_POLICY, "it names '%s', but an image inside an archive may name no file", ref);
-	fd = file_open_beneath(args->folder->dirfd, name, false, err);
+	fd = image_place_fd(&place, err);
 	if (fd < 0)
 		return -1;
-	tell_opened(args->folder, fd, name);
-	if (file_block_open(fd, name, ret, err) < 0)
+	tell_opened(&place.folder, fd, place.name);
+	if (file_block_open(fd, place.name, ret, err) < 0)
 		return -1;
 	take_fd(&fd);
 	return 0;
@@ -100,7 +73,7 @@ int image_open(const struct folder *folder, const char *name, const struct forma
 	AUTO_FD int fd = file_open_beneath(folder->dirfd, name, !above, err);
 	AUTO(block_closep) struct block *file = NULL;
 	struct chain_link link;
-	struct open_args args = {.folder = folder, .chain = &link, .name = name};
+	struct open_args args = {.folder = folder, .options = folder->options, .chain = &link, .name = name};
 
 	if (fd < 0 || chain_next(fd, name, above, &link, err) < 0 || file_block_open(fd, name, &file, err) < 0)
 		return -1;
@@ -136,7 +109,7 @@ int image_open_window(const struct folder *folder, const char *name, uint64_t of
 	AUTO_FD int fd = file_open_beneath(folder->dirfd, name, true, err);
 	AUTO(block_closep) struct block *part = NULL;
 	struct chain_link link;
-	struct open_args args = {.chain = &link, .name = name};
+	struct open_args args = {.options = folder->options, .chain = &link, .name = name};
 
 	if (fd < 0 || chain_next(fd, name, NULL, &link, err) < 0)
 		return -1;
@@ -150,12 +123,13 @@ int image_open_window(const struct folder *folder, const char *name, uint64_t of
 	return 0;
 }
 
-int image_open_fd(int fd, const char *name, const struct format *format, struct block **ret, struct err *err)
+int image_open_fd(int fd, const char *name, const struct format *format, const struct open_options *options,
+		  struct block **ret, struct err *err)
 {
 	AUTO_FD int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	AUTO(block_closep) struct block *file = NULL;
 	struct chain_link link;
-	struct open_args args = {.chain = &link, .name = name};
+	struct open_args args = {.options = options, .chain = &link, .name = name};
 
 	if (own < 0)
 		return err_sys(err, ERR_INTERNAL, "cannot duplicate the descriptor of '%s'", name);

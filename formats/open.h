@@ -12,10 +12,25 @@ struct open_args;
 struct format;
 struct image_facts;
 
-/* Where names inside images lead: beneath one folder, never elsewhere. Chains carry their depth and the files seen. */
-struct folder {
+/* A folder that the user allows names inside images to lead to (--allow-parent). */
+struct allowed_folder {
 	int dirfd;	  /* borrowed; O_PATH is enough */
-	const char *path; /* for messages */
+	const char *path; /* as the user gave it */
+};
+
+/* What the user asks for or puts up with, of an image and of all that it names. Borrowed while images are opened. */
+struct open_options {
+	const struct allowed_folder *allowed;
+	size_t nallowed;
+	bool allow_truncated; /* what a file lacks at its end reads as zeros, with a warning */
+	bool ignore_checksum; /* a header whose checksum is wrong counts, with a warning */
+};
+
+/* Where names inside images lead: beneath one folder, or those that the options allow, never elsewhere. */
+struct folder {
+	int dirfd;			    /* borrowed; O_PATH is enough */
+	const char *path;		    /* for messages */
+	const struct open_options *options; /* NULL: none */
 	/* NULL, or told of each file of the image when it is opened; fd is borrowed. */
 	void (*opened)(int fd, const char *name, void *opaque);
 	/* NULL, or told of each image of a chain, the top one first, when its format is known and before it is opened.
@@ -39,7 +54,8 @@ struct chain_link {
 /* What a format gets to open. */
 struct open_args {
 	struct block *file; /* the bytes of the image file; owned by the new block on success, by the caller else */
-	const struct folder *folder; /* for names inside it; NULL: it may name nothing */
+	const struct folder *folder;	    /* for names inside it; NULL: it may name nothing */
+	const struct open_options *options; /* NULL: none */
 	const struct chain_link *chain;
 	const char *name; /* the file's name in its folder */
 };
@@ -106,11 +122,8 @@ const struct format *format_by_name(const char *name); /* or by its alias; NULL 
  * ERR_CORRUPT. No byte at all: ERR_CORRUPT. */
 int format_probe(struct block *file, const char *name, const struct format **ret, struct err *err);
 
-/* What `ref`, read inside the image folder/image, means in that folder: a name beside the image. ERR_POLICY when it is
- * absolute or has a ".." in it, ERR_CORRUPT when it is empty or too long. */
-int image_beside(const char *image, const char *ref, char *ret, size_t ret_size, struct err *err);
-
-/* Opens `ref` beside the image being opened, as bytes: an extent, an external data file. Regular files only. */
+/* Opens `ref` as image_resolve() (formats/resolve.h) understands it, as bytes: an extent, an external data file.
+ * Regular files only. */
 int image_open_beside(const struct open_args *args, const char *ref, struct block **ret, struct err *err);
 
 /* Opens folder/name as a disk image, following what it names inside the folder only. format NULL: by bid. The file is
@@ -124,8 +137,9 @@ int image_open_window(const struct folder *folder, const char *name, uint64_t of
 		      const struct format *format, struct block **ret, struct err *err);
 
 /* The same for an open file that has no name in a folder, such as one inflated from an archive; takes the fd on
- * success. name is for messages and bids. */
-int image_open_fd(int fd, const char *name, const struct format *format, struct block **ret, struct err *err);
+ * success. name is for messages and bids; options NULL: none. */
+int image_open_fd(int fd, const char *name, const struct format *format, const struct open_options *options,
+		  struct block **ret, struct err *err);
 
 /* A regular file or block device as bytes; takes the fd on success. Holes by SEEK_DATA. Format name "file". */
 int file_block_open(int fd, const char *name, struct block **ret, struct err *err);

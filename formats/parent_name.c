@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/base/file.h"
-
 static bool is_separator(char c)
 {
 	return c == '\\' || c == '/';
@@ -50,46 +48,60 @@ static void localise(const char *path, char *ret)
 }
 
 /* 1 and its stat when there is such a file, 0 when not, -1 when it may not be opened. */
-static int look_for(const struct open_args *args, const char *path, char *ret_name, size_t ret_size,
-		    struct stat *ret_stat, struct err *err)
+static int look_at(const struct image_place *place, struct stat *ret_stat, struct err *err)
 {
-	char local[PARENT_NAME_MAX];
-	AUTO_FD int fd = -1;
+	AUTO_FD int fd = image_place_fd(place, err);
 
-	localise(path, local);
-	if (!*local)
-		return 0;
-	if (image_beside(args->name, local, ret_name, ret_size, err) < 0)
-		return -1;
-	fd = file_open_beneath(args->folder->dirfd, ret_name, false, err);
 	if (fd < 0)
 		return err->sys == ENOENT || err->sys == ENOTDIR ? 0 : -1;
 	if (fstat(fd, ret_stat) < 0)
-		return err_sys(err, ERR_UNREADABLE, "cannot stat '%s'", ret_name);
+		return err_sys(err, ERR_UNREADABLE, "cannot stat '%s'", place->name);
 	return 1;
 }
 
-static int look_for_hint(const struct open_args *args, const char *hint, char *ret_name, size_t ret_size,
-			 struct stat *ret_stat, struct err *err)
+/* The path as it is written; one of another computer leads nowhere. */
+static int look_for_path(const struct open_args *args, const char *hint, struct image_place *ret, struct stat *ret_stat,
+			 struct err *err)
+{
+	char local[PARENT_NAME_MAX];
+
+	localise(hint, local);
+	if (strchr(hint, ':') || image_resolve(args, local, ret, NULL) < 0)
+		return 0;
+	return look_at(ret, ret_stat, err);
+}
+
+static int look_for_last_part(const struct open_args *args, const char *hint, struct image_place *ret,
+			      struct stat *ret_stat, struct err *err)
 {
 	int found = 0;
 
-	if (!is_absolute(hint) && !leads_up(hint))
-		found = look_for(args, hint, ret_name, ret_size, ret_stat, err);
-	return found ? found : look_for(args, last_part(hint), ret_name, ret_size, ret_stat, err);
+	for (size_t i = 0; !found && image_place_in(args, i, last_part(hint), ret); i++)
+		found = look_at(ret, ret_stat, err);
+	return found;
+}
+
+static int look_for_hint(const struct open_args *args, const char *hint, struct image_place *ret, struct stat *ret_stat,
+			 struct err *err)
+{
+	int found = look_for_path(args, hint, ret, ret_stat, err);
+
+	return found ? found : look_for_last_part(args, hint, ret, ret_stat, err);
 }
 
 static int not_found(const char *hint, struct err *err)
 {
 	if (leads_up(hint) && !is_absolute(hint))
-		return err_set(err, ERR_POLICY,
-			       "parent '%s' leads outside the image's folder, and there is no '%s' beside the image",
-			       hint, last_part(hint));
+		return err_set(
+		    err, ERR_POLICY,
+		    "parent '%s' leads outside the image's folder, no --allow-parent allows it, and there is no "
+		    "'%s' beside the image",
+		    hint, last_part(hint));
 	return err_set(err, ERR_UNREADABLE, "parent '%s' is missing: there is no '%s' beside the image", hint,
 		       last_part(hint));
 }
 
-int parent_find(const struct open_args *args, const struct parent_hints *hints, char *ret_name, size_t ret_size,
+int parent_find(const struct open_args *args, const struct parent_hints *hints, struct image_place *ret,
 		struct stat *ret_stat, struct err *err)
 {
 	const char *first = NULL;
@@ -106,7 +118,7 @@ int parent_find(const struct open_args *args, const struct parent_hints *hints, 
 			return err_set(
 			    err, ERR_POLICY,
 			    "it is a differencing disk on '%s', but an image inside an archive may name no file", hint);
-		found = look_for_hint(args, hint, ret_name, ret_size, ret_stat, err);
+		found = look_for_hint(args, hint, ret, ret_stat, err);
 		if (found)
 			return found < 0 ? err_wrap(err, "parent '%s'", hint) : 0;
 	}

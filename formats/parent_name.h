@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <sys/stat.h>
 
-#include "formats/open.h"
+#include "formats/resolve.h"
 
 enum {
 	PARENT_HINTS = 3,
@@ -16,10 +16,10 @@ struct parent_hints {
 	char path[PARENT_HINTS][PARENT_NAME_MAX]; /* as the image has them, the most exact one first; "": none */
 };
 
-/* The file that one of the hints means: a relative path as it is, and the last part of any. Nothing outside the folder
- * is looked at. ERR_UNREADABLE when there is none, ERR_POLICY when a relative hint leads out of the folder or the image
- * may name nothing. ret_name: a name in the folder. */
-int parent_find(const struct open_args *args, const struct parent_hints *hints, char *ret_name, size_t ret_size,
+/* The file that one of the hints means: a path as it is, when image_resolve() lets it, and the last part of any, beside
+ * the image or in a folder of --allow-parent. ERR_UNREADABLE when there is none, ERR_POLICY when a relative hint leads
+ * out of those folders or the image may name nothing. */
+int parent_find(const struct open_args *args, const struct parent_hints *hints, struct image_place *ret,
 		struct stat *ret_stat, struct err *err);
 
 #endif

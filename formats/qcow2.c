@@ -13,6 +13,7 @@
 #include "formats/page_cache.h"
 #include "formats/qcow2_header.h"
 #include "formats/registry.h"
+#include "formats/resolve.h"
 #include "formats/unit_cache.h"
 
 enum {
@@ -492,18 +493,13 @@ static int read_l1(struct qcow2 *q, const struct qcow2_header *h, struct err *er
 static int open_backing(struct qcow2 *q, const struct open_args *args, const struct qcow2_header *h, struct err *err)
 {
 	const struct format *format = NULL;
-	char name[4096];
 
 	if (*h->backing_format) {
 		format = format_by_name(h->backing_format);
 		if (!format)
 			return err_set(err, ERR_UNSUPPORTED, "its format '%s' is not read", h->backing_format);
 	}
-	if (!args->folder)
-		return err_set(err, ERR_POLICY, "an image inside an archive may name no file");
-	if (image_beside(args->name, h->backing, name, sizeof name, err) < 0)
-		return -1;
-	return image_open(args->folder, name, format, args->chain, &q->backing, err);
+	return image_open_parent(args, h->backing, format, &q->backing, err);
 }
 
 static int open_parts(struct qcow2 *q, const struct open_args *args, const struct qcow2_header *h, struct err *err)

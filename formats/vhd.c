@@ -295,22 +295,23 @@ static void compare_time(const struct vhd *v, const struct vhd *parent, const st
 
 static int open_parent(struct vhd *v, const struct open_args *args, struct err *err)
 {
-	char name[4096], want[37], have[37];
+	char want[37], have[37];
+	struct image_place place;
 	const struct vhd *parent;
 	struct stat st;
 
-	if (parent_find(args, &v->header.parent, name, sizeof name, &st, err) < 0)
+	if (parent_find(args, &v->header.parent, &place, &st, err) < 0)
 		return -1;
-	if (image_open(args->folder, name, &format_vhd, args->chain, &v->parent, err) < 0)
-		return err_wrap(err, "parent '%s'", name);
+	if (image_open_place(args, &place, &format_vhd, &v->parent, err) < 0)
+		return err_wrap(err, "parent '%s'", place.name);
 	parent = (const struct vhd *)v->parent;
 	if (memcmp(parent->footer.uuid, v->header.parent_uuid, VHD_UUID) != 0) {
 		vhd_uuid_text(v->header.parent_uuid, want);
 		vhd_uuid_text(parent->footer.uuid, have);
-		return err_set(err, ERR_CORRUPT, "parent '%s': its UUID is %s, expected %s: it is another disk", name,
-			       have, want);
+		return err_set(err, ERR_CORRUPT, "parent '%s': its UUID is %s, expected %s: it is another disk",
+			       place.name, have, want);
 	}
-	compare_time(v, parent, &st, name);
+	compare_time(v, parent, &st, place.name);
 	return page_cache_init(&v->bitmaps, v->header.bitmap, BITMAP_CACHE_BYTES, err);
 }
 

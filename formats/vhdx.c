@@ -380,20 +380,20 @@ static int check_linkage(const struct vhdx *parent, const struct vhdx_metadata *
 
 static int open_parent(struct vhdx *v, const struct open_args *args, const struct vhdx_metadata *m, struct err *err)
 {
-	char name[4096];
+	struct image_place place;
 	struct stat st;
 
-	if (parent_find(args, &m->parent, name, sizeof name, &st, err) < 0)
+	if (parent_find(args, &m->parent, &place, &st, err) < 0)
 		return -1;
-	if (image_open(args->folder, name, &format_vhdx, args->chain, &v->parent, err) < 0)
-		return err_wrap(err, "parent '%s'", name);
-	if (check_linkage((const struct vhdx *)v->parent, m, name, err) < 0)
+	if (image_open_place(args, &place, &format_vhdx, &v->parent, err) < 0)
+		return err_wrap(err, "parent '%s'", place.name);
+	if (check_linkage((const struct vhdx *)v->parent, m, place.name, err) < 0)
 		return -1;
 	if (v->parent->logical_sector != v->b.logical_sector)
 		return err_set(err, ERR_CORRUPT,
 			       "parent '%s': its sectors have %" PRIu32
 			       " bytes, those of the differencing disk %" PRIu32,
-			       name, v->parent->logical_sector, v->b.logical_sector);
+			       place.name, v->parent->logical_sector, v->b.logical_sector);
 	return page_cache_init(&v->bitmaps, TABLE_PAGE, BITMAP_CACHE_BYTES, err);
 }
 

@@ -227,7 +227,7 @@ static int check_descriptor(const struct vmdk_descriptor *d, struct err *err)
 static int open_parent(struct vmdk *v, const struct open_args *args, const struct vmdk_descriptor *d, struct err *err)
 {
 	const struct vmdk *parent;
-	char name[4096];
+	struct image_place place;
 
 	if (d->parent_cid == VMDK_CID_NONE)
 		return 0;
@@ -235,15 +235,15 @@ static int open_parent(struct vmdk *v, const struct open_args *args, const struc
 		return err_set(err, ERR_POLICY,
 			       "it is a snapshot of '%s', but an image inside an archive may name no file",
 			       d->parent_hint);
-	if (vmdk_find_parent(args, d->parent_hint, name, sizeof name, err) < 0 ||
-	    image_open(args->folder, name, &format_vmdk, args->chain, &v->parent, err) < 0)
+	if (vmdk_find_parent(args, d->parent_hint, &place, err) < 0 ||
+	    image_open_place(args, &place, &format_vmdk, &v->parent, err) < 0)
 		return err_wrap(err, "parent '%s'", d->parent_hint);
 	parent = (const struct vmdk *)v->parent;
 	if (parent->cid != d->parent_cid)
 		return err_set(err, ERR_CORRUPT,
 			       "parent '%s': its content is %08" PRIx32 ", the snapshot was made on %08" PRIx32
 			       ": the parent was changed since, or is another disk",
-			       name, parent->cid, d->parent_cid);
+			       place.name, parent->cid, d->parent_cid);
 	return 0;
 }
 

@@ -5,29 +5,32 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "core/base/file.h"
 
 enum { NAMES_MAX = 100000 /* in a folder that is looked through for another case */ };
 
 /* Not the image itself: the disk of a linked clone may have its parent's name, in another folder. */
-static bool is_there(const struct open_args *args, const char *name)
+static bool is_there(const struct open_args *args, const struct image_place *place)
 {
-	AUTO_FD int fd = file_open_beneath(args->folder->dirfd, name, false, NULL);
+	AUTO_FD int fd = image_place_fd(place, NULL);
+	const struct chain_link *self = args->chain;
+	struct stat st;
 
-	return fd >= 0 && strcmp(name, args->name) != 0;
+	return fd >= 0 && fstat(fd, &st) == 0 && !(self && st.st_dev == self->dev && st.st_ino == self->ino);
 }
 
-/* Replaces the last part of name by the one file of that folder that differs in case only. */
-static bool find_other_case(const struct open_args *args, char *name)
+/* Replaces the last part of the name by the one file of that folder that differs in case only. */
+static bool find_other_case(const struct open_args *args, struct image_place *place)
 {
-	char *slash = strrchr(name, '/'), *last = slash ? slash + 1 : name, saved = *last;
+	char *slash = strrchr(place->name, '/'), *last = slash ? slash + 1 : place->name, saved = *last;
 	int fd;
 	DIR *dir;
 	bool found = false;
 
 	*last = '\0';
-	fd = file_open_dir_beneath(args->folder->dirfd, *name ? name : ".", NULL);
+	fd = file_open_dir_beneath(place->folder.dirfd, *place->name ? place->name : ".", NULL);
 	*last = saved;
 	dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir && fd >= 0)
@@ -43,7 +46,12 @@ static bool find_other_case(const struct open_args *args, char *name)
 	}
 	if (dir)
 		closedir(dir);
-	return found && is_there(args, name);
+	return found && is_there(args, place);
+}
+
+static bool found_at(const struct open_args *args, struct image_place *place)
+{
+	return is_there(args, place) || find_other_case(args, place);
 }
 
 /* Where `last` begins: the part behind the n-th separator from the end; the text itself when there are fewer. */
@@ -55,7 +63,22 @@ static const char *last_parts(const char *path, unsigned n)
 	return path;
 }
 
-int vmdk_find_parent(const struct open_args *args, const char *hint, char *ret, size_t ret_size, struct err *err)
+/* Beside the image, or in a folder of --allow-parent. With two parts it may be a linked clone, whose parent is in the
+ * folder of another machine, beneath the one that was given. */
+static bool search(const struct open_args *args, const char *path, struct image_place *ret)
+{
+	for (size_t i = 0; image_place_in(args, i, last_parts(path, 1), ret); i++)
+		if (found_at(args, ret))
+			return true;
+	for (size_t i = 0; image_root(args, i, &ret->folder); i++) {
+		snprintf(ret->name, sizeof ret->name, "%s", last_parts(path, 2));
+		if (found_at(args, ret))
+			return true;
+	}
+	return false;
+}
+
+int vmdk_find_parent(const struct open_args *args, const char *hint, struct image_place *ret, struct err *err)
 {
 	char path[4096];
 	bool foreign;
@@ -65,16 +88,10 @@ int vmdk_find_parent(const struct open_args *args, const char *hint, char *ret, 
 	for (char *p = path; *p; p++)
 		if (*p == '\\')
 			*p = '/';
-	foreign = *path == '/' || strpbrk(path, ":[") || strstr(path, "..");
-	if (!foreign && image_beside(args->name, path, ret, ret_size, NULL) == 0 &&
-	    (is_there(args, ret) || find_other_case(args, ret)))
+	if (!strpbrk(path, ":[") && image_resolve(args, path, ret, NULL) == 0 && found_at(args, ret))
 		return 0;
-	if (image_beside(args->name, last_parts(path, 1), ret, ret_size, NULL) == 0 &&
-	    (is_there(args, ret) || find_other_case(args, ret)))
+	if (search(args, path, ret))
 		return 0;
-	/* A linked clone: its parent is in the folder of another machine, beneath the one that was given. */
-	if (image_beside("", last_parts(path, 2), ret, ret_size, NULL) == 0 &&
-	    (is_there(args, ret) || find_other_case(args, ret)))
-		return 0;
-	return image_beside(args->name, foreign ? last_parts(path, 1) : path, ret, ret_size, err);
+	foreign = *path == '/' || strpbrk(path, ":[");
+	return image_resolve(args, foreign ? last_parts(path, 1) : path, ret, err);
 }

@@ -2,12 +2,12 @@
 #ifndef REHOST_FORMATS_VMDK_PARENT_H
 #define REHOST_FORMATS_VMDK_PARENT_H
 
-#include "formats/open.h"
+#include "formats/resolve.h"
 
-/* What parentFileNameHint, a name on the host that made the snapshot, means in the folder of args: a name for
- * image_open(). Paths of other systems and "[datastore] folder/x.vmdk" become a name beside the image, or beneath the
- * folder; case may differ where no file has the exact name. When there is no such file, the name is the one that the
- * hint itself says, and opening it fails. */
-int vmdk_find_parent(const struct open_args *args, const char *hint, char *ret, size_t ret_size, struct err *err);
+/* What parentFileNameHint, a name on the host that made the snapshot, means: a path as image_resolve() understands it;
+ * else a file of that name beside the image or in a folder of --allow-parent. Paths of other systems and "[datastore]
+ * folder/x.vmdk" are cut to their last part, or their last two beneath such a folder; case may differ where no file has
+ * the exact name. When there is no such file, the place is the one that the hint itself says, and opening it fails. */
+int vmdk_find_parent(const struct open_args *args, const char *hint, struct image_place *ret, struct err *err);
 
 #endif

@@ -11,6 +11,7 @@
 #include "core/base/json.h"
 #include "run/io_client.h"
 #include "run/maps.h"
+#include "run/rules.h"
 #include "sources/source.h"
 
 enum run_depth {
@@ -34,6 +35,7 @@ struct run_options {
 	const char *const *inputs;
 	size_t ninputs;
 	struct source_options source;
+	struct image_rules rules; /* for the disks */
 	struct net_maps maps;
 	const char *output;	 /* -o: NULL "local" */
 	const char *output_dir;	 /* -os */

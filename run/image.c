@@ -60,23 +60,30 @@ static int find_format(const char *name, const struct format **ret, struct err *
 	return 0;
 }
 
-int image_open_watched(const char *path, const char *format, struct folder *watch, struct block **ret, struct err *err)
+int image_open_watched(const char *path, const char *format, const struct image_rules *rules, struct folder *watch,
+		       struct block **ret, struct err *err)
 {
 	AUTO(place_done) struct place p = {.dirfd = -1};
+	AUTO(rules_done) struct open_rules open = {0};
 	const struct format *f;
+	int opened;
 
-	if (find_format(format, &f, err) < 0 || place_open(&p, path, err) < 0)
+	if (find_format(format, &f, err) < 0 || rules_open(rules, &open, err) < 0 || place_open(&p, path, err) < 0)
 		return -1;
 	watch->dirfd = p.dirfd;
 	watch->path = p.dir;
-	return image_open(watch, p.base, f, NULL, ret, err);
+	watch->options = &open.options;
+	opened = image_open(watch, p.base, f, NULL, ret, err);
+	watch->options = NULL;
+	return opened;
 }
 
-int image_open_user(const char *path, const char *format, struct block **ret, struct err *err)
+int image_open_user(const char *path, const char *format, const struct image_rules *rules, struct block **ret,
+		    struct err *err)
 {
 	struct folder folder = {0};
 
-	return image_open_watched(path, format, &folder, ret, err);
+	return image_open_watched(path, format, rules, &folder, ret, err);
 }
 
 /* -------------------------------------------------------------------------------------------------------------- copy
@@ -245,7 +252,7 @@ int image_copy(const struct image_copy_options *options, struct json **ret, stru
 	struct copy_job job = {.threads = options->threads, .progress = copied, .opaque = &c};
 	const char *format;
 
-	if (image_open_user(options->source, options->source_format, &c.source, err) < 0 ||
+	if (image_open_user(options->source, options->source_format, &options->rules, &c.source, err) < 0 ||
 	    block_allocated(c.source, &c.total, err) < 0 || create_target(&c, err) < 0)
 		return -1;
 	format = c.target->ops->name;

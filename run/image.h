@@ -8,16 +8,21 @@
 #include "core/base/err.h"
 #include "core/base/json.h"
 #include "formats/block.h"
+#include "run/rules.h"
 
-/* Opens path read-only; format NULL: by bid. Names inside the image lead beneath its folder only. */
-int image_open_user(const char *path, const char *format, struct block **ret, struct err *err);
+/* Opens path read-only; format NULL: by bid. Names inside the image lead beneath its folder, or where the rules (NULL:
+ * none) allow it. */
+int image_open_user(const char *path, const char *format, const struct image_rules *rules, struct block **ret,
+		    struct err *err);
 
 /* The same, and `watch` is told what is opened on the way: its dirfd and path are set by the call. */
 struct folder;
-int image_open_watched(const char *path, const char *format, struct folder *watch, struct block **ret, struct err *err);
+int image_open_watched(const char *path, const char *format, const struct image_rules *rules, struct folder *watch,
+		       struct block **ret, struct err *err);
 
 struct image_copy_options {
 	const char *source, *source_format; /* format NULL: by bid */
+	struct image_rules rules;	    /* for the source */
 	const char *target, *target_format; /* format NULL: "qcow2" */
 	const char *codec;		    /* NULL, "zlib", "zstd" */
 	uint32_t cluster_size;		    /* bytes, 0: the format's default */

@@ -135,14 +135,15 @@ static void note_image(const struct open_args *args, const struct format *format
 	give_file(c);
 }
 
-int image_info(const char *path, const char *format, struct json **ret, struct err *err)
+int image_info(const char *path, const char *format, const struct image_rules *rules, struct json **ret,
+	       struct err *err)
 {
 	AUTO(block_closep) struct block *b = NULL;
 	AUTO(js_freep) struct json *images = js_array();
 	struct chain c = {.images = images};
 	struct folder watch = {.opened = note_file, .image = note_image, .opaque = &c};
 	struct tally t = {0};
-	int opened = image_open_watched(path, format, &watch, &b, err);
+	int opened = image_open_watched(path, format, rules, &watch, &b, err);
 
 	give_file(&c);
 	if (opened < 0 || block_each_extent(b, 0, b->size, add_extent, &t, err) < 0)

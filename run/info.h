@@ -4,10 +4,12 @@
 
 #include "core/base/err.h"
 #include "core/base/json.h"
+#include "run/rules.h"
 
 /* Opens the image at path (format NULL: by bid) read-only and describes it and every image below it; docs/info.md has
  * the shape of the object. */
-int image_info(const char *path, const char *format, struct json **ret, struct err *err);
+int image_info(const char *path, const char *format, const struct image_rules *rules, struct json **ret,
+	       struct err *err);
 
 /* The same for people. */
 int image_info_text(const struct json *info, struct buf *out, struct err *err);

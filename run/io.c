@@ -30,6 +30,7 @@ enum { DISKS_MAX = 256 /* VMware's most is 4 controllers of 64 */ };
 struct io {
 	struct channel channel;
 	struct io_place place;
+	struct open_rules rules; /* descriptors that were inherited */
 	struct io_disk_state disks[DISKS_MAX];
 	unsigned ndisks;
 	unsigned threads;
@@ -92,11 +93,14 @@ static int bad_request(const char *verb, struct err *err)
 	return err_set(err, ERR_INTERNAL, "io process: malformed request '%s'", verb);
 }
 
-/* From here on only the sources' folders and the partial folder. */
+/* From here on only the sources' folders, those that the user allows, and the partial folder. */
 static void lock_down(const struct io *io, const struct io_disk_spec *specs)
 {
-	struct lockdown_folder folders[DISKS_MAX + 1];
+	struct lockdown_folder folders[DISKS_MAX + RULES_FOLDERS_MAX + 1];
 	size_t n = 0;
+
+	for (size_t i = 0; i < io->rules.options.nallowed; i++)
+		folders[n++] = (struct lockdown_folder){.fd = io->rules.folders[i].dirfd};
 
 	for (unsigned i = 0; i < io->ndisks; i++)
 		folders[n++] = (struct lockdown_folder){.fd = specs[i].folder_fd};
@@ -149,6 +153,23 @@ static int open_disks(struct io *io, const struct io_disk_spec *specs, struct js
 	return 0;
 }
 
+/* Paths belong to the request, which is answered before it is freed. */
+static bool take_rules(struct open_rules *r, const struct json *request)
+{
+	const struct json *list = js_get(request, "allowed");
+
+	r->options = (struct open_options){.allowed = r->folders,
+					   .nallowed = js_count(list),
+					   .allow_truncated = js_get_bool(request, "allow_truncated", false),
+					   .ignore_checksum = js_get_bool(request, "ignore_checksum", false)};
+	if (r->options.nallowed > RULES_FOLDERS_MAX)
+		return false;
+	for (size_t i = 0; i < r->options.nallowed; i++)
+		r->folders[i] = (struct allowed_folder){.dirfd = (int)js_get_u64(js_at(list, i), "fd", UINT32_MAX),
+							.path = js_get_str(js_at(list, i), "path", "")};
+	return true;
+}
+
 static int do_open(struct io *io, const struct json *request, struct json *reply, struct err *err)
 {
 	const struct json *list = js_get(request, "disks");
@@ -166,10 +187,13 @@ static int do_open(struct io *io, const struct json *request, struct json *reply
 				      .thaw = js_get_bool(request, "thaw", false),
 				      .tick = on_spooled,
 				      .opaque = io};
+	if (!take_rules(&io->rules, request))
+		return bad_request("open", err);
 	for (unsigned i = 0; i < io->ndisks; i++) {
 		io->disks[i].index = i;
 		if (!io_disk_parse(js_at(list, i), i, &specs[i]))
 			return bad_request("open", err);
+		specs[i].options = &io->rules.options;
 	}
 	lock_down(io, specs);
 	return open_disks(io, specs, reply, err);

@@ -27,6 +27,7 @@ enum {
 	CONTROL_FD = 3,
 	FIRST_FD = 4,
 	FDS_A_DISK = 4, /* folder, socket, delta, spool */
+	FDS_OF_ALL = 2, /* control socket, partial folder; and the folders of --allow-parent */
 	STOP_MS = 3000, /* then the process is killed */
 };
 
@@ -235,6 +236,24 @@ static int describe_disk(struct io_client *io, unsigned i, struct handover *h, s
 	return 0;
 }
 
+static int describe_rules(const struct image_rules *rules, struct handover *h, struct json *message, struct err *err)
+{
+	struct json *list = js_set(message, "allowed", js_array());
+
+	js_set_bool(message, "allow_truncated", rules->allow_truncated);
+	js_set_bool(message, "ignore_checksum", rules->ignore_checksum);
+	for (size_t i = 0; rules->allow_parent && rules->allow_parent[i]; i++) {
+		struct json *one = js_add(list, js_object());
+
+		if (i == RULES_FOLDERS_MAX)
+			return err_set(err, ERR_USAGE, "--allow-parent: %d folders are the most", RULES_FOLDERS_MAX);
+		if (hand(h, one, "fd", file_open_dir(rules->allow_parent[i], err)) < 0)
+			return err_wrap(err, "--allow-parent");
+		js_set_str(one, "path", rules->allow_parent[i]);
+	}
+	return 0;
+}
+
 static int describe(struct io_client *io, struct handover *h, struct json *message, struct err *err)
 {
 	struct json *disks = js_set(message, "disks", js_array());
@@ -242,6 +261,8 @@ static int describe(struct io_client *io, struct handover *h, struct json *messa
 	js_set_bool(message, "thaw", io->options.resume_converted);
 	js_set_bool(message, "zero_read_errors", io->options.on_read_error == READ_ERROR_ZERO);
 	js_set_u64(message, "threads", io->options.threads);
+	if (describe_rules(&io->options.rules, h, message, err) < 0)
+		return -1;
 	if (io->options.partial && hand(h, message, "partial_fd", file_open_dir(io->options.partial, err)) < 0)
 		return -1;
 	for (unsigned i = 0; i < io->ndisks; i++)
@@ -266,7 +287,8 @@ static int spawn(struct io_client *io, const struct handover *h, struct err *err
 /* Sockets, descriptors and the process; *message is what it is to open. */
 static int start_process(struct io_client *io, struct json *message, struct err *err)
 {
-	struct handover h = {.fds = calloc(2 + (size_t)FDS_A_DISK * io->ndisks, sizeof *h.fds)};
+	struct handover h = {
+	    .fds = calloc(FDS_OF_ALL + RULES_FOLDERS_MAX + (size_t)FDS_A_DISK * io->ndisks, sizeof *h.fds)};
 	int pair[2], ret;
 
 	if (!h.fds)

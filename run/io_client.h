@@ -12,6 +12,7 @@
 #include "core/base/err.h"
 #include "core/model/machine.h"
 #include "run/copy.h"
+#include "run/rules.h"
 
 struct io_client;
 
@@ -23,6 +24,7 @@ struct io_progress {
 
 struct io_options {
 	const struct machine *machine; /* disks to open */
+	struct image_rules rules;
 	const char *
 	    partial; /* path of the partial folder; NULL: nothing is kept (inspect, check): deltas are unlinked files */
 	bool resume_converted; /* deltas and maps of the partial folder are thawed instead of made */

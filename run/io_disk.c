@@ -126,7 +126,7 @@ static int open_spooled(struct io_disk_state *d, const struct io_disk_spec *spec
 	AUTO_FD int fd = open_part(place, spec->spool_fd, "spool", spec->index, O_CREAT | O_TRUNC, err);
 
 	if (fd < 0 || inflate_to(fd, spec, folder, place, err) < 0 ||
-	    image_open_fd(fd, spec->file, format, &d->source, err) < 0)
+	    image_open_fd(fd, spec->file, format, spec->options, &d->source, err) < 0)
 		return -1;
 	take_fd(&fd);
 	return 0;
@@ -135,7 +135,11 @@ static int open_spooled(struct io_disk_state *d, const struct io_disk_spec *spec
 static int open_source(struct io_disk_state *d, const struct io_disk_spec *spec, const struct io_place *place,
 		       struct err *err)
 {
-	struct folder folder = {.dirfd = spec->folder_fd, .path = spec->folder, .opened = add_identity, .opaque = d};
+	struct folder folder = {.dirfd = spec->folder_fd,
+				.path = spec->folder,
+				.options = spec->options,
+				.opened = add_identity,
+				.opaque = d};
 	const struct format *format = spec->format ? format_by_name(spec->format) : NULL;
 
 	if (spec->format && !format)

@@ -22,7 +22,8 @@ struct io_disk_spec {
 	uint64_t capacity;	 /* bytes by the metadata, 0 unknown */
 	uint32_t logical_sector; /* 0: as the image says */
 	int listen_fd;
-	int delta_fd, spool_fd; /* unlinked files; -1: in the partial folder */
+	int delta_fd, spool_fd;		    /* unlinked files; -1: in the partial folder */
+	const struct open_options *options; /* what the user allows it */
 };
 
 /* An open disk; zeroed, with index set, is closed. */

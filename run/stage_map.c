@@ -67,6 +67,7 @@ static bool same_disks(const struct run *r)
 static int start_io(struct run *r, bool resume, struct err *err)
 {
 	struct io_options options = {.machine = r->machine,
+				     .rules = r->o->rules,
 				     .partial = r->partial ? partial_path(r->partial) : NULL,
 				     .resume_converted = resume,
 				     .on_read_error = r->o->on_read_error,

@@ -263,9 +263,10 @@ static void test_bundles_that_are_refused(void **state)
 	     "then convert it"},
 	    {SIZE(572), STORAGE(0, 572, ""), SHOT, ERR_CORRUPT, "0 images for 1 storages"},
 	    {SIZE(572), STORAGE(0, 572, IMAGE("Plain", "/etc/passwd")), SHOT, ERR_POLICY,
-	     "storage 1 '/etc/passwd': it names '/etc/passwd': absolute, so outside the image's folder"},
+	     "storage 1 '/etc/passwd': it names '/etc/passwd': outside the image's folder, and no --allow-parent "
+	     "allows it"},
 	    {SIZE(572), STORAGE(0, 572, IMAGE("Plain", "../x")), SHOT, ERR_POLICY,
-	     "storage 1 '../x': it names '../x': \"..\" leads outside the image's folder"},
+	     "storage 1 '../x': it names '../x': outside the image's folder, and no --allow-parent allows it"},
 	    {SIZE(573), STORAGE(0, 573, IMAGE("Compressed", "x.hds")), SHOT, ERR_CORRUPT,
 	     "storage 1 'x.hds': storage truncated: 293376 bytes are stated, the image has 292864"},
 	    {SIZE(572), STORAGE(0, 572, IMAGE("Sparse", "x.hds")), SHOT, ERR_UNSUPPORTED,

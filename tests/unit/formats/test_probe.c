@@ -156,29 +156,6 @@ static void test_by_name(void **state)
 	assert_null(format_by_name(""));
 }
 
-/* Names inside images. */
-static void test_beside(void **state)
-{
-	struct err err = ERR_INIT;
-	char name[16];
-
-	assert_int_equal(image_beside("a/b.vmdk", "c.vmdk", name, sizeof name, &err), 0);
-	assert_string_equal(name, "a/c.vmdk");
-	assert_int_equal(image_beside("b.vmdk", "x/..c", name, sizeof name, &err), 0);
-	assert_string_equal(name, "x/..c");
-	assert_int_equal(image_beside("b.vmdk", "/etc/shadow", name, sizeof name, &err), -1);
-	assert_string_equal(err.text, "it names '/etc/shadow': absolute, so outside the image's folder");
-	assert_int_equal(err.code, ERR_POLICY);
-	assert_int_equal(image_beside("b.vmdk", "../x", name, sizeof name, &err), -1);
-	assert_string_equal(err.text, "it names '../x': \"..\" leads outside the image's folder");
-	assert_int_equal(image_beside("b.vmdk", "a/..", name, sizeof name, &err), -1);
-	assert_int_equal(err.code, ERR_POLICY);
-	assert_int_equal(image_beside("b.vmdk", "", name, sizeof name, &err), -1);
-	assert_int_equal(err.code, ERR_CORRUPT);
-	assert_int_equal(image_beside("b.vmdk", "0123456789abcdef", name, sizeof name, &err), -1);
-	assert_string_equal(err.text, "it names a file with a name of 16 bytes");
-}
-
 static void test_open_names(void **state)
 {
 	struct image_folder *f = *state;
@@ -204,7 +181,6 @@ int main(void)
 	    cmocka_unit_test(test_sure_bids),
 	    cmocka_unit_test(test_two_claims),
 	    cmocka_unit_test(test_by_name),
-	    cmocka_unit_test(test_beside),
 	    cmocka_unit_test_setup_teardown(test_open_names, image_folder_setup, image_folder_teardown),
 	};
 

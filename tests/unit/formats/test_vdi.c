@@ -234,6 +234,43 @@ static void test_differencing_in_snapshots(void **state)
 	block_close(b);
 }
 
+static void put_registry(struct image_folder *f, const char *name, const char *location)
+{
+	char text[1024];
+
+	snprintf(text, sizeof text,
+		 "<?xml version=\"1.0\"?><VirtualBox xmlns=\"http://www.virtualbox.org/\"><Machine name=\"m\">"
+		 "<MediaRegistry><HardDisks><HardDisk uuid=\"{00000000-0000-0000-0000-000000000001}\" "
+		 "location=\"gone.vdi\"><HardDisk uuid=\"{10101010-1010-1010-1010-101010101010}\" location=\"%s\"/>"
+		 "</HardDisk></HardDisks></MediaRegistry></Machine></VirtualBox>",
+		 location);
+	put_text(f, name, text);
+}
+
+/* A parent that has another name and folder than the search looks at: the registry says where. */
+static void test_parent_by_registry(void **state)
+{
+	static const char *const locations[] = {"disks/the base", "disks\\the base", "./disks/x/../the base"};
+	struct image_folder *f = *state;
+	struct made v = make(4096, 0, VDI_DYNAMIC, 0x10);
+	struct block *b;
+
+	assert_int_equal(mkdirat(f->folder.dirfd, "disks", 0700), 0);
+	assert_int_equal(mkdirat(f->folder.dirfd, "Snapshots", 0700), 0);
+	add(&v, 0, 'a');
+	put_made(&v, f, "disks/the base");
+	for (size_t i = 0; i < 3; i++) {
+		put_registry(f, "machine.vbox", locations[i]);
+		v = make(4096, 0, VDI_DIFFERENCING, 0x40);
+		child_of(&v, 0x10);
+		add(&v, 1, 'b');
+		put_made(&v, f, "Snapshots/x.vdi");
+		b = open_ok(f, "Snapshots/x.vdi");
+		assert_blocks(f, b, "ab......");
+		block_close(b);
+	}
+}
+
 static const char parent_text[] = "parent 10101010-1010-1010-1010-101010101010";
 
 static void chain_fails(struct image_folder *f, enum err_code code, const char *reason)
@@ -247,18 +284,41 @@ static void chain_fails(struct image_folder *f, enum err_code code, const char *
 	open_fails(f, "x.vdi", code, text);
 }
 
+static const char no_parent[] = "no .vdi file with that UUID in its folder, and no .vbox file there knows one: put the "
+				"parent there, or name its folder with --allow-parent";
+
 static void test_parent_missing(void **state)
 {
 	struct image_folder *f = *state;
 	struct made v;
 
-	chain_fails(f, ERR_UNREADABLE, "no .vdi file with that UUID in its folder: put the parent there");
+	chain_fails(f, ERR_UNREADABLE, no_parent);
 	/* Outside the folder, and by a link out of it. */
 	assert_int_equal(mkdirat(f->folder.dirfd, "sub", 0700), 0);
 	v = make(4096, 0, VDI_DYNAMIC, 0x10);
 	put_made(&v, f, "sub/base.vdi");
 	assert_int_equal(symlinkat("/var/tmp/base.vdi", f->folder.dirfd, "link.vdi"), 0);
-	chain_fails(f, ERR_UNREADABLE, "no .vdi file with that UUID in its folder: put the parent there");
+	chain_fails(f, ERR_UNREADABLE, no_parent);
+}
+
+/* A registry that lies, leads outside, or is none doesn't help, and doesn't harm. */
+static void test_registries_that_lie(void **state)
+{
+	struct image_folder *f = *state;
+	struct made v;
+
+	put_registry(f, "machine.vbox", "/etc/passwd");
+	chain_fails(f, ERR_UNREADABLE, no_parent);
+	put_registry(f, "machine.vbox", "../../etc/passwd");
+	chain_fails(f, ERR_UNREADABLE, no_parent);
+	put_registry(f, "machine.vbox", "C:\\vm\\base.vdi");
+	chain_fails(f, ERR_UNREADABLE, no_parent);
+	put_text(f, "machine.vbox", "<!DOCTYPE x><VirtualBox/>");
+	chain_fails(f, ERR_UNREADABLE, no_parent);
+	v = make(4096, 0, VDI_DYNAMIC, 0x20);
+	put_made(&v, f, "other");
+	put_registry(f, "machine.vbox", "other");
+	chain_fails(f, ERR_UNREADABLE, no_parent);
 }
 
 static void test_parent_changed(void **state)
@@ -398,11 +458,14 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, image_folder_setup, image_folder_teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_generated_by_qemu), TEST(test_extents),	       TEST(test_block_sizes),
-	    TEST(test_odd_size),	  TEST(test_differencing),     TEST(test_differencing_in_snapshots),
-	    TEST(test_parent_missing),	  TEST(test_parent_changed),   TEST(test_parent_twice),
-	    TEST(test_parent_loop),	  TEST(test_parent_not_named), TEST(test_headers_that_lie),
-	    TEST(test_tables_that_lie),
+	    TEST(test_generated_by_qemu),   TEST(test_extents),
+	    TEST(test_block_sizes),	    TEST(test_odd_size),
+	    TEST(test_differencing),	    TEST(test_differencing_in_snapshots),
+	    TEST(test_parent_missing),	    TEST(test_parent_changed),
+	    TEST(test_parent_twice),	    TEST(test_parent_loop),
+	    TEST(test_parent_not_named),    TEST(test_headers_that_lie),
+	    TEST(test_tables_that_lie),	    TEST(test_parent_by_registry),
+	    TEST(test_registries_that_lie),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

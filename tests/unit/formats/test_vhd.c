@@ -272,7 +272,8 @@ static void test_parent_errors(void **state)
 		   "vhd 'x.vhd': parent '.\\gone.vhd' is missing: there is no 'gone.vhd' beside the image");
 	put_child(folder, "x.vhd", 2, 1, "..\\..\\etc\\shadow");
 	open_fails(folder, "x.vhd", ERR_POLICY,
-		   "vhd 'x.vhd': parent '..\\..\\etc\\shadow' leads outside the image's folder, and there is no "
+		   "vhd 'x.vhd': parent '..\\..\\etc\\shadow' leads outside the image's folder, no --allow-parent "
+		   "allows it, and there is no "
 		   "'shadow' beside the image");
 	put_child(folder, "x.vhd", 2, 1, "/etc/passwd");
 	open_fails(folder, "x.vhd", ERR_UNREADABLE,

@@ -221,7 +221,8 @@ static void test_parent_errors(void **state)
 	put_base(folder, "base.vhdx", seeds);
 	put_child(folder, fixture_linkage(1), "..\\other\\gone.vhdx");
 	open_fails(folder, "x.vhdx", ERR_POLICY,
-		   "vhdx 'x.vhdx': parent '..\\other\\gone.vhdx' leads outside the image's folder, and there is no "
+		   "vhdx 'x.vhdx': parent '..\\other\\gone.vhdx' leads outside the image's folder, no --allow-parent "
+		   "allows it, and there is no "
 		   "'gone.vhdx' beside the image");
 	put_child(folder, fixture_linkage(1), "\\\\?\\C:\\gone.vhdx");
 	open_fails(folder, "x.vhdx", ERR_UNREADABLE,

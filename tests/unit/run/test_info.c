@@ -54,7 +54,7 @@ static void a_sparse_raw_disk_is_described(void **state)
 	AUTO(buf_done) struct buf text = BUF_INIT(MIB);
 	struct err err = ERR_INIT;
 
-	assert_int_equal(image_info(f->path, "raw", &info, &err), 0);
+	assert_int_equal(image_info(f->path, "raw", NULL, &info, &err), 0);
 	assert_string_equal(js_get_str(info, "format", ""), "raw");
 	assert_int_equal(js_get_u64(info, "size", 0), GIB);
 	assert_int_equal(js_get_u64(info, "allocated", 0), 4096);
@@ -92,7 +92,7 @@ static void every_image_of_a_chain_is_described(void **state)
 	}
 	assert_int_equal(run_program(make_base) | run_program(make_top), 0);
 	assert_int_equal(run_program(rebase) | run_program(snapshot), 0);
-	assert_int_equal(image_info(top, NULL, &info, NULL), 0);
+	assert_int_equal(image_info(top, NULL, NULL, &info, NULL), 0);
 	chain = js_get(info, "chain");
 	assert_int_equal(js_count(chain), 2);
 	assert_string_equal(js_get_str(js_at(chain, 0), "file", ""), "top.qcow2");
@@ -125,7 +125,7 @@ static void files_of_an_image_are_its_extents(void **state)
 	fd = open(path, O_RDWR | O_CREAT, 0644);
 	assert_int_equal(file_pwrite(fd, descriptor, sizeof descriptor - 1, 0, NULL), 0);
 	close(fd);
-	assert_int_equal(image_info(path, NULL, &info, NULL), 0);
+	assert_int_equal(image_info(path, NULL, NULL, &info, NULL), 0);
 	image = js_at(js_get(info, "chain"), 0);
 	assert_string_equal(js_get_str(image, "subtype", ""), "monolithicFlat");
 	assert_string_equal(js_get_str(image, "identity", ""), "12345678");
@@ -142,9 +142,9 @@ static void what_is_no_image_is_an_error(void **state)
 	struct json *info = NULL;
 	struct err err = ERR_INIT;
 
-	assert_int_equal(image_info(f->path, NULL, &info, &err), -1);
+	assert_int_equal(image_info(f->path, NULL, NULL, &info, &err), -1);
 	assert_int_equal(err.code, ERR_UNSUPPORTED);
-	assert_int_equal(image_info(f->path, "nonsense", &info, &err), -1);
+	assert_int_equal(image_info(f->path, "nonsense", NULL, &info, &err), -1);
 	assert_int_equal(err.code, ERR_USAGE);
 	assert_string_equal(err.text, "unknown format 'nonsense': `rehost formats` lists them");
 	assert_null(info);

@@ -1,0 +1,33 @@
+/* The folders and exceptions that the user allows images. */
+#include "run/rules.h"
+
+#include <unistd.h>
+
+#include "core/base/file.h"
+
+int rules_open(const struct image_rules *rules, struct open_rules *ret, struct err *err)
+{
+	*ret = (struct open_rules){.options = {.allowed = ret->folders}};
+	if (!rules)
+		return 0;
+	ret->options.allow_truncated = rules->allow_truncated;
+	ret->options.ignore_checksum = rules->ignore_checksum;
+	for (const char *const *path = rules->allow_parent; path && *path; path++) {
+		struct allowed_folder *f = &ret->folders[ret->options.nallowed];
+
+		if (ret->options.nallowed == RULES_FOLDERS_MAX)
+			return err_set(err, ERR_USAGE, "--allow-parent: %d folders are the most", RULES_FOLDERS_MAX);
+		*f = (struct allowed_folder){.dirfd = file_open_dir(*path, err), .path = *path};
+		if (f->dirfd < 0)
+			return err_wrap(err, "--allow-parent");
+		ret->options.nallowed++;
+	}
+	return 0;
+}
+
+void rules_done(struct open_rules *rules)
+{
+	for (size_t i = 0; i < rules->options.nallowed; i++)
+		close(rules->folders[i].dirfd);
+	rules->options.nallowed = 0;
+}

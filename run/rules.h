@@ -1,0 +1,28 @@
+/* What the user allows images that are opened: --allow-parent, --allow-truncated, --ignore-checksum. */
+#ifndef REHOST_RUN_RULES_H
+#define REHOST_RUN_RULES_H
+
+#include <stdbool.h>
+
+#include "formats/open.h"
+
+enum { RULES_FOLDERS_MAX = 64 /* as many as a chain has images */ };
+
+/* As the user gave them; borrowed texts. */
+struct image_rules {
+	const char *const *allow_parent; /* NULL-terminated list of folders; NULL: none */
+	bool allow_truncated, ignore_checksum;
+};
+
+/* The same with the folders open, for the readers. */
+struct open_rules {
+	struct open_options options;
+	struct allowed_folder folders[RULES_FOLDERS_MAX];
+};
+
+/* rules NULL: nothing is allowed. ERR_USAGE for too many folders, ERR_UNREADABLE for one that can't be opened; ret must
+ * be given to rules_done() in every case. */
+int rules_open(const struct image_rules *rules, struct open_rules *ret, struct err *err);
+void rules_done(struct open_rules *rules);
+
+#endif
