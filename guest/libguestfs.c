@@ -156,15 +156,30 @@ static void on_message(guestfs_h *g, void *opaque, uint64_t event, int handle, i
 	log_debug("libguestfs: %.*s", (int)min_u64(len, 2048), text);
 }
 
-/* The last line of it, for the error. */
+/* "/usr/bin/qemu-system-x86_64: cannot …", and not qemu's command line. */
+static bool said_by_qemu(const char *line)
+{
+	const char *name = strstr(line, "qemu-");
+
+	return name && name[strcspn(name, ": ")] == ':';
+}
+
+/* For the error: the last line that qemu itself said, else the last of all, which is often libguestfs tidying up. */
 static const char *last_said(struct appliance *a)
 {
-	char *line;
+	const char *last = a->said, *of_qemu = NULL;
 
 	while (a->said_len && strchr("\r\n ", a->said[a->said_len - 1]))
 		a->said[--a->said_len] = '\0';
-	line = strrchr(a->said, '\n');
-	return line ? line + 1 : a->said;
+	for (char *line = a->said, *end; line; line = end) {
+		end = strchr(line, '\n');
+		if (end)
+			*end++ = '\0';
+		last = line;
+		if (said_by_qemu(line))
+			of_qemu = line;
+	}
+	return of_qemu ? of_qemu : last;
 }
 
 /* -------------------------------------------------------------------------------------------------------- start */
@@ -248,8 +263,12 @@ static int launch(struct appliance *a, void *arg, struct err *err)
 		return 0;
 	if (strstr(a->said, "supermin") && appliance_kernel_check("", &found, err) < 0)
 		return -1;
-	return appliance_failed(a, err, ERR_HOST, "the libguestfs appliance did not start (last message: '%.300s')",
-				last_said(a));
+	if (watchdog_has_bitten(a->watchdog))
+		return appliance_failed(a, err, ERR_HOST, "starting the libguestfs appliance");
+	/* The error of libguestfs itself is half a page of general advice. */
+	return err_set(err, ERR_HOST,
+		       "the libguestfs appliance did not start: '%.400s'; libguestfs-test-tool shows all of it",
+		       last_said(a));
 }
 
 int appliance_start(const struct appliance_options *o, struct appliance **ret, struct err *err)
