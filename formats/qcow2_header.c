@@ -33,13 +33,20 @@ static const char *const known_incompatible[] = {
 };
 
 enum {
-	READABLE_INCOMPATIBLE =
-	    1 << QCOW2_INCOMPAT_DIRTY_BIT | 1 << QCOW2_INCOMPAT_CORRUPT_BIT | 1 << QCOW2_INCOMPAT_COMPRESSION_BIT,
+	READABLE_INCOMPATIBLE = 1 << QCOW2_INCOMPAT_DIRTY_BIT | 1 << QCOW2_INCOMPAT_CORRUPT_BIT |
+				1 << QCOW2_INCOMPAT_DATA_FILE_BIT | 1 << QCOW2_INCOMPAT_COMPRESSION_BIT |
+				1 << QCOW2_INCOMPAT_EXTENDED_L2_BIT,
 };
+
+/* One of the three sets of feature bits; version 2 has none. */
+static uint64_t features(const struct head *head, enum qcow2_header_offset set)
+{
+	return get_be32(head->data + QCOW2_H_VERSION) < 3 ? 0 : get_be64(head->data + set);
+}
 
 static uint64_t incompatible(const struct head *head)
 {
-	return get_be32(head->data + QCOW2_H_VERSION) < 3 ? 0 : get_be64(head->data + QCOW2_H_INCOMPATIBLE);
+	return features(head, QCOW2_H_INCOMPATIBLE);
 }
 
 static int read_head(struct block *file, struct head *head, struct err *err)
@@ -152,6 +159,11 @@ static int check_features(const struct head *head, struct qcow2_header *h, struc
 	AUTO(buf_done) struct buf list = BUF_INIT(1024); /* more names don't make it clearer */
 
 	h->corrupt = bits & QCOW2_BIT(QCOW2_INCOMPAT_CORRUPT_BIT);
+	h->extended = bits & QCOW2_BIT(QCOW2_INCOMPAT_EXTENDED_L2_BIT);
+	if (!unreadable && h->extended && h->cluster_bits < QCOW2_EXTENDED_CLUSTER_BITS_MIN)
+		return err_set(err, ERR_CORRUPT,
+			       "header: cluster bits %u, with extended L2 entries %d to %d are possible",
+			       h->cluster_bits, QCOW2_EXTENDED_CLUSTER_BITS_MIN, QCOW2_CLUSTER_BITS_MAX);
 	if (!unreadable)
 		return 0;
 	for (unsigned bit = 0; bit < 64; bit++)
@@ -192,8 +204,9 @@ static int read_compression(const struct head *head, struct qcow2_header *h, str
 
 static int check_size(const struct head *head, struct qcow2_header *h, struct err *err)
 {
-	uint64_t entries = get_be32(head->data + QCOW2_H_L1_SIZE), per_entry = head->cluster / 8 * head->cluster,
-		 needed;
+	uint64_t entries = get_be32(head->data + QCOW2_H_L1_SIZE), needed;
+	uint64_t l2_entry = h->extended ? QCOW2_EXTENDED_ENTRY_SIZE : QCOW2_ENTRY_SIZE;
+	uint64_t per_entry = head->cluster / l2_entry * head->cluster;
 
 	h->size = get_be64(head->data + QCOW2_H_SIZE);
 	h->l1_offset = get_be64(head->data + QCOW2_H_L1_OFFSET);
@@ -231,15 +244,24 @@ static int check_snapshots(const struct head *head, struct err *err)
 		       n, at, n * SNAPSHOT_ENTRY_MIN, head->file_size);
 }
 
-static int read_backing_format(uint32_t type, const unsigned char *data, uint32_t len, void *opaque, struct err *err)
+/* A text of an extension; ret has size bytes and is zeroed. */
+static int copy_text(const char *what, const unsigned char *data, uint32_t len, char *ret, size_t size, struct err *err)
+{
+	if (!len || len >= size || memchr(data, 0, len))
+		return err_set(err, ERR_CORRUPT, "header: %s has a name of %u bytes", what, len);
+	memcpy(ret, data, len);
+	return 0;
+}
+
+static int read_extension(uint32_t type, const unsigned char *data, uint32_t len, void *opaque, struct err *err)
 {
 	struct qcow2_header *h = opaque;
 
-	if (type != QCOW2_EXT_BACKING_FORMAT)
-		return 0;
-	if (!len || len >= sizeof h->backing_format || memchr(data, 0, len))
-		return err_set(err, ERR_CORRUPT, "header: the backing file's format has a name of %u bytes", len);
-	memcpy(h->backing_format, data, len);
+	if (type == QCOW2_EXT_BACKING_FORMAT)
+		return copy_text("the backing file's format", data, len, h->backing_format, sizeof h->backing_format,
+				 err);
+	if (type == QCOW2_EXT_DATA_FILE)
+		return copy_text("the data file", data, len, h->data_file, sizeof h->data_file, err);
 	return 0;
 }
 
@@ -257,7 +279,26 @@ static int read_backing(const struct head *head, struct qcow2_header *h, struct 
 	if (memchr(head->data + at, 0, len))
 		return err_set(err, ERR_CORRUPT, "header: the backing file's name has a NUL in it");
 	memcpy(h->backing, head->data + at, len);
-	return each_extension(head, read_backing_format, h, err);
+	return 0;
+}
+
+/* The name counts only with its feature bit: qemu leaves it behind. */
+static int check_data_file(const struct head *head, struct qcow2_header *h, struct err *err)
+{
+	bool bit = incompatible(head) & QCOW2_BIT(QCOW2_INCOMPAT_DATA_FILE_BIT);
+
+	if (!bit) {
+		h->data_file[0] = '\0';
+		return 0;
+	}
+	h->data_file_raw = features(head, QCOW2_H_AUTOCLEAR) & QCOW2_BIT(QCOW2_AUTOCLEAR_DATA_FILE_RAW_BIT);
+	if (!*h->data_file)
+		return err_set(err, ERR_CORRUPT, "header: the data is in another file, which is not named");
+	if (h->data_file_raw && *h->backing)
+		return err_set(err, ERR_CORRUPT, "header: a backing file, and a data file that is the whole disk");
+	if (get_be32(head->data + QCOW2_H_SNAPSHOTS))
+		return err_set(err, ERR_CORRUPT, "header: snapshots, with an external data file");
+	return 0;
 }
 
 int qcow2_header_read(struct block *file, struct qcow2_header *h, struct err *err)
@@ -271,7 +312,9 @@ int qcow2_header_read(struct block *file, struct qcow2_header *h, struct err *er
 		return -1;
 	if (check_features(head, h, err) < 0 || check_crypt(head, err) < 0 || read_compression(head, h, err) < 0)
 		return -1;
-	if (check_size(head, h, err) < 0 || check_snapshots(head, err) < 0)
+	if (check_size(head, h, err) < 0 || check_snapshots(head, err) < 0 || read_backing(head, h, err) < 0)
 		return -1;
-	return read_backing(head, h, err);
+	if (each_extension(head, read_extension, h, err) < 0)
+		return -1;
+	return check_data_file(head, h, err);
 }

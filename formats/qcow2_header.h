@@ -14,6 +14,11 @@ struct qcow2_header {
 	uint32_t l1_needed; /* entries that cover size; the table may be longer */
 	enum codec codec;   /* of compressed clusters */
 	bool corrupt;	    /* the image says so itself */
+	bool extended;	    /* extended L2 entries */
+
+	/* The file that holds plain clusters, "" none: it has a name whenever the feature bit is set. */
+	char data_file[QCOW2_BACKING_NAME_MAX + 1];
+	bool data_file_raw; /* that file alone is the disk, too */
 
 	char backing[QCOW2_BACKING_NAME_MAX + 1]; /* "" none */
 	char backing_format[32];		  /* "" not declared */

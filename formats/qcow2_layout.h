@@ -45,12 +45,18 @@ enum {
 	QCOW2_INCOMPAT_COMPRESSION_BIT = 3,
 	QCOW2_INCOMPAT_EXTENDED_L2_BIT = 4,
 };
+/* autoclear_features */
+enum {
+	QCOW2_AUTOCLEAR_BITMAPS_BIT = 0,
+	QCOW2_AUTOCLEAR_DATA_FILE_RAW_BIT = 1,
+};
 #define QCOW2_BIT(n) (UINT64_C(1) << (n))
 
 /* Section "Header extensions": type and length, both u32, then data padded to 8 bytes. */
 #define QCOW2_EXT_END		 UINT32_C(0)
 #define QCOW2_EXT_BACKING_FORMAT UINT32_C(0xe2792aca)
 #define QCOW2_EXT_FEATURE_NAMES	 UINT32_C(0x6803f857)
+#define QCOW2_EXT_DATA_FILE	 UINT32_C(0x44415441)
 enum {
 	QCOW2_EXT_HEADER_SIZE = 8,
 	/* Section "Feature name table". */

@@ -26,6 +26,7 @@ written() { # OPTIONS: copied with them, the image is clean and equal
 	"$rehost" copy -q -f raw disk.raw written.qcow2 --force -o "$1" || fail "copy -o $1"
 	qemu-img check -q written.qcow2 || fail "qemu-img check: $1"
 	qemu-img compare -q -f raw -F qcow2 disk.raw written.qcow2 || fail "qemu-img compare: $1"
+	"$rehost" compare -f raw disk.raw written.qcow2 > /dev/null || fail "compare: $1"
 }
 for options in cluster_size=4096 cluster_size=2M preallocation={off,metadata,falloc,full} extended_l2=on \
 	extended_l2=on,cluster_size=128k,preallocation=metadata lazy_refcounts=off; do
@@ -41,5 +42,32 @@ says 2 "option 'size': format 'qcow2' takes only" "$rehost" copy -q -f raw disk.
 says 4 "compressed clusters can't be preallocated" \
 	"$rehost" copy -q -f raw disk.raw new.qcow2 -c zlib -o preallocation=full
 [ ! -e new.qcow2 ] || fail "a refused copy left a file"
+
+# ---- what we read
+read_back() { # IMAGE: the same for us and for qemu-img, and copied from it
+	qemu-img convert -f qcow2 -O raw "$1" expected.raw
+	"$rehost" compare "$1" -F raw expected.raw > /dev/null || fail "compare: $1"
+	"$rehost" copy -q "$1" copied.qcow2 --force || fail "copy: $1"
+	qemu-img compare -q -f qcow2 -F raw copied.qcow2 expected.raw || fail "qemu-img compare: the copy of $1"
+	"$rehost" map "$1" > /dev/null || fail "map: $1"
+}
+for options in extended_l2=on data_file=data.1 data_file=data.2,data_file_raw=on data_file=data.3,extended_l2=on; do
+	qemu-img create -q -f qcow2 -o "$options" made.qcow2 10M
+	qemu-io -c 'write -P 1 0 3k' -c 'write -P 2 1M 1000k' -c 'write -z 65k 7k' -c 'write -z 1500k 300k' \
+		made.qcow2 > /dev/null
+	read_back made.qcow2
+	if [ -e data.1 ]; then mv data.1 "$work/elsewhere"; fi
+	[ ! -e elsewhere ] || says 4 "data file 'data.1': cannot open 'data.1'" "$rehost" map made.qcow2
+	rm -f elsewhere
+done
+qemu-img create -q -f qcow2 -o extended_l2=on -b disk.raw -F raw overlay.qcow2
+qemu-io -c 'write -P 7 3M 2k' -c 'write -z 14M 2k' overlay.qcow2 > /dev/null
+read_back overlay.qcow2
+
+# A data file is looked up in the image's folder, wherever we are (qemu-img 7.2 looks in its current one).
+mkdir folder
+(cd folder && qemu-img create -q -f qcow2 -o data_file=beside.raw image.qcow2 1M &&
+	qemu-io -c 'write -P 5 64k 64k' image.qcow2 > /dev/null && qemu-img convert -O raw image.qcow2 ../beside)
+"$rehost" compare folder/image.qcow2 -F raw beside > /dev/null || fail "a data file in the image's folder"
 
 echo "qcow2: qemu-img agrees with what is read and written"
