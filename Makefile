@@ -35,15 +35,15 @@ FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUNCTIONAL := $(sort $(wildcard tests/functional/*.sh))
 E2E := $(sort $(wildcard tests/e2e/*.sh))
 SCRIPTS := tools/setup .ci/run tests/run samples/build $(wildcard samples/lib/*.sh samples/guests/*) $(FUNCTIONAL) $(E2E) \
-	$(wildcard tests/lib/*) $(wildcard bench/bench-*) tools/demo
+	$(wildcard tests/lib/*) $(filter-out bench/bench-copy,$(wildcard bench/bench-*)) tools/demo
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
 TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 SOURCES := $(LIB_SOURCES) $(CLI_SOURCES)
 HEADERS := $(sort $(shell find $(LIB_DIRS) cli -maxdepth 1 -name '*.h'))
-ALL_C := $(SOURCES) $(HEADERS) $(TEST_SOURCES) $(sort $(shell find tests -name '*.h' 2>/dev/null)) $(FUZZ_SOURCES)
+ALL_C := $(SOURCES) $(HEADERS) $(TEST_SOURCES) $(sort $(shell find tests -name '*.h' 2>/dev/null)) $(FUZZ_SOURCES) bench/copy-limit.c
 
-.PHONY: all lib units demo check check-units check-e2e lint asan fuzz bench bench-open bench-convert check-kill format metrics cover install \
+.PHONY: all lib units demo check check-units check-e2e lint asan fuzz bench bench-open bench-copy bench-convert check-kill format metrics cover install \
 	uninstall clean help setup-%
 
 all: rehost ## build ./rehost
@@ -135,10 +135,17 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/librehost.a
 	$(say) LD $@
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer -pthread -o $@ $< $(BUILD)/librehost.a $(PKG_LIBS)
 
-bench: bench-open bench-convert ## all benchmarks against peers
+bench: bench-open bench-copy bench-convert ## all benchmarks against peers
 
 bench-open: setup-demo setup-bench rehost ## opening and mapping a 2 TiB image of each format
 	bench/bench-open
+
+bench-copy: setup-check setup-bench rehost $(BUILD)/bench/copy-limit ## copies of all formats against qemu-img's, as ratios
+	BUILD=$(BUILD) bench/bench-copy $(BENCH_COPY)
+
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/librehost.a
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $< $(BUILD)/librehost.a $(PKG_LIBS)
 
 bench-convert: setup-demo setup-bench rehost ## a conversion against virt-v2v's, as ratios
 	bench/bench-convert

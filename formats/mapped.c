@@ -82,8 +82,6 @@ static int check_flat_table(const struct mapped *m, struct err *err)
 
 int mapped_start(struct mapped *m, struct err *err)
 {
-	pthread_mutex_init(&m->lock, NULL);
-	m->started = true;
 	if (!m->directory)
 		m->per_table = mapped_units(m);
 	m->per_page = min_u64(m->per_table, PAGE_BYTES / m->entry_size);
@@ -104,8 +102,6 @@ void mapped_close(struct block *b)
 
 	page_cache_done(&m->pages);
 	unit_cache_free(m->inflated);
-	if (m->started)
-		pthread_mutex_destroy(&m->lock);
 	block_close(m->parent);
 	block_close(m->file);
 	free(m->directory);
@@ -304,25 +300,14 @@ static int absent_extent(struct mapped *m, struct extent *ret, struct err *err)
 	return block_extent(m->parent, ret->off, min_u64(ret->len, m->parent->size - ret->off), ret, err);
 }
 
-/* Units of a preallocated image are often holes of the file. What the file said last is remembered: units are anywhere
- * in it, and looking for the next hole takes some file systems long. */
+/* Units of a preallocated image are often holes of the file. */
 static int plain_extent(struct mapped *m, uint64_t host, struct extent *ret, struct err *err)
 {
 	struct extent e;
 
-	pthread_mutex_lock(&m->lock);
-	e = m->known;
-	pthread_mutex_unlock(&m->lock);
-	if (host < e.off || host - e.off >= e.len) {
-		if (block_extent(m->file, host, m->file->size - host, &e, err) < 0)
-			return -1;
-		pthread_mutex_lock(&m->lock);
-		/* Both may run to the same next change: the one that begins earlier says more. */
-		if (m->known.kind != e.kind || e.off + e.len != m->known.off + m->known.len || e.off < m->known.off)
-			m->known = e;
-		pthread_mutex_unlock(&m->lock);
-	}
-	ret->len = min_u64(ret->len, e.off + e.len - host);
+	if (block_extent(m->file, host, ret->len, &e, err) < 0)
+		return -1;
+	ret->len = e.len;
 	ret->kind = e.kind == EXTENT_DATA ? EXTENT_DATA : EXTENT_ZERO;
 	return 0;
 }

@@ -53,10 +53,7 @@ struct mapped {
 
 	struct page_cache pages;
 	struct unit_cache *inflated; /* NULL unless codec */
-	pthread_mutex_t lock;	     /* of known */
-	struct extent known;	     /* of the file: what it last said of itself */
 	uint64_t per_page;	     /* entries: a table is read and kept in pages */
-	bool started;
 };
 
 /* Entries that the disk needs, and tables for them. */
