@@ -11,6 +11,7 @@
 struct open_args;
 struct format;
 struct image_facts;
+struct check;
 
 /* A folder that the user allows names inside images to lead to (--allow-parent). */
 struct allowed_folder {
@@ -111,6 +112,8 @@ struct format {
 	const char *const *create_keys; /* options that create() looks at (formats/create_options.c); NULL: none */
 	/* NULL: nothing but sizes is known. See formats/facts.h. */
 	int (*facts)(const struct open_args *args, struct image_facts *ret, struct err *err);
+	/* NULL: there is no structure to check. See formats/check.h. */
+	int (*check)(const struct open_args *args, struct check *c, struct err *err);
 };
 
 /* All formats, NULL-terminated table of pointers. */

@@ -8,6 +8,7 @@
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/log.h"
+#include "formats/check.h"
 #include "formats/facts.h"
 #include "formats/qcow2_header.h"
 #include "formats/qcow2_reader.h"
@@ -367,4 +368,5 @@ const struct format format_qcow2 = {
     .create = qcow2_create,
     .create_keys = create_keys,
     .facts = qcow2_facts,
+    .check = qcow2_check,
 };

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "core/base/checked.h"
+#include "formats/check.h"
 #include "formats/facts.h"
 #include "outputs/output.h"
 #include "run/image.h"
@@ -50,6 +51,9 @@ struct chain {
 	struct json *images; /* array */
 	struct json *last;   /* of its objects, the one whose files come now */
 	struct json *file;   /* opened, and not yet known whose it is */
+	bool check;
+	uint64_t errors;  /* of all checks */
+	char broken[256]; /* the first image with errors */
 };
 
 static void give_file(struct chain *c)
@@ -112,6 +116,53 @@ static void describe_facts(struct json *j, const struct image_facts *f)
 	describe_parent(j, f);
 }
 
+static void describe_check(struct json *j, const struct check *c, const char *stopped)
+{
+	struct json *counts, *list;
+
+	js_set_u64(j, "errors", check_errors(c));
+	js_set_u64(j, "leaks", c->count[PROBLEM_LEAK]);
+	js_set_u64(j, "used", c->claimed);
+	js_set_u64(j, "passes", c->passes);
+	js_set_str(j, "stopped", stopped);
+	counts = js_set(j, "counts", js_object());
+	for (int k = PROBLEM_LEAK; k < PROBLEM_KINDS; k++)
+		js_set_u64(counts, problem_name((enum problem)k), c->count[k]);
+	list = js_set(j, "problems", js_array());
+	for (size_t i = 0; i < c->n; i++) {
+		struct json *one = js_add(list, js_object());
+
+		js_set_str(one, "kind", problem_name(c->first[i].kind));
+		js_set_u64(one, "offset", c->first[i].at);
+		js_set_str(one, "text", c->first[i].text);
+	}
+}
+
+/* What the check opens besides is not part of the chain. */
+static void check_image(struct chain *chain, const struct open_args *args, const struct format *format)
+{
+	AUTO_FREE struct check *c = malloc(sizeof *c);
+	struct folder quiet = *args->folder;
+	struct open_args own = *args;
+	struct err err = ERR_INIT;
+	bool stopped;
+
+	if (!c)
+		return;
+	if (!format->check) {
+		js_set(chain->last, "check", js_null());
+		return;
+	}
+	quiet.opened = NULL;
+	quiet.image = NULL;
+	own.folder = &quiet;
+	stopped = format_check(format, &own, c, &err) < 0;
+	describe_check(js_set(chain->last, "check", js_object()), c, stopped ? err.text : NULL);
+	if ((check_errors(c) || stopped) && !chain->errors)
+		snprintf(chain->broken, sizeof chain->broken, "%s", args->name);
+	chain->errors += check_errors(c) + stopped;
+}
+
 /* The file noted last is this image's own, and what the image above meant by its parent. */
 static void note_image(const struct open_args *args, const struct format *format, void *opaque)
 {
@@ -133,23 +184,57 @@ static void note_image(const struct open_args *args, const struct format *format
 	describe_facts(c->last, f);
 	js_set(c->last, "files", js_array());
 	give_file(c);
+	if (c->check)
+		check_image(c, args, format);
+}
+
+/* The chain as far as it can be followed; *ret gets it, and sizes when it could be opened. */
+static int follow(const char *path, const char *format, const struct image_rules *rules, struct chain *c,
+		  struct json **ret, struct err *err)
+{
+	AUTO(block_closep) struct block *b = NULL;
+	AUTO(js_freep) struct json *images = js_array();
+	struct folder watch = {.opened = note_file, .image = note_image, .opaque = c};
+	struct tally t = {0};
+	int opened;
+
+	c->images = images;
+	opened = image_open_watched(path, format, rules, &watch, &b, err);
+	give_file(c);
+	if (opened == 0)
+		opened = block_each_extent(b, 0, b->size, add_extent, &t, err);
+	if (opened == 0)
+		*ret = describe(b, path, &t);
+	else if (c->last)
+		*ret = js_object();
+	if (*ret)
+		js_set(*ret, "chain", take_ptr(&images));
+	return opened;
 }
 
 int image_info(const char *path, const char *format, const struct image_rules *rules, struct json **ret,
 	       struct err *err)
 {
-	AUTO(block_closep) struct block *b = NULL;
-	AUTO(js_freep) struct json *images = js_array();
-	struct chain c = {.images = images};
-	struct folder watch = {.opened = note_file, .image = note_image, .opaque = &c};
-	struct tally t = {0};
-	int opened = image_open_watched(path, format, rules, &watch, &b, err);
+	struct chain c = {0};
+	AUTO(js_freep) struct json *info = NULL;
 
-	give_file(&c);
-	if (opened < 0 || block_each_extent(b, 0, b->size, add_extent, &t, err) < 0)
+	if (follow(path, format, rules, &c, &info, err) < 0)
 		return -1;
-	*ret = describe(b, path, &t);
-	js_set(*ret, "chain", take_ptr(&images));
+	*ret = take_ptr(&info);
+	return 0;
+}
+
+int image_info_checked(const char *path, const char *format, const struct image_rules *rules, struct json **ret,
+		       struct err *err)
+{
+	struct chain c = {.check = true};
+
+	*ret = NULL;
+	if (follow(path, format, rules, &c, ret, err) < 0)
+		return -1;
+	if (c.errors)
+		return err_set(err, ERR_CORRUPT, "'%s': the structure has %" PRIu64 " error%s", c.broken, c.errors,
+			       c.errors == 1 ? "" : "s");
 	return 0;
 }
 
@@ -204,6 +289,20 @@ static void files_text(const struct json *files, struct buf *out)
 		 js_count(files) == 1 ? "" : "s");
 }
 
+static void check_text(const struct json *check, struct buf *out)
+{
+	const struct json *list = js_get(check, "problems");
+
+	if (!list)
+		return;
+	buf_addf(out, "  %-11s %" PRIu64 " errors, %" PRIu64 " leaks\n", "check:", js_get_u64(check, "errors", 0),
+		 js_get_u64(check, "leaks", 0));
+	line(out, "stopped", js_get_str(check, "stopped", NULL));
+	for (size_t i = 0; i < js_count(list); i++)
+		buf_addf(out, "    0x%" PRIx64 ": %s: %s\n", js_get_u64(js_at(list, i), "offset", 0),
+			 js_get_str(js_at(list, i), "kind", ""), js_get_str(js_at(list, i), "text", ""));
+}
+
 static void image_text(const struct json *image, size_t depth, struct buf *out)
 {
 	const char *subtype = js_get_str(image, "subtype", NULL), *identity = js_get_str(image, "identity", NULL);
@@ -222,6 +321,7 @@ static void image_text(const struct json *image, size_t depth, struct buf *out)
 	line(out, "encryption", js_get_str(image, "encryption", NULL));
 	if (snapshots)
 		buf_addf(out, "  %-11s %" PRIu64 "\n", "snapshots:", snapshots);
+	check_text(js_get(image, "check"), out);
 }
 
 int image_info_text(const struct json *info, struct buf *out, struct err *err)
@@ -232,6 +332,10 @@ int image_info_text(const struct json *info, struct buf *out, struct err *err)
 
 	size_text(bytes, size, sizeof size);
 	size_text(data, allocated, sizeof allocated);
+	for (size_t i = 0; !js_get(info, "file") && i < js_count(chain); i++)
+		image_text(js_at(chain, i), i, out);
+	if (!js_get(info, "file"))
+		return out->failed ? err_nomem(err) : 0;
 	buf_addf(out,
 		 "image:      %s\nformat:     %s\nsize:       %s (%" PRIu64 " bytes)\nallocated:  %s in %" PRIu64
 		 " runs\nunit:       %" PRIu64 " bytes\nsector:     %" PRIu64 " bytes\nchain:      %zu image%s\n",

@@ -11,6 +11,11 @@
 int image_info(const char *path, const char *format, const struct image_rules *rules, struct json **ret,
 	       struct err *err);
 
+/* The same with a structure check of every image. Problems that make data wrong are ERR_CORRUPT, leaks alone are not.
+ * *ret is set also when -1 is returned, as far as the chain could be followed; else NULL. */
+int image_info_checked(const char *path, const char *format, const struct image_rules *rules, struct json **ret,
+		       struct err *err);
+
 /* The same for people. */
 int image_info_text(const struct json *info, struct buf *out, struct err *err);
 

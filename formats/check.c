@@ -1,0 +1,147 @@
+/* What all structure checks share: problems, and who claims which part of the file. */
+#include "formats/check.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/checked.h"
+#include "core/base/utf8.h"
+
+static const char *const names[PROBLEM_KINDS] = {
+    [PROBLEM_UNKNOWN] = "unknown",  [PROBLEM_LEAK] = "leak",	   [PROBLEM_REFCOUNT] = "refcount",
+    [PROBLEM_FLAG] = "copied_flag", [PROBLEM_OVERLAP] = "overlap", [PROBLEM_OUTSIDE] = "beyond_file",
+    [PROBLEM_ENTRY] = "entry",
+};
+
+const char *problem_name(enum problem kind)
+{
+	return names[kind];
+}
+
+uint64_t check_errors(const struct check *c)
+{
+	uint64_t sum = 0;
+
+	for (int k = PROBLEM_REFCOUNT; k < PROBLEM_KINDS; k++)
+		sum += c->count[k];
+	return sum;
+}
+
+static void report(struct check *c, enum problem kind, uint64_t at, const char *fmt, va_list ap)
+{
+	struct check_finding *f = &c->first[c->n];
+
+	c->count[kind]++;
+	if (c->n == CHECK_FINDINGS)
+		return;
+	c->n++;
+	f->kind = kind;
+	f->at = at;
+	vsnprintf(f->text, sizeof f->text, fmt, ap);
+	utf8_defuse(f->text, true);
+}
+
+void check_report(struct check *c, enum problem kind, uint64_t at, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (c->from && (kind == PROBLEM_OUTSIDE || kind == PROBLEM_ENTRY))
+		return;
+	va_start(ap, fmt);
+	report(c, kind, at, fmt, ap);
+	va_end(ap);
+}
+
+/* Sets the bits [from, to), whole bytes at a time; true when one was set already. */
+static bool take(unsigned char *bits, uint64_t from, uint64_t to)
+{
+	bool taken = false;
+
+	while (from < to) {
+		unsigned char mask = (unsigned char)(0xff << from % 8);
+		uint64_t next = (from / 8 + 1) * 8;
+
+		if (next > to)
+			mask &= (unsigned char)(0xff >> (next - to));
+		taken = taken || bits[from / 8] & mask;
+		bits[from / 8] |= mask;
+		from = next;
+	}
+	return taken;
+}
+
+/* In units, cut by the part of the file that this pass looks at; false: nothing is in it. */
+static bool in_pass(const struct check *c, uint64_t off, uint64_t len, uint64_t *ret_from, uint64_t *ret_to)
+{
+	uint64_t end;
+
+	if (!add_fits(off, len, &end) || end <= c->base || !len)
+		return false;
+	*ret_from = max_u64(off > c->base ? (off - c->base) / c->unit : 0, c->from);
+	*ret_to = min_u64(div_round_up(end - c->base, c->unit), c->from + c->n_units);
+	return *ret_from < *ret_to;
+}
+
+void check_claim(struct check *c, uint64_t off, uint64_t len, uint64_t at, const char *fmt, ...)
+{
+	char what[CHECK_TEXT_MAX / 2];
+	uint64_t from, to;
+	va_list ap;
+
+	if (!in_pass(c, off, len, &from, &to) || !take(c->taken, from - c->from, to - c->from))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof what, fmt, ap);
+	va_end(ap);
+	check_report(c, PROBLEM_OVERLAP, at,
+		     "%s at 0x%" PRIx64 " with 0x%" PRIx64 " bytes: a part of that has an owner already, expected none",
+		     what, off, len);
+}
+
+static void report_leaks(struct check *c, bool leaks)
+{
+	for (uint64_t i = 0; i < c->n_units; i++) {
+		uint64_t at = c->base + (c->from + i) * c->unit;
+
+		if (c->taken[i / 8] >> i % 8 & 1)
+			c->claimed += c->unit;
+		else if (leaks)
+			check_report(c, PROBLEM_LEAK, at, "0x%" PRIx64 " bytes at 0x%" PRIx64 ": nothing uses them",
+				     c->unit, at);
+	}
+}
+
+int check_walk(struct check *c, uint64_t base, uint64_t end, uint64_t unit, bool leaks, check_walk_fn *walk,
+	       void *opaque, struct err *err)
+{
+	const uint64_t most = CHECK_BITMAP_BYTES * 8;
+	int ret = 0;
+
+	c->base = base;
+	c->unit = unit;
+	c->total = end > base ? div_round_up(end - base, unit) : 0;
+	c->taken = malloc(min_u64(c->total, most) / 8 + 1);
+	if (!c->taken)
+		return err_nomem(err);
+	for (c->from = 0; !ret && (c->from < c->total || !c->from); c->from += most) {
+		c->n_units = min_u64(c->total - c->from, most);
+		memset(c->taken, 0, c->n_units / 8 + 1);
+		c->passes++;
+		ret = walk(c, opaque, err);
+		if (!ret)
+			report_leaks(c, leaks);
+	}
+	free(c->taken);
+	c->taken = NULL;
+	c->from = 0;
+	return ret;
+}
+
+int format_check(const struct format *format, const struct open_args *args, struct check *ret, struct err *err)
+{
+	memset(ret, 0, sizeof *ret);
+	return format->check ? format->check(args, ret, err) : 0;
+}

@@ -1,0 +1,93 @@
+#!/bin/bash
+# rehost info --check: what it counts in good and in damaged images is what qemu-img check counts.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/lib/common.sh
+scratch
+rehost=$PWD/rehost support=$PWD/tests/support
+cd "$work"
+count=0
+
+truncate -s 200M disk.raw
+qemu-io -f raw -c 'write -P 1 0 8M' -c 'write -P 3 40M 6M' -c 'write -P 4 100M 5000000' disk.raw > /dev/null
+
+# ours IMAGE: "leaks errors" of the first image; the exit status goes with them.
+ours() {
+	local got=0 want
+	"$rehost" info --check --json "$1" > ours.json 2> log || got=$?
+	want=$(jq -r 'if .chain[0].check.errors > 0 or (has("file") | not) then 4 else 0 end' ours.json)
+	[ "$got" = "$want" ] || fail "$1: exit status $got, expected $want: $(cat log)"
+	[ "$(jq '.chain[0].check.counts | add' ours.json)" = "$(jq '.chain[0].check | .errors + .leaks' ours.json)" ] ||
+		fail "$1: counts that don't add up: $(cat ours.json)"
+	jq -r '.chain[0].check | "\(.leaks) \(.errors)"' ours.json
+}
+theirs() {
+	qemu-img check --output=json "$1" 2> /dev/null | jq -r '"\(.leaks // 0) \(.corruptions // 0)"'
+}
+# same IMAGE WHAT: both count the same.
+same() {
+	local a b
+	a=$(ours "$1") b=$(theirs "$1" || true)
+	[ "$a" = "$b" ] || fail "$2: $a leaks and errors, qemu-img says $b: $(jq -c '.chain[0].check' ours.json)"
+	count=$((count + 1))
+}
+# made TYPE CLUSTER: good.qcow2
+made() {
+	rm -f good.qcow2
+	case $1 in
+	plain | v2) qemu-img convert -f raw -O qcow2 -o "cluster_size=$2" disk.raw good.qcow2 ;;
+	zlib) qemu-img convert -c -f raw -O qcow2 -o "cluster_size=$2" disk.raw good.qcow2 ;;
+	extended) qemu-img convert -f raw -O qcow2 -o "cluster_size=$2,extended_l2=on" disk.raw good.qcow2 ;;
+	refcount) qemu-img convert -f raw -O qcow2 -o "cluster_size=$2,refcount_bits=1" disk.raw good.qcow2 ;;
+	snapshots)
+		qemu-img convert -f raw -O qcow2 -o "cluster_size=$2" disk.raw good.qcow2
+		qemu-img snapshot -c one good.qcow2
+		qemu-io -c 'write -P 9 1M 3M' good.qcow2 > /dev/null
+		qemu-img snapshot -c two good.qcow2
+		qemu-io -c 'write -P 9 41M 1M' good.qcow2 > /dev/null
+		;;
+	bitmaps)
+		qemu-img convert -f raw -O qcow2 -o "cluster_size=$2" disk.raw good.qcow2
+		qemu-img bitmap --add good.qcow2 changed
+		qemu-io -c 'write -P 9 1M 3M' good.qcow2 > /dev/null
+		;;
+	data-file) qemu-img create -q -f qcow2 -o "cluster_size=$2,data_file=data.raw" good.qcow2 200M ;;
+	esac
+}
+
+for type in plain zlib extended refcount snapshots bitmaps; do
+	for cluster in 4096 65536; do
+		[ "$type/$cluster" != extended/4096 ] || cluster=16384
+		made $type $cluster
+		same good.qcow2 "$type, $cluster"
+		for kind in leak overlap flag refcount metadata; do
+			[ "$type/$kind" != zlib/leak ] && case $type/$kind in zlib/* | refcount/refcount | extended/*) continue ;; esac
+			cp good.qcow2 bad.qcow2
+			"$support/corrupt-qcow2" bad.qcow2 $kind 1
+			same bad.qcow2 "$type, $cluster, $kind"
+		done
+	done
+done
+
+# Each mistake is one for us; qemu-img counts the flag of such an entry too.
+made plain 65536
+for kind in outside unaligned; do
+	cp good.qcow2 bad.qcow2
+	"$support/corrupt-qcow2" bad.qcow2 $kind 1
+	[ "$(ours bad.qcow2)" = "3 3" ] || fail "$kind: $(ours bad.qcow2), expected 3 leaks and 3 errors"
+	count=$((count + 1))
+done
+"$rehost" info --check bad.qcow2 > text 2> log && fail "an image with errors: exit status 0"
+grep -qE "^    0x[0-9a-f]+: entry: cluster at 0x[0-9a-f]+: expected at a multiple of the cluster's 0x10000 bytes" text ||
+	fail "no text for the problem: $(cat text)"
+grep -qE "'bad.qcow2'|L2 table" log || fail "no error: $(cat log)"
+
+# A check goes through the whole chain, and through an image whose parent is missing.
+qemu-img create -q -f qcow2 -b bad.qcow2 -F qcow2 top.qcow2
+got=0 && "$rehost" info --check --json top.qcow2 > chain.json 2> log || got=$?
+[ "$got $(jq -c '[.chain[].check.errors]' chain.json)" = "4 [0,3]" ] || fail "chain: $got $(cat chain.json)"
+rm bad.qcow2
+got=0 && "$rehost" info --check --json top.qcow2 > chain.json 2> log || got=$?
+[ "$got $(jq -c '[.chain[].check.errors]' chain.json)" = "4 [0]" ] || fail "missing parent: $got $(cat chain.json)"
+grep -q "bad.qcow2" log || fail "missing parent: $(cat log)"
+echo "$count images, good and damaged, counted as qemu-img check does"
