@@ -17,6 +17,7 @@ const struct step *const linux_steps[] = {
     &step_console,
     &step_cloud_init,
     &step_guest_tools,
+    &step_vendor_repos,
     &step_uefi_fallback,
     NULL,
 };

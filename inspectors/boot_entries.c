@@ -1,17 +1,24 @@
 /* Every boot entry with its file and line: GRUB 2, GRUB legacy, Boot Loader Specification, extlinux. */
 #include "inspectors/registry.h"
 
-#include <stdio.h>
+#include <fnmatch.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#include "guest/files/grubcfg.h"
-#include "guest/files/ini.h"
+#include "guest/files/grubvars.h"
+#include "guest/files/loaderentries.h"
 #include "inspectors/kernels.h"
+
+struct file_id {
+	uint64_t dev, ino;
+};
 
 struct collector {
 	struct guest *guest;
 	struct inspection *inspection;
 	struct arena *scratch;
+	VEC(struct file_id) seen; /* menu.lst is often a link to grub.conf */
 };
 
 /* The guest's path of a path as the boot loader sees it: below the file system that holds /boot, or a btrfs root. */
@@ -50,13 +57,27 @@ static void add_entry(const struct collector *c, const char *file, const struct 
 				 .is_default = is_default};
 }
 
-static int read_lines(const struct collector *c, const char *path, struct lines *l, bool *ret_there, struct err *err)
+/* A file that has been read under another name counts as missing. */
+static int first_time(struct collector *c, const char *path, bool *ret, struct err *err)
 {
-	char *text;
+	struct guest_stat st;
 
-	if (guest_text(c->guest, path, c->scratch, &text, err) < 0)
+	if (c->guest->ops->stat(c->guest, path, true, &st, err) < 0)
 		return -1;
-	*ret_there = text != NULL;
+	*ret = S_ISREG(st.mode);
+	VEC_FOR (id, &c->seen)
+		*ret &= id->dev != st.dev || id->ino != st.ino;
+	*vec_push(c->scratch, &c->seen) = (struct file_id){st.dev, st.ino};
+	return 0;
+}
+
+static int read_lines(struct collector *c, const char *path, struct lines *l, bool *ret_there, struct err *err)
+{
+	char *text = NULL;
+
+	if (first_time(c, path, ret_there, err) < 0 ||
+	    (*ret_there && guest_text(c->guest, path, c->scratch, &text, err) < 0))
+		return -1;
 	lines_split(l, c->scratch, text ? text : "");
 	return 0;
 }
@@ -71,23 +92,74 @@ static void add_menu(const struct collector *c, const char *file, const struct g
 			add_entry(c, file, e, e == chosen);
 }
 
-static int grub2_menu(const struct collector *c, const char *folder, struct err *err)
-{
-	const char *file = arena_printf(c->scratch, "%s/grub.cfg", folder);
-	struct grub_menu menu;
-	struct lines l;
-	char *env;
-	bool there;
+/* --- GRUB 2 --- */
 
-	if (read_lines(c, file, &l, &there, err) < 0 ||
-	    guest_text(c->guest, arena_printf(c->scratch, "%s/grubenv", folder), c->scratch, &env, err) < 0)
+static int take_env(struct collector *c, struct grub_vars *vars, const char *path, struct err *err)
+{
+	char *text;
+
+	if (guest_text(c->guest, path, c->scratch, &text, err) < 0)
 		return -1;
-	grubcfg_parse(&l, &menu);
-	add_menu(c, file, &menu, env ? grubenv_get(c->scratch, env, "saved_entry") : NULL);
+	if (text)
+		grub_vars_take_env(vars, text);
 	return 0;
 }
 
-static int legacy_menu(const struct collector *c, const char *file, struct err *err)
+/* `load_env -f /boot/photon.cfg`: a block of its own. */
+static int take_named_envs(struct collector *c, struct grub_vars *vars, const struct lines *l, struct err *err)
+{
+	VEC_FOR (line, &l->v) {
+		const char *text = line->text + line_indent(line->text), *path = strchr(text, '/');
+
+		if (strncmp(text, "load_env ", 9) != 0 || !path || strchr(text, '$'))
+			continue;
+		path = guest_path(c, arena_strndup(c->scratch, path, strcspn(path, " \t")));
+		if (take_env(c, vars, path, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static bool reads_bls(const struct lines *l)
+{
+	VEC_FOR (line, &l->v)
+		if (strcmp(line->text + line_indent(line->text), "blscfg") == 0)
+			return true;
+	return false;
+}
+
+static void expand_entry(const struct grub_vars *vars, struct grub_entry *e)
+{
+	e->kernel = grub_expand(vars, e->kernel);
+	e->initrd = grub_expand(vars, e->initrd);
+	e->cmdline = grub_expand(vars, e->cmdline);
+}
+
+static int loader_entries(struct collector *c, const char *folder, const struct grub_vars *vars, const char *wanted,
+			  struct err *err);
+
+static int grub2_menu(struct collector *c, const char *file, struct err *err)
+{
+	struct grub_vars vars = {.arena = c->scratch};
+	const char *folder = arena_strndup(c->scratch, file, (size_t)(strrchr(file, '/') - file)), *saved;
+	struct grub_menu menu;
+	struct lines l;
+	bool there;
+
+	if (read_lines(c, file, &l, &there, err) < 0 ||
+	    take_env(c, &vars, arena_printf(c->scratch, "%s/grubenv", folder), err) < 0 ||
+	    take_named_envs(c, &vars, &l, err) < 0)
+		return -1;
+	saved = grub_vars_get(&vars, "saved_entry");
+	grub_vars_take_menu(&vars, &l);
+	grubcfg_parse(&l, &menu);
+	VEC_FOR (e, &menu.entries)
+		expand_entry(&vars, e);
+	add_menu(c, file, &menu, saved);
+	return reads_bls(&l) ? loader_entries(c, "/boot", &vars, saved, err) : 0;
+}
+
+static int legacy_menu(struct collector *c, const char *file, struct err *err)
 {
 	struct grub_menu menu;
 	struct lines l;
@@ -100,88 +172,158 @@ static int legacy_menu(const struct collector *c, const char *file, struct err *
 	return 0;
 }
 
-/* The rest of a line behind its keyword, NULL when the keyword is another one. */
-static char *keyword_value(const struct lines *l, size_t i, const char *keyword)
-{
-	const char *text = l->v.v[i].text;
-	struct span word;
-	size_t pos = 0;
+/* --- Boot Loader Specification --- */
 
-	if (!span_next(text, &pos, &word) || word.len != strlen(keyword) ||
-	    strncasecmp(text + word.at, keyword, word.len) != 0)
-		return NULL;
-	return arena_strdup(l->arena, text + pos + line_indent(text + pos));
+/* "…/entries/abc-1.0.conf" is "abc-1.0". */
+static char *entry_id(struct arena *a, const char *file)
+{
+	const char *name = strrchr(file, '/') + 1;
+
+	return arena_strndup(a, name, strlen(name) - strlen(".conf"));
 }
 
-/* Type 1 entries: https://uapi-group.org/specifications/specs/boot_loader_specification/ */
-static int loader_entry(const struct collector *c, const char *file, struct err *err)
+/* More stars than that take fnmatch(3) too long; nobody writes them. */
+enum { STARS_MAX = 3 };
+
+static bool id_matches(const char *pattern, const char *id)
 {
-	struct grub_entry e = {.title = "", .cmdline = ""};
+	unsigned stars = 0;
+
+	for (const char *p = pattern; *p; p++)
+		stars += *p == '*';
+	return stars > STARS_MAX ? strcmp(pattern, id) == 0 : fnmatch(pattern, id, 0) == 0;
+}
+
+static int by_version_last_first(const void *a, const void *b)
+{
+	return strverscmp(*(char *const *)b, *(char *const *)a);
+}
+
+/* The entry that is meant: by its id or place (GRUB's saved_entry), or by systemd-boot's pattern; else the one with the
+ * highest version, which both loaders sort to the top. Sorts the files. */
+static const char *wanted_entry(struct collector *c, struct names *files, const char *wanted)
+{
+	char *end = NULL;
+	unsigned long place = wanted ? strtoul(wanted, &end, 10) : 0;
+
+	if (!files->list.n)
+		return NULL;
+	qsort(files->list.v, files->list.n, sizeof *files->list.v, by_version_last_first);
+	if (wanted && *wanted && !*end && place < files->list.n)
+		return files->list.v[place];
+	VEC_FOR (file, &files->list) {
+		const char *id = entry_id(c->scratch, *file);
+
+		if (wanted && (id_matches(wanted, id) || id_matches(wanted, arena_printf(c->scratch, "%s.conf", id))))
+			return *file;
+	}
+	return files->list.v[0];
+}
+
+static int loader_entry(struct collector *c, const char *file, const struct grub_vars *vars, bool is_default,
+			struct err *err)
+{
+	struct grub_entry e;
 	struct lines l;
 	bool there;
 
 	if (read_lines(c, file, &l, &there, err) < 0)
 		return -1;
-	for (size_t i = 0; i < l.v.n; i++) {
-		char *title = keyword_value(&l, i, "title"), *kernel = keyword_value(&l, i, "linux"),
-		     *initrd = keyword_value(&l, i, "initrd"), *options = keyword_value(&l, i, "options");
-
-		if (title)
-			e.title = title;
-		if (initrd)
-			e.initrd = initrd;
-		if (options)
-			e.cmdline = *e.cmdline ? arena_printf(c->scratch, "%s %s", e.cmdline, options) : options;
-		if (kernel) {
-			e.kernel = kernel;
-			e.line = (unsigned)i + 1;
-		}
+	loader_entry_parse(&l, &e);
+	if (e.kernel) {
+		expand_entry(vars, &e);
+		add_entry(c, file, &e, is_default);
 	}
-	if (e.kernel)
-		add_entry(c, file, &e, false);
 	return 0;
 }
 
-static int loader_entries(const struct collector *c, const char *folder, struct err *err)
+static int loader_entries(struct collector *c, const char *folder, const struct grub_vars *vars, const char *wanted,
+			  struct err *err)
 {
 	struct names files = {0};
+	const char *chosen;
 
 	if (c->guest->ops->glob(c->guest, arena_printf(c->scratch, "%s/loader/entries/*.conf", folder), c->scratch,
 				&files, err) < 0)
 		return -1;
+	chosen = wanted_entry(c, &files, wanted);
 	VEC_FOR (file, &files.list)
-		if (loader_entry(c, *file, err) < 0)
+		if (loader_entry(c, *file, vars, *file == chosen, err) < 0)
 			return -1;
 	return 0;
 }
 
-/* extlinux: LABEL blocks with KERNEL or LINUX, INITRD, APPEND; DEFAULT names a label. */
-static int extlinux_menu(const struct collector *c, const char *file, struct err *err)
+/* systemd-boot's default stands in loader.conf; entries that only GRUB reads are in the list already. */
+static int systemd_boot(struct collector *c, const char *folder, struct err *err)
 {
-	struct grub_entry e = {0};
-	char *fallback = NULL;
+	const struct grub_vars none = {.arena = c->scratch};
+	struct lines l;
+	bool there;
+
+	if (read_lines(c, arena_printf(c->scratch, "%s/loader/loader.conf", folder), &l, &there, err) < 0)
+		return -1;
+	return loader_entries(c, folder, &none, loader_conf_default(&l), err);
+}
+
+/* --- syslinux --- */
+
+/* Relative paths are relative to the folder of the file. */
+static char *beside(const struct collector *c, const char *file, const char *path)
+{
+	if (!path || path[0] == '/')
+		return (char *)path;
+	return arena_printf(c->scratch, "%.*s/%s", (int)(strrchr(file, '/') - file), file, path);
+}
+
+static int extlinux_menu(struct collector *c, const char *file, struct err *err)
+{
+	struct grub_menu menu;
 	struct lines l;
 	bool there;
 
 	if (read_lines(c, file, &l, &there, err) < 0)
 		return -1;
-	for (size_t i = 0; i <= l.v.n; i++) {
-		char *label = i < l.v.n ? keyword_value(&l, i, "label") : "", *value;
+	extlinux_parse(&l, &menu);
+	VEC_FOR (e, &menu.entries) {
+		e->kernel = beside(c, file, e->kernel);
+		e->initrd = beside(c, file, e->initrd);
+	}
+	add_menu(c, file, &menu, NULL);
+	return 0;
+}
 
-		if (label) {
-			if (e.kernel)
-				add_entry(c, file, &e, fallback && strcmp(fallback, e.title) == 0);
-			e = (struct grub_entry){.title = label, .cmdline = ""};
-		} else if ((value = keyword_value(&l, i, "default"))) {
-			fallback = value;
-		} else if ((value = keyword_value(&l, i, "kernel")) || (value = keyword_value(&l, i, "linux"))) {
-			e.kernel = value;
-			e.line = (unsigned)i + 1;
-		} else if ((value = keyword_value(&l, i, "initrd"))) {
-			e.initrd = value;
-		} else if ((value = keyword_value(&l, i, "append"))) {
-			e.cmdline = value;
-		}
+/* --- all --- */
+
+static const struct {
+	const char *pattern;
+	int (*read)(struct collector *c, const char *file, struct err *err);
+} menus[] = {
+    {"/boot/grub/grub.cfg", grub2_menu},
+    {"/boot/grub2/grub.cfg", grub2_menu},
+    {"/boot/efi/EFI/*/grub.cfg", grub2_menu},
+    {"/boot/grub/menu.lst", legacy_menu},
+    {"/boot/grub/grub.conf", legacy_menu},
+    {"/boot/efi/EFI/*/grub.conf", legacy_menu},
+    {"/boot", systemd_boot},
+    {"/boot/efi", systemd_boot},
+    {"/efi", systemd_boot},
+    {"/boot/extlinux/extlinux.conf", extlinux_menu},
+    {"/boot/extlinux.conf", extlinux_menu},
+    {"/boot/*linux/*linux.cfg", extlinux_menu},
+    {"/boot/efi/EFI/*linux/*linux.cfg", extlinux_menu},
+    {"/extlinux.conf", extlinux_menu},
+};
+
+static int read_menus(struct collector *c, struct err *err)
+{
+	for (size_t k = 0; k < sizeof menus / sizeof *menus; k++) {
+		struct names files = {0};
+
+		if (c->guest->ops->glob(c->guest, menus[k].pattern, c->scratch, &files, err) < 0)
+			return -1;
+		VEC_FOR (file, &files.list)
+			if (menus[k].read(c, *file, err) < 0)
+				return -1;
 	}
 	return 0;
 }
@@ -200,13 +342,9 @@ static void mark_kernels(struct guest *g, struct inspection *i)
 static int run(struct guest *g, const struct machine *m, struct inspection *i, struct err *err)
 {
 	AUTO(arena_done) struct arena scratch = {0};
-	const struct collector c = {g, i, &scratch};
+	struct collector c = {.guest = g, .inspection = i, .scratch = &scratch};
 
-	if (grub2_menu(&c, "/boot/grub", err) < 0 || grub2_menu(&c, "/boot/grub2", err) < 0 ||
-	    legacy_menu(&c, "/boot/grub/menu.lst", err) < 0 || legacy_menu(&c, "/boot/grub/grub.conf", err) < 0 ||
-	    loader_entries(&c, "/boot", err) < 0 || loader_entries(&c, "/boot/efi", err) < 0 ||
-	    loader_entries(&c, "/efi", err) < 0 || extlinux_menu(&c, "/boot/extlinux/extlinux.conf", err) < 0 ||
-	    extlinux_menu(&c, "/extlinux.conf", err) < 0)
+	if (read_menus(&c, err) < 0)
 		return -1;
 	if (!i->boot_entries.n)
 		finding_add(i, "W-BOOT-NO-ENTRIES", SEVERITY_WARNING, NULL,

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "converters/linux/linux.h"
-#include "guest/files/debconf.h"
 #include "guest/files/devicemap.h"
 #include "guest/files/devnames.h"
 
@@ -50,19 +49,17 @@ static void rename_devices(struct lines *l, const char *path, void *opaque)
 	struct renaming r = {opaque, l->arena};
 	const struct device_visitor v = {new_name, &r};
 
-	if (strcmp(path, DEBCONF_DATABASE) == 0)
-		debconf_grub_devices(l, &v);
-	else
-		devicemap_devices(l, &v);
+	for (const struct grub_disk_file *f = grub_disk_files; f->path; f++)
+		if (strcmp(path, f->path) == 0)
+			f->walk(l, &v);
 }
 
 static int run(const struct step_context *c, struct err *err)
 {
-	if (step_edit_lines(c, "/boot/grub/device.map", rename_devices, (void *)c,
-			    "GRUB's tools look here for the disk behind a BIOS drive", err) < 0)
-		return -1;
-	return step_edit_lines(c, DEBCONF_DATABASE, rename_devices, (void *)c,
-			       "the next upgrade of grub-pc installs its boot sector on the disks named here", err);
+	for (const struct grub_disk_file *f = grub_disk_files; f->path; f++)
+		if (step_edit_lines(c, f->path, rename_devices, (void *)c, f->reason, err) < 0)
+			return -1;
+	return 0;
 }
 
 const struct step step_grub_install_devices = {

@@ -59,26 +59,55 @@ static int mask_unit(const struct disabling *d, const char *service, struct err 
 	return guest_link(g, d->c->log, "/dev/null", own, d->reason, err);
 }
 
-/* As `update-rc.d NAME disable` does: start links become stop links. */
-static int stop_init_script(const struct disabling *d, const char *service, struct err *err)
+static int stop_link(const struct disabling *d, const char *link, const char *service, struct err *err)
 {
 	struct guest *g = d->c->guest;
-	struct names links = {0};
+	char *target;
 
-	if (g->ops->glob(g, arena_printf(d->arena, "/etc/rc?.d/S[0-9][0-9]%s", service), d->arena, &links, err) < 0)
+	if (!is_link(g, link))
+		return 0;
+	if (g->ops->readlink(g, link, d->arena, &target, err) < 0 ||
+	    guest_link(g, d->c->log, target,
+		       arena_printf(d->arena, "%.*sK01%s", (int)(strrchr(link, '/') + 1 - link), link, service),
+		       d->reason, err) < 0)
 		return -1;
-	VEC_FOR (link, &links.list) {
-		char *target;
+	return guest_drop(g, d->c->log, link, d->reason, err);
+}
 
-		if (!is_link(g, *link))
-			continue;
-		if (g->ops->readlink(g, *link, d->arena, &target, err) < 0 ||
-		    guest_link(
-			g, d->c->log, target,
-			arena_printf(d->arena, "%.*sK01%s", (int)(strrchr(*link, '/') + 1 - *link), *link, service),
-			d->reason, err) < 0 ||
-		    guest_drop(g, d->c->log, *link, d->reason, err) < 0)
+/* As `update-rc.d NAME disable` and `chkconfig NAME off` do: start links become stop links. */
+static int stop_init_script(const struct disabling *d, const char *service, struct err *err)
+{
+	/* Debian; Red Hat, where /etc/rc3.d is a link to it; SUSE */
+	static const char *const folders[] = {"/etc/rc?.d", "/etc/rc.d/rc?.d", "/etc/init.d/rc?.d"};
+
+	for (size_t k = 0; k < sizeof folders / sizeof *folders; k++) {
+		struct names links = {0};
+
+		if (d->c->guest->ops->glob(d->c->guest, arena_printf(d->arena, "%s/S[0-9][0-9]%s", folders[k], service),
+					   d->arena, &links, err) < 0)
 			return -1;
+		VEC_FOR (link, &links.list)
+			if (stop_link(d, *link, service, err) < 0)
+				return -1;
+	}
+	return 0;
+}
+
+/* OpenRC's runlevels and runit's folders of services hold a link for what is started. */
+static int drop_service_links(const struct disabling *d, const char *service, struct err *err)
+{
+	static const char *const folders[] = {"/etc/runlevels/*", "/etc/runit/runsvdir/*"};
+
+	for (size_t k = 0; k < sizeof folders / sizeof *folders; k++) {
+		struct names links = {0};
+
+		if (d->c->guest->ops->glob(d->c->guest, arena_printf(d->arena, "%s/%s", folders[k], service), d->arena,
+					   &links, err) < 0)
+			return -1;
+		VEC_FOR (link, &links.list)
+			if (is_link(d->c->guest, *link) &&
+			    guest_drop(d->c->guest, d->c->log, *link, d->reason, err) < 0)
+				return -1;
 	}
 	return 0;
 }
@@ -108,7 +137,8 @@ static int disable(const struct disabling *d, const struct agent_kind *kind, str
 		if (systemd && mask_unit(d, service, err) < 0)
 			return -1;
 		if (others && !has_suffix(service) &&
-		    (stop_upstart_job(d, service, err) < 0 || stop_init_script(d, service, err) < 0))
+		    (stop_upstart_job(d, service, err) < 0 || stop_init_script(d, service, err) < 0 ||
+		     drop_service_links(d, service, err) < 0))
 			return -1;
 	}
 	return 0;

@@ -74,7 +74,7 @@ struct device_name {
 struct net_config {
 	char *file;
 	unsigned line;
-	char *system;	 /* "ifupdown", "netplan", "networkd", "link", "networkmanager", "udev" */
+	char *system;	 /* "ifupdown", "netplan", "networkd", "link", "networkmanager", "udev", "ifcfg" … */
 	char *interface; /* the name it configures or gives ("ens192"); NULL: any, by match */
 	char *match;	 /* the pattern of names that it is for ("en*"), or the name before it gives another; NULL */
 	char *mac;	 /* lower case, NULL when not stated */

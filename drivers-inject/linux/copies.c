@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "drivers-inject/linux/graft.h"
+#include "guest/files/lvmconf.h"
 
 struct copied_folder {
 	const char *in_image; /* folder of the copies, with its slash */
@@ -13,12 +14,15 @@ struct copied_folder {
 
 static const struct copied_folder folders[] = {
     {"conf/conf.d/", "/etc/initramfs-tools/conf.d/"},  {"conf/", "/etc/initramfs-tools/"}, /* initramfs.conf */
-    {"etc/lvm/", "/etc/lvm/", "initramfs-tools"}, /* dracut's copy has other locking */
+    {"etc/lvm/", "/etc/lvm/", "initramfs-tools"}, /* dracut's copy: see below */
     {"lib/systemd/network/", "/etc/systemd/network/"}, {"usr/lib/systemd/network/", "/etc/systemd/network/"},
     {"etc/systemd/network/", "/etc/systemd/network/"}, {"lib/udev/rules.d/", "/etc/udev/rules.d/"},
     {"usr/lib/udev/rules.d/", "/etc/udev/rules.d/"},   {"etc/udev/rules.d/", "/etc/udev/rules.d/"},
 };
 
+/* dracut changes the locking in its copy (modules.d/90lvm), so only the filters are taken over. */
+#define LVM_CONF       "etc/lvm/lvm.conf"
+#define LVM_DEVICES    "etc/lvm/devices/system.devices"
 #define LINKS_IN_GUEST "/etc/systemd/network/"
 
 /* The guest's file that a member is a copy of, NULL when there is none. */
@@ -88,6 +92,32 @@ static int add_new_links(struct graft_plan *p, struct err *err)
 	return 0;
 }
 
+static int refresh_lvm_filters(struct graft_plan *p, struct err *err)
+{
+	const struct initramfs_member *m = initramfs_at(p->im, LVM_CONF);
+	struct lines image, guest;
+	char *text;
+
+	if (!m || !m->content || strcmp(p->im->generator, "dracut") != 0)
+		return 0;
+	if (text_of(p, "/" LVM_CONF, &text, err) < 0)
+		return -1;
+	lines_split(&image, &p->arena, m->content);
+	lines_split(&guest, &p->arena, text ? text : "");
+	lvmconf_take_filters(&image, &guest);
+	text = lines_join(&image);
+	if (strcmp(text, m->content) != 0)
+		*vec_push(&p->arena, &p->copies) = (struct graft_copy){LVM_CONF, text};
+	return 0;
+}
+
+/* The list of the source's devices; device-caches has removed the guest's. */
+static void remove_lvm_devices(struct graft_plan *p)
+{
+	if (initramfs_at(p->im, LVM_DEVICES) && !guest_exists(p->g, "/" LVM_DEVICES))
+		*vec_push(&p->arena, &p->copies) = (struct graft_copy){LVM_DEVICES, NULL};
+}
+
 int graft_refresh_copies(struct graft_plan *p, struct err *err)
 {
 	if (!p->im)
@@ -95,5 +125,8 @@ int graft_refresh_copies(struct graft_plan *p, struct err *err)
 	VEC_FOR (m, &p->im->members)
 		if (refresh_member(p, m, err) < 0)
 			return -1;
+	if (refresh_lvm_filters(p, err) < 0)
+		return -1;
+	remove_lvm_devices(p);
 	return add_new_links(p, err);
 }

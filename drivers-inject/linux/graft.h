@@ -28,7 +28,7 @@ struct module_known {
 /* A file of the guest's configuration that the image must get anew. */
 struct graft_copy {
 	const char *path; /* in the image */
-	const char *text;
+	const char *text; /* NULL: the guest has it no more */
 };
 
 struct graft_plan {

@@ -260,10 +260,17 @@ static int add_marker(struct making *m, struct err *err)
 	    buf_str(&b), err);
 }
 
+/* Nothing in a part can remove a file; a symlink to nowhere takes its place. */
+static int add_removal(struct making *m, const char *path, struct err *err)
+{
+	return add_entry(m, &(struct cpio_entry){.name = path, .mode = S_IFLNK | 0777, .link = "removed-by-rehost"},
+			 NULL, err);
+}
+
 static int add_copies(struct making *m, struct err *err)
 {
 	VEC_FOR (c, &m->p->copies)
-		if (add_file(m, c->path, c->text, strlen(c->text), err) < 0)
+		if ((c->text ? add_file(m, c->path, c->text, strlen(c->text), err) : add_removal(m, c->path, err)) < 0)
 			return -1;
 	return 0;
 }
@@ -358,8 +365,8 @@ static int describe(const struct graft_plan *p, struct buf *b)
 	if (p->add.list.n && buf_adds(b, " with their indexes") < 0)
 		return -1;
 	VEC_FOR (c, &p->copies)
-		if (buf_addf(b, "%s %s as the guest has it now", c == p->copies.v && !p->add.list.n ? "" : ",",
-			     c->path) < 0)
+		if (buf_addf(b, "%s %s %s", c == p->copies.v && !p->add.list.n ? "" : ",", c->path,
+			     c->text ? "as the guest has it now" : "as removed") < 0)
 			return -1;
 	return buf_addf(b, ", %zu bytes (%s) at 0x%" PRIx64 "; the file was %" PRIu64 " bytes long, is now %" PRIu64,
 			p->part.len, p->compression, p->im->base, p->old_size, graft_new_size(p));

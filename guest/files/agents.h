@@ -4,13 +4,13 @@
 
 #include <stdbool.h>
 
-enum { AGENT_NAMES = 8 };
+enum { AGENT_NAMES = 16 };
 
 struct agent_kind {
 	const char *id;
 	bool foreign;			   /* of no use on KVM */
 	const char *packages[AGENT_NAMES]; /* NULL ends each list */
-	const char *paths[AGENT_NAMES];	   /* any of them: it is installed, without a package */
+	const char *paths[AGENT_NAMES];	   /* any of them: it is installed, whoever put it there */
 	const char *services[AGENT_NAMES]; /* systemd units (without ".service"), init scripts, upstart jobs */
 };
 

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
-#include "guest/files/debconf.h"
 #include "guest/files/devicefiles.h"
 #include "guest/files/devicemap.h"
 #include "guest/files/fstab.h"
@@ -420,8 +419,10 @@ static int disk_by_order(const struct machine *m, const struct devname *p)
 	bool any = false;
 	int exact = disk_by_place(m, p);
 
-	if (exact >= 0 || p->kind >= DEVNAME_BY_PATH)
+	if (exact >= 0)
 		return exact;
+	if (p->kind >= DEVNAME_BY_PATH)
+		return m->disks.n == 1 ? 0 : -1;
 	for (size_t d = 0; d < m->disks.n; d++)
 		any |= counts_for(p->kind, m->disks.v[d].controller);
 	/* A source that says nothing of such controllers (a bare disk, a guest that kept old names): all disks count.
@@ -529,10 +530,11 @@ int devnames_survey(struct guest *g, const struct machine *m, struct inspection 
 	AUTO(resolver_done) struct resolver r = {.machine = m, .inspection = i};
 
 	i->device_names.n = 0;
-	if (device_files_each(g, DEVICE_FILES_UNKNOWN, &r.arena, gather_file, &r, err) < 0 ||
-	    gather_disks(&r, g, "/boot/grub/device.map", devicemap_devices, err) < 0 ||
-	    gather_disks(&r, g, DEBCONF_DATABASE, debconf_grub_devices, err) < 0)
+	if (device_files_each(g, DEVICE_FILES_UNKNOWN, &r.arena, gather_file, &r, err) < 0)
 		return err_wrap(err, "device names");
+	for (const struct grub_disk_file *f = grub_disk_files; f->path; f++)
+		if (gather_disks(&r, g, f->path, f->walk, err) < 0)
+			return err_wrap(err, "device names");
 	resolve(&r);
 	VEC_FOR (n, &r.names)
 		publish(i, n);

@@ -56,18 +56,38 @@ static bool continues(const struct lines *l, size_t i)
 	return len && l->v.v[i].text[len - 1] == '\\' && i + 1 < l->v.n;
 }
 
+static const char *const set_commands[] = {"set"};
+
+/* `set rootpartition=/dev/sda3` (Photon): the value of root= further down. */
+static bool set_device(struct lines *l, size_t i, const struct device_visitor *v)
+{
+	const char *text = l->v.v[i].text, *equals = strchr(text, '=');
+
+	if (!is_command(text, set_commands, 1) || !equals)
+		return false;
+
+	size_t at = (size_t)(equals - text) + 1;
+
+	at += text[at] == '"' || text[at] == '\'';
+	if (strncmp(text + at, "/dev/", 5) != 0)
+		return false;
+	device_visit_span(l, i, (struct span){at, strcspn(text + at, " \t\"';")},
+			  (struct device_use){.mountpoint = "/", .form = FORM_SPEC}, v);
+	return true;
+}
+
 void grubcfg_devices(struct lines *l, const struct device_visitor *v)
 {
-	static const char *const assignments[] = {"set"};
-
 	for (size_t i = 0; i < l->v.n; i++) {
 		const char *text = l->v.v[i].text;
 		bool kernel = is_command(text, kernel_commands, COUNT(kernel_commands));
 		size_t from;
 		struct span word;
 
+		if (!kernel && set_device(l, i, v))
+			continue;
 		/* `set kernelopts="root=…"` and the like; `set root=` names a GRUB device. */
-		if (!kernel && !(is_command(text, assignments, 1) && strstr(text, "opts")))
+		if (!kernel && !(is_command(text, set_commands, 1) && strstr(text, "opts")))
 			continue;
 
 		bool bare = kernel && !has_initrd(l, i);
@@ -303,16 +323,4 @@ const struct grub_entry *grub_menu_find(const struct grub_menu *m, const char *w
 	while (at >= 0 && m->entries.v[at].submenu)
 		at = child_of(m, at, NULL);
 	return at >= 0 ? &m->entries.v[at] : NULL;
-}
-
-char *grubenv_get(struct arena *a, const char *text, const char *name)
-{
-	struct lines l;
-	size_t len = strlen(name);
-
-	lines_split(&l, a, text);
-	VEC_FOR (line, &l.v)
-		if (strncmp(line->text, name, len) == 0 && line->text[len] == '=')
-			return line->text + len + 1;
-	return NULL;
 }

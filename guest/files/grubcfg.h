@@ -29,7 +29,4 @@ const struct grub_entry *grub_menu_find(const struct grub_menu *m, const char *w
 /* GRUB legacy: title, kernel, initrd; default counts titles from 0. */
 void menulst_parse(const struct lines *l, struct grub_menu *ret);
 
-/* A variable of a grubenv block, in the arena; NULL when it isn't set. */
-char *grubenv_get(struct arena *a, const char *text, const char *name);
-
 #endif

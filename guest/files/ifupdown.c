@@ -1,9 +1,8 @@
 /* ifupdown's interfaces(5): stanzas, the interfaces they configure and those they are made of. */
-#include <arpa/inet.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "guest/files/netfiles.h"
+#include "guest/files/netmask.h"
 
 struct stanza {
 	struct net_items *out;
@@ -18,16 +17,6 @@ static char *word(const struct lines *l, size_t i, size_t *pos)
 	struct span s;
 
 	return span_next(l->v.v[i].text, pos, &s) ? span_dup(l->arena, l->v.v[i].text, s) : NULL;
-}
-
-/* 255.255.255.0 is 24; a number stays. */
-static unsigned prefix_of(const char *netmask)
-{
-	struct in_addr a;
-
-	if (inet_pton(AF_INET, netmask, &a) == 1)
-		return (unsigned)__builtin_popcount(a.s_addr);
-	return (unsigned)strtoul(netmask, NULL, 10);
 }
 
 static bool makes_interface(const char *key)
@@ -77,7 +66,7 @@ static void option(struct stanza *s, const struct lines *l, size_t i, const char
 	} else if (strcmp(key, "netmask") == 0 && s->address && !strchr(s->address, '/')) {
 		VEC_FOR (item, &s->out->v)
 			if (item->section == s->section && item->key == NET_ADDRESS)
-				item->value = arena_printf(l->arena, "%s/%u", s->address, prefix_of(value));
+				item->value = arena_printf(l->arena, "%s/%u", s->address, netmask_prefix(value));
 	}
 }
 

@@ -128,3 +128,46 @@ void lvmconf_extend_filters(struct lines *l, const struct lvm_filters *f)
 		}
 	}
 }
+
+/* An assignment of a filter: its lines, and whether it is global_filter. */
+struct assignment {
+	size_t first, behind;
+	bool global;
+};
+
+/* The next one at or after line i; false at the end. */
+static bool next_assignment(const struct lines *l, size_t i, struct assignment *ret)
+{
+	while (i < l->v.n && !filter_list(l->v.v[i].text))
+		i++;
+	if (i == l->v.n)
+		return false;
+	*ret = (struct assignment){.first = i, .global = strstr(l->v.v[i].text, "global_filter")};
+	while (i + 1 < l->v.n && !strchr(l->v.v[i].text, ']'))
+		i++;
+	ret->behind = i + 1;
+	return true;
+}
+
+static bool find_assignment(const struct lines *l, bool global, struct assignment *ret)
+{
+	for (size_t i = 0; next_assignment(l, i, ret); i = ret->behind)
+		if (ret->global == global)
+			return true;
+	return false;
+}
+
+void lvmconf_take_filters(struct lines *l, const struct lines *from)
+{
+	struct assignment here, there;
+
+	for (size_t i = 0; next_assignment(l, i, &here); i = here.behind) {
+		if (!find_assignment(from, here.global, &there))
+			continue;
+		for (size_t k = here.first; k < here.behind; k++)
+			lines_remove(l, here.first);
+		for (size_t k = there.first; k < there.behind; k++)
+			lines_insert(l, here.first + (k - there.first), from->v.v[k].text);
+		here.behind = here.first + (there.behind - there.first);
+	}
+}

@@ -17,4 +17,8 @@ struct lvm_filters {
  * the new names is put before it; patterns that are there stay. */
 void lvmconf_extend_filters(struct lines *l, const struct lvm_filters *f);
 
+/* Puts the filter and global_filter assignments of `from` in the place of those in l: for a copy of the file that
+ * differs elsewhere. */
+void lvmconf_take_filters(struct lines *l, const struct lines *from);
+
 #endif

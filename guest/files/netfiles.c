@@ -110,11 +110,13 @@ static const struct net_pattern patterns[] = {
     {"/etc/systemd/network/*.link", "link", networkd_parse},
     {"/etc/NetworkManager/system-connections/*", "networkmanager", nmkeyfile_parse},
     {"/etc/udev/rules.d/*.rules", "udev", udevrules_parse},
+    {"/etc/sysconfig/network-scripts/ifcfg-*", "ifcfg", ifcfg_parse},
+    {"/etc/sysconfig/network/ifcfg-*", "ifcfg", ifcfg_parse},
 };
 
 static int parse_file(struct walk *w, const char *path, const char *system, net_parser *parse, struct err *err)
 {
-	struct net_file f = {.system = system, .path = path, .items = {.arena = w->arena}};
+	struct net_file f = {.system = system, .path = path, .items = {.arena = w->arena, .path = path}};
 	struct guest_stat st;
 	char *text;
 

@@ -1,4 +1,4 @@
-/* Fuzz: any bytes as ifupdown's interfaces, systemd's network files, NetworkManager's keyfiles, udev rules. */
+/* Fuzz: any bytes as ifupdown's interfaces, systemd's network files, NetworkManager's keyfiles, udev rules, ifcfg files. */
 #include "tests/fuzz/text_files.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -10,5 +10,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_parser(networkd_parse, text);
 	fuzz_parser(nmkeyfile_parse, text);
 	fuzz_parser(udevrules_parse, text);
+	fuzz_parser(ifcfg_parse, text);
 	return 0;
 }

@@ -73,8 +73,10 @@ static void test_other_loaders(void **state)
 	struct linux_fixture *f = *state;
 
 	plant(&f->files, "/etc/kernel/cmdline", "root=/dev/sda1 ro quiet");
-	plant(&f->files, "/efi/loader/entries/a.conf", "title Debian\noptions    root=/dev/sda1 ro\nlinux /a/linux\n");
-	plant(&f->files, "/boot/extlinux/extlinux.conf", "LABEL l\n\tKERNEL /v\n\tAPPEND root=/dev/sda1 ro\n");
+	plant(&f->files, "/efi/loader/entries/a.conf",
+	      "title Debian\noptions    root=/dev/sda1 ro\nlinux /a/linux\ninitrd /a/initrd\n");
+	plant(&f->files, "/boot/extlinux/extlinux.conf",
+	      "LABEL l\n\tKERNEL /v\n\tAPPEND root=/dev/sda1 ro\n\tINITRD /i\n");
 	plant(&f->files, "/boot/grub/menu.lst",
 	      "# kopt=root=/dev/sda1 ro\n\ntitle x\nkernel /v root=/dev/sda1 ro\ninitrd /i\n");
 	plant(&f->files, "/etc/grub.d/40_custom",
@@ -83,9 +85,9 @@ static void test_other_loaders(void **state)
 	run_twice(f, &step_device_names_boot);
 	assert_string_equal(text_of(&f->files, "/etc/kernel/cmdline"), "root=UUID=" ROOT_UUID " ro quiet");
 	assert_string_equal(text_of(&f->files, "/efi/loader/entries/a.conf"),
-			    "title Debian\noptions    root=UUID=" ROOT_UUID " ro\nlinux /a/linux\n");
+			    "title Debian\noptions    root=UUID=" ROOT_UUID " ro\nlinux /a/linux\ninitrd /a/initrd\n");
 	assert_string_equal(text_of(&f->files, "/boot/extlinux/extlinux.conf"),
-			    "LABEL l\n\tKERNEL /v\n\tAPPEND root=UUID=" ROOT_UUID " ro\n");
+			    "LABEL l\n\tKERNEL /v\n\tAPPEND root=UUID=" ROOT_UUID " ro\n\tINITRD /i\n");
 	assert_string_equal(text_of(&f->files, "/boot/grub/menu.lst"),
 			    "# kopt=root=UUID=" ROOT_UUID " ro\n\ntitle x\nkernel /v root=UUID=" ROOT_UUID
 			    " ro\ninitrd /i\n");

@@ -1,6 +1,8 @@
 /* Tests of the step storage-filters. */
 #include "tests/unit/converters/linux/linux_fixture.h"
 
+#include "guest/files/lvmconf.h"
+
 static const char *after_edit(struct linux_fixture *f, const char *path, const char *text)
 {
 	plant(&f->files, path, text);
@@ -74,12 +76,31 @@ static void test_mdadm(void **state)
 	    "ARRAY /dev/md1 devices=/dev/sda2\nDEVICE partitions containers\n");
 }
 
+/* dracut's copy of lvm.conf has other locking: only the filters are taken over. */
+static void test_filters_of_a_copy(void **state)
+{
+	struct linux_fixture *f = *state;
+	struct lines copy, from;
+
+	lines_split(&copy, &f->files.arena,
+		    "devices {\n\tfilter = [ \"a|sda|\",\n\t\t\"r|.*|\" ]\n\tscan = [ \"/dev\" ]\n\tglobal_filter = [ "
+		    "\"a|x|\" ]\n}\nglobal { locking_type = 4 }\n");
+	lines_split(&from, &f->files.arena,
+		    "global { locking_type = 1 }\ndevices {\n\tfilter = [ \"a|vda|\", \"a|sda|\",\n\t\t\"b\",\n"
+		    "\t\t\"r|.*|\" ]\n}\n");
+	lvmconf_take_filters(&copy, &from);
+	assert_string_equal(lines_join(&copy),
+			    "devices {\n\tfilter = [ \"a|vda|\", \"a|sda|\",\n\t\t\"b\",\n\t\t\"r|.*|\" ]\n"
+			    "\tscan = [ \"/dev\" ]\n\tglobal_filter = [ \"a|x|\" ]\n}\nglobal { locking_type = 4 }\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    LINUX_TEST(test_class_of_disks),	    LINUX_TEST(test_single_names),
 	    LINUX_TEST(test_old_names_get_both),    LINUX_TEST(test_nothing_to_do),
 	    LINUX_TEST(test_identity_is_a_finding), LINUX_TEST(test_mdadm),
+	    LINUX_TEST(test_filters_of_a_copy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

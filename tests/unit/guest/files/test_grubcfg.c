@@ -5,6 +5,7 @@
 
 #include "core/base/file.h"
 #include "guest/files/grubcfg.h"
+#include "guest/files/grubenv.h"
 
 #define DEBIAN12 "tests/data/guest/debian12-grub.cfg"
 

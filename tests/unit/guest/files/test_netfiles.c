@@ -1,5 +1,5 @@
 /* Tests of the network file parsers and their edits: yaml.c, netplan.c, ifupdown.c, networkd.c, nmkeyfile.c,
- * udevrules.c, netfiles.c. */
+ * udevrules.c, ifcfg.c, netfiles.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -223,13 +223,65 @@ static void test_udev_rules(void **state)
 	    "ATTR{type}==\"1\", KERNEL==\"eth*\", NAME=\"eth0\"\n");
 }
 
+static const char *found_at(struct arena *a, const char *path, const char *text)
+{
+	struct net_items items = {.arena = a, .path = path};
+	struct lines l;
+	char *ret = arena_strdup(a, "");
+
+	lines_split(&l, a, text);
+	ifcfg_parse(&l, &items);
+	VEC_FOR (i, &items.v)
+		ret = arena_printf(a, "%s%u:%zu:%s=%s ", ret, i->section, i->line + 1, key_names[i->key], i->value);
+	return ret;
+}
+
+#define REDHAT "/etc/sysconfig/network-scripts/ifcfg-"
+#define SUSE   "/etc/sysconfig/network/ifcfg-"
+
+static void test_ifcfg_of_red_hat(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+
+	assert_string_equal(found_at(&a, REDHAT "Wired",
+				     "# c\nDEVICE=\"eth0\"\nHWADDR=00:0C:29:AA:BB:CC\nNAME=System\nBOOTPROTO=none\n"
+				     "IPADDR=10.0.0.5\nNETMASK=255.255.240.0\n"),
+			    "0:2:name=eth0 0:3:mac=00:0C:29:AA:BB:CC 0:5:method=static 0:6:address=10.0.0.5/20 ");
+	assert_string_equal(found_at(&a, REDHAT "bond0", "DEVICE=bond0\nBONDING_OPTS=\"mode=1\"\nBOOTPROTO=dhcp\n"),
+			    "0:1:virtual=bond0 0:3:method=dhcp ");
+	assert_string_equal(found_at(&a, REDHAT "eth0.7", "DEVICE=eth0.7\nVLAN=yes\n"),
+			    "0:1:virtual=eth0.7 1:1:name=eth0 ");
+	assert_string_equal(found_at(&a, REDHAT "v7", "TYPE=Vlan\nPHYSDEV=ens192\nDEVICE=v7\n"),
+			    "0:3:virtual=v7 1:2:name=ens192 ");
+	assert_string_equal(found_at(&a, REDHAT "eth0.bak", "DEVICE=eth0\n"), "");
+	assert_string_equal(found_at(&a, REDHAT "eth0~", "DEVICE=eth0\n"), "");
+	assert_string_equal(found_at(&a, REDHAT "eth0", ""), "");
+}
+
+static void test_ifcfg_of_suse(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+
+	assert_string_equal(
+	    found_at(&a, SUSE "eth0", "BOOTPROTO='static'\nIPADDR='192.168.1.5/24'\nSTARTMODE='auto'\n"),
+	    "0:1:name=eth0 0:1:method=static 0:2:address=192.168.1.5/24 ");
+	assert_string_equal(
+	    found_at(&a, SUSE "bond0", "BONDING_MASTER='yes'\nBONDING_SLAVE0='eth1'\nBONDING_SLAVE1='eth2'\n"),
+	    "0:1:virtual=bond0 1:2:name=eth1 2:3:name=eth2 ");
+	assert_string_equal(found_at(&a, SUSE "br0", "BRIDGE='yes'\nBRIDGE_PORTS='eth0 eth1'\n"),
+			    "0:1:virtual=br0 1:2:name=eth0 2:2:name=eth1 ");
+	assert_string_equal(found_at(&a, SUSE "vlan9", "ETHERDEVICE='eth0'\nVLAN_ID='9'\n"),
+			    "0:1:virtual=vlan9 1:1:name=eth0 ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_yaml_places),	    cmocka_unit_test(test_yaml_nonsense),
-	    cmocka_unit_test(test_netplan),	    cmocka_unit_test(test_netplan_edits),
-	    cmocka_unit_test(test_ifupdown),	    cmocka_unit_test(test_networkd),
-	    cmocka_unit_test(test_network_manager), cmocka_unit_test(test_udev_rules),
+	    cmocka_unit_test(test_yaml_places),	     cmocka_unit_test(test_yaml_nonsense),
+	    cmocka_unit_test(test_netplan),	     cmocka_unit_test(test_netplan_edits),
+	    cmocka_unit_test(test_ifupdown),	     cmocka_unit_test(test_networkd),
+	    cmocka_unit_test(test_network_manager),  cmocka_unit_test(test_udev_rules),
+	    cmocka_unit_test(test_ifcfg_of_red_hat), cmocka_unit_test(test_ifcfg_of_suse),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,122 @@
+#!/bin/bash
+# Phony guests of other distributions go through inspection and all steps; what is found and changed is compared with
+# what is kept in tests/families/golden, a second run must change nothing, and the programs that read the edited files
+# must accept them.
+# usage: tests/functional/families.sh [--update] [NAME…]
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/lib/common.sh
+export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C
+for tool in cpio gzip xz zstd; do
+	command -v $tool >/dev/null || skip "$tool is missing"
+done
+make -s build/tests/support/convert_folder
+update=
+if [ "${1:-}" = --update ]; then
+	update=1
+	shift
+fi
+if [ $# = 0 ]; then
+	for recipe in tests/families/*.sh; do
+		[ "$recipe" = tests/families/lib.sh ] || set -- "$@" "$(basename "$recipe" .sh)"
+	done
+fi
+scratch
+missing=
+
+# Compressed parts have other sizes with other versions of the compressors.
+comparable() {
+	sed -E '/^ *appends /s/[0-9]+ bytes/# bytes/g; /^ *appends /s/0x[0-9a-f]+/#/; /^ *appends /s/(was|is now) [0-9]+/\1 #/g'
+}
+
+has() { # PROGRAM: is there; a missing one is told at the end
+	command -v "$1" >/dev/null || { [[ " $missing " == *" $1 "* ]] || missing+=" $1"; return 1; }
+}
+
+check_grub() {
+	local f
+	has grub-script-check || return 0
+	for f in "$root"/boot/grub/grub.cfg "$root"/boot/grub2/grub.cfg "$root"/boot/efi/EFI/*/grub.cfg; do
+		[ ! -f "$f" ] || grub-script-check "$f" || fail "$name: grub-script-check refuses ${f#"$root"}"
+	done
+	has grub-editenv || return 0
+	for f in "$root"/boot/grub/grubenv "$root"/boot/grub2/grubenv; do
+		[ ! -f "$f" ] && continue
+		[ "$(stat -L -c %s "$f")" = 1024 ] || fail "$name: ${f#"$root"} isn't 1024 bytes long"
+		grub-editenv "$f" list >/dev/null || fail "$name: grub-editenv refuses ${f#"$root"}"
+	done
+}
+
+check_fstab() {
+	local out generator=/usr/lib/systemd/system-generators/systemd-fstab-generator
+	[ -f "$root/etc/fstab" ] || return 0
+	if has findmnt; then # the file systems aren't here: only what it says of the text counts
+		out=$(findmnt --verify --tab-file "$root/etc/fstab" 2>&1) || true
+		grep -q '0 parse errors' <<<"$out" || fail "$name: findmnt refuses /etc/fstab: $out"
+	fi
+	if [ -x $generator ]; then
+		mkdir -p "$work/units"
+		SYSTEMD_FSTAB="$root/etc/fstab" SYSTEMD_LOG_TARGET=console $generator "$work/units" "$work/units" "$work/units" \
+			>"$work/out" 2>&1 || fail "$name: systemd-fstab-generator: $(cat "$work/out")"
+		rm -rf "$work/units"
+	else
+		missing+=" systemd-fstab-generator"
+	fi
+}
+
+check_network() {
+	local f
+	if [ -d "$root/etc/netplan" ] && has netplan; then
+		netplan generate --root-dir "$root" || fail "$name: netplan generate"
+		rm -rf "$root/run"
+	fi
+	if [ -f "$root/etc/network/interfaces" ] && has ifquery; then
+		ifquery -i "$root/etc/network/interfaces" --list >/dev/null || fail "$name: ifquery --list"
+	fi
+	for f in "$root"/etc/sysconfig/network-scripts/ifcfg-* "$root"/etc/sysconfig/network/ifcfg-*; do
+		[ ! -f "$f" ] || sh -n "$f" || fail "$name: a shell can't read ${f#"$root"}"
+	done
+}
+
+# What shells read.
+check_settings() {
+	local f
+	for f in "$root"/etc/default/grub "$root"/etc/dracut.conf.d/*.conf "$root"/etc/mkinitcpio.conf \
+		"$root"/etc/mkinitfs/mkinitfs.conf "$root"/etc/sysconfig/{kernel,bootloader,grub}; do
+		[ ! -f "$f" ] || bash -n "$f" || fail "$name: a shell can't read ${f#"$root"}"
+	done
+	if [ -f "$root/etc/lvm/lvm.conf" ] && has lvmconfig; then
+		LVM_SYSTEM_DIR=$root/etc/lvm lvmconfig --validate >"$work/out" 2>&1 || fail "$name: lvmconfig: $(cat "$work/out")"
+	fi
+	if [ -f "$root/etc/modprobe.conf" ] && has modprobe; then
+		modprobe -n -c -C "$root/etc/modprobe.conf" >/dev/null || fail "$name: modprobe refuses /etc/modprobe.conf"
+	fi
+}
+
+run_family() {
+	name=$1 root=$work/$1 facts=$work/$1.facts
+	mkdir "$root"
+	: >"$facts"
+	root=$root facts=$facts tree=$work/$1.tree bash -euo pipefail -c '. tests/families/lib.sh; . "$1"' - \
+		"tests/families/$name.sh" || fail "$name: recipe"
+	build/tests/support/convert_folder "$root" "$facts" >"$work/$name.raw" || fail "$name: first run"
+	comparable <"$work/$name.raw" >"$work/$name.out"
+	if [ -n "$update" ]; then
+		mkdir -p tests/families/golden
+		cp "$work/$name.out" "tests/families/golden/$name.txt"
+	fi
+	diff -u "tests/families/golden/$name.txt" "$work/$name.out" || fail "$name: differs from tests/families/golden/$name.txt"
+	build/tests/support/convert_folder "$root" "$facts" >"$work/$name.again" || fail "$name: second run"
+	sed '1,/^== changes$/d' "$work/$name.again" >"$work/$name.changes"
+	[ ! -s "$work/$name.changes" ] || fail "$name: the second run changes: $(cat "$work/$name.changes")"
+	check_grub
+	check_fstab
+	check_network
+	check_settings
+	echo "$name: $(grep -c '^W-\|^B-' "$work/$name.out" || true) warnings, $(sed -n 's/^verdict: //p' "$work/$name.out")"
+}
+
+for name; do
+	run_family "$name"
+done
+echo "$# phony guests as expected, twice${missing:+; not checked by:$missing}"

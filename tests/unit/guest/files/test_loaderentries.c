@@ -1,0 +1,102 @@
+/* Tests of guest/files/loaderentries.c on files as Fedora, Arch and Alpine have them. */
+#include "tests/unit/guest/files/walk.h"
+
+#include "core/base/cleanup.h"
+#include "guest/files/loaderentries.h"
+
+static void test_bls(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+	struct grub_entry e;
+	struct lines l;
+
+	lines_split(&l, &a,
+		    "title Fedora Linux\nversion 6.8\nlinux /vmlinuz-6.8 \ninitrd /intel-ucode.img\n"
+		    "initrd /initramfs-6.8.img $tuned_initrd\noptions $kernelopts\noptions quiet\n");
+	loader_entry_parse(&l, &e);
+	assert_string_equal(e.title, "Fedora Linux");
+	assert_string_equal(e.kernel, "/vmlinuz-6.8");
+	assert_string_equal(e.initrd, "/initramfs-6.8.img");
+	assert_string_equal(e.cmdline, "$kernelopts quiet");
+	assert_int_equal(e.line, 3);
+	lines_split(&l, &a, "title memtest\nefi /memtest.efi\n");
+	loader_entry_parse(&l, &e);
+	assert_null(e.kernel);
+}
+
+/* A kernel without initramfs understands no UUID=. */
+static void test_bls_without_initrd(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+	const char *asked;
+
+	walk(&a, loader_entry_devices, "linux /v\noptions root=/dev/sda1\n", NULL, &asked);
+	assert_string_equal(asked, "2:/dev/sda1 m=/ partition|");
+	walk(&a, loader_entry_devices, "linux /v\noptions root=/dev/sda1\ninitrd /i\n", NULL, &asked);
+	assert_string_equal(asked, "2:/dev/sda1 m=/|");
+}
+
+static const char alpine[] =
+    "DEFAULT menu.c32\nPROMPT 0\nMENU TITLE Alpine/Linux Boot Menu\nTIMEOUT 10\n"
+    "LABEL lts\n  MENU DEFAULT\n  MENU LABEL Linux lts\n  LINUX vmlinuz-lts\n"
+    "  INITRD initramfs-lts\n  APPEND root=/dev/sda3 modules=sd-mod,ext4 quiet\n\n"
+    "LABEL bare\n  LINUX vmlinuz-bare\n  APPEND root=/dev/sda3\nLABEL reboot\n  COM32 reboot.c32\n"
+    "LABEL hdt\n  KERNEL hdt.c32\n";
+
+static void test_alpine(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+	const struct grub_entry *e;
+	struct grub_menu menu;
+	const char *asked;
+	struct lines l;
+
+	lines_split(&l, &a, alpine);
+	extlinux_parse(&l, &menu);
+	assert_int_equal(menu.entries.n, 4);
+	e = grub_menu_find(&menu, menu.default_entry);
+	assert_ptr_equal(e, &menu.entries.v[0]);
+	assert_string_equal(e->title, "Linux lts");
+	assert_string_equal(e->kernel, "vmlinuz-lts");
+	assert_string_equal(e->initrd, "initramfs-lts");
+	assert_int_equal(e->line, 8);
+	assert_null(menu.entries.v[3].kernel);
+	walk(&a, extlinux_devices, alpine, NULL, &asked);
+	assert_string_equal(asked, "10:/dev/sda3 m=/|14:/dev/sda3 m=/ partition|");
+}
+
+static void test_initrd_on_the_command_line(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+	struct grub_menu menu;
+	struct lines l;
+
+	lines_split(
+	    &l, &a,
+	    "default linux\nlabel linux\n kernel /vmlinuz\n append ro noinitrd=x initrd=/ucode.img,/initrd.img\n");
+	extlinux_parse(&l, &menu);
+	assert_string_equal(menu.default_entry, "linux");
+	assert_string_equal(menu.entries.v[0].initrd, "/initrd.img");
+}
+
+static void test_loader_conf(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+	struct lines l;
+
+	lines_split(&l, &a, "#default x\ntimeout 3\ndefault  arch-*.conf \n");
+	assert_string_equal(loader_conf_default(&l), "arch-*.conf");
+	lines_split(&l, &a, "default @saved\n");
+	assert_null(loader_conf_default(&l));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_bls),		cmocka_unit_test(test_bls_without_initrd),
+	    cmocka_unit_test(test_alpine),	cmocka_unit_test(test_initrd_on_the_command_line),
+	    cmocka_unit_test(test_loader_conf),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
