@@ -32,18 +32,21 @@ LIB_SOURCES := $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c)))
 CLI_SOURCES := $(sort $(wildcard cli/*.c))
 TEST_SOURCES := $(sort $(shell find tests/unit -name 'test_*.c' 2>/dev/null))
 FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_TARGETS ?= $(patsubst tests/fuzz/%.c,%,$(FUZZ_SOURCES))
 FUNCTIONAL := $(sort $(wildcard tests/functional/*.sh))
 E2E := $(sort $(wildcard tests/e2e/*.sh))
-SCRIPTS := tools/setup .ci/run tests/run samples/build $(wildcard samples/lib/*.sh samples/guests/*) $(FUNCTIONAL) $(E2E) \
+SCRIPTS := tools/setup tools/sysroot-i386 .ci/run tests/run tests/fuzz/run samples/build \
+	$(wildcard samples/lib/*.sh samples/guests/*) $(FUNCTIONAL) $(E2E) \
 	$(wildcard tests/lib/*) $(wildcard tests/families/*.sh) $(filter-out bench/bench-copy,$(wildcard bench/bench-*)) tools/demo
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
 TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 SOURCES := $(LIB_SOURCES) $(CLI_SOURCES)
 HEADERS := $(sort $(shell find $(LIB_DIRS) cli -maxdepth 1 -name '*.h'))
-ALL_C := $(SOURCES) $(HEADERS) $(TEST_SOURCES) $(sort $(shell find tests -name '*.h' 2>/dev/null)) $(FUZZ_SOURCES) bench/copy-limit.c
+ALL_C := $(SOURCES) $(HEADERS) $(TEST_SOURCES) $(sort $(shell find tests -name '*.h' 2>/dev/null)) $(FUZZ_SOURCES) \
+	tests/fuzz/mutate.c tests/fuzz/replay.c bench/copy-limit.c
 
-.PHONY: all lib units demo check check-units check-e2e lint asan fuzz bench bench-open bench-copy bench-convert check-kill format metrics cover install \
+.PHONY: all lib units demo check check-units check-e2e lint asan fuzz fuzz32 bench bench-open bench-copy bench-convert check-kill format metrics cover install \
 	uninstall clean help setup-%
 
 all: rehost ## build ./rehost
@@ -82,7 +85,7 @@ demo: setup-demo ## set up, build, make a sample guest, convert it, boot it
 	@tools/demo
 
 check: setup-check ## set up, build and run all tests but the long ones
-	@$(MAKE) --no-print-directory -j$(JOBS) rehost units
+	@$(MAKE) --no-print-directory -j$(JOBS) rehost units fuzz-programs
 	@tools/check-layers
 	@tests/run $(TEST_PROGRAMS) $(FUNCTIONAL) $(E2E)
 
@@ -114,26 +117,49 @@ $(BUILD)/tidy/%.ok: %.c .clang-tidy
 	@mv $@.log $@
 
 # -Wno-error: with sanitizers gcc warns of what cannot happen; the plain build is the strict one.
-asan: setup-check ## all unit tests under AddressSanitizer and UBSan
+asan: setup-check ## all unit tests and fuzz inputs under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-asan \
-		CFLAGS='-O1 -g -Wno-error -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' asan-units
+		CFLAGS='-O1 -g -Wno-error -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' asan-units fuzz-programs
 	@ASAN_OPTIONS=detect_leaks=1 tests/run $(TEST_SOURCES:%.c=build-asan/%)
+	@tests/functional/fuzz-corpus.sh build-asan
 
 .PHONY: asan-units
 asan-units: $(TEST_PROGRAMS)
 
-FUZZ_PROGRAMS := $(FUZZ_SOURCES:%.c=build-fuzz/%)
-fuzz: setup-build setup-fuzz ## run each fuzz target for FUZZ_SECONDS
-	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-fuzz CC=$(CLANG) \
-		CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' fuzz-programs
-	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_PROGRAMS)
+# Plain programs replay inputs; FUZZ_ENGINE=-fsanitize=fuzzer makes them search for new ones.
+FUZZ_PROGRAMS = $(FUZZ_TARGETS:%=$(BUILD)/tests/fuzz/%)
+FUZZ_ENGINE ?= $(BUILD)/tests/fuzz/replay.o
+FUZZ_CFLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+fuzz: setup-build setup-fuzz ## run FUZZ_TARGETS (all) for FUZZ_SECONDS (60) each
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-fuzz CC=$(CLANG) CFLAGS='$(FUZZ_CFLAGS)' \
+		FUZZ_ENGINE=-fsanitize=fuzzer fuzz-programs
+	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_TARGETS:%=build-fuzz/tests/fuzz/%)
+
+# The readers once more with pointers and sizes of 32 bits, from Debian's i386 packages in a folder of their own.
+FUZZ32_TARGETS ?= fuzz_parallels fuzz_partition fuzz_probe fuzz_qcow1 fuzz_qcow2 fuzz_qcow2_note fuzz_qed fuzz_raw fuzz_vdi \
+	fuzz_vhd fuzz_vhdx fuzz_vmdk fuzz_vmdk_descriptor fuzz_vmdk_esx fuzz_cpio fuzz_xml
+SYSROOT32 := $(CURDIR)/build-fuzz32/sysroot
+LIBS32 := $(SYSROOT32)/usr/lib/i386-linux-gnu
+fuzz32: setup-fuzz32 $(SYSROOT32) ## the same for FUZZ32_TARGETS (image readers), built for i386
+	@PKG_CONFIG_SYSROOT_DIR=$(SYSROOT32) PKG_CONFIG_LIBDIR=$(LIBS32)/pkgconfig \
+		$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-fuzz32 CC='$(CLANG) -m32 --sysroot=$(SYSROOT32)' \
+		CFLAGS='$(FUZZ_CFLAGS)' FUZZ_ENGINE=-fsanitize=fuzzer LIB_DIRS='core/base core/model formats' \
+		PACKAGES='$(filter-out libguestfs,$(PACKAGES))' FUZZ_TARGETS='$(FUZZ32_TARGETS)' \
+		LDFLAGS='-Wl,--dynamic-linker=$(SYSROOT32)/lib/ld-linux.so.2 -Wl,--disable-new-dtags \
+			-Wl,-rpath,$(SYSROOT32)/lib/i386-linux-gnu:$(LIBS32)' fuzz-programs
+	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ32_TARGETS:%=build-fuzz32/tests/fuzz/%)
+
+$(SYSROOT32):
+	@tools/sysroot-i386 $@
 
 .PHONY: fuzz-programs
-fuzz-programs: $(FUZZ_SOURCES:%.c=$(BUILD)/%)
+fuzz-programs: $(FUZZ_PROGRAMS)
 
-$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/librehost.a
+$(FUZZ_SOURCES:%.c=$(BUILD)/%): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/mutate.o \
+		$(BUILD)/tests/fuzz/replay.o $(BUILD)/librehost.a
 	$(say) LD $@
-	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer -pthread -o $@ $< $(BUILD)/librehost.a $(PKG_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $< $(BUILD)/tests/fuzz/mutate.o $(FUZZ_ENGINE) $(BUILD)/librehost.a \
+		$(PKG_LIBS)
 
 bench: bench-open bench-copy bench-convert ## all benchmarks against peers
 
@@ -172,9 +198,9 @@ uninstall: ## remove what install installed
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/rehost
 
 clean: ## remove what was built
-	rm -rf build build-asan build-fuzz build-cover rehost
+	rm -rf build build-asan build-fuzz build-fuzz32 build-cover rehost
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
--include $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(TEST_PROGRAMS:=.d)
+-include $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(TEST_PROGRAMS:=.d) $(FUZZ_SOURCES:%.c=$(BUILD)/%.d)

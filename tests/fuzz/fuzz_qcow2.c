@@ -1,11 +1,78 @@
 /* Fuzz: any bytes as a qcow2 image; what opens is mapped and read. */
+#include "core/base/bytes.h"
+#include "formats/qcow2_layout.h"
 #include "formats/registry.h"
 #include "tests/fuzz/memory_block.h"
+#include "tests/fuzz/mutate.h"
+#include "tests/fuzz/parent_folder.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+enum { L2_LOOKED_AT = 4, EXTENSIONS_LOOKED_AT = 6, SNAPSHOT_NUMBERS = 16 };
+
+static const struct fuzz_numbers fields[] = {
+    {QCOW2_H_VERSION, 1, 4},	       {QCOW2_H_BACKING_OFFSET, 1, 8},
+    {QCOW2_H_BACKING_SIZE, 2, 4},      {QCOW2_H_SIZE, 1, 8},
+    {QCOW2_H_CRYPT_METHOD, 2, 4},      {QCOW2_H_L1_OFFSET, 2, 8},
+    {QCOW2_H_REFTABLE_CLUSTERS, 2, 4}, {QCOW2_H_SNAPSHOTS_OFFSET, 1, 8},
+    {QCOW2_H_INCOMPATIBLE, 3, 8},      {QCOW2_H_REFCOUNT_ORDER, 2, 4},
+    {QCOW2_H_COMPRESSION_TYPE, 1, 1},  {0},
+};
+static const uint64_t values[] = {QCOW2_COPIED,
+				  QCOW2_COMPRESSED,
+				  QCOW2_COPIED | QCOW2_COMPRESSED,
+				  QCOW2_ZERO,
+				  QCOW2_BIT(4),
+				  UINT64_C(0xffffffff00000000),
+				  0};
+
+static void add_extensions(const uint8_t *data, size_t size, struct fuzz_map *m)
+{
+	uint64_t at = get_be32(data + QCOW2_H_HEADER_LENGTH);
+
+	for (unsigned i = 0; i < EXTENSIONS_LOOKED_AT && range_inside(at, QCOW2_EXT_HEADER_SIZE, size); i++) {
+		fuzz_map_add(m, size, at, 4, 4);
+		at += QCOW2_EXT_HEADER_SIZE + align_up(get_be32(data + at + 4), 8);
+	}
+}
+
+static void tables(const uint8_t *data, size_t size, struct fuzz_map *m)
+{
+	uint64_t l1, snapshots;
+
+	if (size < QCOW2_V3_HEADER_SIZE)
+		return;
+	l1 = get_be64(data + QCOW2_H_L1_OFFSET);
+	snapshots = get_be64(data + QCOW2_H_SNAPSHOTS_OFFSET);
+	add_extensions(data, size, m);
+	fuzz_map_add(m, size, l1, get_be32(data + QCOW2_H_L1_SIZE), QCOW2_ENTRY_SIZE);
+	for (unsigned i = 0; i < L2_LOOKED_AT && range_inside(l1, QCOW2_ENTRY_SIZE * (i + 1), size); i++)
+		fuzz_map_add(m, size, get_be64(data + l1 + QCOW2_ENTRY_SIZE * i) & QCOW2_OFFSET_MASK,
+			     UINT64_C(1) << (data[QCOW2_H_CLUSTER_BITS + 3] & 31), QCOW2_ENTRY_SIZE);
+	if (snapshots)
+		fuzz_map_add(m, size, snapshots, SNAPSHOT_NUMBERS, 4);
+}
+
+static void seal(uint8_t *data, size_t size)
+{
+	if (size >= 4)
+		put_be32(data, QCOW2_MAGIC);
+}
+
+static const struct fuzz_shape shape = {
+    .big_endian = true, .fields = fields, .values = values, .tables = tables, .seal = seal};
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+	return fuzz_mutate(&shape, data, size, max, seed);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	fuzz_image(&format_qcow2, data, size);
+	static struct folder folder;
+
+	if (!folder.path) {
+		parent_folder_add_raw(&folder, "base.raw");
+		parent_folder_add_seed(&folder, "base.qcow2", "tests/fuzz/corpus/fuzz_qcow2/plain");
+	}
+	fuzz_image_in(&folder, &format_qcow2, data, size);
 	return 0;
 }

@@ -1,14 +1,29 @@
-/* Fuzz target: VMDK descriptors. */
+/* Fuzz: any text as a VMDK descriptor that stands alone, over extents of every type and a parent; what opens is mapped
+ * and read.
+ */
+#include "formats/registry.h"
 #include "formats/vmdk_descriptor.h"
+#include "tests/fuzz/memory_block.h"
+#include "tests/fuzz/mutate.h"
+#include "tests/fuzz/vmdk_folder.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+	return fuzz_mutate_text(data, size, max, seed);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	AUTO(vmdk_descriptor_done) struct vmdk_descriptor d;
+	static struct folder folder;
 	struct err err = ERR_INIT;
 
+	if (!folder.path)
+		vmdk_folder_make(&folder);
 	vmdk_descriptor_likely((const char *)data, size);
-	vmdk_descriptor_parse((const char *)data, size, &d, &err);
+	if (vmdk_descriptor_parse((const char *)data, size, &d, &err) < 0)
+		fuzz_expect_error(&err);
+	else
+		fuzz_image_in(&folder, &format_vmdk, data, size);
 	return 0;
 }

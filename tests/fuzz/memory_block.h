@@ -2,6 +2,8 @@
 #ifndef REHOST_TESTS_FUZZ_MEMORY_BLOCK_H
 #define REHOST_TESTS_FUZZ_MEMORY_BLOCK_H
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/checked.h"
@@ -37,34 +39,106 @@ static inline struct block *memory_block_new(const void *data, size_t size)
 	return &m->b;
 }
 
-/* Opens the bytes with one format, as a file of the folder (NULL: none), and reads a little at the start, at the end
- * and at the start of each of the first extents. */
-static inline void fuzz_image_in(const struct folder *folder, const struct format *format, const void *data,
-				 size_t size)
-{
-	struct block *file = memory_block_new(data, size), *b = NULL;
-	struct open_args args = {.file = file, .folder = folder, .name = "fuzz"};
-	struct err err = ERR_INIT;
-	unsigned char buf[70000];
-	struct extent e;
+enum {
+	FUZZ_EXTENTS = 200, /* looked at in one image */
+	FUZZ_BUFFER = 70000,
+	FUZZ_WHOLE_READS = 4, /* the others are short: a run costs what is read */
+	FUZZ_SHORT = 1500,
+};
 
-	if (format->open(&args, &b, &err) < 0) {
-		block_close(file);
+/* What a reader promises whatever the image holds; breaking it is a finding like a crash. */
+static inline void fuzz_expect(bool promise, const char *what)
+{
+	if (promise)
+		return;
+	fprintf(stderr, "broken promise: %s\n", what);
+	abort();
+}
+
+static inline void fuzz_expect_error(const struct err *err)
+{
+	fuzz_expect(err->code != ERR_NONE && *err->text, "an error without a text");
+	fuzz_expect(err->code != ERR_INTERNAL, err->text);
+}
+
+/* Reads len bytes at off in one piece, and again in two. */
+static inline int fuzz_read(struct block *b, unsigned char *buf, size_t len, uint64_t off)
+{
+	static unsigned char again[FUZZ_BUFFER];
+	size_t half = len / 3;
+	struct err err = ERR_INIT;
+
+	if (block_pread(b, buf, len, off, &err) < 0) {
+		fuzz_expect_error(&err);
+		return -1;
+	}
+	if ((half && block_pread(b, again, half, off, &err) < 0) ||
+	    block_pread(b, again + half, len - half, off + half, &err) < 0)
+		fuzz_expect(false, err.text);
+	fuzz_expect(!memcmp(buf, again, len), "two reads of one place differ");
+	return 0;
+}
+
+static inline void fuzz_extent(struct block *b, const struct extent *e, uint64_t at, size_t max)
+{
+	static unsigned char buf[FUZZ_BUFFER];
+	size_t len = (size_t)min_u64(max, e->len);
+
+	fuzz_expect(e->off == at && e->len && e->len <= b->size - at, "an extent elsewhere than asked for");
+	fuzz_expect(e->kind == EXTENT_DATA || e->kind == EXTENT_ZERO || e->kind == EXTENT_HOLE, "an extent of no kind");
+	if (fuzz_read(b, buf, len, at) < 0) {
+		fuzz_expect(e->kind == EXTENT_DATA, "zeros that can't be read");
 		return;
 	}
-	for (uint64_t at = 0, n = 0; at < b->size && n < 200; at += e.len, n++) {
-		block_pread(b, buf, min_u64(sizeof buf, b->size - at), at, &err);
-		if (block_extent(b, at, b->size - at, &e, &err) < 0)
+	for (size_t i = 0; e->kind != EXTENT_DATA && i < len; i++)
+		fuzz_expect(!buf[i], "an extent of zeros that holds data");
+}
+
+/* Maps and reads the start of each of the first extents, and the end. Closes b. */
+static inline void fuzz_block(struct block *b)
+{
+	static unsigned char buf[FUZZ_BUFFER];
+	size_t tail = (size_t)min_u64(sizeof buf, b->size);
+	struct err err = ERR_INIT;
+	struct extent e;
+
+	for (uint64_t at = 0, n = 0; at < b->size && n < FUZZ_EXTENTS; at += e.len, n++) {
+		size_t max = n < FUZZ_WHOLE_READS ? FUZZ_BUFFER : FUZZ_SHORT;
+
+		if (block_extent(b, at, b->size - at, &e, &err) < 0) {
+			fuzz_expect_error(&err);
+			err_clear(&err);
 			e.len = min_u64(b->unit, b->size - at);
+			fuzz_read(b, buf, (size_t)min_u64(max, e.len), at);
+		} else {
+			fuzz_extent(b, &e, at, max);
+		}
 	}
-	if (b->size)
-		block_pread(b, buf, min_u64(sizeof buf, b->size), b->size - min_u64(sizeof buf, b->size), &err);
+	if (tail)
+		fuzz_read(b, buf, tail, b->size - tail);
 	block_close(b);
 }
 
-static inline void fuzz_image(const struct format *format, const void *data, size_t size)
+/* Opens the bytes with one format, as a file `name` of the folder (NULL: none), and reads them as above. */
+static inline void fuzz_image_named(const struct folder *folder, const char *name, const struct format *format,
+				    const void *data, size_t size)
 {
-	fuzz_image_in(NULL, format, data, size);
+	struct block *file = memory_block_new(data, size), *b = NULL;
+	struct open_args args = {.file = file, .folder = folder, .name = name};
+	struct err err = ERR_INIT;
+
+	if (format->open(&args, &b, &err) == 0) {
+		fuzz_block(b);
+		return;
+	}
+	fuzz_expect_error(&err);
+	block_close(file);
+}
+
+static inline void fuzz_image_in(const struct folder *folder, const struct format *format, const void *data,
+				 size_t size)
+{
+	fuzz_image_named(folder, "fuzz", format, data, size);
 }
 
 #endif
