@@ -277,6 +277,7 @@ int appliance_start(const struct appliance_options *o, struct appliance **ret, s
 
 	if (!a)
 		return err_nomem(err);
+	pthread_mutex_init(&a->lock, NULL);
 	a->g = guestfs_create_flags(GUESTFS_CREATE_NO_ENVIRONMENT);
 	if (!a->g)
 		return err_nomem(err);
@@ -370,6 +371,7 @@ void appliance_close(struct appliance *a)
 	if (a->g)
 		guestfs_close(a->g);
 	watchdog_stop(a->watchdog); /* last: closing may hang too */
+	pthread_mutex_destroy(&a->lock);
 	arena_done(&a->arena);
 	free(a);
 }

@@ -3,6 +3,7 @@
 #define REHOST_GUEST_LIBGUESTFS_H
 
 #include <guestfs.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "guest/appliance.h"
@@ -43,6 +44,8 @@ struct appliance {
 	void *opaque;
 	struct watchdog *watchdog; /* NULL: none */
 	atomic_uint messages;	   /* of libguestfs and the appliance so far */
+	pthread_mutex_t lock;	   /* of call, which two threads use */
+	char call[64];		   /* the function of libguestfs that was called last */
 	atomic_bool in_call;	   /* one of libguestfs' functions was entered and has not returned */
 	VEC(struct volume) volumes;
 	VEC(struct mounted) mounted; /* in the order of mounting */

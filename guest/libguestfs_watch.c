@@ -1,6 +1,7 @@
 /* The watchdog over the appliance: what counts as moving, and how qemu is ended. */
 #include <dirent.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,11 @@ void appliance_heard(struct appliance *a, bool trace, const char *text, size_t l
 	bool returned = space && len - (size_t)(space - text) > 2 && space[1] == '=' && space[2] == ' ';
 
 	atomic_fetch_add(&a->messages, 1);
+	if (trace && !returned) {
+		pthread_mutex_lock(&a->lock);
+		snprintf(a->call, sizeof a->call, "%.*s", (int)(space ? space - text : (ptrdiff_t)len), text);
+		pthread_mutex_unlock(&a->lock);
+	}
 	if (trace)
 		atomic_store(&a->in_call, !returned);
 }
@@ -32,31 +38,43 @@ static uint64_t activity(void *opaque)
 	return atomic_load(&a->messages) + a->disk_activity(a->opaque);
 }
 
-/* Is it a qemu that we started? libguestfs tells its process only between calls. */
-static bool is_our_qemu(const char *pid)
+/* Is it a qemu that we started? libguestfs tells its process only between calls. Gives its processor time in seconds.
+ */
+static bool is_our_qemu(const char *pid, double *ret_cpu)
 {
 	char path[64], name[64];
+	unsigned long user = 0, kernel = 0;
 	int parent = 0;
 	FILE *in;
 
 	snprintf(path, sizeof path, "/proc/%.20s/stat", pid);
 	in = fopen(path, "re");
-	if (!in || fscanf(in, "%*d (%63[^)]) %*c %d", name, &parent) != 2)
+	if (!in || fscanf(in, "%*d (%63[^)]) %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", name, &parent, &user,
+			  &kernel) != 4)
 		parent = 0;
 	if (in)
 		fclose(in);
+	*ret_cpu = (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
 	return parent == getpid() && strncmp(name, "qemu", 4) == 0;
 }
 
 static void end_qemu(void *opaque)
 {
-	const struct appliance *a = opaque;
+	struct appliance *a = opaque;
 	DIR *proc = opendir("/proc");
+	char call[sizeof a->call];
+	double cpu;
 
-	log_warn("the appliance did not move for %u s: ending it", a->stall_seconds);
-	for (struct dirent *e = proc ? readdir(proc) : NULL; e; e = readdir(proc))
-		if (e->d_name[0] >= '1' && e->d_name[0] <= '9' && is_our_qemu(e->d_name))
-			kill((pid_t)strtol(e->d_name, NULL, 10), SIGKILL);
+	pthread_mutex_lock(&a->lock);
+	memcpy(call, a->call, sizeof call);
+	pthread_mutex_unlock(&a->lock);
+	log_warn("the appliance did not move for %u s in '%s': ending it", a->stall_seconds, call);
+	for (struct dirent *e = proc ? readdir(proc) : NULL; e; e = readdir(proc)) {
+		if (e->d_name[0] < '1' || e->d_name[0] > '9' || !is_our_qemu(e->d_name, &cpu))
+			continue;
+		log_warn("qemu (process %s) had used %.0f s of processor", e->d_name, cpu);
+		kill((pid_t)strtol(e->d_name, NULL, 10), SIGKILL);
+	}
 	if (proc)
 		closedir(proc);
 }

@@ -17,6 +17,7 @@ end() {
 }
 trap end EXIT
 cd "$dir"
+exec 3>&2
 "$root/tests/support/guest-disk" "$dir"
 mkfifo -m 600 in
 
@@ -44,7 +45,13 @@ stop() { # the last reader of the pipe gets its end of file
 	wait "${servers[@]}" || true
 	servers=()
 }
-run_tool() { timeout -k 10 300 "$tool" "$@"; } # without a limit a wedged appliance would cost the whole run its time
+run_tool() { # as `rehost` does: an appliance that hangs is ended, and tried once more
+	local status=0
+	timeout -k 10 700 "$tool" --stall=240 "$@" || status=$?
+	if [ $status != 75 ] || ! grep -q "did not move" log; then return $status; fi
+	echo "appliance.sh: hung, once more: $(grep -m 2 "did not move\|of processor" log)" >&3
+	timeout -k 10 700 "$tool" --stall=240 "$@"
+}
 qemus() { pgrep -fc "qemu-system.*$dir/disk.raw.sock" || true; }
 
 # no kernel for supermin: one line with the fix, exit status 8
