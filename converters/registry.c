@@ -12,6 +12,7 @@ const struct step *const linux_steps[] = {
     &step_device_caches,
     &step_network_names,
     &step_inject_virtio,
+    &step_module_aliases,
     &step_grub_install_devices,
     &step_shared_folders,
     &step_console,

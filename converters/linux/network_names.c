@@ -19,22 +19,6 @@ struct editor {
 	const char *why; /* what was done to this file, for the log */
 };
 
-static const char *target_driver(const struct caps *caps)
-{
-	switch (caps->net) {
-	case NET_BUS_E1000E:
-		return "e1000e";
-	case NET_BUS_E1000:
-		return "e1000";
-	case NET_BUS_RTL8139:
-		return "8139cp";
-	case NET_BUS_VIRTIO:
-	case NET_BUS_UNKNOWN:
-		break;
-	}
-	return "virtio_net";
-}
-
 static bool is_own(const char *path)
 {
 	return strstr(path, "/" OWN_PREFIX) || strstr(path, "/" OWN_PREFIX_0);
@@ -96,7 +80,7 @@ static bool driver_holds(const struct step_context *c, const char *pattern)
 {
 	bool negated = *pattern == '!';
 
-	return (fnmatch(pattern + negated, target_driver(c->caps), 0) == 0) != negated;
+	return (fnmatch(pattern + negated, net_bus_driver(c->caps->net), 0) == 0) != negated;
 }
 
 /* A list of drivers is a match when one of them is. */
@@ -138,7 +122,7 @@ static void mend_match(struct editor *e, struct net_item *item)
 		note(e, arena_printf(l->arena, "the new card hasn't %s; its MAC lasts", item->value));
 		item->key = NET_MAC; /* makes the section's other matches spare */
 	} else if (item->key == NET_DRIVER) {
-		net_item_set(l, item, target_driver(c->caps));
+		net_item_set(l, item, net_bus_driver(c->caps->net));
 		note(e, arena_printf(l->arena, "the new cards' driver isn't %s", item->value));
 	} else {
 		finding_add(c->inspection, "W-NET-PATH-MATCH", SEVERITY_WARNING,

@@ -19,6 +19,7 @@ struct caps {
 
 const char *disk_bus_name(enum disk_bus b);	  /* "virtio-blk", "virtio-scsi", "sata", "ide" */
 const char *net_bus_name(enum net_bus b);	  /* "virtio", "e1000e", "e1000", "rtl8139" */
+const char *net_bus_driver(enum net_bus b);	  /* Linux' module: "virtio_net" (for unknown too), "e1000e" … */
 enum disk_bus disk_bus_by_name(const char *name); /* unknown for any other word, and NULL */
 enum net_bus net_bus_by_name(const char *name);
 

@@ -109,6 +109,14 @@ const char *net_bus_name(enum net_bus b)
 	return NAME_OF(net_buses, b);
 }
 
+const char *net_bus_driver(enum net_bus b)
+{
+	return b == NET_BUS_E1000E    ? "e1000e"
+	       : b == NET_BUS_E1000   ? "e1000"
+	       : b == NET_BUS_RTL8139 ? "8139cp"
+				      : "virtio_net";
+}
+
 const char *change_kind_name(enum change_kind k)
 {
 	return NAME_OF(changes, k);

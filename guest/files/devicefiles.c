@@ -6,6 +6,8 @@
 const struct device_file device_files[] = {
     {"/etc/fstab", fstab_devices, DEVICE_FILES_MOUNT},
     {"/etc/crypttab", crypttab_devices, DEVICE_FILES_MOUNT},
+    {"/etc/auto.*", autofs_devices, DEVICE_FILES_MOUNT},
+    {"/etc/autofs/auto.*", autofs_devices, DEVICE_FILES_MOUNT},
     {"/etc/systemd/system/*.mount", unit_devices, DEVICE_FILES_MOUNT},
     {"/etc/systemd/system/*.mount.d/*.conf", unit_devices, DEVICE_FILES_MOUNT},
     {"/etc/systemd/system/*.swap", swap_unit_devices, DEVICE_FILES_SWAP_UNIT},

@@ -36,6 +36,7 @@ typedef void device_walker(struct lines *l, const struct device_visitor *v);
 
 device_walker fstab_devices;		/* /etc/fstab: specs, and device names in options */
 device_walker crypttab_devices;		/* /etc/crypttab */
+device_walker autofs_devices;		/* autofs maps: ":/dev/…" */
 device_walker grubcfg_devices;		/* grub.cfg, custom.cfg, /etc/grub.d: kernel command lines */
 device_walker grubenv_devices;		/* grubenv: kernelopts and the like; the block keeps its size */
 device_walker menulst_devices;		/* GRUB legacy: kernel lines and Debian's "# kopt=" */

@@ -68,12 +68,27 @@ static void test_installer_comment(void **state)
 	assert_false(fstab_installed_on(&a, "# / was on UUID=1 during installation", &device));
 }
 
+static void test_autofs(void **state)
+{
+	static const char *const pairs[] = {"/dev/sdb2", "/dev/disk/by-uuid/1", NULL};
+	AUTO(arena_done) struct arena a = {0};
+	const char *asked;
+
+	assert_string_equal(walk(&a, autofs_devices,
+				 "# x :/dev/sdb2\ncd\t-fstype=iso9660,ro\t:/dev/cdrom\na -fstype=ext4 :/dev/sdb2 \n"
+				 "nfs host:/dev/sdb2\n",
+				 pairs, &asked),
+			    "# x :/dev/sdb2\ncd\t-fstype=iso9660,ro\t:/dev/cdrom\na -fstype=ext4 "
+			    ":/dev/disk/by-uuid/1 \nnfs host:/dev/sdb2\n");
+	assert_string_equal(asked, "2:/dev/cdrom t=iso9660 path optional|3:/dev/sdb2 t=ext4 path optional|");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_what_is_asked),     cmocka_unit_test(test_replacements_on_one_line),
 	    cmocka_unit_test(test_crypttab),	      cmocka_unit_test(test_options),
-	    cmocka_unit_test(test_installer_comment),
+	    cmocka_unit_test(test_installer_comment), cmocka_unit_test(test_autofs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
