@@ -69,6 +69,27 @@ int block_extent(struct block *b, uint64_t off, uint64_t max, struct extent *ret
 	return 0;
 }
 
+int block_place(struct block *b, uint64_t off, uint64_t max, struct file_place *ret, struct err *err)
+{
+	*ret = (struct file_place){.fd = -1};
+	if (!b->ops->place)
+		return 0;
+	if (check_range(b, "place", max, off, err) < 0)
+		return -1;
+	return max && b->ops->place(b, off, max, ret, err) < 0 ? in_context(b, err) : 0;
+}
+
+int block_take(struct block *b, uint64_t off, const struct file_place *from, enum file_move how, bool *ret_done,
+	       struct err *err)
+{
+	*ret_done = false;
+	if (!b->ops->take)
+		return 0;
+	if (check_range(b, "write", from->len, off, err) < 0)
+		return -1;
+	return from->len && b->ops->take(b, off, from, how, ret_done, err) < 0 ? in_context(b, err) : 0;
+}
+
 int block_pwrite(struct block *b, const void *buf, size_t len, uint64_t off, struct err *err)
 {
 	if (!b->ops->pwrite)

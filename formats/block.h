@@ -12,6 +12,7 @@
 
 #include "core/base/cleanup.h"
 #include "core/base/err.h"
+#include "core/base/file.h"
 
 enum extent_kind {
 	EXTENT_UNKNOWN = 0,
@@ -26,6 +27,12 @@ struct extent {
 	enum extent_kind kind;
 };
 
+/* Bytes that stand in a regular file as the disk has them; fd is borrowed as long as the block is open. */
+struct file_place {
+	int fd;
+	uint64_t off, len; /* bytes; len 0: they don't */
+};
+
 struct block;
 
 struct block_ops {
@@ -38,10 +45,18 @@ struct block_ops {
 	 * answer costs O(tables touched), never O(data). Thread-safe. NULL means all data. */
 	int (*extent)(struct block *b, uint64_t off, uint64_t max, struct extent *ret, struct err *err);
 
+	/* Where the bytes at off stand, 0 to max of them; what the file has holes for may be among them. Thread-safe.
+	 * NULL: nowhere. */
+	int (*place)(struct block *b, uint64_t off, uint64_t max, struct file_place *ret, struct err *err);
+
 	/* Targets. Thread-safe for disjoint ranges. zero means "must read as zeros"; on a fresh target it may do
 	 * nothing. */
 	int (*pwrite)(struct block *b, const void *buf, size_t len, uint64_t off, struct err *err);
 	int (*zero)(struct block *b, uint64_t off, uint64_t len, struct err *err);
+	/* Writes the bytes at `from` by the kernel alone. *ret_done false: it can't, nothing of the disk has changed
+	 * but what stands in this range, which is to be written as usual. NULL: never. */
+	int (*take)(struct block *b, uint64_t off, const struct file_place *from, enum file_move how, bool *ret_done,
+		    struct err *err);
 	/* Everything written so far lasts (fdatasync). */
 	int (*flush)(struct block *b, struct err *err);
 
@@ -80,7 +95,10 @@ void block_init(struct block *b, const struct block_ops *ops, const char *name, 
 /* Checked wrappers. Errors gain "format 'name'" as context. */
 int block_pread(struct block *b, void *buf, size_t len, uint64_t off, struct err *err);
 int block_extent(struct block *b, uint64_t off, uint64_t max, struct extent *ret, struct err *err);
+int block_place(struct block *b, uint64_t off, uint64_t max, struct file_place *ret, struct err *err);
 int block_pwrite(struct block *b, const void *buf, size_t len, uint64_t off, struct err *err);
+int block_take(struct block *b, uint64_t off, const struct file_place *from, enum file_move how, bool *ret_done,
+	       struct err *err);
 int block_zero(struct block *b, uint64_t off, uint64_t len, struct err *err);
 int block_flush(struct block *b, struct err *err);
 int block_settled(struct block *b, uint64_t off, struct err *err);

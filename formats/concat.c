@@ -60,6 +60,13 @@ int concat_extent(struct block *b, uint64_t off, uint64_t max, struct extent *re
 	return 0;
 }
 
+int concat_place(struct block *b, uint64_t off, uint64_t max, struct file_place *ret, struct err *err)
+{
+	const struct piece *p = piece_at((struct concat *)b, off);
+
+	return block_place(p->b, off - p->start, min_u64(max, p->start + p->b->size - off), ret, err);
+}
+
 void concat_close(struct block *b)
 {
 	struct concat *c = (struct concat *)b;
@@ -73,6 +80,7 @@ static const struct block_ops concat_ops = {
     .name = "pieces",
     .pread = concat_pread,
     .extent = concat_extent,
+    .place = concat_place,
     .close = concat_close,
 };
 

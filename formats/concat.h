@@ -12,6 +12,7 @@ int concat_open(const struct block_ops *ops, const char *name, struct block *con
 
 int concat_pread(struct block *b, void *buf, size_t len, uint64_t off, struct err *err);
 int concat_extent(struct block *b, uint64_t off, uint64_t max, struct extent *ret, struct err *err);
+int concat_place(struct block *b, uint64_t off, uint64_t max, struct file_place *ret, struct err *err);
 void concat_close(struct block *b);
 
 #endif

@@ -13,6 +13,7 @@
 struct file_block {
 	struct block b;
 	int fd;
+	bool regular;
 	bool fixed; /* open for reading only: holes stay where they are */
 	pthread_mutex_t lock;
 	struct extent known; /* what the file system last said, of a fixed file; len 0 at first */
@@ -92,6 +93,15 @@ static int file_block_extent(struct block *b, uint64_t off, uint64_t max, struct
 	return 0;
 }
 
+static int file_block_place(struct block *b, uint64_t off, uint64_t max, struct file_place *ret, struct err *err)
+{
+	struct file_block *f = file_block(b);
+
+	if (f->regular)
+		*ret = (struct file_place){.fd = f->fd, .off = off, .len = max};
+	return 0;
+}
+
 static void file_block_close(struct block *b)
 {
 	struct file_block *f = file_block(b);
@@ -105,6 +115,7 @@ static const struct block_ops file_ops = {
     .name = "file",
     .pread = file_block_pread,
     .extent = file_block_extent,
+    .place = file_block_place,
     .close = file_block_close,
 };
 
@@ -136,6 +147,7 @@ int file_block_open(int fd, const char *name, struct block **ret, struct err *er
 		return err_sys(err, ERR_UNREADABLE, "cannot stat '%s'", name);
 	block_init(&f->b, &file_ops, name, (uint64_t)st.st_size);
 	f->fd = fd;
+	f->regular = S_ISREG(st.st_mode);
 	f->fixed = (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
 	if (S_ISBLK(st.st_mode) && device_geometry(fd, &f->b, err) < 0)
 		return -1;

@@ -292,6 +292,20 @@ int mapped_pread(struct block *b, void *buf, size_t len, uint64_t off, struct er
 	return 0;
 }
 
+int mapped_place(struct block *b, uint64_t off, uint64_t max, struct file_place *ret, struct err *err)
+{
+	struct mapped *m = mapped(b);
+	struct run run;
+
+	if (next_run(m, off, max, &run, err) < 0)
+		return -1;
+	if (run.first.kind == UNIT_PLAIN)
+		return block_place(m->file, run.first.host, run.len, ret, err);
+	if (run.first.kind == UNIT_ABSENT && m->parent && off < m->parent->size)
+		return block_place(m->parent, off, min_u64(run.len, m->parent->size - off), ret, err);
+	return 0;
+}
+
 static int absent_extent(struct mapped *m, struct extent *ret, struct err *err)
 {
 	ret->kind = EXTENT_HOLE;

@@ -75,6 +75,7 @@ int mapped_open_backing(struct mapped *m, const struct open_args *args, uint64_t
 
 int mapped_pread(struct block *b, void *buf, size_t len, uint64_t off, struct err *err);
 int mapped_extent(struct block *b, uint64_t off, uint64_t max, struct extent *ret, struct err *err);
+int mapped_place(struct block *b, uint64_t off, uint64_t max, struct file_place *ret, struct err *err);
 void mapped_close(struct block *b);
 
 #endif

@@ -61,6 +61,7 @@ static const struct block_ops parallels_ops = {
     .name = "parallels",
     .pread = mapped_pread,
     .extent = mapped_extent,
+    .place = mapped_place,
     .close = mapped_close,
 };
 

@@ -205,6 +205,7 @@ static const struct block_ops bundle_ops = {
     .name = "parallels",
     .pread = concat_pread,
     .extent = concat_extent,
+    .place = concat_place,
     .close = concat_close,
 };
 

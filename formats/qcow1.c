@@ -69,6 +69,7 @@ static const struct block_ops qcow1_ops = {
     .name = "qcow",
     .pread = mapped_pread,
     .extent = mapped_extent,
+    .place = mapped_place,
     .close = mapped_close,
 };
 

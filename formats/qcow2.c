@@ -209,6 +209,20 @@ static int plain_extent(struct qcow2 *q, uint64_t host, struct extent *ret, stru
 	return 0;
 }
 
+static int qcow2_place(struct block *b, uint64_t off, uint64_t max, struct file_place *ret, struct err *err)
+{
+	struct qcow2 *q = qcow2(b);
+	struct qcow2_run run;
+
+	if (qcow2_next_run(q, off, max, &run, err) < 0)
+		return -1;
+	if (run.kind == QCOW2_PLAIN)
+		return block_place(qcow2_data(q), run.host, run.len, ret, err);
+	if (run.kind == QCOW2_UNALLOCATED && q->backing && off < q->backing->size)
+		return block_place(q->backing, off, min_u64(run.len, q->backing->size - off), ret, err);
+	return 0;
+}
+
 static int qcow2_extent(struct block *b, uint64_t off, uint64_t max, struct extent *ret, struct err *err)
 {
 	struct qcow2 *q = qcow2(b);
@@ -260,6 +274,7 @@ static const struct block_ops qcow2_ops = {
     .name = "qcow2",
     .pread = qcow2_pread,
     .extent = qcow2_extent,
+    .place = qcow2_place,
     .close = qcow2_close,
 };
 

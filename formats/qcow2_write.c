@@ -335,6 +335,27 @@ static int writer_pwrite(struct block *b, const void *buf, size_t len, uint64_t 
 	return 0;
 }
 
+/* New clusters for the range; those of an attempt that fails stay unused. */
+static int writer_take(struct block *b, uint64_t off, const struct file_place *from, enum file_move how, bool *ret_done,
+		       struct err *err)
+{
+	struct qcow2_writer *w = writer(b);
+	uint64_t first = off >> w->cluster_bits, n = div_round_up(from->len, w->cluster), host;
+
+	if (w->codec != CODEC_UNKNOWN || w->preallocation || w->resumed)
+		return 0;
+	if (qcow2_check_aligned(w, "write", off, from->len, err) < 0)
+		return -1;
+	host = place_plain(w, n);
+	if (!file_move_range(from->fd, from->off, w->fd, host, from->len, how))
+		return 0;
+	for (uint64_t i = 0; i < n; i++)
+		if (qcow2_map_set(&w->map, first + i, (host + i * w->cluster) | QCOW2_COPIED, err) < 0)
+			return -1;
+	*ret_done = true;
+	return 0;
+}
+
 static int writer_zero(struct block *b, uint64_t off, uint64_t len, struct err *err)
 {
 	struct qcow2_writer *w = writer(b);
@@ -382,6 +403,7 @@ static const struct block_ops writer_ops = {
     .name = "qcow2",
     .pread = writer_pread,
     .pwrite = writer_pwrite,
+    .take = writer_take,
     .zero = writer_zero,
     .flush = writer_flush,
     .finish = qcow2_writer_finish,

@@ -60,6 +60,7 @@ static const struct block_ops qed_ops = {
     .name = "qed",
     .pread = mapped_pread,
     .extent = mapped_extent,
+    .place = mapped_place,
     .close = mapped_close,
 };
 

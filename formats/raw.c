@@ -109,6 +109,13 @@ static int raw_extent(struct block *b, uint64_t off, uint64_t max, struct extent
 	return 0;
 }
 
+static int raw_place(struct block *b, uint64_t off, uint64_t max, struct file_place *ret, struct err *err)
+{
+	struct raw *r = (struct raw *)b;
+
+	return off < r->file->size ? block_place(r->file, off, min_u64(max, r->file->size - off), ret, err) : 0;
+}
+
 static void raw_close(struct block *b)
 {
 	block_close(((struct raw *)b)->file);
@@ -119,6 +126,7 @@ static const struct block_ops raw_ops = {
     .name = "raw",
     .pread = raw_pread,
     .extent = raw_extent,
+    .place = raw_place,
     .close = raw_close,
 };
 
@@ -167,6 +175,17 @@ static int raw_open(const struct open_args *args, struct block **ret, struct err
 static int target_pwrite(struct block *b, const void *buf, size_t len, uint64_t off, struct err *err)
 {
 	return file_pwrite(((struct raw *)b)->fd, buf, len, off, err);
+}
+
+/* Shared blocks would undo a preallocation. */
+static int target_take(struct block *b, uint64_t off, const struct file_place *from, enum file_move how, bool *ret_done,
+		       struct err *err)
+{
+	const struct raw *r = (const struct raw *)b;
+
+	if (how == FILE_MOVE_COPY || r->preallocation == PREALLOCATION_OFF)
+		*ret_done = file_move_range(from->fd, from->off, r->fd, off, from->len, how);
+	return 0;
 }
 
 static int write_zeros(int fd, uint64_t off, uint64_t len, struct err *err)
@@ -219,6 +238,7 @@ static const struct block_ops target_ops = {
     .pread = raw_pread,
     .extent = raw_extent,
     .pwrite = target_pwrite,
+    .take = target_take,
     .zero = target_zero,
     .flush = target_flush,
     .finish = target_flush,

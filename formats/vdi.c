@@ -49,6 +49,7 @@ static const struct block_ops vdi_ops = {
     .name = "vdi",
     .pread = mapped_pread,
     .extent = mapped_extent,
+    .place = mapped_place,
     .close = mapped_close,
 };
 

@@ -125,6 +125,16 @@ static int sparse_extent(struct block *b, uint64_t off, uint64_t max, struct ext
 	return own_extent(v, p.host, ret, err);
 }
 
+static int sparse_place(struct block *b, uint64_t off, uint64_t max, struct file_place *ret, struct err *err)
+{
+	struct vhd *v = vhd(b);
+	struct piece p;
+
+	if (next_piece(v, off, max, &p, err) < 0)
+		return -1;
+	return p.kind == PIECE_OWN ? block_place(v->file, p.host, p.len, ret, err) : 0;
+}
+
 static int fixed_pread(struct block *b, void *buf, size_t len, uint64_t off, struct err *err)
 {
 	return block_pread(vhd(b)->file, buf, len, off, err);
@@ -134,6 +144,11 @@ static int fixed_extent(struct block *b, uint64_t off, uint64_t max, struct exte
 {
 	ret->len = max;
 	return own_extent(vhd(b), off, ret, err);
+}
+
+static int fixed_place(struct block *b, uint64_t off, uint64_t max, struct file_place *ret, struct err *err)
+{
+	return block_place(vhd(b)->file, off, max, ret, err);
 }
 
 static void vhd_close(struct block *b)
@@ -154,6 +169,7 @@ static const struct block_ops fixed_ops = {
     .name = "vhd",
     .pread = fixed_pread,
     .extent = fixed_extent,
+    .place = fixed_place,
     .close = vhd_close,
 };
 
@@ -161,6 +177,7 @@ static const struct block_ops sparse_ops = {
     .name = "vhd",
     .pread = sparse_pread,
     .extent = sparse_extent,
+    .place = sparse_place,
     .close = vhd_close,
 };
 

@@ -219,6 +219,16 @@ static int vhdx_extent(struct block *b, uint64_t off, uint64_t max, struct exten
 	return 0;
 }
 
+static int vhdx_place(struct block *b, uint64_t off, uint64_t max, struct file_place *ret, struct err *err)
+{
+	struct vhdx *v = vhdx(b);
+	struct piece p;
+
+	if (next_piece(v, off, max, &p, err) < 0)
+		return -1;
+	return p.kind == PIECE_OWN ? block_place(v->source, p.host, p.len, ret, err) : 0;
+}
+
 static void vhdx_close(struct block *b)
 {
 	struct vhdx *v = vhdx(b);
@@ -238,6 +248,7 @@ static const struct block_ops vhdx_ops = {
     .name = "vhdx",
     .pread = vhdx_pread,
     .extent = vhdx_extent,
+    .place = vhdx_place,
     .close = vhdx_close,
 };
 

@@ -159,6 +159,14 @@ static int vmdk_extent(struct block *b, uint64_t off, uint64_t max, struct exten
 	return falls_through(v, ret) ? block_extent(v->parent, off, ret->len, ret, err) : 0;
 }
 
+static int vmdk_place(struct block *b, uint64_t off, uint64_t max, struct file_place *ret, struct err *err)
+{
+	struct vmdk *v = (struct vmdk *)b;
+	const struct part *p = part_at(v, off);
+
+	return p->b ? block_place(p->b, off - p->start, min_u64(max, p->start + p->len - off), ret, err) : 0;
+}
+
 static void vmdk_close(struct block *b)
 {
 	struct vmdk *v = (struct vmdk *)b;
@@ -177,6 +185,7 @@ static const struct block_ops vmdk_ops = {
     .name = "vmdk",
     .pread = vmdk_pread,
     .extent = vmdk_extent,
+    .place = vmdk_place,
     .close = vmdk_close,
 };
 

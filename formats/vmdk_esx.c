@@ -61,6 +61,7 @@ static const struct block_ops cowd_ops = {
     .name = "vmdk COWD extent",
     .pread = mapped_pread,
     .extent = mapped_extent,
+    .place = mapped_place,
     .close = mapped_close,
 };
 
@@ -68,6 +69,7 @@ static const struct block_ops sesparse_ops = {
     .name = "vmdk seSparse extent",
     .pread = mapped_pread,
     .extent = mapped_extent,
+    .place = mapped_place,
     .close = mapped_close,
 };
 

@@ -183,6 +183,25 @@ static int sparse_extent(struct block *b, uint64_t off, uint64_t max, struct ext
 	return 0;
 }
 
+static int sparse_place(struct block *b, uint64_t off, uint64_t max, struct file_place *ret, struct err *err)
+{
+	struct sparse *s = (struct sparse *)b;
+	uint64_t in_grain = off % s->g.grain_bytes;
+	uint32_t entries[GRAINS_A_LOOK], n;
+
+	if (s->inflater)
+		return 0;
+	max = min_u64(max, GRAINS_A_LOOK * s->g.grain_bytes - in_grain);
+	n = (uint32_t)div_round_up(in_grain + max, s->g.grain_bytes);
+	if (vmdk_tables_get(s->tables, off / s->g.grain_bytes, n, entries, err) < 0)
+		return -1;
+	if (!holds_data(s, *entries))
+		return 0;
+	n = alike(s, entries, n);
+	return block_place(s->file, (uint64_t)*entries * VMDK_SECTOR + in_grain,
+			   min_u64(max, n * s->g.grain_bytes - in_grain), ret, err);
+}
+
 static void sparse_close(struct block *b)
 {
 	struct sparse *s = (struct sparse *)b;
@@ -197,6 +216,7 @@ static const struct block_ops sparse_ops = {
     .name = "vmdk extent",
     .pread = sparse_pread,
     .extent = sparse_extent,
+    .place = sparse_place,
     .close = sparse_close,
 };
 

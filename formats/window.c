@@ -28,6 +28,13 @@ static int window_extent(struct block *b, uint64_t off, uint64_t max, struct ext
 	return 0;
 }
 
+static int window_place(struct block *b, uint64_t off, uint64_t max, struct file_place *ret, struct err *err)
+{
+	struct window *w = (struct window *)b;
+
+	return block_place(w->under, w->start + off, max, ret, err);
+}
+
 static void window_close(struct block *b)
 {
 	block_close(((struct window *)b)->under);
@@ -38,6 +45,7 @@ static const struct block_ops window_ops = {
     .name = "window",
     .pread = window_pread,
     .extent = window_extent,
+    .place = window_place,
     .close = window_close,
 };
 

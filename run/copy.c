@@ -14,6 +14,7 @@
 #include "core/base/log.h"
 #include "core/base/work.h"
 #include "core/base/zeros.h"
+#include "run/copy_move.h"
 
 enum {
 	READ_TRIES = 3,
@@ -39,6 +40,8 @@ struct copier {
 	uint64_t unit; /* zeros are left out in pieces of this */
 	uint64_t nchunks;
 	unsigned char *reused; /* a bit a chunk */
+	bool moves;	       /* the kernel may move data that nobody needs to see */
+	struct copy_move move;
 
 	pthread_mutex_t lock;	       /* of all below */
 	uint64_t cursor;	       /* source bytes before it are given out */
@@ -54,7 +57,7 @@ struct copier {
 	struct copy_range *bad;
 	size_t nbad, bad_cap;
 
-	_Atomic uint64_t read, done, unwritten;
+	_Atomic uint64_t read, moved, done, unwritten;
 };
 
 static uint64_t now_ms(void)
@@ -387,24 +390,48 @@ static int next_chunk(struct copier *c, uint64_t *ret_off, uint64_t *ret_len, st
 	return ret;
 }
 
-static int copy_chunk(struct copier *c, char *buf, uint64_t off, uint64_t len, struct err *err)
+/* What a thread has in hand. */
+struct worker {
+	struct copier *c;
+	char *buf;     /* COPY_CHUNK */
+	uint64_t data; /* bytes of the chunk that were read */
+};
+
+static int copy_range(void *opaque, uint64_t off, uint64_t len, struct err *err)
 {
-	struct finished f = {.off = off, .len = len};
+	struct worker *w = opaque;
 	uint64_t data;
 
-	if (settle(c, err) < 0 || read_chunk(c, buf, off, len, &data, err) < 0 ||
-	    write_chunk(c, buf, off, len, err) < 0)
+	if (read_chunk(w->c, w->buf, off, len, &data, err) < 0 || write_chunk(w->c, w->buf, off, len, err) < 0)
+		return -1;
+	w->data += data;
+	return 0;
+}
+
+static int copy_chunk(struct worker *w, uint64_t off, uint64_t len, struct err *err)
+{
+	struct finished f = {.off = off, .len = len};
+	struct copier *c = w->c;
+	uint64_t moved = 0;
+
+	w->data = 0;
+	if (settle(c, err) < 0)
+		return -1;
+	if (c->moves ? copy_move_range(&c->move, off, len, copy_range, w, &moved, err) < 0
+		     : copy_range(w, off, len, err) < 0)
 		return -1;
 	if (c->job->journal)
-		f.hash = hash_xxh3(buf, len);
-	begin_writeback(c, data);
-	return finish_chunk(c, &f, data, err);
+		f.hash = hash_xxh3(w->buf, len);
+	c->moved += moved;
+	begin_writeback(c, w->data + moved);
+	return finish_chunk(c, &f, w->data + moved, err);
 }
 
 static int copy_chunks(void *opaque, struct err *err)
 {
 	struct copier *c = opaque;
 	AUTO_FREE char *buf = aligned_alloc(4096, COPY_CHUNK);
+	struct worker w = {.c = c, .buf = buf};
 	uint64_t off, len;
 	int ret = buf ? 1 : err_nomem(err);
 
@@ -412,7 +439,7 @@ static int copy_chunks(void *opaque, struct err *err)
 		ret = next_chunk(c, &off, &len, err);
 		if (ret <= 0)
 			break;
-		if (copy_chunk(c, buf, off, len, err) < 0)
+		if (copy_chunk(&w, off, len, err) < 0)
 			ret = -1;
 		leave_chunk(c, off);
 		/* After an error too: others may wait for this chunk. */
@@ -585,6 +612,8 @@ int copy_run(const struct copy_job *job, struct copy_result *result, struct err 
 
 	*result = (struct copy_result){0};
 	c.unit = c.target ? max_u64(c.target->unit, 4096) : COPY_CHUNK;
+	c.moves = !job->journal && copy_move_possible(c.source, c.target);
+	c.move = (struct copy_move){.source = c.source, .target = c.target, .unit = c.unit};
 	c.nchunks = div_round_up(c.source->size, COPY_CHUNK);
 	c.committed_at = now_ms();
 	c.reused = calloc(c.nchunks / 8 + 1, 1);
@@ -598,6 +627,7 @@ int copy_run(const struct copy_job *job, struct copy_result *result, struct err 
 	if (ret == 0)
 		ret = copy_all(&c, err);
 	result->read = c.read;
+	result->moved = c.moved;
 	give_bad(&c, result);
 	pthread_cond_destroy(&c.committed);
 	pthread_mutex_destroy(&c.lock);

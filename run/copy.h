@@ -41,6 +41,7 @@ struct copy_range {
 
 struct copy_result {
 	uint64_t read;		/* data bytes read from the source */
+	uint64_t moved;		/* data bytes that the kernel shared or copied unseen */
 	uint64_t reused;	/* data bytes that the journal vouched for */
 	struct copy_range *bad; /* with READ_ERROR_ZERO: what could not be read and is zeros now; sorted, merged */
 	size_t nbad;

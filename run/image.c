@@ -238,6 +238,7 @@ static struct json *copy_json(const struct copying *c, const char *format, const
 	js_set_u64(j, "size", c->source->size);
 	js_set_u64(j, "allocated", c->total);
 	js_set_u64(j, "bytes_read", result->read);
+	js_set_u64(j, "bytes_moved", result->moved);
 	js_set_u64(j, "bytes_written",
 		   c->device		    ? result->read
 		   : fstat(c->fd, &st) == 0 ? (uint64_t)st.st_blocks * 512

@@ -34,8 +34,8 @@ struct image_copy_options {
 };
 
 /* Data once, in order; the target appears under its name when it is complete and synced. ret: source, target, formats,
- * size, allocated, bytes_read, bytes_written. An existing target is ERR_BLOCKED. A block device is written in place, as
- * raw only; it is ERR_BLOCKED when it is too small, mounted or otherwise held. */
+ * size, allocated, bytes_read, bytes_moved (by the kernel, unseen), bytes_written. An existing target is ERR_BLOCKED. A
+ * block device is written in place, as raw only; it is ERR_BLOCKED when it is too small, mounted or otherwise held. */
 int image_copy(const struct image_copy_options *options, struct json **ret, struct err *err);
 
 struct image_difference {

@@ -4,9 +4,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -83,6 +85,36 @@ int file_pwritev(int fd, struct iovec *io, int n, uint64_t off, struct err *err)
 		iovec_advance(&io, &n, (size_t)done);
 	}
 	return 0;
+}
+
+static bool share_range(int from, uint64_t from_off, int to, uint64_t to_off, uint64_t len)
+{
+	struct file_clone_range range = {
+	    .src_fd = from, .src_offset = from_off, .src_length = len, .dest_offset = to_off};
+
+	return len && ioctl(to, FICLONERANGE, &range) == 0;
+}
+
+static bool copy_range(int from, uint64_t from_off, int to, uint64_t to_off, uint64_t len)
+{
+	off_t at = (off_t)from_off, dest = (off_t)to_off;
+
+	while (len) {
+		ssize_t n = copy_file_range(from, &at, to, &dest, len, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		len -= (uint64_t)n;
+	}
+	return true;
+}
+
+bool file_move_range(int from, uint64_t from_off, int to, uint64_t to_off, uint64_t len, enum file_move how)
+{
+	return how == FILE_MOVE_SHARE ? share_range(from, from_off, to, to_off, len)
+				      : copy_range(from, from_off, to, to_off, len);
 }
 
 int file_write(int fd, const void *data, size_t len, struct err *err)

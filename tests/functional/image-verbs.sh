@@ -36,6 +36,13 @@ for subformat in monolithicSparse streamOptimized twoGbMaxExtentSparse monolithi
 	"$rehost" copy -q $subformat.vmdk $subformat.raw -O raw || fail "copy from $subformat"
 	qemu-img compare -q -f raw -F raw disk.raw $subformat.raw || fail "qemu-img compare: $subformat"
 done
+for format in vpc vhdx vdi qcow qed parallels; do
+	qemu-img convert -f raw -O $format disk.raw disk.$format 2> log || fail "$(cat log)"
+	for target in raw qcow2; do
+		"$rehost" copy -q -f $format disk.$format from-$format.$target -O $target || fail "copy from $format to $target"
+		qemu-img compare -q -f raw -F $target disk.raw from-$format.$target || fail "qemu-img compare: $format, $target"
+	done
+done
 
 says 3 "target 'copy.raw' exists already: --force replaces it" "$rehost" copy -q -f raw disk.raw copy.raw -O raw
 says 2 "format 'raw' is not compressed: --compress goes with qcow2" "$rehost" copy -q -f raw disk.raw new.raw -O raw -c zlib
