@@ -30,7 +30,8 @@ uint64_t check_errors(const struct check *c)
 	return sum;
 }
 
-static void report(struct check *c, enum problem kind, uint64_t at, const char *fmt, va_list ap)
+__attribute__((format(printf, 4, 0))) static void report(struct check *c, enum problem kind, uint64_t at,
+							 const char *fmt, va_list ap)
 {
 	struct check_finding *f = &c->first[c->n];
 

@@ -71,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!folder.path) {
 		parent_folder_add_raw(&folder, "base.raw");
+		parent_folder_add_raw(&folder, "data.raw");
 		parent_folder_add_seed(&folder, "base.qcow2", "tests/fuzz/corpus/fuzz_qcow2/plain");
 	}
 	fuzz_image_in(&folder, &format_qcow2, data, size);
