@@ -34,6 +34,7 @@ __attribute__((format(printf, 4, 0))) static void report(struct check *c, enum p
 							 const char *fmt, va_list ap)
 {
 	struct check_finding *f = &c->first[c->n];
+	int n = 0;
 
 	c->count[kind]++;
 	if (c->n == CHECK_FINDINGS)
@@ -41,7 +42,9 @@ __attribute__((format(printf, 4, 0))) static void report(struct check *c, enum p
 	c->n++;
 	f->kind = kind;
 	f->at = at;
-	vsnprintf(f->text, sizeof f->text, fmt, ap);
+	if (c->where)
+		n = snprintf(f->text, sizeof f->text, "'%.80s': ", c->where);
+	vsnprintf(f->text + n, sizeof f->text - (size_t)n, fmt, ap);
 	utf8_defuse(f->text, true);
 }
 
@@ -102,17 +105,24 @@ void check_claim(struct check *c, uint64_t off, uint64_t len, uint64_t at, const
 		     what, off, len);
 }
 
-static void report_leaks(struct check *c, bool leaks)
+static void report_leak(struct check *c, uint64_t unit)
 {
-	for (uint64_t i = 0; i < c->n_units; i++) {
-		uint64_t at = c->base + (c->from + i) * c->unit;
+	uint64_t at = c->base + (c->from + unit) * c->unit;
 
-		if (c->taken[i / 8] >> i % 8 & 1)
-			c->claimed += c->unit;
-		else if (leaks)
-			check_report(c, PROBLEM_LEAK, at, "0x%" PRIx64 " bytes at 0x%" PRIx64 ": nothing uses them",
-				     c->unit, at);
-	}
+	check_report(c, PROBLEM_LEAK, at, "0x%" PRIx64 " bytes at 0x%" PRIx64 ": nothing uses them", c->unit, at);
+}
+
+/* After a walk: what was claimed, and what was not. */
+static void count_claimed(struct check *c, bool leaks)
+{
+	uint64_t units = 0;
+
+	for (uint64_t i = 0; i <= c->n_units / 8; i++)
+		units += (unsigned)__builtin_popcount(c->taken[i]);
+	c->claimed += units * c->unit;
+	for (uint64_t i = 0; leaks && i < c->n_units; i++)
+		if (!(c->taken[i / 8] >> i % 8 & 1))
+			report_leak(c, i);
 }
 
 int check_walk(struct check *c, uint64_t base, uint64_t end, uint64_t unit, bool leaks, check_walk_fn *walk,
@@ -133,7 +143,7 @@ int check_walk(struct check *c, uint64_t base, uint64_t end, uint64_t unit, bool
 		c->passes++;
 		ret = walk(c, opaque, err);
 		if (!ret)
-			report_leaks(c, leaks);
+			count_claimed(c, leaks);
 	}
 	free(c->taken);
 	c->taken = NULL;

@@ -50,6 +50,8 @@ struct check {
 	uint64_t claimed; /* bytes of the file that something uses, rounded up to units */
 	unsigned passes;  /* over the tables */
 
+	const char *where; /* NULL, or the extent that is looked at: begins each text. Borrowed */
+
 	/* Of the pass that runs: which units from `from` on are taken. */
 	uint64_t base, unit, total; /* bytes, bytes, units behind base */
 	uint64_t from, n_units;

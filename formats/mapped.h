@@ -73,6 +73,21 @@ enum { MAPPED_NAME_MAX = 1023 /* bytes of a backing file's name: QEMU's limit */
 int mapped_open_backing(struct mapped *m, const struct open_args *args, uint64_t off, uint32_t len,
 			const struct format *format, struct err *err);
 
+/* What the structure check of a mapped format must know besides. */
+struct mapped_check {
+	uint64_t base, unit; /* bytes: where units begin, and what check_walk() counts in */
+	bool leaks;	     /* units that nobody uses are lost */
+	struct {
+		uint64_t off, len; /* bytes */
+		const char *what;
+	} own[3];	   /* header, directory, table: len 0 for none */
+	uint64_t in_front; /* bytes in front of each unit that belong to it */
+};
+
+struct check;
+/* Checks all tables and entries against the file (formats/check.h), before or without mapped_start(). */
+int mapped_check(struct mapped *m, const struct mapped_check *how, struct check *c, struct err *err);
+
 int mapped_pread(struct block *b, void *buf, size_t len, uint64_t off, struct err *err);
 int mapped_extent(struct block *b, uint64_t off, uint64_t max, struct extent *ret, struct err *err);
 int mapped_place(struct block *b, uint64_t off, uint64_t max, struct file_place *ret, struct err *err);

@@ -8,6 +8,7 @@
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/log.h"
+#include "formats/check.h"
 #include "formats/facts.h"
 #include "formats/mapped.h"
 #include "formats/parallels_hds.h"
@@ -168,6 +169,34 @@ static int parallels_facts(const struct open_args *args, struct image_facts *ret
 	return 0;
 }
 
+/* Of a bundle there is nothing to check but its images, each for itself. */
+static int parallels_check(const struct open_args *args, struct check *c, struct err *err)
+{
+	unsigned char h[HEADER_BYTES] = {0};
+	struct mapped_check how;
+	struct hds *hds;
+	int ret;
+
+	if (block_pread(args->file, h, (size_t)min_u64(sizeof h, args->file->size), 0, err) < 0)
+		return -1;
+	if (!is_hds(h))
+		return 0;
+	if (check_header(h, err) < 0)
+		return -1;
+	hds = hds_new(args->file, h, args->name);
+	if (!hds)
+		return err_nomem(err);
+	/* Entries of the old format count sectors: clusters may begin at any. */
+	how = (struct mapped_check){
+	    .unit = hds->step,
+	    .leaks = hds->step == hds->m.unit,
+	    .own = {{0, hds->data_at, "header and table"}},
+	};
+	ret = mapped_check(&hds->m, &how, c, err);
+	mapped_give_up(&hds->m);
+	return ret;
+}
+
 static int parallels_bid(const struct probe *p)
 {
 	return is_hds(p->head) || is_descriptor(p->head) ? BID_SURE : BID_NONE;
@@ -192,4 +221,5 @@ const struct format format_parallels = {
     .bid = parallels_bid,
     .open = parallels_open,
     .facts = parallels_facts,
+    .check = parallels_check,
 };

@@ -6,6 +6,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
+#include "formats/check.h"
 #include "formats/facts.h"
 #include "formats/mapped.h"
 #include "formats/qcow2_layout.h"
@@ -194,6 +195,27 @@ static int qcow1_facts(const struct open_args *args, struct image_facts *ret, st
 	return 0;
 }
 
+static int qcow1_check(const struct open_args *args, struct check *c, struct err *err)
+{
+	struct mapped_check how;
+	struct header h;
+	struct qcow1 *q;
+	int ret;
+
+	if (read_header(args->file, &h, err) < 0)
+		return -1;
+	q = qcow1_new(args, &h);
+	if (!q)
+		return err_nomem(err);
+	how = (struct mapped_check){
+	    .unit = QCOW2_SECTOR,
+	    .own = {{0, HEADER_BYTES, "header"}},
+	};
+	ret = read_l1(&q->m, h.l1, err) < 0 ? -1 : mapped_check(&q->m, &how, c, err);
+	mapped_give_up(&q->m);
+	return ret;
+}
+
 static int qcow1_bid(const struct probe *p)
 {
 	return get_be32(p->head) == QCOW2_MAGIC && get_be32(p->head + H_VERSION) == 1 ? BID_SURE : BID_NONE;
@@ -205,4 +227,5 @@ const struct format format_qcow = {
     .bid = qcow1_bid,
     .open = qcow1_open,
     .facts = qcow1_facts,
+    .check = qcow1_check,
 };

@@ -7,6 +7,7 @@
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/log.h"
+#include "formats/check.h"
 #include "formats/facts.h"
 #include "formats/mapped.h"
 #include "formats/registry.h"
@@ -201,6 +202,28 @@ static int qed_facts(const struct open_args *args, struct image_facts *ret, stru
 	return 0;
 }
 
+static int qed_check(const struct open_args *args, struct check *c, struct err *err)
+{
+	struct mapped_check how;
+	struct header h;
+	struct mapped *m;
+	int ret;
+
+	if (read_header(args->file, &h, err) < 0)
+		return -1;
+	m = qed_new(args, &h);
+	if (!m)
+		return err_nomem(err);
+	how = (struct mapped_check){
+	    .unit = h.cluster,
+	    .leaks = true,
+	    .own = {{0, (uint64_t)h.header * h.cluster, "header"}, {h.l1, (uint64_t)h.table * h.cluster, "L1 table"}},
+	};
+	ret = read_l1(m, h.l1, err) < 0 ? -1 : mapped_check(m, &how, c, err);
+	mapped_give_up(m);
+	return ret;
+}
+
 static int qed_bid(const struct probe *p)
 {
 	return !memcmp(p->head, "QED", 4) ? BID_SURE : BID_NONE;
@@ -212,4 +235,5 @@ const struct format format_qed = {
     .bid = qed_bid,
     .open = qed_open,
     .facts = qed_facts,
+    .check = qed_check,
 };

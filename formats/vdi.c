@@ -6,6 +6,7 @@
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/log.h"
+#include "formats/check.h"
 #include "formats/facts.h"
 #include "formats/mapped.h"
 #include "formats/registry.h"
@@ -124,6 +125,30 @@ static int vdi_open(const struct open_args *args, struct block **ret, struct err
 	return 0;
 }
 
+static int vdi_check(const struct open_args *args, struct check *c, struct err *err)
+{
+	struct vdi_header h;
+	struct mapped_check how;
+	struct vdi *v;
+	int ret;
+
+	if (vdi_header_read(args->file, &h, err) < 0)
+		return -1;
+	v = vdi_new(args, &h);
+	if (!v)
+		return err_nomem(err);
+	/* Header and map stand in front of the data (vdi_header_read). */
+	how = (struct mapped_check){
+	    .base = h.data,
+	    .unit = (uint64_t)h.block + h.block_extra,
+	    .leaks = true,
+	    .in_front = h.block_extra,
+	};
+	ret = mapped_check(&v->m, &how, c, err);
+	mapped_give_up(&v->m);
+	return ret;
+}
+
 static int vdi_bid(const struct probe *p)
 {
 	return get_le32(p->head + VDI_H_MAGIC) == VDI_MAGIC ? BID_SURE : BID_NONE;
@@ -135,4 +160,5 @@ const struct format format_vdi = {
     .bid = vdi_bid,
     .open = vdi_open,
     .facts = vdi_facts,
+    .check = vdi_check,
 };

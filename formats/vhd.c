@@ -5,6 +5,7 @@
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/log.h"
+#include "formats/check.h"
 #include "formats/facts.h"
 #include "formats/page_cache.h"
 #include "formats/registry.h"
@@ -380,4 +381,5 @@ const struct format format_vhd = {
     .bid = vhd_bid,
     .open = vhd_open,
     .facts = vhd_facts,
+    .check = vhd_check,
 };

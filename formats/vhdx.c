@@ -7,6 +7,7 @@
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/log.h"
+#include "formats/check.h"
 #include "formats/facts.h"
 #include "formats/page_cache.h"
 #include "formats/registry.h"
@@ -490,4 +491,5 @@ const struct format format_vhdx = {
     .bid = vhdx_bid,
     .open = vhdx_open,
     .facts = vhdx_facts,
+    .check = vhdx_check,
 };

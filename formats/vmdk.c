@@ -9,6 +9,7 @@
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/log.h"
+#include "formats/check.h"
 #include "formats/facts.h"
 #include "formats/registry.h"
 #include "formats/vmdk_descriptor.h"
@@ -497,4 +498,5 @@ const struct format format_vmdk = {
     .bid = vmdk_bid,
     .open = vmdk_open,
     .facts = vmdk_facts,
+    .check = vmdk_check,
 };

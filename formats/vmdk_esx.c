@@ -160,16 +160,16 @@ static int cowd_directory(struct mapped *m, const unsigned char *h, struct err *
 	return 0;
 }
 
-int vmdk_cowd_open(struct block *file, struct block **ret, struct err *err)
+/* Everything but mapped_start(); NULL after an error. */
+static struct mapped *cowd_new(struct block *file, unsigned char h[VMDK_SECTOR], struct err *err)
 {
-	unsigned char h[VMDK_SECTOR];
 	struct mapped *m;
 
 	if (read_sector(file, 0, h, "header", err) < 0 || cowd_check(h, err) < 0)
-		return -1;
+		return NULL;
 	m = calloc(1, sizeof *m);
 	if (!m)
-		return err_nomem(err);
+		return err_null(err, ERR_INTERNAL, "out of memory");
 	*m = (struct mapped){
 	    .file = file,
 	    .unit = (uint64_t)get_le32(h + COWD_GRAIN) * VMDK_SECTOR,
@@ -180,10 +180,42 @@ int vmdk_cowd_open(struct block *file, struct block **ret, struct err *err)
 	    .unit_name = "grain",
 	};
 	block_init(&m->b, &cowd_ops, file->name, (uint64_t)get_le32(h + COWD_CAPACITY) * VMDK_SECTOR);
-	if (cowd_directory(m, h, err) < 0 || mapped_start(m, err) < 0)
+	if (cowd_directory(m, h, err) == 0)
+		return m;
+	mapped_give_up(m);
+	return NULL;
+}
+
+int vmdk_cowd_open(struct block *file, struct block **ret, struct err *err)
+{
+	unsigned char h[VMDK_SECTOR];
+	struct mapped *m = cowd_new(file, h, err);
+
+	if (!m)
+		return -1;
+	if (mapped_start(m, err) < 0)
 		return mapped_give_up(m);
 	*ret = &m->b;
 	return 0;
+}
+
+int vmdk_cowd_check(struct block *file, struct check *c, struct err *err)
+{
+	unsigned char h[VMDK_SECTOR];
+	struct mapped *m = cowd_new(file, h, err);
+	struct mapped_check how;
+	int ret;
+
+	if (!m)
+		return -1;
+	how = (struct mapped_check){
+	    .unit = VMDK_SECTOR,
+	    .own = {{0, COWD_HEADER_SECTORS * VMDK_SECTOR, "header"},
+		    {(uint64_t)get_le32(h + COWD_GD) * VMDK_SECTOR, mapped_tables(m) * 4, "grain directory"}},
+	};
+	ret = mapped_check(m, &how, c, err);
+	mapped_give_up(m);
+	return ret;
 }
 
 /* The number of an allocated grain has its lowest 12 bits on top. */
@@ -291,12 +323,16 @@ static int sesparse_directory(struct mapped *m, const unsigned char *h, struct e
 	return 0;
 }
 
-static struct sesparse *sesparse_new(struct block *file, const unsigned char *h)
+/* Everything but mapped_start(); NULL after an error. */
+static struct sesparse *sesparse_new(struct block *file, unsigned char h[VMDK_SECTOR], struct err *err)
 {
-	struct sesparse *s = calloc(1, sizeof *s);
+	struct sesparse *s;
 
-	if (!s)
+	if (read_sector(file, 0, h, "header", err) < 0 || sesparse_check(file, h, err) < 0)
 		return NULL;
+	s = calloc(1, sizeof *s);
+	if (!s)
+		return err_null(err, ERR_INTERNAL, "out of memory");
 	s->m = (struct mapped){
 	    .file = file,
 	    .unit = SE_GRAIN_SECTORS * VMDK_SECTOR,
@@ -307,25 +343,45 @@ static struct sesparse *sesparse_new(struct block *file, const unsigned char *h)
 	    .unit_name = "grain",
 	};
 	block_init(&s->m.b, &sesparse_ops, file->name, get_le64(h + SE_CAPACITY) * VMDK_SECTOR);
-	return s;
+	if (!mul_fits(get_le64(h + SE_GRAINS), VMDK_SECTOR, &s->grains_at))
+		err_record(err, ERR_CORRUPT, "header: grains at sector 0x%" PRIx64, get_le64(h + SE_GRAINS));
+	else if (sesparse_directory(&s->m, h, err) == 0)
+		return s;
+	mapped_give_up(&s->m);
+	return NULL;
 }
 
 int vmdk_sesparse_open(struct block *file, struct block **ret, struct err *err)
 {
 	unsigned char h[VMDK_SECTOR];
-	struct sesparse *s;
+	struct sesparse *s = sesparse_new(file, h, err);
 
-	if (read_sector(file, 0, h, "header", err) < 0 || sesparse_check(file, h, err) < 0)
-		return -1;
-	s = sesparse_new(file, h);
 	if (!s)
-		return err_nomem(err);
-	if (!mul_fits(get_le64(h + SE_GRAINS), VMDK_SECTOR, &s->grains_at)) {
-		err_record(err, ERR_CORRUPT, "header: grains at sector 0x%" PRIx64, get_le64(h + SE_GRAINS));
-		return mapped_give_up(&s->m);
-	}
-	if (sesparse_directory(&s->m, h, err) < 0 || mapped_start(&s->m, err) < 0)
+		return -1;
+	if (mapped_start(&s->m, err) < 0)
 		return mapped_give_up(&s->m);
 	*ret = &s->m.b;
 	return 0;
+}
+
+/* Grains are told apart in 4 KiB when tables and grains are aligned alike, as ESXi makes them. */
+int vmdk_sesparse_check(struct block *file, struct check *c, struct err *err)
+{
+	unsigned char h[VMDK_SECTOR];
+	struct sesparse *s = sesparse_new(file, h, err);
+	struct mapped_check how;
+	uint64_t gd, tables;
+	int ret;
+
+	if (!s)
+		return -1;
+	gd = get_le64(h + SE_GD) * VMDK_SECTOR;
+	tables = get_le64(h + SE_TABLES) * VMDK_SECTOR;
+	how = (struct mapped_check){
+	    .unit = (gd | tables | s->grains_at) % s->m.unit ? VMDK_SECTOR : s->m.unit,
+	    .own = {{0, VMDK_SECTOR, "header"}, {gd, mapped_tables(&s->m) * 8, "grain directory"}},
+	};
+	ret = mapped_check(&s->m, &how, c, err);
+	mapped_give_up(&s->m);
+	return ret;
 }

@@ -8,4 +8,9 @@
 int vmdk_cowd_open(struct block *file, struct block **ret, struct err *err);
 int vmdk_sesparse_open(struct block *file, struct block **ret, struct err *err);
 
+/* The structure checks of the same (formats/check.h); they borrow the file. */
+struct check;
+int vmdk_cowd_check(struct block *file, struct check *c, struct err *err);
+int vmdk_sesparse_check(struct block *file, struct check *c, struct err *err);
+
 #endif

@@ -24,14 +24,16 @@ enum {
 	VMDK_H_DESC_OFFSET = 28,
 	VMDK_H_DESC_SIZE = 36,
 	VMDK_H_GTES = 44,
+	VMDK_H_RGD = 48,
 	VMDK_H_GD = 56,
 	VMDK_H_OVERHEAD = 64,
 	VMDK_H_UNCLEAN = 72,
 	VMDK_H_NEWLINES = 73, /* 0a 20 0d 0a */
 	VMDK_H_COMPRESSION = 77,
 
-	VMDK_F_NEWLINES = 1 << 0, /* the newline bytes are valid */
-	VMDK_F_ZEROED = 1 << 2,	  /* table entry 1 is a grain of zeros */
+	VMDK_F_NEWLINES = 1 << 0,  /* the newline bytes are valid */
+	VMDK_F_REDUNDANT = 1 << 1, /* there is a second directory with tables of its own */
+	VMDK_F_ZEROED = 1 << 2,	   /* table entry 1 is a grain of zeros */
 	VMDK_F_COMPRESSED = 1 << 16,
 	VMDK_F_MARKERS = 1 << 17,
 

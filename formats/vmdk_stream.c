@@ -50,8 +50,7 @@ static bool footer_here(const unsigned char *p)
 	       !end.size && end.type == VMDK_MARKER_END;
 }
 
-/* Finds the last footer in the window before the end of the file; *ret_off is 0 when there is none. */
-static int find_footer(struct block *file, struct vmdk_header *ret, uint64_t *ret_off, struct err *err)
+int vmdk_stream_footer(struct block *file, struct vmdk_header *ret, uint64_t *ret_off, struct err *err)
 {
 	uint64_t end = align_down(file->size, VMDK_SECTOR);
 	uint64_t start = end > FOOTER_WINDOW ? end - FOOTER_WINDOW : 0;
@@ -159,7 +158,7 @@ int vmdk_stream_tables(struct block *file, const struct vmdk_header *h, const st
 	struct vmdk_header footer;
 	uint64_t off, gd_off;
 
-	if (find_footer(file, &footer, &off, err) < 0)
+	if (vmdk_stream_footer(file, &footer, &off, err) < 0)
 		return -1;
 	if (!off)
 		return rebuild(file, h, g, ret, err);

@@ -11,6 +11,9 @@
 int vmdk_stream_tables(struct block *file, const struct vmdk_header *h, const struct vmdk_geometry *g,
 		       struct vmdk_tables **ret, struct err *err);
 
+/* The last footer in the 64 KiB before the end of the file; *ret_off, its byte in the file, is 0 when there is none. */
+int vmdk_stream_footer(struct block *file, struct vmdk_header *ret, uint64_t *ret_off, struct err *err);
+
 /* Reads inflated bytes. */
 struct vmdk_inflater;
 int vmdk_inflater_new(struct block *file, struct vmdk_tables *tables, const struct vmdk_geometry *g,

@@ -82,6 +82,68 @@ grep -qE "^    0x[0-9a-f]+: entry: cluster at 0x[0-9a-f]+: expected at a multipl
 	fail "no text for the problem: $(cat text)"
 grep -qE "'bad.qcow2'|L2 table" log || fail "no error: $(cat log)"
 
+# Other formats: one mistake, one count.
+# check IMAGE LEAKS KIND=N…: these counts and no others.
+check() {
+	local image=$1 want="{\"leak\":$2}" got
+	shift 2
+	for pair; do want=$(jq -c --arg k "${pair%=*}" --argjson n "${pair#*=}" '.[$k] = $n' <<< "$want"); done
+	ours "$image" > /dev/null
+	got=$(jq -c '.chain[0].check.counts | with_entries(select(.value > 0)) | .leak = (.leak // 0)' ours.json)
+	[ "$(jq -S . <<< "$got")" = "$(jq -S . <<< "$want")" ] ||
+		fail "$image: $got, expected $want: $(jq -c '.chain[0].check' ours.json) $(cat log)"
+	count=$((count + 1))
+}
+# damaged FORMAT KIND DAMAGE: bad, a copy of good
+damaged() {
+	cp good bad
+	"$support/corrupt-table" bad "$2" "$3"
+}
+other() { # FORMAT KIND LEAKS-OF-ONE [KIND=N…]: qemu-img makes it; KIND is corrupt-table's word
+	local format=$1 kind=$2 lost=$3
+	shift 3
+	rm -f good
+	qemu-img convert -f raw -O "$format" disk.raw good
+	check good 0
+	damaged "$format" "$kind" overlap
+	check bad "$lost" overlap=1 "$@"
+	case $kind in vdi | qed)
+		[ "$(qemu-img check --output=json -f "$format" bad 2> /dev/null | jq '.corruptions > 0')" = true ] ||
+			fail "$kind: qemu-img finds nothing"
+		;;
+	esac
+	damaged "$format" "$kind" outside
+	check bad "$lost" beyond_file=1 "$@"
+}
+other vdi vdi 1
+damaged vdi vdi leak
+check bad 1
+other vhdx vhdx 0
+damaged vhdx vhdx outside
+same bad "vhdx, outside"
+damaged vhdx vhdx metadata
+check bad 0 overlap=1
+same bad "vhdx, metadata"
+other vpc vhd 0
+damaged vpc vhd metadata
+check bad 0 overlap=1
+printf 'x' | dd of=bad bs=1 seek=40 conv=notrunc status=none # of the footer's copy
+check bad 0 entry=1 overlap=1
+other vmdk vmdk 0 entry=1 # the redundant table is right still
+damaged vmdk vmdk redundant
+check bad 0 entry=1
+other qed qed 1
+damaged qed qed leak
+check bad 1
+damaged qed qed metadata
+check bad 1 overlap=1
+other qcow qcow 0
+other parallels parallels 1
+qemu-img convert -f raw -O vmdk -o subformat=streamOptimized disk.raw good
+check good 0
+damaged vmdk vmdk overlap
+check bad 0 entry=2 overlap=1 # the marker isn't that of the grain, and the redundant table is right still
+
 # A check goes through the whole chain, and through an image whose parent is missing.
 qemu-img create -q -f qcow2 -b bad.qcow2 -F qcow2 top.qcow2
 got=0 && "$rehost" info --check --json top.qcow2 > chain.json 2> log || got=$?
@@ -90,4 +152,4 @@ rm bad.qcow2
 got=0 && "$rehost" info --check --json top.qcow2 > chain.json 2> log || got=$?
 [ "$got $(jq -c '[.chain[].check.errors]' chain.json)" = "4 [0]" ] || fail "missing parent: $got $(cat chain.json)"
 grep -q "bad.qcow2" log || fail "missing parent: $(cat log)"
-echo "$count images, good and damaged, counted as qemu-img check does"
+echo "$count images, good and damaged, each with its count"
