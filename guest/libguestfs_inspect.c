@@ -10,6 +10,7 @@
 #include "core/base/log.h"
 #include "core/base/units.h"
 #include "guest/facts.h"
+#include "guest/roots.h"
 
 /* Partition types: UEFI specification 2.10, table 5.7 and 5.2.2; GRUB manual, "BIOS installation". */
 #define TYPE_ESP_GPT   "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
@@ -266,9 +267,25 @@ static int several_systems(struct appliance *a, char **roots, struct err *err)
 		       buf_str(&b));
 }
 
-static int choose_root(struct appliance *a, char **roots, struct err *err)
+/* Snapshots of a system are one system: without a root that the user names only the others count. */
+static char **own_roots(struct appliance *a, char **roots)
+{
+	size_t n = 0;
+	char **ret;
+
+	while (roots[n])
+		n++;
+	ret = arena_alloc(&a->arena, (n + 1) * sizeof *ret);
+	memcpy(ret, roots, n * sizeof *ret);
+	ret[roots_without_snapshots(ret, n)] = NULL;
+	return ret;
+}
+
+static int choose_root(struct appliance *a, char **all, struct err *err)
 {
 	const char *wanted = a->root_wanted ? a->root_wanted : "single";
+	bool named = strcmp(wanted, "single") != 0 && strcmp(wanted, "first") != 0;
+	char **roots = named ? all : own_roots(a, all);
 
 	if (!*roots)
 		return no_system(a, err);

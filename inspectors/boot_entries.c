@@ -87,6 +87,10 @@ static void add_menu(const struct collector *c, const char *file, const struct g
 	const char *wanted = menu->default_saved ? saved : menu->default_entry;
 	const struct grub_entry *chosen = grub_menu_find(menu, wanted ? wanted : "0");
 
+	/* the first entry may be one that only shows up when it can boot something */
+	VEC_FOR (e, &menu->entries)
+		if (e->kernel && (!chosen || !chosen->kernel))
+			chosen = e;
 	VEC_FOR (e, &menu->entries)
 		if (e->kernel)
 			add_entry(c, file, e, e == chosen);

@@ -65,9 +65,11 @@ void cmdline_walk(struct lines *l, size_t i, size_t from, bool partition_id, con
 			continue;
 		s.at += at;
 
+		/* Where /dev/disk/by-id was understood, /dev/disk/by-uuid is; not every old initramfs takes UUID=. */
+		bool by_link = strncmp(text + s.at, "/dev/disk/", 10) == 0;
 		struct device_use use = {.type = arg->type,
 					 .mountpoint = arg->mountpoint,
-					 .form = FORM_SPEC,
+					 .form = by_link ? FORM_PATH : FORM_SPEC,
 					 .partition_id = partition_id,
 					 .optional = !arg->mountpoint};
 		ptrdiff_t grown = device_visit_span(l, i, s, use, v);

@@ -132,6 +132,17 @@ void extlinux_default_devices(struct lines *l, const struct device_visitor *v)
 	variables_walk(l, uses, sizeof uses / sizeof *uses, v);
 }
 
+void bootloader_devices(struct lines *l, const struct device_visitor *v)
+{
+	static const struct variable_use uses[] = {
+	    {"DEFAULT_APPEND", true, {0}},
+	    {"FAILSAFE_APPEND", true, {0}},
+	    {"XEN_KERNEL_APPEND", true, {0}},
+	};
+
+	variables_walk(l, uses, sizeof uses / sizeof *uses, v);
+}
+
 void resume_devices(struct lines *l, const struct device_visitor *v)
 {
 	static const struct variable_use uses[] = {

@@ -68,6 +68,9 @@ static void test_other_settings(void **state)
 	assert_string_equal(walk(&a, dracut_devices, "kernel_cmdline+=\" root=/dev/sda1 \"\n", pairs, NULL),
 			    "kernel_cmdline+=\" root=UUID=r \"\n");
 	assert_string_equal(walk(&a, cmdline_devices, "root=/dev/sda1 ro\n", pairs, NULL), "root=UUID=r ro\n");
+	assert_string_equal(walk(&a, bootloader_devices,
+				 "DEFAULT_APPEND=\"resume=/dev/sda1 quiet\"\nLOADER=\"root=/dev/sda1\"\n", pairs, NULL),
+			    "DEFAULT_APPEND=\"resume=UUID=r quiet\"\nLOADER=\"root=/dev/sda1\"\n");
 	assert_string_equal(
 	    walk(&a, loader_entry_devices, "title x\noptions\troot=/dev/sda1 ro\nlinux /v\n", pairs, NULL),
 	    "title x\noptions\troot=UUID=r ro\nlinux /v\n");
