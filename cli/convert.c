@@ -12,7 +12,7 @@
 /* All options of the four commands; each table shows its own subset. */
 struct arguments {
 	const char *input, *input_format, *output, *output_dir, *disk_format, *name, *destination, *root, *vm,
-	    *allocation;
+	    *allocation, *snapshot;
 	const char *compress, *on_read_error, *progress;
 	struct cli_list networks, bridges, macs, allow_parent;
 	bool allow_truncated, ignore_checksum, no_convert, no_trim, keep_tools, force, restart, performance, dry_run,
@@ -44,6 +44,9 @@ static const char *const progress_kinds[] = {"text", "json", NULL};
 	     "hold nothing recognisable.",                                                                             \
 	     AT(input_format)},                                                                                        \
 	    {"vm", 0, CLI_TEXT, "ID", NULL, "Which virtual system of an OVF that holds several.", AT(vm)},             \
+	    {"snapshot",  0,	CLI_TEXT,                                                                              \
+	     "ID|NAME",	  NULL, "The disks as they were at a snapshot inside their images (qcow2).",                   \
+	     AT(snapshot)},                                                                                            \
 	    {"allow-parent",  0,    CLI_LIST,                                                                          \
 	     "DIR",	      NULL, "A folder beside a disk's own in which the parents and extents it names may lie.", \
 	     AT(allow_parent)},                                                                                        \
@@ -153,7 +156,8 @@ static struct run_options to_run(const struct arguments *a, const struct positio
 		       .vm = a->vm},
 	    .rules = {.allow_parent = a->allow_parent.v,
 		      .allow_truncated = a->allow_truncated,
-		      .ignore_checksum = a->ignore_checksum},
+		      .ignore_checksum = a->ignore_checksum,
+		      .snapshot = a->snapshot},
 	    .maps = {.networks = a->networks.v, .bridges = a->bridges.v, .macs = a->macs.v},
 	    .output = is(a->output, "disk") ? "local" : a->output,
 	    .output_dir = a->output_dir,

@@ -9,7 +9,7 @@
 #include "run/info.h"
 
 struct arguments {
-	const char *format, *second_format, *compress, *socket;
+	const char *format, *second_format, *compress, *socket, *snapshot, *second_snapshot;
 	struct cli_list allow_parent;
 	unsigned cluster_size, threads;
 	bool allow_truncated, ignore_checksum, json, force, quiet, check;
@@ -29,6 +29,12 @@ static const char *const codecs[] = {"zlib", "zstd", NULL};
 		"json", 0, CLI_FLAG, NULL, NULL, "Print JSON.", AT(json)                                               \
 	}
 
+#define ROW_SNAPSHOT                                                                                                   \
+	{                                                                                                              \
+		"snapshot", 0, CLI_TEXT, "ID|NAME", NULL, "The (first) image as it was at a snapshot inside it.",      \
+		    AT(snapshot)                                                                                       \
+	}
+
 #define ROWS_RULES                                                                                                     \
 	{"allow-parent",  0,	CLI_LIST,                                                                              \
 	 "DIR",		  NULL, "A folder beside the image's own in which the parents and extents it names may lie.",  \
@@ -42,6 +48,7 @@ static const char *const codecs[] = {"zlib", "zstd", NULL};
 
 static const struct cli_option info_options[] = {
     ROW_FORMAT,
+    ROW_SNAPSHOT,
     ROWS_RULES,
     {"check", 0, CLI_FLAG, NULL, NULL,
      "Check the structure of every image of the chain: leaks, overlaps, entries that lead out of the file. Errors end "
@@ -50,15 +57,17 @@ static const struct cli_option info_options[] = {
     ROW_JSON,
     {0},
 };
-static const struct cli_option map_options[] = {ROW_FORMAT, ROWS_RULES, ROW_JSON, {0}};
+static const struct cli_option map_options[] = {ROW_FORMAT, ROW_SNAPSHOT, ROWS_RULES, ROW_JSON, {0}};
 static const struct cli_option formats_options[] = {ROW_JSON, {0}};
 static const struct cli_option compare_options[] = {
-    ROW_FORMAT, {"second-format", 'F', CLI_TEXT, "FORMAT", NULL, "The second image's format.", AT(second_format)},
-    ROWS_RULES, ROW_JSON,
+    ROW_FORMAT,	  {"second-format", 'F', CLI_TEXT, "FORMAT", NULL, "The second image's format.", AT(second_format)},
+    ROW_SNAPSHOT, {"second-snapshot", 0, CLI_TEXT, "ID|NAME", NULL, "The same for the second.", AT(second_snapshot)},
+    ROWS_RULES,	  ROW_JSON,
     {0},
 };
 static const struct cli_option copy_options[] = {
     ROW_FORMAT,
+    ROW_SNAPSHOT,
     {"output-format", 'O', CLI_TEXT, "FORMAT", NULL, "Format of the copy (default: qcow2); rehost formats lists them.",
      AT(second_format)},
     {"compress", 'c', CLI_TEXT, "zlib|zstd", codecs, "Compress a qcow2 copy.", AT(compress)},
@@ -74,6 +83,7 @@ static const struct cli_option copy_options[] = {
 };
 static const struct cli_option nbd_options[] = {
     ROW_FORMAT,
+    ROW_SNAPSHOT,
     ROWS_RULES,
     {"socket", 's', CLI_TEXT, "PATH", NULL, "Unix socket to serve on; made and removed by rehost.", AT(socket)},
     {0},
@@ -83,7 +93,8 @@ static struct image_rules rules_of(const struct arguments *a)
 {
 	return (struct image_rules){.allow_parent = a->allow_parent.v,
 				    .allow_truncated = a->allow_truncated,
-				    .ignore_checksum = a->ignore_checksum};
+				    .ignore_checksum = a->ignore_checksum,
+				    .snapshot = a->snapshot};
 }
 
 static int open_image(const char *path, const char *format, const struct arguments *a, struct block **ret,
@@ -199,8 +210,10 @@ static int run_compare(const struct command *self, int argc, char **argv, struct
 	struct arguments a = {0};
 	struct positionals p;
 
-	if (images(self, argc, argv, 2, &a, &p, err) < 0 || open_image(p.v[0], a.format, &a, &one, err) < 0 ||
-	    open_image(p.v[1], a.second_format, &a, &two, err) < 0 || image_compare(one, two, &d, err) < 0)
+	if (images(self, argc, argv, 2, &a, &p, err) < 0 || open_image(p.v[0], a.format, &a, &one, err) < 0)
+		return -1;
+	a.snapshot = a.second_snapshot;
+	if (open_image(p.v[1], a.second_format, &a, &two, err) < 0 || image_compare(one, two, &d, err) < 0)
 		return -1;
 	if (a.json)
 		printf("{\"equal\": %s, \"at\": %" PRIu64 "}\n", d.differ ? "false" : "true", d.at);

@@ -26,6 +26,14 @@ struct image_facts {
 	uint32_t snapshots;					    /* inside the file */
 };
 
+/* A snapshot inside an image file. */
+struct image_snapshot {
+	char id[FACT_MAX], name[FACT_MAX]; /* longer ones are cut */
+	uint64_t size;			   /* bytes of the disk as it was; 0: as it is */
+	uint64_t vm_state;		   /* bytes of the machine's memory and devices; 0: the disk only */
+	uint64_t date;			   /* seconds since 1970, 0 unknown */
+};
+
 /* The facts of args->file, zeroed first and then filled as far as its headers can be read; -1 with what stopped that. A
  * format without facts of its own gives its sector sizes. */
 int format_facts(const struct format *format, const struct open_args *args, struct image_facts *ret, struct err *err);

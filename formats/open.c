@@ -62,6 +62,9 @@ static int open_bytes(struct open_args *args, const struct format *format, struc
 		return -1;
 	if (args->folder && args->folder->image)
 		args->folder->image(args, format, args->folder->opaque);
+	if (open_snapshot(args) && !format->snapshots)
+		return err_set(err, ERR_USAGE, "'%s': format '%s' has no snapshots inside, so not '%s'", args->name,
+			       format->name, open_snapshot(args));
 	if (format->open(args, ret, err) < 0)
 		return err_wrap(err, "%s '%s'", format->name, args->name);
 	return 0;

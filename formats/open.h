@@ -12,6 +12,7 @@ struct open_args;
 struct format;
 struct image_facts;
 struct check;
+struct image_snapshot;
 
 /* A folder that the user allows names inside images to lead to (--allow-parent). */
 struct allowed_folder {
@@ -25,6 +26,7 @@ struct open_options {
 	size_t nallowed;
 	bool allow_truncated; /* what a file lacks at its end reads as zeros, with a warning */
 	bool ignore_checksum; /* a header whose checksum is wrong counts, with a warning */
+	const char *snapshot; /* of the top image of a chain: what it was, by ID or name; NULL: what it is */
 };
 
 /* Where names inside images lead: beneath one folder, or those that the options allow, never elsewhere. */
@@ -60,6 +62,12 @@ struct open_args {
 	const struct chain_link *chain;
 	const char *name; /* the file's name in its folder */
 };
+
+/* The snapshot that the user wants of this image, which is the top one of its chain; NULL: none. */
+static inline const char *open_snapshot(const struct open_args *args)
+{
+	return args->options && !(args->chain && args->chain->above) ? args->options->snapshot : NULL;
+}
 
 enum {
 	PROBE_HEAD = 69632, /* the farthest signature we know ends at 0x1006b: btrfs */
@@ -110,6 +118,11 @@ struct format {
 	int (*create)(int fd, const char *name, uint64_t size, const struct create_options *options, struct block **ret,
 		      struct err *err);
 	const char *const *create_keys; /* options that create() looks at (formats/create_options.c); NULL: none */
+	/* Calls fn for each snapshot inside the image until it returns non-zero, which is returned; open() follows
+	 * options->snapshot then. NULL: there are none. formats/facts.h */
+	int (*snapshots)(const struct open_args *args,
+			 int (*fn)(const struct image_snapshot *s, void *opaque, struct err *err), void *opaque,
+			 struct err *err);
 	/* NULL: nothing but sizes is known. See formats/facts.h. */
 	int (*facts)(const struct open_args *args, struct image_facts *ret, struct err *err);
 	/* NULL: there is no structure to check. See formats/check.h. */

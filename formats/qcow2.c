@@ -12,6 +12,7 @@
 #include "formats/facts.h"
 #include "formats/qcow2_header.h"
 #include "formats/qcow2_reader.h"
+#include "formats/qcow2_snapshot.h"
 #include "formats/registry.h"
 #include "formats/resolve.h"
 
@@ -353,6 +354,8 @@ static int qcow2_open(const struct open_args *args, struct block **ret, struct e
 
 	if (qcow2_header_read(args->file, &h, err) < 0)
 		return -1;
+	if (open_snapshot(args) && qcow2_choose_snapshot(args->file, open_snapshot(args), &h, err) < 0)
+		return -1;
 	if (h.corrupt)
 		log_warn("qcow2 '%s' is marked as corrupt: what is read may not be what was written", args->name);
 	q = qcow2_new(args, &h);
@@ -384,4 +387,5 @@ const struct format format_qcow2 = {
     .create_keys = create_keys,
     .facts = qcow2_facts,
     .check = qcow2_check,
+    .snapshots = qcow2_snapshots,
 };

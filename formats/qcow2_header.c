@@ -13,7 +13,6 @@ enum {
 	/* Header, extensions and backing name: qemu's take less than 2 KiB; a bitmap extension or a longer feature
 	 * table still leaves plenty. */
 	HEAD_MAX = 64 << 10,
-	SNAPSHOT_ENTRY_MIN = 40,
 };
 
 /* The first bytes of the file, as far as they are read. */
@@ -202,46 +201,59 @@ static int read_compression(const struct head *head, struct qcow2_header *h, str
 	return 0;
 }
 
-static int check_size(const struct head *head, struct qcow2_header *h, struct err *err)
+int qcow2_header_set_l1(struct qcow2_header *h, uint64_t file_size, uint64_t offset, uint64_t entries, uint64_t size,
+			struct err *err)
 {
-	uint64_t entries = get_be32(head->data + QCOW2_H_L1_SIZE), needed;
-	uint64_t l2_entry = h->extended ? QCOW2_EXTENDED_ENTRY_SIZE : QCOW2_ENTRY_SIZE;
-	uint64_t per_entry = head->cluster / l2_entry * head->cluster;
+	uint64_t cluster = UINT64_C(1) << h->cluster_bits, needed, bytes;
+	uint64_t per_entry = cluster / (h->extended ? QCOW2_EXTENDED_ENTRY_SIZE : QCOW2_ENTRY_SIZE) * cluster;
 
-	h->size = get_be64(head->data + QCOW2_H_SIZE);
-	h->l1_offset = get_be64(head->data + QCOW2_H_L1_OFFSET);
-	if (h->size > QCOW2_DISK_MAX)
-		return err_set(err, ERR_CORRUPT, "header: a disk of %" PRIu64 " bytes, 64 TiB is the limit", h->size);
-	needed = div_round_up(h->size, per_entry);
+	if (size > QCOW2_DISK_MAX)
+		return err_set(err, ERR_CORRUPT, "a disk of %" PRIu64 " bytes, 64 TiB is the limit", size);
+	needed = div_round_up(size, per_entry);
+	bytes = needed * QCOW2_ENTRY_SIZE;
 	if (entries * QCOW2_ENTRY_SIZE > QCOW2_L1_BYTES_MAX)
-		return err_set(err, ERR_CORRUPT, "header: L1 table of %" PRIu64 " bytes, 32 MiB is the limit",
+		return err_set(err, ERR_CORRUPT, "L1 table of %" PRIu64 " bytes, 32 MiB is the limit",
 			       entries * QCOW2_ENTRY_SIZE);
 	if (needed > entries)
 		return err_set(err, ERR_CORRUPT,
-			       "header: L1 table of %" PRIu64 " entries, a disk of %" PRIu64 " bytes needs %" PRIu64,
-			       entries, h->size, needed);
-	if (needed && (h->l1_offset % head->cluster || !h->l1_offset))
-		return err_set(err, ERR_CORRUPT, "header: L1 table at 0x%" PRIx64 ", which is no cluster of its own",
-			       h->l1_offset);
-	if (!range_inside(h->l1_offset, needed * QCOW2_ENTRY_SIZE, head->file_size))
+			       "L1 table of %" PRIu64 " entries, a disk of %" PRIu64 " bytes needs %" PRIu64, entries,
+			       size, needed);
+	if (needed && (offset % cluster || !offset))
+		return err_set(err, ERR_CORRUPT, "L1 table at 0x%" PRIx64 ", which is no cluster of its own", offset);
+	if (!range_inside(offset, bytes, file_size))
 		return err_set(err, ERR_CORRUPT,
-			       "header: L1 table of %" PRIu64 " bytes at 0x%" PRIx64 ": the file ends at 0x%" PRIx64,
-			       needed * QCOW2_ENTRY_SIZE, h->l1_offset, head->file_size);
+			       "L1 table of %" PRIu64 " bytes at 0x%" PRIx64 ": the file ends at 0x%" PRIx64, bytes,
+			       offset, file_size);
+	h->size = size;
+	h->l1_offset = offset;
 	h->l1_needed = (uint32_t)needed;
 	return 0;
 }
 
+static int check_size(const struct head *head, struct qcow2_header *h, struct err *err)
+{
+	if (qcow2_header_set_l1(h, head->file_size, get_be64(head->data + QCOW2_H_L1_OFFSET),
+				get_be32(head->data + QCOW2_H_L1_SIZE), get_be64(head->data + QCOW2_H_SIZE), err) < 0)
+		return err_wrap(err, "header");
+	return 0;
+}
+
 /* The table isn't read: only whether it can be there at all. */
-static int check_snapshots(const struct head *head, struct err *err)
+static int check_snapshots(const struct head *head, struct qcow2_header *h, struct err *err)
 {
 	uint64_t n = get_be32(head->data + QCOW2_H_SNAPSHOTS), at = get_be64(head->data + QCOW2_H_SNAPSHOTS_OFFSET);
 
-	if (!n || (at >= head->cluster && range_inside(at, n * SNAPSHOT_ENTRY_MIN, head->file_size)))
+	if (n > QCOW2_SNAPSHOTS_MAX)
+		return err_set(err, ERR_CORRUPT, "header: %" PRIu64 " snapshots, %d is the limit", n,
+			       QCOW2_SNAPSHOTS_MAX);
+	h->snapshots = (uint32_t)n;
+	h->snapshots_offset = at;
+	if (!n || (at >= head->cluster && range_inside(at, n * QCOW2_SNAPSHOT_SIZE_MIN, head->file_size)))
 		return 0;
 	return err_set(err, ERR_CORRUPT,
 		       "header: %" PRIu64 " snapshots at 0x%" PRIx64 " need at least %" PRIu64
 		       " bytes between the first cluster and the end of the file at 0x%" PRIx64,
-		       n, at, n * SNAPSHOT_ENTRY_MIN, head->file_size);
+		       n, at, n * QCOW2_SNAPSHOT_SIZE_MIN, head->file_size);
 }
 
 /* A text of an extension; ret has size bytes and is zeroed. */
@@ -296,7 +308,7 @@ static int check_data_file(const struct head *head, struct qcow2_header *h, stru
 		return err_set(err, ERR_CORRUPT, "header: the data is in another file, which is not named");
 	if (h->data_file_raw && *h->backing)
 		return err_set(err, ERR_CORRUPT, "header: a backing file, and a data file that is the whole disk");
-	if (get_be32(head->data + QCOW2_H_SNAPSHOTS))
+	if (h->snapshots)
 		return err_set(err, ERR_CORRUPT, "header: snapshots, with an external data file");
 	return 0;
 }
@@ -312,7 +324,7 @@ int qcow2_header_read(struct block *file, struct qcow2_header *h, struct err *er
 		return -1;
 	if (check_features(head, h, err) < 0 || check_crypt(head, err) < 0 || read_compression(head, h, err) < 0)
 		return -1;
-	if (check_size(head, h, err) < 0 || check_snapshots(head, err) < 0 || read_backing(head, h, err) < 0)
+	if (check_size(head, h, err) < 0 || check_snapshots(head, h, err) < 0 || read_backing(head, h, err) < 0)
 		return -1;
 	if (each_extension(head, read_extension, h, err) < 0)
 		return -1;

@@ -16,6 +16,9 @@ struct qcow2_header {
 	bool corrupt;	    /* the image says so itself */
 	bool extended;	    /* extended L2 entries */
 
+	uint32_t snapshots; /* how many, at most 65536 */
+	uint64_t snapshots_offset;
+
 	/* The file that holds plain clusters, "" none: it has a name whenever the feature bit is set. */
 	char data_file[QCOW2_BACKING_NAME_MAX + 1];
 	bool data_file_raw; /* that file alone is the disk, too */
@@ -28,5 +31,9 @@ struct qcow2_header {
  * breaks the format or a limit; ERR_UNSUPPORTED, with names, for features that we don't read. Of snapshots only the
  * count is looked at. */
 int qcow2_header_read(struct block *file, struct qcow2_header *h, struct err *err);
+
+/* Sets disk size and L1 table, checked: a snapshot has its own. file_size in bytes. */
+int qcow2_header_set_l1(struct qcow2_header *h, uint64_t file_size, uint64_t offset, uint64_t entries, uint64_t size,
+			struct err *err);
 
 #endif

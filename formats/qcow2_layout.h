@@ -65,6 +65,19 @@ enum {
 	QCOW2_FEATURE_INCOMPATIBLE = 0,
 };
 
+/* Section "Snapshots": an entry, then its extra data, ID and name; the next one begins at a multiple of 8. */
+enum qcow2_snapshot_offset {
+	QCOW2_S_L1_OFFSET = 0,
+	QCOW2_S_L1_SIZE = 8, /* u32, entries */
+	QCOW2_S_ID_SIZE = 12,
+	QCOW2_S_NAME_SIZE = 14,
+	QCOW2_S_DATE = 16,     /* u32, seconds since 1970 */
+	QCOW2_S_VM_STATE = 32, /* u32, bytes; the extra data has it as u64 */
+	QCOW2_S_EXTRA_SIZE = 36,
+	QCOW2_SNAPSHOT_SIZE_MIN = 40,
+	QCOW2_SNAPSHOTS_MAX = 65536, /* qemu's limit */
+};
+
 /* Section "Cluster mapping". */
 #define QCOW2_OFFSET_MASK UINT64_C(0x00fffffffffffe00) /* bits 9-55 of L1 and standard L2 entries */
 #define QCOW2_L1_RESERVED UINT64_C(0x7f000000000001ff)

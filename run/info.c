@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "core/base/checked.h"
 #include "formats/check.h"
@@ -163,6 +164,29 @@ static void check_image(struct chain *chain, const struct open_args *args, const
 	chain->errors += check_errors(c) + stopped;
 }
 
+enum { SNAPSHOTS_SHOWN = 100 /* of up to 65536, which would be megabytes of text */ };
+
+static int note_snapshot(const struct image_snapshot *s, void *opaque, struct err *err)
+{
+	struct json *list = opaque, *j = js_add(list, js_object());
+
+	js_set_str(j, "id", s->id);
+	js_set_str(j, "name", s->name);
+	js_set_u64(j, "size", s->size);
+	js_set_u64(j, "vm_state", s->vm_state);
+	js_set_u64(j, "date", s->date);
+	return js_count(list) >= SNAPSHOTS_SHOWN;
+}
+
+static void describe_snapshots(struct json *j, const struct format *format, const struct open_args *args)
+{
+	struct json *list = js_set(j, "snapshot_list", js_array());
+	struct err err = ERR_INIT;
+
+	if (format->snapshots && format->snapshots(args, note_snapshot, list, &err) < 0)
+		js_set_str(j, "snapshot_error", err.text);
+}
+
 /* The file noted last is this image's own, and what the image above meant by its parent. */
 static void note_image(const struct open_args *args, const struct format *format, void *opaque)
 {
@@ -182,6 +206,7 @@ static void note_image(const struct open_args *args, const struct format *format
 	if (!f->size)
 		f->size = args->file->size;
 	describe_facts(c->last, f);
+	describe_snapshots(c->last, format, args);
 	js_set(c->last, "files", js_array());
 	give_file(c);
 	if (c->check)
@@ -303,6 +328,29 @@ static void check_text(const struct json *check, struct buf *out)
 			 js_get_str(js_at(list, i), "kind", ""), js_get_str(js_at(list, i), "text", ""));
 }
 
+/* A line each: ID, name, date, and what of the machine was saved. */
+static void snapshots_text(const struct json *image, uint64_t n, struct buf *out)
+{
+	const struct json *list = js_get(image, "snapshot_list");
+	char date[32], state[32];
+
+	buf_addf(out, "  %-11s %" PRIu64 "\n", "snapshots:", n);
+	for (size_t i = 0; i < js_count(list); i++) {
+		const struct json *s = js_at(list, i);
+		time_t when = (time_t)js_get_u64(s, "date", 0);
+		struct tm tm;
+
+		strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S UTC", gmtime_r(&when, &tm));
+		size_text(js_get_u64(s, "vm_state", 0), state, sizeof state);
+		buf_addf(out, "    %-8s %-24s %s%s%s\n", js_get_str(s, "id", ""), js_get_str(s, "name", ""), date,
+			 js_get_u64(s, "vm_state", 0) ? ", with the machine's state of " : "",
+			 js_get_u64(s, "vm_state", 0) ? state : "");
+	}
+	if (js_count(list) < n)
+		buf_addf(out, "    and %" PRIu64 " more\n", n - js_count(list));
+	line(out, "error", js_get_str(image, "snapshot_error", NULL));
+}
+
 static void image_text(const struct json *image, size_t depth, struct buf *out)
 {
 	const char *subtype = js_get_str(image, "subtype", NULL), *identity = js_get_str(image, "identity", NULL);
@@ -320,7 +368,7 @@ static void image_text(const struct json *image, size_t depth, struct buf *out)
 	parent_text(js_get(image, "parent"), out);
 	line(out, "encryption", js_get_str(image, "encryption", NULL));
 	if (snapshots)
-		buf_addf(out, "  %-11s %" PRIu64 "\n", "snapshots:", snapshots);
+		snapshots_text(image, snapshots, out);
 	check_text(js_get(image, "check"), out);
 }
 

@@ -161,7 +161,8 @@ static bool take_rules(struct open_rules *r, const struct json *request)
 	r->options = (struct open_options){.allowed = r->folders,
 					   .nallowed = js_count(list),
 					   .allow_truncated = js_get_bool(request, "allow_truncated", false),
-					   .ignore_checksum = js_get_bool(request, "ignore_checksum", false)};
+					   .ignore_checksum = js_get_bool(request, "ignore_checksum", false),
+					   .snapshot = js_get_str(request, "snapshot", NULL)};
 	if (r->options.nallowed > RULES_FOLDERS_MAX)
 		return false;
 	for (size_t i = 0; i < r->options.nallowed; i++)

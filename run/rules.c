@@ -12,6 +12,7 @@ int rules_open(const struct image_rules *rules, struct open_rules *ret, struct e
 		return 0;
 	ret->options.allow_truncated = rules->allow_truncated;
 	ret->options.ignore_checksum = rules->ignore_checksum;
+	ret->options.snapshot = rules->snapshot;
 	for (const char *const *path = rules->allow_parent; path && *path; path++) {
 		struct allowed_folder *f = &ret->folders[ret->options.nallowed];
 

@@ -44,6 +44,7 @@ static struct json *run_identity(const struct run *r)
 	js_set_str(options, "format", run_disk_format(r));
 	js_set_str(options, "codec", r->o->codec);
 	js_set_str(options, "root", r->o->root);
+	js_set_str(options, "snapshot", r->o->rules.snapshot);
 	js_set_str(options, "output", run_output_name(r));
 	js_set_bool(options, "no-convert", r->o->no_convert);
 	js_set_bool(options, "no-trim", r->o->no_trim);

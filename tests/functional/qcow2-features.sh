@@ -64,6 +64,53 @@ qemu-img create -q -f qcow2 -o extended_l2=on -b disk.raw -F raw overlay.qcow2
 qemu-io -c 'write -P 7 3M 2k' -c 'write -z 14M 2k' overlay.qcow2 > /dev/null
 read_back overlay.qcow2
 
+# ---- snapshots inside
+qemu-img create -q -f qcow2 states.qcow2 16M
+qemu-io -c 'write -P 1 1M 2M' states.qcow2 > /dev/null
+qemu-img snapshot -c 'clean install' states.qcow2
+qemu-io -c 'write -P 2 2M 4M' states.qcow2 > /dev/null
+qemu-img snapshot -c patched states.qcow2
+qemu-io -c 'write -P 3 0 16M' states.qcow2 > /dev/null
+for state in 'clean install' patched 2; do
+	qemu-img convert -f qcow2 -O raw -l "$state" states.qcow2 state.raw
+	"$rehost" compare --snapshot "$state" states.qcow2 -F raw state.raw > /dev/null || fail "compare --snapshot $state"
+	"$rehost" copy -q --snapshot "$state" states.qcow2 state.qcow2 --force || fail "copy --snapshot $state"
+	qemu-img compare -q -f raw -F qcow2 state.raw state.qcow2 || fail "qemu-img compare: --snapshot $state"
+done
+"$rehost" compare states.qcow2 --snapshot patched --second-snapshot 2 states.qcow2 > /dev/null || fail "two snapshots"
+"$rehost" map --json --snapshot 1 states.qcow2 | jq -e '[.[] | select(.kind == "data") | .length] == [2097152]' \
+	> /dev/null || fail "map --snapshot"
+"$rehost" info --json states.qcow2 | jq -e '.chain[0] | .snapshots == 2 and [.snapshot_list[].name] ==
+	["clean install", "patched"]' > /dev/null || fail "info: snapshots"
+"$rehost" info states.qcow2 | grep -q '1 *clean install' || fail "info: snapshots as text"
+says 2 "none of its 2 snapshots has the ID or name 'other'" "$rehost" map --snapshot other states.qcow2
+says 2 "format 'raw' has no snapshots inside" "$rehost" map --snapshot 1 -f raw disk.raw
+"$rehost" nbd --snapshot patched states.qcow2 -s nbd.sock > ready &
+server=$!
+for _ in $(seq 50); do [ -s ready ] && break; sleep 0.1; done
+nbdcopy "$(cat ready)" nbd.raw || fail "nbdcopy"
+kill $server
+wait $server || fail "nbd ended with $?"
+cmp nbd.raw state.raw || fail "nbd --snapshot"
+
+# 65536 of them (field/formats.md section 0, row 16): a hundred are told, the rest counted.
+python3 - << 'EOP'
+import struct
+snapshots = b""
+for i in range(65536):
+    number = str(i).encode()
+    entry = struct.pack(">QIHHIIQII", 0x10000, 1, len(number), 4, 0, 0, 0, 0, 16) + struct.pack(">QQ", 0, 1 << 20)
+    entry += number + b"name"
+    snapshots += entry + bytes(-len(entry) % 8)
+head = struct.pack(">4sIQIIQIIQQIIQQQQII", b"QFI\xfb", 3, 0, 0, 16, 1 << 20, 0, 1, 0x10000, 0, 0, 65536, 0x20000, 0, 0, 0, 4, 104)
+with open("many.qcow2", "wb") as f:
+    f.write(head + bytes(0x20000 - len(head)) + snapshots)
+EOP
+"$rehost" info --json many.qcow2 > many.json || fail "info of 65536 snapshots"
+jq -e '.chain[0] | .snapshots == 65536 and (.snapshot_list | length) == 100' many.json > /dev/null || fail "100 of 65536"
+[ "$(stat -c %s many.json)" -lt 30000 ] || fail "info of 65536 snapshots: $(stat -c %s many.json) bytes"
+"$rehost" info many.qcow2 | grep -q 'and 65436 more' || fail "info of 65536 snapshots as text"
+
 # A data file is looked up in the image's folder, wherever we are (qemu-img 7.2 looks in its current one).
 mkdir folder
 (cd folder && qemu-img create -q -f qcow2 -o data_file=beside.raw image.qcow2 1M &&

@@ -1,4 +1,4 @@
-/* Fuzz: any bytes as a qcow2 image; what opens is mapped and read. */
+/* Fuzz: any bytes as a qcow2 image; what opens is mapped and read, and so are its first snapshots. */
 #include "core/base/bytes.h"
 #include "formats/qcow2_layout.h"
 #include "formats/registry.h"
@@ -6,7 +6,7 @@
 #include "tests/fuzz/mutate.h"
 #include "tests/fuzz/parent_folder.h"
 
-enum { L2_LOOKED_AT = 4, EXTENSIONS_LOOKED_AT = 6, SNAPSHOT_NUMBERS = 16 };
+enum { L2_LOOKED_AT = 4, EXTENSIONS_LOOKED_AT = 6, SNAPSHOT_NUMBERS = 16, SNAPSHOTS_OPENED = 4 };
 
 static const struct fuzz_numbers fields[] = {
     {QCOW2_H_VERSION, 1, 4},	       {QCOW2_H_BACKING_OFFSET, 1, 8},
@@ -65,6 +65,40 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
 	return fuzz_mutate(&shape, data, size, max, seed);
 }
 
+struct ids {
+	struct image_snapshot snapshot[SNAPSHOTS_OPENED];
+	unsigned n;
+};
+
+static int keep(const struct image_snapshot *s, void *opaque, struct err *err)
+{
+	struct ids *ids = opaque;
+
+	ids->snapshot[ids->n++] = *s;
+	return ids->n == SNAPSHOTS_OPENED;
+}
+
+/* The disk as it was at each of the first snapshots. */
+static void open_snapshots(const struct folder *folder, const uint8_t *data, size_t size)
+{
+	static struct ids ids;
+	struct block *file = memory_block_new(data, size);
+	struct open_args args = {.file = file, .folder = folder, .name = "fuzz"};
+	struct err err = ERR_INIT;
+
+	ids.n = 0;
+	if (format_qcow2.snapshots(&args, keep, &ids, &err) < 0)
+		fuzz_expect_error(&err);
+	for (unsigned i = 0; i < ids.n; i++) {
+		struct open_options options = {.snapshot = ids.snapshot[i].id};
+
+		args.options = &options;
+		if (fuzz_open(&format_qcow2, &args))
+			args.file = file = memory_block_new(data, size);
+	}
+	block_close(file);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct folder folder;
@@ -75,5 +109,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		parent_folder_add_seed(&folder, "base.qcow2", "tests/fuzz/corpus/fuzz_qcow2/plain");
 	}
 	fuzz_image_in(&folder, &format_qcow2, data, size);
+	open_snapshots(&folder, data, size);
 	return 0;
 }

@@ -7,10 +7,9 @@
 
 #include <sys/stat.h>
 
-#include "core/base/bytes.h"
-#include "formats/qcow2_layout.h"
 #include "formats/registry.h"
 #include "tests/unit/formats/referee.h"
+#include "tests/unit/formats/qcow2_fixture.h"
 
 static void create(struct image_folder *f, const char *name, const char *options, const char *size)
 {
@@ -164,25 +163,6 @@ static void test_the_data_file_is_told_of(void **state)
 }
 
 /* ---- images by hand ---- */
-
-enum { L1_AT = 0x10000, L2_AT = 0x20000, DATA_AT = 0x30000, FILE_END = 0x40000, EXT_AT = QCOW2_V3_HEADER_SIZE };
-
-/* An empty disk of 1 MiB with these incompatible features. */
-static unsigned char *make_image(uint64_t features)
-{
-	unsigned char *f = calloc(1, FILE_END);
-
-	put_be32(f + QCOW2_H_MAGIC, QCOW2_MAGIC);
-	put_be32(f + QCOW2_H_VERSION, 3);
-	put_be32(f + QCOW2_H_CLUSTER_BITS, 16);
-	put_be64(f + QCOW2_H_SIZE, MIB);
-	put_be32(f + QCOW2_H_L1_SIZE, 1);
-	put_be64(f + QCOW2_H_L1_OFFSET, L1_AT);
-	put_be64(f + QCOW2_H_INCOMPATIBLE, features);
-	put_be32(f + QCOW2_H_HEADER_LENGTH, QCOW2_V3_HEADER_SIZE);
-	put_be64(f + L1_AT, L2_AT | QCOW2_COPIED);
-	return f;
-}
 
 static void add_extension(unsigned char *f, unsigned at, uint32_t type, const char *text)
 {

@@ -108,7 +108,7 @@ static void every_image_of_a_chain_is_described(void **state)
 	assert_int_equal(js_count(js_get(js_at(chain, 1), "files")), 1);
 	assert_int_equal(image_info_text(info, &text, NULL), 0);
 	assert_non_null(
-	    strstr(buf_str(&text), "  parent:     'base.qcow2', which is base.qcow2\n  snapshots:  1\n1: base"));
+	    strstr(buf_str(&text), "  parent:     'base.qcow2', which is base.qcow2\n  snapshots:  1\n    1 "));
 }
 
 static void files_of_an_image_are_its_extents(void **state)
