@@ -153,6 +153,7 @@ static struct run_options to_run(const struct arguments *a, const struct positio
 	    .source = {.kind = is(a->input, "local") ? "disk" : a->input,
 		       .format = a->input_format,
 		       .force = a->force,
+		       .allow_truncated = a->allow_truncated,
 		       .vm = a->vm},
 	    .rules = {.allow_parent = a->allow_parent.v,
 		      .allow_truncated = a->allow_truncated,

@@ -102,6 +102,7 @@ static int open_image(const char *path, const char *format, const struct argumen
 {
 	struct image_rules rules = rules_of(a);
 
+	terminal_warnings();
 	return image_open_user(path, format, &rules, ret, err);
 }
 
@@ -137,6 +138,7 @@ static int run_info(const struct command *self, int argc, char **argv, struct er
 	if (images(self, argc, argv, 1, &a, &p, err) < 0)
 		return -1;
 	rules = rules_of(&a);
+	terminal_warnings();
 	if (a.check)
 		ret = image_info_checked(p.v[0], a.format, &rules, &info, err);
 	else

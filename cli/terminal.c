@@ -163,6 +163,13 @@ void terminal_start(const struct terminal_options *options)
 		pthread_detach(thread);
 }
 
+void terminal_warnings(void)
+{
+	term.options.quiet = true;
+	term.started = now();
+	logfile_start(say, NULL);
+}
+
 void terminal_end(void)
 {
 	pthread_mutex_lock(&term.lock);

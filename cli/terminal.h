@@ -15,6 +15,8 @@ struct terminal_options {
 
 /* Sets up the sinks; starts the log. Call once. */
 void terminal_start(const struct terminal_options *options);
+/* Instead of that, for commands that show nothing while they work: warnings on stderr, and no thread. */
+void terminal_warnings(void);
 /* Ends a progress line. */
 void terminal_end(void);
 

@@ -176,7 +176,7 @@ int vhd_facts(const struct open_args *args, struct image_facts *ret, struct err 
 	struct vhd_header h;
 	const char *rule;
 
-	if (vhd_footer_read(args->file, &f, err) < 0)
+	if (vhd_footer_read(args->file, open_ignores_checksum(args), &f, err) < 0)
 		return -1;
 	fact_text(ret->creator, sizeof ret->creator, f.creator, strlen(f.creator));
 	ret->identity_kind = "UUID";
@@ -189,7 +189,7 @@ int vhd_facts(const struct open_args *args, struct image_facts *ret, struct err 
 	ret->size = vhd_size(&f, f.at ? f.at : args->file->size, &rule);
 	if (f.type == VHD_FIXED)
 		return 0;
-	if (vhd_header_read(args->file, &f, &h, err) < 0)
+	if (vhd_header_read(args->file, &f, open_ignores_checksum(args), &h, err) < 0)
 		return -1;
 	ret->unit = h.block_size;
 	ret->size = vhd_size(&f, (uint64_t)h.entries * h.block_size, &rule);

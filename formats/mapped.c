@@ -82,6 +82,7 @@ static int check_flat_table(const struct mapped *m, struct err *err)
 
 int mapped_start(struct mapped *m, struct err *err)
 {
+	file_allow_length(m->file, FILE_LENGTH_MAX);
 	if (!m->directory)
 		m->per_table = mapped_units(m);
 	m->per_page = min_u64(m->per_table, PAGE_BYTES / m->entry_size);

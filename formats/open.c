@@ -20,6 +20,7 @@ static void tell_opened(const struct folder *folder, int fd, const char *name)
 int image_open_beside(const struct open_args *args, const char *ref, struct block **ret, struct err *err)
 {
 	struct image_place place;
+	AUTO(block_closep) struct block *file = NULL;
 	AUTO_FD int fd = -1;
 
 	if (image_resolve(args, ref, &place, err) < 0)
@@ -28,9 +29,14 @@ int image_open_beside(const struct open_args *args, const char *ref, struct bloc
 	if (fd < 0)
 		return -1;
 	tell_opened(&place.folder, fd, place.name);
-	if (file_block_open(fd, place.name, ret, err) < 0)
+	if (file_block_open(fd, place.name, &file, err) < 0)
 		return -1;
 	take_fd(&fd);
+	if (!open_allows_truncated(args))
+		*ret = file;
+	else if (cut_off_open(file, ret, err) < 0)
+		return -1;
+	take_ptr(&file);
 	return 0;
 }
 
@@ -53,6 +59,21 @@ static int chain_next(int fd, const char *name, const struct chain_link *above, 
 	return 0;
 }
 
+/* Takes the file on success, as the format does. */
+static int open_format(const struct open_args *args, const struct format *format, struct block **ret, struct err *err)
+{
+	struct open_args lenient = *args;
+
+	if (!open_allows_truncated(args))
+		return format->open(args, ret, err);
+	if (cut_off_open(args->file, &lenient.file, err) < 0)
+		return -1;
+	if (format->open(&lenient, ret, err) == 0)
+		return 0;
+	cut_off_give_back(lenient.file);
+	return -1;
+}
+
 /* Probes unless told, and opens; takes the file on success. */
 static int open_bytes(struct open_args *args, const struct format *format, struct block **ret, struct err *err)
 {
@@ -65,7 +86,7 @@ static int open_bytes(struct open_args *args, const struct format *format, struc
 	if (open_snapshot(args) && !format->snapshots)
 		return err_set(err, ERR_USAGE, "'%s': format '%s' has no snapshots inside, so not '%s'", args->name,
 			       format->name, open_snapshot(args));
-	if (format->open(args, ret, err) < 0)
+	if (open_format(args, format, ret, err) < 0)
 		return err_wrap(err, "%s '%s'", format->name, args->name);
 	return 0;
 }

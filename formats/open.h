@@ -69,16 +69,27 @@ static inline const char *open_snapshot(const struct open_args *args)
 	return args->options && !(args->chain && args->chain->above) ? args->options->snapshot : NULL;
 }
 
+static inline bool open_allows_truncated(const struct open_args *args)
+{
+	return args->options && args->options->allow_truncated;
+}
+
+static inline bool open_ignores_checksum(const struct open_args *args)
+{
+	return args->options && args->options->ignore_checksum;
+}
+
 enum {
-	PROBE_HEAD = 69632, /* the farthest signature we know ends at 0x1006b: btrfs */
-	PROBE_TAIL = 1024,
+	PROBE_HEAD = 69632,    /* the farthest signature we know ends at 0x1006b: btrfs */
+	PROBE_TAIL = 64 << 10, /* VHD_TAIL: something may follow the footer of a VHD */
 };
 
 /* First and last bytes, read once for all bids. */
 struct probe {
 	uint64_t file_size;
 	unsigned char head[PROBE_HEAD]; /* zero-filled behind the end of file */
-	unsigned char tail[PROBE_TAIL]; /* right-aligned: tail[1023] is the last byte of the file; zeros before it */
+	unsigned char
+	    tail[PROBE_TAIL]; /* right-aligned: tail[PROBE_TAIL - 1] is the last byte of the file; zeros before it */
 	const char *name;
 };
 
@@ -159,6 +170,18 @@ int image_open_fd(int fd, const char *name, const struct format *format, const s
 
 /* A regular file or block device as bytes; takes the fd on success. Holes by SEEK_DATA. Format name "file". */
 int file_block_open(int fd, const char *name, struct block **ret, struct err *err);
+
+/* The same bytes as `file`, which file_allow_length() may lengthen; owns it on success, and cut_off_give_back() frees
+ * it without its file. image_open() and friends do this to every file when the user allows truncated ones. */
+int cut_off_open(struct block *file, struct block **ret, struct err *err);
+void cut_off_give_back(struct block *b);
+/* True when the user allows that `file`, as a format was given it, lacks its end. */
+bool file_may_be_cut_off(const struct block *file);
+/* What a file may be lengthened to by a format that has no bound of its own: a disk of 64 TiB with its tables. */
+#define FILE_LENGTH_MAX (UINT64_C(66) << 40)
+/* Then gives it that many bytes, with zeros behind those it has: called once by a format that knows how far its tables
+ * may point. Else nothing. */
+void file_allow_length(struct block *file, uint64_t size);
 
 /* len bytes at off of another block, as a block; owns `under` on success. */
 int window_open(struct block *under, uint64_t off, uint64_t len, struct block **ret, struct err *err);

@@ -13,6 +13,7 @@
 #include "core/base/log.h"
 #include "formats/raw_pieces.h"
 #include "formats/registry.h"
+#include "formats/vhd_header.h"
 
 enum {
 	MBR_TABLE = 446,
@@ -72,14 +73,15 @@ static bool mbr_plausible(const struct probe *p)
 	return any;
 }
 
-static bool vhd_footer(const struct probe *p)
+/* A fixed VHD begins with the guest's own partition table: there the footer counts. */
+static bool fixed_vhd(const struct probe *p)
 {
-	return !memcmp(p->tail + 512, "conectix", 8) || !memcmp(p->tail + 513, "conectix", 8);
+	return vhd_footer_in_tail(p->tail, PROBE_TAIL) && memcmp(p->head, VHD_COOKIE, VHD_COOKIE_LEN) != 0;
 }
 
 static int raw_bid(const struct probe *p)
 {
-	if (vhd_footer(p))
+	if (fixed_vhd(p))
 		return BID_NONE;
 	if (mbr_plausible(p))
 		return BID_RAW_EVIDENCE;

@@ -337,8 +337,10 @@ static int open_parent(struct vhd *v, const struct open_args *args, struct err *
 static int open_sparse(struct vhd *v, const struct open_args *args, struct err *err)
 {
 	v->b.ops = &sparse_ops;
-	if (vhd_header_read(args->file, &v->footer, &v->header, err) < 0 || set_size(v, args, err) < 0 ||
-	    read_table(v, args->file, err) < 0 || check_table(v, args->file, err) < 0)
+	if (!v->footer.at)
+		file_allow_length(args->file, FILE_LENGTH_MAX);
+	if (vhd_header_read(args->file, &v->footer, open_ignores_checksum(args), &v->header, err) < 0 ||
+	    set_size(v, args, err) < 0 || read_table(v, args->file, err) < 0 || check_table(v, args->file, err) < 0)
 		return -1;
 	v->b.unit = v->header.block_size;
 	return v->footer.type == VHD_DIFFERENCING ? open_parent(v, args, err) : 0;
@@ -352,7 +354,7 @@ static int vhd_open(const struct open_args *args, struct block **ret, struct err
 	if (!v)
 		return err_nomem(err);
 	block_init(&v->b, &fixed_ops, args->name, 0);
-	if (vhd_footer_read(args->file, &v->footer, err) < 0)
+	if (vhd_footer_read(args->file, open_ignores_checksum(args), &v->footer, err) < 0)
 		return -1;
 	if (v->footer.saved_state)
 		log_warn("vhd '%s': it belongs to a saved machine: what was in its memory is not on the disk",
@@ -367,9 +369,7 @@ static int vhd_open(const struct open_args *args, struct block **ret, struct err
 /* The cookie is enough for a claim: with a wrong checksum the file is a damaged VHD, and opening says so. */
 static int vhd_bid(const struct probe *p)
 {
-	if (!memcmp(p->tail + PROBE_TAIL - VHD_FOOTER, VHD_COOKIE, VHD_COOKIE_LEN) ||
-	    !memcmp(p->tail + PROBE_TAIL - VHD_FOOTER_OLD, VHD_COOKIE, VHD_COOKIE_LEN) ||
-	    !memcmp(p->head, VHD_COOKIE, VHD_COOKIE_LEN))
+	if (vhd_footer_in_tail(p->tail, PROBE_TAIL) || !memcmp(p->head, VHD_COOKIE, VHD_COOKIE_LEN))
 		return BID_SURE;
 	return BID_NONE;
 }

@@ -27,6 +27,11 @@ static bool has_cookie(const unsigned char *footer)
 	return !memcmp(footer, VHD_COOKIE, VHD_COOKIE_LEN);
 }
 
+static bool has_dynamic_cookie(const unsigned char *header)
+{
+	return !memcmp(header, VHD_DYNAMIC_COOKIE, VHD_COOKIE_LEN);
+}
+
 static bool checksum_right(const unsigned char *footer)
 {
 	return vhd_checksum(footer, VHD_FOOTER, VHD_AT_CHECKSUM) == get_be32(footer + VHD_AT_CHECKSUM);
@@ -83,7 +88,7 @@ static int all_damaged(struct block *file, uint64_t at, struct err *err)
 		return -1;
 	return err_set(err, ERR_CORRUPT,
 		       "footer at 0x%" PRIx64 ": its checksum is 0x%08" PRIx32 ", computed is 0x%08" PRIx32
-		       ", and there is no good copy",
+		       ", and there is no good copy; --ignore-checksum goes on",
 		       at, get_be32(footer + VHD_AT_CHECKSUM), vhd_checksum(footer, VHD_FOOTER, VHD_AT_CHECKSUM));
 }
 
@@ -97,50 +102,131 @@ static int none_found(struct block *file, uint64_t at, bool cookie, struct err *
 		       file->size);
 }
 
-int vhd_footer_read(struct block *file, struct vhd_footer *ret, struct err *err)
+uint64_t vhd_footer_in_tail(const unsigned char *tail, size_t len)
 {
-	/* Where one may stand, the best first; a fixed disk has the guest's data at 0. */
-	const struct {
-		uint64_t back, len;
-	} places[] = {{VHD_FOOTER, VHD_FOOTER}, {VHD_FOOTER_OLD, VHD_FOOTER_OLD}, {file->size, VHD_FOOTER}};
 	unsigned char footer[VHD_FOOTER];
-	uint64_t damaged = 0;
-	bool cookie = false;
 
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-		uint64_t at = file->size - places[i].back;
+	for (size_t back = VHD_FOOTER_OLD; back <= len; back++) {
+		const unsigned char *p = tail + len - back;
+		size_t have = back < VHD_FOOTER ? back : VHD_FOOTER;
 
-		if (file->size < VHD_FOOTER)
-			break;
-		if (load_footer(file, at, places[i].len, footer, err) < 0)
+		if (!has_cookie(p))
+			continue;
+		memset(footer, 0, sizeof footer);
+		memcpy(footer, p, have);
+		if (back <= VHD_FOOTER || checksum_right(footer))
+			return back;
+	}
+	return 0;
+}
+
+/* Where a footer may stand, the best first: at the end, at the start (unless that is a fixed disk's data), near the
+ * end. */
+struct places {
+	struct {
+		uint64_t at;
+		size_t len;
+	} v[2];
+	size_t n;
+};
+
+static void add_place(struct places *p, uint64_t at, size_t len)
+{
+	p->v[p->n].at = at;
+	p->v[p->n++].len = len;
+}
+
+static int find_places(struct block *file, struct places *ret, struct err *err)
+{
+	size_t len = (size_t)min_u64(VHD_TAIL, file->size);
+	AUTO_FREE unsigned char *tail = malloc(len);
+	uint64_t back;
+
+	*ret = (struct places){.n = 0};
+	if (!tail)
+		return err_nomem(err);
+	if (block_pread(file, tail, len, file->size - len, err) < 0)
+		return -1;
+	back = vhd_footer_in_tail(tail, len);
+	if (back && back <= VHD_FOOTER)
+		add_place(ret, file->size - back, (size_t)back);
+	add_place(ret, 0, VHD_FOOTER);
+	if (back > VHD_FOOTER && back < file->size)
+		add_place(ret, file->size - back, VHD_FOOTER);
+	return 0;
+}
+
+/* What is odd about the place of the footer that counts. */
+static void remark(const struct block *file, uint64_t at)
+{
+	if (!at)
+		log_warn("vhd '%s': the footer at the end is damaged or cut off: its copy at the start counts",
+			 file->name);
+	else if (file->size - at > VHD_FOOTER)
+		log_warn("vhd '%s': %" PRIu64 " bytes follow its footer: they are left out", file->name,
+			 file->size - at - VHD_FOOTER);
+}
+
+/* A footer that nothing vouches for. */
+static int take_damaged(struct block *file, uint64_t at, size_t len, struct vhd_footer *ret, struct err *err)
+{
+	unsigned char footer[VHD_FOOTER];
+
+	if (load_footer(file, at, len, footer, err) < 0)
+		return -1;
+	log_warn("vhd '%s': the footer at 0x%" PRIx64 " has a wrong checksum: it is believed all the same", file->name,
+		 at);
+	return decode_footer(footer, at, ret, err);
+}
+
+int vhd_footer_read(struct block *file, bool ignore_checksum, struct vhd_footer *ret, struct err *err)
+{
+	unsigned char footer[VHD_FOOTER];
+	struct places p;
+	size_t damaged = SIZE_MAX;
+
+	if (file->size < VHD_FOOTER)
+		return none_found(file, 0, false, err);
+	if (find_places(file, &p, err) < 0)
+		return -1;
+	for (size_t i = 0; i < p.n; i++) {
+		if (load_footer(file, p.v[i].at, p.v[i].len, footer, err) < 0)
 			return -1;
 		if (!has_cookie(footer))
 			continue;
 		if (checksum_right(footer)) {
-			if (!at)
-				log_warn("vhd '%s': the footer at the end is damaged or cut off: its copy at the start "
-					 "counts",
-					 file->name);
-			return decode_footer(footer, at, ret, err);
+			remark(file, p.v[i].at);
+			return decode_footer(footer, p.v[i].at, ret, err);
 		}
-		damaged = cookie ? damaged : at;
-		cookie = true;
+		damaged = damaged == SIZE_MAX ? i : damaged;
 	}
-	return none_found(file, damaged, cookie, err);
+	if (damaged == SIZE_MAX)
+		return none_found(file, 0, false, err);
+	if (ignore_checksum)
+		return take_damaged(file, p.v[damaged].at, p.v[damaged].len, ret, err);
+	return none_found(file, p.v[damaged].at, true, err);
 }
 
-static int check_header(const unsigned char *p, uint64_t at, uint64_t file_size, struct vhd_header *h, struct err *err)
+static int wrong_checksum(const struct block *file, uint64_t at, uint32_t stated, uint32_t sum, bool ignore,
+			  struct err *err)
 {
-	uint32_t sum = vhd_checksum(p, VHD_HEADER, VHD_AT_HEADER_CHECKSUM);
-
-	if (memcmp(p, VHD_DYNAMIC_COOKIE, VHD_COOKIE_LEN) != 0)
-		return err_set(err, ERR_CORRUPT, "dynamic header at 0x%" PRIx64 ": it doesn't begin with \"cxsparse\"",
-			       at);
-	if (get_be32(p + VHD_AT_HEADER_CHECKSUM) != sum)
+	if (!ignore)
 		return err_set(err, ERR_CORRUPT,
 			       "dynamic header at 0x%" PRIx64 ": its checksum is 0x%08" PRIx32
-			       ", computed is 0x%08" PRIx32,
-			       at, get_be32(p + VHD_AT_HEADER_CHECKSUM), sum);
+			       ", computed is 0x%08" PRIx32 "; --ignore-checksum goes on",
+			       at, stated, sum);
+	log_warn("vhd '%s': the dynamic header at 0x%" PRIx64 " has a wrong checksum: it is believed all the same",
+		 file->name, at);
+	return 0;
+}
+
+static int check_header(const unsigned char *p, uint64_t at, uint64_t file_size, const struct vhd_header *h,
+			struct err *err)
+{
+
+	if (!has_dynamic_cookie(p))
+		return err_set(err, ERR_CORRUPT, "dynamic header at 0x%" PRIx64 ": it doesn't begin with \"cxsparse\"",
+			       at);
 	if (!is_pow2(h->block_size) || h->block_size < VHD_BLOCK_MIN || h->block_size > VHD_BLOCK_MAX)
 		return err_set(err, ERR_CORRUPT,
 			       "dynamic header at 0x%" PRIx64 ": blocks of %" PRIu32
@@ -192,15 +278,19 @@ static int read_parent(struct block *file, const unsigned char *p, struct parent
 	return 0;
 }
 
-int vhd_header_read(struct block *file, const struct vhd_footer *footer, struct vhd_header *ret, struct err *err)
+int vhd_header_read(struct block *file, const struct vhd_footer *footer, bool ignore_checksum, struct vhd_header *ret,
+		    struct err *err)
 {
 	unsigned char p[VHD_HEADER];
+	uint32_t stated, sum;
 
 	if (!range_inside(footer->data_offset, VHD_HEADER, file->size))
 		return err_set(err, ERR_CORRUPT, "dynamic header at 0x%" PRIx64 ": the file ends at 0x%" PRIx64,
 			       footer->data_offset, file->size);
 	if (block_pread(file, p, sizeof p, footer->data_offset, err) < 0)
 		return -1;
+	stated = get_be32(p + VHD_AT_HEADER_CHECKSUM);
+	sum = vhd_checksum(p, VHD_HEADER, VHD_AT_HEADER_CHECKSUM);
 	*ret = (struct vhd_header){
 	    .table = get_be64(p + VHD_AT_TABLE),
 	    .entries = get_be32(p + VHD_AT_ENTRIES),
@@ -208,6 +298,9 @@ int vhd_header_read(struct block *file, const struct vhd_footer *footer, struct 
 	    .parent_time = get_be32(p + VHD_AT_PARENT_TIME),
 	};
 	memcpy(ret->parent_uuid, p + VHD_AT_PARENT_UUID, VHD_UUID);
+	if (has_dynamic_cookie(p) && stated != sum &&
+	    wrong_checksum(file, footer->data_offset, stated, sum, ignore_checksum, err) < 0)
+		return -1;
 	if (check_header(p, footer->data_offset, file->size, ret, err) < 0)
 		return -1;
 	ret->bitmap = (uint32_t)align_up(ret->block_size / VHD_SECTOR / 8, VHD_SECTOR);

@@ -34,11 +34,17 @@ struct vhd_header {
  * checksum's own. */
 uint32_t vhd_checksum(const unsigned char *data, size_t len, size_t at_checksum);
 
-/* The footer at the end of the file, with 512 or 511 bytes, or with a warning its copy at the start. */
-int vhd_footer_read(struct block *file, struct vhd_footer *ret, struct err *err);
+/* How far from its end a footer stands in the last len bytes of a file: 512, 511, or more when its checksum is right
+ * and something follows it; 0: there is none. */
+uint64_t vhd_footer_in_tail(const unsigned char *tail, size_t len);
 
-/* The header of a dynamic or differencing disk, checked against the file. */
-int vhd_header_read(struct block *file, const struct vhd_footer *footer, struct vhd_header *ret, struct err *err);
+/* The footer at the end of the file, with 512 or 511 bytes, perhaps with up to 64 KiB behind it, or with a warning its
+ * copy at the start. ignore_checksum: where no checksum is right, one of a wrong one counts, with a warning. */
+int vhd_footer_read(struct block *file, bool ignore_checksum, struct vhd_footer *ret, struct err *err);
+
+/* The header of a dynamic or differencing disk, checked against the file; ignore_checksum: a wrong one is a warning. */
+int vhd_header_read(struct block *file, const struct vhd_footer *footer, bool ignore_checksum, struct vhd_header *ret,
+		    struct err *err);
 
 /* Bytes of the disk: the size field, or geometry for disks of Virtual PC. room: what the file has place for.
  * *ret_rule says why. */

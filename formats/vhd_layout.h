@@ -10,6 +10,7 @@ enum {
 	VHD_COOKIE_LEN = 8,
 	VHD_UUID = 16,
 	VHD_FOOTER = 512,
+	VHD_TAIL = 64 << 10,  /* in which a footer is looked for: exports of clouds append bytes */
 	VHD_FOOTER_OLD = 511, /* Virtual PC before 2004 wrote one byte less */
 
 	/* "Hard Disk Footer Format": byte offsets */

@@ -470,6 +470,7 @@ static int vhdx_open(const struct open_args *args, struct block **ret, struct er
 	if (check_signature(args->file, err) < 0 || vhdx_header_read(args->file, &header, err) < 0)
 		return -1;
 	memcpy(v->data_write, header.data_write, VHDX_GUID);
+	file_allow_length(args->file, FILE_LENGTH_MAX);
 	if (header.has_log && vhdx_log_replay(args->file, &header, &v->overlay, err) < 0)
 		return -1;
 	v->source = v->overlay ? v->overlay : args->file;

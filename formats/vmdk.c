@@ -333,14 +333,16 @@ static int open_flat(const struct open_args *args, const struct vmdk_extent_line
 		     struct err *err)
 {
 	AUTO(block_closep) struct block *file = NULL;
-	uint64_t off, len = e->sectors * VMDK_SECTOR;
+	uint64_t off, len = e->sectors * VMDK_SECTOR, end = 0;
 
 	if (image_open_beside(args, e->file, &file, err) < 0)
 		return -1;
-	if (!mul_fits(e->offset, VMDK_SECTOR, &off) || !range_inside(off, len, file->size))
+	if (mul_fits(e->offset, VMDK_SECTOR, &off) && add_fits(off, len, &end))
+		file_allow_length(file, end);
+	if (!end || end > file->size)
 		return err_set(err, ERR_CORRUPT,
 			       "extent truncated: %" PRIu64 " sectors from sector %" PRIu64
-			       " are stated, the file has %" PRIu64 " bytes",
+			       " are stated, the file has %" PRIu64 " bytes; --allow-truncated reads what is there",
 			       e->sectors, e->offset, file->size);
 	if (window_open(file, off, len, ret, err) < 0)
 		return -1;
@@ -384,12 +386,23 @@ static int open_esx(const struct open_args *args, const struct vmdk_extent_line 
 	return 0;
 }
 
+/* Some of the disk that VMware itself could not read. */
+static int skip_part(const struct open_args *args, const struct vmdk_extent_line *e, struct err *err)
+{
+	if (!open_allows_truncated(args))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "NOACCESS: the disk has a part that can't be read; --allow-truncated makes it zeros");
+	log_warn("vmdk '%s': line %u: %" PRIu64 " sectors are NOACCESS: they read as zeros", args->name, e->line,
+		 e->sectors);
+	return 0;
+}
+
 static int open_extent(const struct open_args *args, const struct vmdk_extent_line *e, struct block **ret,
 		       struct err *err)
 {
 	*ret = NULL;
 	if (e->access == VMDK_ACCESS_NOACCESS)
-		return err_set(err, ERR_UNSUPPORTED, "NOACCESS: the disk has a part that can't be read");
+		return skip_part(args, e, err);
 	switch (e->type) {
 	case VMDK_EXTENT_ZERO:
 		return 0;

@@ -7,6 +7,7 @@
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/log.h"
+#include "formats/open.h"
 #include "formats/vmdk_stream.h"
 #include "formats/vmdk_tables.h"
 
@@ -239,6 +240,7 @@ static int open_tables(struct block *file, const struct vmdk_header *h, const st
 
 	if (h->gd == VMDK_GD_AT_END && g->compressed)
 		return vmdk_stream_tables(file, h, g, ret, err);
+	file_allow_length(file, FILE_LENGTH_MAX);
 	if (!h->gd || !mul_fits(h->gd, VMDK_SECTOR, &gd_off))
 		return err_set(err, ERR_CORRUPT, "header: grain directory at sector 0x%" PRIx64, h->gd);
 	return vmdk_tables_open(file, g, gd_off, ret, err);

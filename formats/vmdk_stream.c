@@ -9,6 +9,7 @@
 #include "core/base/checked.h"
 #include "core/base/compress.h"
 #include "core/base/log.h"
+#include "formats/open.h"
 #include "formats/unit_cache.h"
 
 enum {
@@ -75,11 +76,18 @@ int vmdk_stream_footer(struct block *file, struct vmdk_header *ret, uint64_t *re
 	return 0;
 }
 
-static int truncated(struct block *file, uint64_t off, uint64_t grains, struct err *err)
+/* Where the stream of a truncated file breaks off: what was there till then is all there is, if the user allows. */
+static int breaks_off(struct block *file, uint64_t off, uint64_t grains, struct err *err)
 {
+	if (file_may_be_cut_off(file)) {
+		log_warn("vmdk '%s': truncated: the stream breaks off at 0x%" PRIx64 " after %" PRIu64
+			 " grains, the rest of the disk reads as zeros",
+			 file->name, off, grains);
+		return 0;
+	}
 	return err_set(err, ERR_CORRUPT,
 		       "truncated: no footer at the end, and the stream breaks off at 0x%" PRIx64 " after %" PRIu64
-		       " grains, the file ends at 0x%" PRIx64,
+		       " grains, the file ends at 0x%" PRIx64 "; --allow-truncated reads what is there",
 		       off, grains, file->size);
 }
 
@@ -128,12 +136,14 @@ static int scan_markers(struct block *file, const struct vmdk_header *h, struct 
 		struct marker m;
 
 		if (!range_inside(off, sizeof sector, file->size))
-			return truncated(file, off, grains, err);
+			return breaks_off(file, off, grains, err);
 		if (block_pread(file, sector, sizeof sector, off, err) < 0)
 			return -1;
 		m = marker_at(sector);
 		if (!m.size && m.type == VMDK_MARKER_END)
-			return footer ? 0 : truncated(file, off, grains, err);
+			return footer ? 0 : breaks_off(file, off, grains, err);
+		if (file_may_be_cut_off(file) && m.size > file->size - off)
+			return breaks_off(file, off, grains, err);
 		if (follow_marker(t, h, &m, &off, &footer, err) < 0)
 			return -1;
 		grains += m.size > 0;

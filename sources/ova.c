@@ -87,10 +87,10 @@ static int check_size(struct opening *o, const struct ovf_file *f, const struct 
 		return err_set(o->err, ERR_CORRUPT, "it is empty (0 bytes)");
 	if (!f->has_size || f->size == member->size)
 		return 0;
-	if (f->size > member->size && !o->options->force)
+	if (f->size > member->size && !o->options->force && !o->options->allow_truncated)
 		return err_set(o->err, ERR_CORRUPT,
 			       "it is %" PRIu64 " bytes, the OVF says %" PRIu64
-			       ": truncated (--force takes it as it is)",
+			       ": truncated (--allow-truncated reads what is there)",
 			       member->size, f->size);
 	machine_note(o->m, "'%s' is %" PRIu64 " bytes, the OVF says %" PRIu64, f->href, member->size, f->size);
 	return 0;

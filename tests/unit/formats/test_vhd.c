@@ -410,7 +410,102 @@ static void test_damaged_footer_and_its_copy(void **state)
 	put_file(folder, "x.vhd", f.data, f.len + VHD_FOOTER);
 	open_fails(folder, "x.vhd", ERR_CORRUPT,
 		   "vhd 'x.vhd': footer at 0x4200: its checksum is 0xfffff418, computed is 0xfffff417, and there is no "
-		   "good copy");
+		   "good copy; --ignore-checksum goes on");
+}
+
+/* Exports of clouds append bytes; a text in the guest's data that reads like a footer is none. */
+static void test_bytes_behind_the_footer(void **state)
+{
+	static const size_t behind[] = {1, 512, 4096, 20000};
+	struct image_folder *folder = *state;
+	static struct vhd_fixture f;
+	static unsigned char file[SIZE + VHD_FOOTER + 20000];
+	struct block *b;
+	char log[200];
+
+	for (size_t i = 0; i < 4; i++) {
+		fixture_fixed(&f, SIZE, 1);
+		memcpy(f.data + 1024, VHD_COOKIE, VHD_COOKIE_LEN);
+		fixture_put(&f, folder, "x.vhd");
+		memset(file, 0, sizeof file);
+		memcpy(file, f.data, f.len + VHD_FOOTER);
+		put_file(folder, "x.vhd", file, f.len + VHD_FOOTER + behind[i]);
+		b = open_ok(folder, "x.vhd");
+		assert_string_equal(b->ops->name, "vhd");
+		assert_int_equal(b->size, SIZE);
+		snprintf(log, sizeof log, "vhd 'x.vhd': %zu bytes follow its footer: they are left out\n", behind[i]);
+		assert_string_equal(folder->log, log);
+		block_close(b);
+	}
+}
+
+static struct block *open_ignoring(struct image_folder *f, const char *name)
+{
+	const struct open_options options = {.ignore_checksum = true};
+	struct folder lenient = f->folder;
+	struct block *b = NULL;
+
+	lenient.options = &options;
+	f->log[0] = '\0';
+	if (image_open(&lenient, name, NULL, NULL, &b, &f->err) < 0)
+		fail_msg("%s", f->err.text);
+	return b;
+}
+
+static void test_wrong_checksums_ignored(void **state)
+{
+	struct image_folder *folder = *state;
+	static struct vhd_fixture f;
+	unsigned seeds[SIZE / 512] = {0};
+	struct block *b;
+
+	fixture_sparse(&f, VHD_DYNAMIC, SIZE, 3, 0);
+	fixture_block(&f, 0, 0xffff);
+	fill_block(seeds, 0, 0xffff, 3);
+	fixture_put(&f, folder, "x.vhd");
+	f.data[VHD_FOOTER + VHD_AT_HEADER_CHECKSUM] ^= 1;
+	put_file(folder, "x.vhd", f.data, f.len + VHD_FOOTER);
+	assert_int_equal(image_open(&folder->folder, "x.vhd", NULL, NULL, &b, &folder->err), -1);
+	assert_non_null(strstr(folder->err.text, "; --ignore-checksum goes on"));
+	b = open_ignoring(folder, "x.vhd");
+	content_is(b, seeds);
+	assert_string_equal(folder->log,
+			    "vhd 'x.vhd': the dynamic header at 0x200 has a wrong checksum: it is believed "
+			    "all the same\n");
+	block_close(b);
+	/* And no good footer. */
+	f.data[40] ^= 1;
+	f.data[f.len + 40] ^= 1;
+	put_file(folder, "x.vhd", f.data, f.len + VHD_FOOTER);
+	b = open_ignoring(folder, "x.vhd");
+	content_is(b, seeds);
+	assert_non_null(
+	    strstr(folder->log, "the footer at 0x4200 has a wrong checksum: it is believed all the same\n"));
+	block_close(b);
+}
+
+/* A dynamic disk that lost its end: what is left is read when the user says so. */
+static void test_truncated_disk_allowed(void **state)
+{
+	const struct open_options options = {.allow_truncated = true};
+	struct image_folder *folder = *state;
+	struct folder lenient = folder->folder;
+	static struct vhd_fixture f;
+	unsigned seeds[SIZE / 512] = {0};
+	struct block *b = NULL;
+
+	fixture_sparse(&f, VHD_DYNAMIC, SIZE, 3, 0);
+	fixture_block(&f, 0, 0xffff);
+	fixture_block(&f, 1, 0xffff);
+	fill_block(seeds, 0, 0xffff, 3);
+	fixture_put(&f, folder, "x.vhd");
+	put_file(folder, "x.vhd", f.data, f.len - FIX_BLOCK);
+	assert_int_equal(image_open(&folder->folder, "x.vhd", NULL, NULL, &b, &folder->err), -1);
+	assert_int_equal(folder->err.code, ERR_CORRUPT);
+	lenient.options = &options;
+	assert_int_equal(image_open(&lenient, "x.vhd", NULL, NULL, &b, &folder->err), 0);
+	content_is(b, seeds);
+	block_close(b);
 }
 
 static void test_saved_state_is_said(void **state)
@@ -529,7 +624,8 @@ static void test_hostile(void **state)
 	f.data[FIX_HEADER + 30] ^= 1;
 	put_file(folder, "x.vhd", f.data, f.len + VHD_FOOTER);
 	open_fails(folder, "x.vhd", ERR_CORRUPT,
-		   "vhd 'x.vhd': dynamic header at 0x200: its checksum is 0xfffff45f, computed is 0xfffff45e");
+		   "vhd 'x.vhd': dynamic header at 0x200: its checksum is 0xfffff45f, computed is 0xfffff45e; "
+		   "--ignore-checksum goes on");
 	fixture_fixed(&f, SIZE, 1);
 	put_be64(f.footer + VHD_AT_CURRENT_SIZE, SIZE + 512);
 	fixture_put(&f, folder, "x.vhd");
@@ -571,6 +667,9 @@ int main(void)
 	    cmocka_unit_test(test_time_stamp_is_advisory),
 	    cmocka_unit_test(test_size_rule),
 	    cmocka_unit_test(test_damaged_footer_and_its_copy),
+	    cmocka_unit_test(test_bytes_behind_the_footer),
+	    cmocka_unit_test(test_wrong_checksums_ignored),
+	    cmocka_unit_test(test_truncated_disk_allowed),
 	    cmocka_unit_test(test_saved_state_is_said),
 	    cmocka_unit_test(test_no_footer),
 	    cmocka_unit_test(test_hostile),

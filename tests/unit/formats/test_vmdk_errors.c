@@ -198,7 +198,7 @@ static void test_truncated_stream(void **state)
 	open_fails(
 	    folder, "x.vmdk", ERR_CORRUPT,
 	    "vmdk 'x.vmdk': truncated: no footer at the end, and the stream breaks off at 0x11a00 after 2 grains, "
-	    "the file ends at 0x11400");
+	    "the file ends at 0x11400; --allow-truncated reads what is there");
 	/* A download that was cut and filled up with zeros. */
 	fixture_stream(&f, 256, two, LAYOUT_FOOTER);
 	memset(f.data + TABLE_MARKER, 0, f.len - TABLE_MARKER);
@@ -206,7 +206,74 @@ static void test_truncated_stream(void **state)
 	open_fails(
 	    folder, "x.vmdk", ERR_CORRUPT,
 	    "vmdk 'x.vmdk': truncated: no footer at the end, and the stream breaks off at 0x11000 after 2 grains, "
-	    "the file ends at 0x12400");
+	    "the file ends at 0x12400; --allow-truncated reads what is there");
+}
+
+/* What the user allows: everything that is there, zeros, and a word about it. */
+static struct block *open_lenient(struct image_folder *f, const char *name)
+{
+	const struct open_options options = {.allow_truncated = true};
+	struct folder lenient = f->folder;
+	struct block *b = NULL;
+
+	lenient.options = &options;
+	f->log[0] = '\0';
+	if (image_open(&lenient, name, NULL, NULL, &b, &f->err) < 0)
+		fail_msg("%s", f->err.text);
+	return b;
+}
+
+static void test_truncated_stream_allowed(void **state)
+{
+	struct image_folder *folder = *state;
+	struct vmdk_fixture f;
+	unsigned char whole[256 * 512], got[256 * 512];
+	struct block *b;
+
+	fixture_stream(&f, 256, two, LAYOUT_FOOTER);
+	fixture_put(&f, folder, "x.vmdk");
+	b = open_ok(folder, "x.vmdk");
+	assert_int_equal(block_pread(b, whole, sizeof whole, 0, &folder->err), 0);
+	block_close(b);
+	/* Both grains are there; then only a part of the second is. */
+	for (int i = 0; i < 2; i++) {
+		fixture_stream(&f, 256, two, LAYOUT_FOOTER);
+		f.len = i ? FIRST_GRAIN + 0x800 + 600 : TABLE_MARKER + 100;
+		fixture_put(&f, folder, "x.vmdk");
+		b = open_lenient(folder, "x.vmdk");
+		assert_non_null(strstr(folder->log, i ? "after 1 grains, the rest of the disk reads as zeros"
+						      : "after 2 grains, the rest of the disk reads as zeros"));
+		assert_int_equal(block_pread(b, got, sizeof got, 0, &folder->err), 0);
+		if (i)
+			memset(whole + sizeof whole / 2, 0, sizeof whole / 2);
+		assert_memory_equal(got, whole, sizeof whole);
+		block_close(b);
+	}
+}
+
+static void test_truncated_extents_allowed(void **state)
+{
+	struct image_folder *folder = *state;
+	unsigned char got[3 * 512], want[3 * 512] = "only some bytes";
+	struct extent e;
+	struct block *b;
+
+	put_text(folder, "short-flat.vmdk", "only some bytes");
+	put_text(folder, "d.vmdk",
+		 "# Disk DescriptorFile\ncreateType=\"custom\"\nRW 1 FLAT \"short-flat.vmdk\" 0\n"
+		 "RW 1 FLAT \"short-flat.vmdk\" 9000\nNOACCESS 1 FLAT \"gone.vmdk\" 0\n");
+	b = open_lenient(folder, "d.vmdk");
+	assert_int_equal(b->size, 3 * 512);
+	assert_int_equal(block_pread(b, got, sizeof got, 0, &folder->err), 0);
+	assert_memory_equal(got, want, sizeof got);
+	assert_int_equal(block_extent(b, 512, 1024, &e, &folder->err), 0);
+	assert_int_not_equal(e.kind, EXTENT_DATA);
+	assert_string_equal(
+	    folder->log,
+	    "vmdk 'd.vmdk': line 5: 1 sectors are NOACCESS: they read as zeros\n"
+	    "'short-flat.vmdk' is cut off: it ends at 0xf, what it should have behind that reads as zeros\n"
+	    "'short-flat.vmdk' is cut off: it ends at 0xf, what it should have behind that reads as zeros\n");
+	block_close(b);
 }
 
 static void test_footer(void **state)
@@ -303,12 +370,13 @@ static void test_extents(void **state)
 	text_fails(
 	    folder, "createType=\"vmfs\"\nRW 20480 VMFS \"short-flat.vmdk\"", ERR_CORRUPT,
 	    "vmdk 'd.vmdk': extent 1 'short-flat.vmdk': extent truncated: 20480 sectors from sector 0 are stated, "
-	    "the file has 15 bytes");
+	    "the file has 15 bytes; --allow-truncated reads what is there");
 	text_fails(folder, "createType=\"vmfs\"\nRW 1 VMFS \"short-flat.vmdk\" 36028797018963968", ERR_CORRUPT,
 		   "vmdk 'd.vmdk': extent 1 'short-flat.vmdk': extent truncated: 1 sectors from sector "
-		   "36028797018963968 are stated, the file has 15 bytes");
+		   "36028797018963968 are stated, the file has 15 bytes; --allow-truncated reads what is there");
 	text_fails(folder, "createType=\"custom\"\nRW 1 ZERO\nNOACCESS 63 FLAT \"short-flat.vmdk\" 0", ERR_UNSUPPORTED,
-		   "vmdk 'd.vmdk': extent 2 'short-flat.vmdk': NOACCESS: the disk has a part that can't be read");
+		   "vmdk 'd.vmdk': extent 2 'short-flat.vmdk': NOACCESS: the disk has a part that can't be read; "
+		   "--allow-truncated makes it zeros");
 	text_fails(folder, "createType=\"vmfs\"", ERR_CORRUPT, "vmdk 'd.vmdk': the descriptor names no extent");
 	text_fails(folder, "createType=\"vmfs\"\nRW 137438953472 ZERO\nRW 1 ZERO", ERR_CORRUPT,
 		   "vmdk 'd.vmdk': line 6: the disk gets larger than 64 TiB");
@@ -425,6 +493,8 @@ int main(void)
 	    cmocka_unit_test(test_grains),
 	    cmocka_unit_test(test_inflated_length),
 	    cmocka_unit_test(test_truncated_stream),
+	    cmocka_unit_test(test_truncated_stream_allowed),
+	    cmocka_unit_test(test_truncated_extents_allowed),
 	    cmocka_unit_test(test_footer),
 	    cmocka_unit_test(test_markers),
 	    cmocka_unit_test(test_names_that_lead_outside),

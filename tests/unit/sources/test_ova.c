@@ -209,7 +209,7 @@ static void sizes_that_disagree(void **state)
 	tarball_file(&b, "d1.vmdk", "KDMV!");
 	path = write_tar(&s, &b);
 	bad(&s, path, ERR_CORRUPT,
-	    "'/web.ova': disk 1 'd1.vmdk': it is 5 bytes, the OVF says 1000: truncated (--force takes it as it is)");
+	    "'/web.ova': disk 1 'd1.vmdk': it is 5 bytes, the OVF says 1000: truncated (--allow-truncated reads what is there)");
 	forced = good(path, &force);
 	assert_string_equal(forced->notes.v[0], "'d1.vmdk' is 5 bytes, the OVF says 1000");
 	buf_clear(&b);
@@ -376,11 +376,10 @@ static void real_packages(void **state)
 	    {"ova/cot/ubuntu.2.0.ovf", NULL, 2},
 	    {"ova/govmomi/ttylinux-pc_i486-16.1.ova",
 	     "disk 1 'ttylinux-pc_i486-16.1-disk1.vmdk': it is 1048576 bytes, the OVF says 10595840: truncated "
-	     "(--force "
-	     "takes it as it is)",
+	     "(--allow-truncated reads what is there)",
 	     2},
 	    {"ova/cdi/fake.ova",
-	     "disk 1 'disk1.vmdk': it is 65536 bytes, the OVF says 7804077568: truncated (--force takes it as it is)",
+	     "disk 1 'disk1.vmdk': it is 65536 bytes, the OVF says 7804077568: truncated (--allow-truncated reads what is there)",
 	     0},
 	};
 	const struct source_options force = {.force = true};
