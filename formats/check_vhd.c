@@ -83,7 +83,7 @@ static int check_sparse(struct walk *w, struct check *c, struct err *err)
 
 	if (!piece)
 		return err_nomem(err);
-	if (vhd_header_read(w->file, w->footer, &h, err) < 0)
+	if (vhd_header_read(w->file, w->footer, false, &h, err) < 0)
 		return -1;
 	w->h = &h;
 	w->piece = piece;
@@ -103,7 +103,7 @@ int vhd_check(const struct open_args *args, struct check *c, struct err *err)
 	struct vhd_footer footer;
 	const char *rule;
 
-	if (vhd_footer_read(args->file, &footer, err) < 0)
+	if (vhd_footer_read(args->file, false, &footer, err) < 0)
 		return -1;
 	w.footer = &footer;
 	w.end = footer.at ? footer.at : args->file->size;
