@@ -27,12 +27,36 @@ static const char *const preallocations[] = {
     NULL,
 };
 
+static const char *const subformats[] = {
+    [SUBFORMAT_DEFAULT] = "default",
+    [SUBFORMAT_DYNAMIC] = "dynamic",
+    [SUBFORMAT_FIXED] = "fixed",
+    [SUBFORMAT_STREAM_OPTIMIZED] = "streamOptimized",
+    NULL,
+};
+
+static const char *const adapters[] = {
+    [ADAPTER_LSILOGIC] = "lsilogic",
+    [ADAPTER_BUSLOGIC] = "buslogic",
+    [ADAPTER_IDE] = "ide",
+    [ADAPTER_LEGACY_ESX] = "legacyESX",
+    NULL,
+};
+
 static const struct key keys[] = {
     {"cluster_size", KEY_SIZE, offsetof(struct create_options, cluster_size), NULL},
     {"preallocation", KEY_CHOICE, offsetof(struct create_options, preallocation), preallocations},
     {"extended_l2", KEY_SWITCH, offsetof(struct create_options, extended_l2), NULL},
+    {"subformat", KEY_CHOICE, offsetof(struct create_options, subformat), subformats},
+    {"adapter_type", KEY_CHOICE, offsetof(struct create_options, adapter), adapters},
+    {"block_size", KEY_SIZE, offsetof(struct create_options, block_size), NULL},
     {"lazy_refcounts", KEY_SWITCH, offsetof(struct create_options, lazy_refcounts), NULL},
 };
+
+const char *adapter_name(enum adapter adapter)
+{
+	return adapters[adapter];
+}
 
 /* One KEY=VALUE being read. */
 struct pair {

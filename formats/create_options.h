@@ -8,4 +8,7 @@
  * possible. Which keys a format takes is in its create_keys; what values mean to it, its create() judges. */
 int create_options_parse(const struct format *format, const char *text, struct create_options *o, struct err *err);
 
+/* "lsilogic" … */
+const char *adapter_name(enum adapter adapter);
+
 #endif

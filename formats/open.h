@@ -107,6 +107,12 @@ enum preallocation {
 	PREALLOCATION_FULL,	/* and zeros are written */
 };
 
+/* The variant of a format; each has some of them. */
+enum subformat { SUBFORMAT_DEFAULT = 0, SUBFORMAT_DYNAMIC, SUBFORMAT_FIXED, SUBFORMAT_STREAM_OPTIMIZED };
+
+/* The controller that a VMDK says it is for. */
+enum adapter { ADAPTER_LSILOGIC = 0, ADAPTER_BUSLOGIC, ADAPTER_IDE, ADAPTER_LEGACY_ESX };
+
 struct create_options {
 	uint32_t cluster_size; /* 0: the format's default (qcow2 65536) */
 	int codec;	       /* enum codec; CODEC_UNKNOWN: not compressed */
@@ -116,6 +122,9 @@ struct create_options {
 	int preallocation;   /* enum preallocation */
 	bool extended_l2;    /* qcow2: subclusters */
 	bool lazy_refcounts; /* qcow2; never written: ERR_UNSUPPORTED */
+	int subformat;	     /* enum subformat */
+	int adapter;	     /* VMDK: enum adapter */
+	uint32_t block_size; /* VHDX; 0: by the disk's size */
 };
 
 struct format {

@@ -20,7 +20,6 @@ enum {
 	MBR_ENTRY = 16,
 	MBR_ENTRIES = 4,
 	SECTOR = 512,
-	ZERO_CHUNK = 256 * 1024,
 };
 
 struct raw {
@@ -190,23 +189,6 @@ static int target_take(struct block *b, uint64_t off, const struct file_place *f
 	return 0;
 }
 
-static int write_zeros(int fd, uint64_t off, uint64_t len, struct err *err)
-{
-	AUTO_FREE void *zeros = calloc(1, ZERO_CHUNK);
-
-	if (!zeros)
-		return err_nomem(err);
-	while (len) {
-		size_t n = (size_t)min_u64(len, ZERO_CHUNK);
-
-		if (file_pwrite(fd, zeros, n, off, err) < 0)
-			return -1;
-		off += n;
-		len -= n;
-	}
-	return 0;
-}
-
 /* Zeros without sending them: a hole where the file system has them (constant time, and right also over data of an
  * earlier run) unless the space is to stay, a command to the device where that can do it. */
 static int zero_range(const struct raw *r, uint64_t off, uint64_t len)
@@ -225,7 +207,7 @@ static int target_zero(struct block *b, uint64_t off, uint64_t len, struct err *
 
 	if (r->preallocation != PREALLOCATION_FULL && zero_range(r, off, len) == 0)
 		return 0;
-	return write_zeros(r->fd, off, len, err);
+	return file_write_zeros(r->fd, off, len, err);
 }
 
 static int target_flush(struct block *b, struct err *err)

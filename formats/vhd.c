@@ -10,6 +10,7 @@
 #include "formats/page_cache.h"
 #include "formats/registry.h"
 #include "formats/sector_bits.h"
+#include "formats/vhd.h"
 #include "formats/vhd_header.h"
 
 enum {
@@ -374,12 +375,16 @@ static int vhd_bid(const struct probe *p)
 	return BID_NONE;
 }
 
+static const char *const create_keys[] = {"subformat", NULL};
+
 const struct format format_vhd = {
     .name = "vhd",
     .alias = "vpc",
     .description = "Microsoft Virtual PC and Hyper-V: fixed, dynamic, differencing",
     .bid = vhd_bid,
     .open = vhd_open,
+    .create = vhd_create,
+    .create_keys = create_keys,
     .facts = vhd_facts,
     .check = vhd_check,
 };

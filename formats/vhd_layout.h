@@ -14,9 +14,14 @@ enum {
 	VHD_FOOTER_OLD = 511, /* Virtual PC before 2004 wrote one byte less */
 
 	/* "Hard Disk Footer Format": byte offsets */
+	VHD_AT_FEATURES = 8,
+	VHD_AT_VERSION = 12,
 	VHD_AT_DATA_OFFSET = 16,
 	VHD_AT_TIME = 24,
 	VHD_AT_CREATOR = 28,
+	VHD_AT_CREATOR_VERSION = 32,
+	VHD_AT_CREATOR_HOST = 36,
+	VHD_AT_ORIGINAL_SIZE = 40,
 	VHD_AT_CURRENT_SIZE = 48,
 	VHD_AT_CYLINDERS = 56,
 	VHD_AT_HEADS = 58,
@@ -28,6 +33,8 @@ enum {
 
 	/* "Dynamic Disk Header Format" */
 	VHD_HEADER = 1024,
+	VHD_AT_NEXT = 8,
+	VHD_AT_HEADER_VERSION = 24,
 	VHD_AT_TABLE = 16,
 	VHD_AT_ENTRIES = 28,
 	VHD_AT_BLOCK_SIZE = 32,
@@ -48,6 +55,9 @@ enum {
 	VHD_ENTRIES_MAX = 4 << 20, /* 2040 GiB in blocks of 512 KiB, the smallest of Windows: a table of 16 MiB */
 	VHD_LOCATOR_MAX = 4096,	   /* bytes of a path */
 };
+
+/* What Windows, Azure and qemu take: 2040 GiB, fixed or dynamic. */
+#define VHD_WRITE_MAX (UINT64_C(2040) << 30)
 
 #define VHD_UNUSED   UINT32_C(0xffffffff) /* table entry: no block */
 #define VHD_DISK_MAX (UINT64_C(64) << 40)

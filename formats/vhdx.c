@@ -12,6 +12,7 @@
 #include "formats/page_cache.h"
 #include "formats/registry.h"
 #include "formats/sector_bits.h"
+#include "formats/vhdx.h"
 #include "formats/vhdx_log.h"
 
 enum {
@@ -486,11 +487,15 @@ static int vhdx_bid(const struct probe *p)
 	return memcmp(p->head, VHDX_SIGNATURE, strlen(VHDX_SIGNATURE)) == 0 ? BID_SURE : BID_NONE;
 }
 
+static const char *const create_keys[] = {"subformat", "block_size", NULL};
+
 const struct format format_vhdx = {
     .name = "vhdx",
     .description = "Microsoft Hyper-V: fixed, dynamic, differencing; unclosed logs are replayed in memory",
     .bid = vhdx_bid,
     .open = vhdx_open,
+    .create = vhdx_create,
+    .create_keys = create_keys,
     .facts = vhdx_facts,
     .check = vhdx_check,
 };

@@ -13,9 +13,9 @@
 
 enum { VERSION = 1 };
 
-static const unsigned char bat_guid[VHDX_GUID] = {0x66, 0x77, 0xc2, 0x2d, 0x23, 0xf6, 0x00, 0x42,
+const unsigned char vhdx_bat_region[VHDX_GUID] = {0x66, 0x77, 0xc2, 0x2d, 0x23, 0xf6, 0x00, 0x42,
 						  0x9d, 0x64, 0x11, 0x5e, 0x9b, 0xfd, 0x4a, 0x08};
-static const unsigned char metadata_guid[VHDX_GUID] = {0x06, 0xa2, 0x7c, 0x8b, 0x90, 0x47, 0x9a, 0x4b,
+const unsigned char vhdx_metadata_region[VHDX_GUID] = {0x06, 0xa2, 0x7c, 0x8b, 0x90, 0x47, 0x9a, 0x4b,
 						       0xb8, 0xfe, 0x57, 0x5f, 0x05, 0x0f, 0x88, 0x6e};
 
 /* The first three groups are little-endian numbers. */
@@ -26,14 +26,19 @@ void vhdx_guid_text(const unsigned char guid[VHDX_GUID], char ret[37])
 		 guid[14], guid[15]);
 }
 
-/* The sum is over all bytes, with zeros in its own place. */
-static bool sum_right(const unsigned char *p, size_t len)
+/* Over all bytes, with zeros in its own place. */
+uint32_t vhdx_checksum(const unsigned char *p, size_t len)
 {
 	static const unsigned char zeros[4];
 	uint32_t crc = crc32c(0, p, VHDX_AT_CHECKSUM);
 
 	crc = crc32c(crc, zeros, sizeof zeros);
-	return crc32c(crc, p + VHDX_AT_CHECKSUM + 4, len - VHDX_AT_CHECKSUM - 4) == get_le32(p + VHDX_AT_CHECKSUM);
+	return crc32c(crc, p + VHDX_AT_CHECKSUM + 4, len - VHDX_AT_CHECKSUM - 4);
+}
+
+static bool sum_right(const unsigned char *p, size_t len)
+{
+	return vhdx_checksum(p, len) == get_le32(p + VHDX_AT_CHECKSUM);
 }
 
 /* Reads one of two copies; false when it isn't valid, or not there. */
@@ -120,9 +125,9 @@ static int decode_region(const unsigned char *p, uint64_t file_size, struct vhdx
 {
 	struct vhdx_range range = {.off = get_le64(p + VHDX_REGION_AT_OFFSET),
 				   .len = get_le32(p + VHDX_REGION_AT_LENGTH)};
-	struct vhdx_range *known = !memcmp(p, bat_guid, VHDX_GUID)	  ? &r->bat
-				   : !memcmp(p, metadata_guid, VHDX_GUID) ? &r->metadata
-									  : NULL;
+	struct vhdx_range *known = !memcmp(p, vhdx_bat_region, VHDX_GUID)	 ? &r->bat
+				   : !memcmp(p, vhdx_metadata_region, VHDX_GUID) ? &r->metadata
+										 : NULL;
 	char guid[37], what[64];
 
 	vhdx_guid_text(p, guid);

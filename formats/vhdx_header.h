@@ -3,6 +3,7 @@
 #define REHOST_FORMATS_VHDX_HEADER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "formats/block.h"
@@ -45,6 +46,17 @@ int vhdx_regions_read(struct block *file, const struct vhdx_header *header, stru
 
 /* 2.6: ERR_UNSUPPORTED for a required item that we don't know. */
 int vhdx_metadata_read(struct block *file, const struct vhdx_range *region, struct vhdx_metadata *ret, struct err *err);
+
+/* What region table entries begin with: GUIDs as in the file. */
+extern const unsigned char vhdx_bat_region[VHDX_GUID], vhdx_metadata_region[VHDX_GUID];
+
+/* The checksum of a header or region table. */
+uint32_t vhdx_checksum(const unsigned char *p, size_t len);
+
+/* 2.6: fills the zeroed beginning of the region, VHDX_METADATA_TABLE + VHDX_PAGE bytes, for a disk without parent.
+ * fixed: its blocks stay allocated. */
+void vhdx_metadata_make(const struct vhdx_metadata *m, bool fixed, const unsigned char id[VHDX_GUID],
+			unsigned char *region);
 
 /* "2dc27766-f623-4200-9d64-115e9bfd4a08". */
 void vhdx_guid_text(const unsigned char guid[VHDX_GUID], char ret[37]);

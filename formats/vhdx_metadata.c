@@ -241,3 +241,34 @@ int vhdx_metadata_read(struct block *file, const struct vhdx_range *region, stru
 		return -1;
 	return ret->has_parent ? read_locator(file, &f.at[ITEM_PARENT], ret, err) : 0;
 }
+
+/* Adds an item behind those that are there and its entry; returns where its value goes. */
+static unsigned char *add_item(unsigned char *region, enum item item, uint32_t flags)
+{
+	unsigned n = get_le16(region + VHDX_METADATA_AT_COUNT);
+	unsigned char *entry = region + VHDX_METADATA_FIRST + (size_t)n * VHDX_METADATA_ENTRY;
+	/* A place of 16 bytes each: enough for all of them. */
+	uint32_t at = VHDX_METADATA_TABLE + n * VHDX_GUID;
+
+	memcpy(entry, items[item].guid, VHDX_GUID);
+	put_le32(entry + VHDX_METADATA_AT_OFFSET, at);
+	put_le32(entry + VHDX_METADATA_AT_LENGTH, items[item].min);
+	put_le32(entry + VHDX_METADATA_AT_FLAGS, flags | VHDX_METADATA_REQUIRED);
+	put_le16(region + VHDX_METADATA_AT_COUNT, (uint16_t)(n + 1));
+	return region + at;
+}
+
+void vhdx_metadata_make(const struct vhdx_metadata *m, bool fixed, const unsigned char id[VHDX_GUID],
+			unsigned char *region)
+{
+	unsigned char *parameters;
+
+	memcpy(region, VHDX_METADATA_SIGNATURE, 8);
+	parameters = add_item(region, ITEM_PARAMETERS, 0);
+	put_le32(parameters, m->block_size);
+	put_le32(parameters + 4, fixed ? VHDX_LEAVE_ALLOCATED : 0);
+	put_le64(add_item(region, ITEM_SIZE, VHDX_METADATA_OF_DISK), m->size);
+	memcpy(add_item(region, ITEM_ID, VHDX_METADATA_OF_DISK), id, VHDX_GUID);
+	put_le32(add_item(region, ITEM_LOGICAL, VHDX_METADATA_OF_DISK), m->logical_sector);
+	put_le32(add_item(region, ITEM_PHYSICAL, VHDX_METADATA_OF_DISK), m->physical_sector);
+}

@@ -12,6 +12,7 @@
 #include "formats/check.h"
 #include "formats/facts.h"
 #include "formats/registry.h"
+#include "formats/vmdk.h"
 #include "formats/vmdk_descriptor.h"
 #include "formats/vmdk_esx.h"
 #include "formats/vmdk_parent.h"
@@ -505,11 +506,15 @@ static int vmdk_open(const struct open_args *args, struct block **ret, struct er
 	return open_text(args, ret, err);
 }
 
+static const char *const create_keys[] = {"subformat", "adapter_type", NULL};
+
 const struct format format_vmdk = {
     .name = "vmdk",
     .description = "VMware: sparse, flat, split, streamOptimized (OVA), snapshots (COWD, seSparse too)",
     .bid = vmdk_bid,
     .open = vmdk_open,
+    .create = vmdk_create,
+    .create_keys = create_keys,
     .facts = vmdk_facts,
     .check = vmdk_check,
 };

@@ -10,6 +10,7 @@
 #define VMDK_COWD_MAGIC "COWD"
 #define VMDK_SESPARSE	UINT64_C(0xcafebabe) /* first 8 bytes */
 #define VMDK_GD_AT_END	UINT64_MAX	     /* gdOffset: ask the footer */
+#define VMDK_WRITE_MAX	(UINT64_C(62) << 40) /* bytes; VMware's limit */
 #define VMDK_DISK_MAX	(UINT64_C(64) << 40) /* bytes; VMware's own limit is 62 TB */
 
 enum {

@@ -7,6 +7,7 @@
 #include <linux/fs.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -18,6 +19,8 @@
 
 #include "core/base/checked.h"
 #include "core/base/cleanup.h"
+
+enum { ZERO_CHUNK = 256 << 10 };
 
 int file_pread(int fd, void *data, size_t len, uint64_t off, struct err *err)
 {
@@ -115,6 +118,30 @@ bool file_move_range(int from, uint64_t from_off, int to, uint64_t to_off, uint6
 {
 	return how == FILE_MOVE_SHARE ? share_range(from, from_off, to, to_off, len)
 				      : copy_range(from, from_off, to, to_off, len);
+}
+
+int file_write_zeros(int fd, uint64_t off, uint64_t len, struct err *err)
+{
+	AUTO_FREE void *zeros = calloc(1, ZERO_CHUNK);
+
+	if (!zeros)
+		return err_nomem(err);
+	while (len) {
+		size_t n = (size_t)min_u64(len, ZERO_CHUNK);
+
+		if (file_pwrite(fd, zeros, n, off, err) < 0)
+			return -1;
+		off += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int file_zero(int fd, uint64_t off, uint64_t len, struct err *err)
+{
+	if (!len || fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len) == 0)
+		return 0;
+	return file_write_zeros(fd, off, len, err);
 }
 
 int file_write(int fd, const void *data, size_t len, struct err *err)

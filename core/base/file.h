@@ -22,6 +22,9 @@ int file_pwritev(int fd, struct iovec *io, int n, uint64_t off, struct err *err)
  * to be read and written then. */
 enum file_move { FILE_MOVE_UNKNOWN = 0, FILE_MOVE_SHARE, FILE_MOVE_COPY };
 bool file_move_range(int from, uint64_t from_off, int to, uint64_t to_off, uint64_t len, enum file_move how);
+/* Makes len bytes at off, inside the file, zeros: a hole where the file system has them, else written. */
+int file_zero(int fd, uint64_t off, uint64_t len, struct err *err);
+int file_write_zeros(int fd, uint64_t off, uint64_t len, struct err *err);
 /* Writes exactly len bytes at the file position (pipes, sockets). */
 int file_write(int fd, const void *buf, size_t len, struct err *err);
 /* The same to a socket; a peer that has gone is ERR_HOST, not SIGPIPE. */

@@ -333,11 +333,33 @@ static void free_space_is_a_number_of_bytes(void **state)
 	assert_string_equal(p->err.text, "cannot ask for free space: Bad file descriptor");
 }
 
+/* Both ways to zeros, larger than a piece of them and not aligned; what is around stays. */
+static void test_zeros(void **state)
+{
+	enum { SIZE = 1 << 20, FROM = 1000, LEN = 700001 };
+	struct place *p = *state;
+	AUTO_FD int fd = openat(p->fd, "zeros", O_RDWR | O_CREAT, 0600);
+	AUTO_FREE char *ones = malloc(SIZE), *back = malloc(SIZE);
+
+	memset(ones, 1, SIZE);
+	for (unsigned written = 0; written < 2; written++) {
+		assert_int_equal(file_pwrite(fd, ones, SIZE, 0, &p->err), 0);
+		assert_int_equal(written ? file_write_zeros(fd, FROM, LEN, &p->err) : file_zero(fd, FROM, LEN, &p->err),
+				 0);
+		assert_int_equal(file_pread(fd, back, SIZE, 0, &p->err), 0);
+		for (unsigned i = 0; i < SIZE; i++)
+			assert_int_equal(back[i], i < FROM || i >= FROM + LEN);
+	}
+	assert_int_equal(file_zero(fd, 0, 0, &p->err), 0);
+	assert_int_equal(file_zero(-1, 0, 1, &p->err), -1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+	    TEST(test_zeros),
 	    TEST(reads_exactly_or_says_why_not),
 	    TEST(writes_at_a_place_and_in_pieces),
 	    TEST(short_writes_go_on),
