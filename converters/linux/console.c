@@ -2,7 +2,8 @@
 #include <string.h>
 
 #include "converters/linux/linux.h"
-#include "guest/files/lines.h"
+#include "guest/files/devicefiles.h"
+#include "guest/files/grubenv.h"
 
 /* Xen's consoles; the new machine has a serial port. */
 static size_t xen_console(const char *text)
@@ -50,6 +51,19 @@ static void mend_terminals(struct lines *l, const char *path, void *opaque)
 	}
 }
 
+/* securetty(5): where root may log in. */
+static void mend_securetty(struct lines *l, const char *path, void *opaque)
+{
+	bool xen = false, serial = false;
+
+	VEC_FOR (line, &l->v) {
+		xen |= xen_console(line->text) == strlen(line->text) && *line->text;
+		serial |= strcmp(line->text, "ttyS0") == 0;
+	}
+	if (xen && !serial)
+		lines_insert(l, l->v.n, "ttyS0");
+}
+
 /* The value in quotes behind a keyword of xorg.conf; false when the line has another. */
 static bool quoted_value(const char *text, const char *keyword, struct span *ret)
 {
@@ -87,20 +101,54 @@ struct console_file {
 	const char *reason;
 };
 
+#define XEN_REASON "Xen's console doesn't exist; the serial port does"
+
 static const struct console_file files[] = {
-    {"/boot/grub/grub.cfg", mend_cmdline, "Xen's console doesn't exist; the serial port does"},
-    {"/boot/grub/menu.lst", mend_cmdline, "Xen's console doesn't exist; the serial port does"},
-    {"/etc/default/grub", mend_cmdline, "Xen's console doesn't exist; the serial port does"},
-    {"/etc/default/grub.d/*.cfg", mend_cmdline, "Xen's console doesn't exist; the serial port does"},
-    {"/etc/inittab", mend_terminals, "Xen's console doesn't exist; the serial port does"},
+    {"/etc/inittab", mend_terminals, XEN_REASON},
+    {"/etc/init/hvc0.conf", mend_terminals, XEN_REASON},
+    {"/etc/init/xvc0.conf", mend_terminals, XEN_REASON},
+    {"/etc/securetty", mend_securetty, XEN_REASON},
     {"/etc/X11/xorg.conf", mend_xorg, "the source's display and mouse don't exist"},
     {"/etc/X11/xorg.conf.d/*.conf", mend_xorg, "the source's display and mouse don't exist"},
 };
+
+/* Every file with a kernel command line. */
+static int mend_boot_file(const struct device_file *f, const char *path, struct lines *l, void *opaque, struct err *err)
+{
+	const struct step_context *c = opaque;
+	size_t size = strlen(lines_join(l));
+
+	mend_cmdline(l, path, NULL);
+	if (!l->changed)
+		return 0;
+	if (f->walk == grubenv_devices)
+		grubenv_fill(l, size);
+	return guest_edit(c->guest, c->log, path, lines_join(l), XEN_REASON, err);
+}
+
+/* "serial-getty@hvc0.service" in getty.target.wants: systemd would wait for that device. */
+static int move_gettys(const struct step_context *c, struct arena *a, struct err *err)
+{
+	static const char folder[] = "/etc/systemd/system/getty.target.wants";
+	struct names links = {0};
+
+	if (c->guest->ops->glob(c->guest, arena_printf(a, "%s/*getty@?vc0.service", folder), a, &links, err) < 0)
+		return -1;
+	VEC_FOR (link, &links.list) {
+		if (guest_link(c->guest, c->log, "/usr/lib/systemd/system/serial-getty@.service",
+			       arena_printf(a, "%s/serial-getty@ttyS0.service", folder), XEN_REASON, err) < 0 ||
+		    guest_drop(c->guest, c->log, *link, XEN_REASON, err) < 0)
+			return -1;
+	}
+	return 0;
+}
 
 static int run(const struct step_context *c, struct err *err)
 {
 	AUTO(arena_done) struct arena a = {0};
 
+	if (device_files_each(c->guest, DEVICE_FILES_BOOT, &a, mend_boot_file, (void *)c, err) < 0)
+		return -1;
 	for (size_t k = 0; k < sizeof files / sizeof *files; k++) {
 		struct names paths = {0};
 
@@ -110,7 +158,7 @@ static int run(const struct step_context *c, struct err *err)
 			if (step_edit_lines(c, *path, files[k].edit, NULL, files[k].reason, err) < 0)
 				return -1;
 	}
-	return 0;
+	return move_gettys(c, &a, err);
 }
 
 const struct step step_console = {

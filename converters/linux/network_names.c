@@ -279,6 +279,8 @@ static int run(const struct step_context *c, struct err *err)
 
 	if (net_files_each(c->guest, &a, edit_file, (void *)c, err) < 0)
 		return -1;
+	if (!net_has_udev(c->guest))
+		return 0;
 	VEC_FOR (n, &c->inspection->nic_names) {
 		if (!n->name || n->stated)
 			continue;

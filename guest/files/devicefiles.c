@@ -36,6 +36,7 @@ const struct device_file device_files[] = {
     {"/extlinux.conf", extlinux_devices, DEVICE_FILES_BOOT},
     {"/etc/default/extlinux", extlinux_default_devices, DEVICE_FILES_BOOT},
     {"/etc/default/u-boot", extlinux_default_devices, DEVICE_FILES_BOOT},
+    {"/etc/update-extlinux.conf", update_extlinux_devices, DEVICE_FILES_BOOT},
     {"/etc/sysconfig/bootloader", bootloader_devices, DEVICE_FILES_BOOT},
     {"/etc/initramfs-tools/initramfs.conf", resume_devices, DEVICE_FILES_BOOT},
     {"/etc/initramfs-tools/conf.d/*", resume_devices, DEVICE_FILES_BOOT},

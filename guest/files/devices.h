@@ -45,6 +45,7 @@ device_walker cmdline_devices;		/* /etc/kernel/cmdline: a bare command line */
 device_walker loader_entry_devices;	/* Boot Loader Specification entries: options */
 device_walker extlinux_devices;		/* extlinux.conf, syslinux.cfg: append */
 device_walker extlinux_default_devices; /* /etc/default/extlinux, u-boot-menu: *_PARAMETERS, *_ROOT */
+device_walker update_extlinux_devices;	/* Alpine's /etc/update-extlinux.conf */
 device_walker bootloader_devices;	/* SUSE's /etc/sysconfig/bootloader: DEFAULT_APPEND … */
 device_walker resume_devices;		/* initramfs-tools conf.d: RESUME= */
 device_walker dracut_devices;		/* dracut.conf: kernel_cmdline */

@@ -58,7 +58,7 @@ static bool continues(const struct lines *l, size_t i)
 
 static const char *const set_commands[] = {"set"};
 
-/* `set rootpartition=/dev/sda3` (Photon): the value of root= further down. */
+/* `set rootpartition=/dev/sda3` (Photon, which else writes PARTUUID= there): the value of root= further down. */
 static bool set_device(struct lines *l, size_t i, const struct device_visitor *v)
 {
 	const char *text = l->v.v[i].text, *equals = strchr(text, '=');
@@ -72,7 +72,7 @@ static bool set_device(struct lines *l, size_t i, const struct device_visitor *v
 	if (strncmp(text + at, "/dev/", 5) != 0)
 		return false;
 	device_visit_span(l, i, (struct span){at, strcspn(text + at, " \t\"';")},
-			  (struct device_use){.mountpoint = "/", .form = FORM_SPEC}, v);
+			  (struct device_use){.mountpoint = "/", .form = FORM_SPEC, .partition_id = true}, v);
 	return true;
 }
 

@@ -112,6 +112,10 @@ static const struct net_pattern patterns[] = {
     {"/etc/udev/rules.d/*.rules", "udev", udevrules_parse},
     {"/etc/sysconfig/network-scripts/ifcfg-*", "ifcfg", ifcfg_parse},
     {"/etc/sysconfig/network/ifcfg-*", "ifcfg", ifcfg_parse},
+    {"/etc/netctl/*", "netctl", netctl_parse},
+    {"/etc/conf.d/net", "netifrc", conf_d_net_parse},
+    {"/etc/dhcpcd.conf", "dhcpcd", dhcpcd_parse},
+    {"/etc/net/ifaces/*/options", "etcnet", etcnet_parse},
 };
 
 static int parse_file(struct walk *w, const char *path, const char *system, net_parser *parse, struct err *err)

@@ -1,5 +1,6 @@
 /* What the guest's network files say about interfaces: names, matches, addresses; each with its place, so that it can
- * be edited there. ifupdown, netplan, systemd-networkd and .link files, NetworkManager keyfiles, udev rules, ifcfg.
+ * be edited there. ifupdown, netplan, systemd-networkd and .link files, NetworkManager keyfiles, udev rules, ifcfg,
+ * netctl, netifrc, dhcpcd, etcnet.
  */
 #ifndef REHOST_GUEST_FILES_NETFILES_H
 #define REHOST_GUEST_FILES_NETFILES_H
@@ -48,7 +49,8 @@ struct net_items {
 };
 
 typedef void net_parser(const struct lines *l, struct net_items *ret);
-net_parser ifupdown_parse, netplan_parse, networkd_parse, nmkeyfile_parse, udevrules_parse, ifcfg_parse;
+net_parser ifupdown_parse, netplan_parse, networkd_parse, nmkeyfile_parse, udevrules_parse, ifcfg_parse, netctl_parse,
+    conf_d_net_parse, dhcpcd_parse, etcnet_parse;
 
 /* Edits. Lines shift, so of several edits of one file the last in the text must come first. */
 void net_item_set(struct lines *l, const struct net_item *item, const char *value);
@@ -58,7 +60,8 @@ bool net_item_drop(struct lines *l, const struct net_item *item);
 
 /* One existing file with what it says. */
 struct net_file {
-	const char *system; /* "ifupdown", "netplan", "networkd", "link", "networkmanager", "udev", "ifcfg" */
+	const char
+	    *system; /* "ifupdown", "netplan", "networkd", "link", "networkmanager", "udev", "ifcfg", "netctl" … */
 	const char *path;
 	struct lines lines;
 	struct net_items items;

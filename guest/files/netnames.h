@@ -26,6 +26,9 @@ unsigned vmware_slot_of(unsigned n);
 /* True when the guest's udev names cards by their place ("ens192"), not in order of discovery ("eth0"). */
 bool net_predictable_names(struct guest *g, const struct inspection *i);
 
+/* True when the guest has udev; without it (Alpine's mdev) the kernel's names are all there is. */
+bool net_has_udev(struct guest *g);
+
 /* True when the guest's udev reads .link files (systemd 209 and later). */
 bool net_reads_link_files(struct guest *g);
 

@@ -115,6 +115,12 @@ int net_survey(struct guest *g, struct inspection *i, struct err *err)
 	return net_files_each(g, &a, survey_file, i, err);
 }
 
+bool net_has_udev(struct guest *g)
+{
+	return guest_is_dir(g, "/lib/udev") || guest_is_dir(g, "/usr/lib/udev") ||
+	       guest_is_dir(g, "/etc/udev/rules.d") || guest_exists(g, "/sbin/udevd");
+}
+
 bool net_reads_link_files(struct guest *g)
 {
 	return guest_exists(g, "/lib/udev/rules.d/80-net-setup-link.rules") ||

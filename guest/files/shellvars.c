@@ -132,6 +132,16 @@ void extlinux_default_devices(struct lines *l, const struct device_visitor *v)
 	variables_walk(l, uses, sizeof uses / sizeof *uses, v);
 }
 
+void update_extlinux_devices(struct lines *l, const struct device_visitor *v)
+{
+	static const struct variable_use uses[] = {
+	    {"default_kernel_opts", true, {0}},
+	    {"root", false, {.mountpoint = "/", .form = FORM_SPEC}},
+	};
+
+	variables_walk(l, uses, sizeof uses / sizeof *uses, v);
+}
+
 void bootloader_devices(struct lines *l, const struct device_visitor *v)
 {
 	static const struct variable_use uses[] = {

@@ -12,10 +12,19 @@ static const char *renamed(const char *name, void *opaque)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static device_walker *const walkers[] = {
-	    grub_default_devices, extlinux_default_devices, resume_devices,	    dracut_devices,
-	    unit_devices,	  swap_unit_devices,	    devicemap_devices,	    debconf_grub_devices,
-	    autofs_devices,	  bootloader_devices,	    sysconfig_grub_devices, grub_installdevice_devices};
+	static device_walker *const walkers[] = {grub_default_devices,
+						 extlinux_default_devices,
+						 resume_devices,
+						 dracut_devices,
+						 unit_devices,
+						 swap_unit_devices,
+						 devicemap_devices,
+						 debconf_grub_devices,
+						 autofs_devices,
+						 bootloader_devices,
+						 update_extlinux_devices,
+						 sysconfig_grub_devices,
+						 grub_installdevice_devices};
 	AUTO(arena_done) struct arena a = {0};
 	const char *text = fuzz_text(&a, data, size);
 	const struct lvm_filters filters = {.renamed = renamed};

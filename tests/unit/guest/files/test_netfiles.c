@@ -274,6 +274,36 @@ static void test_ifcfg_of_suse(void **state)
 			    "0:1:virtual=vlan9 1:1:name=eth0 ");
 }
 
+static void test_profiles(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+	struct net_items items = {.arena = &a, .path = "/etc/net/ifaces/br0/options"};
+	struct lines l;
+
+	assert_string_equal(
+	    found(&a, netctl_parse,
+		  "Interface=enp0s3\nConnection=ethernet\nIP=static\nAddress=('10.0.0.1/24' '10.0.0.2/24')\n"),
+	    "0:1:name=enp0s3 0:3:method=static 0:4:address=10.0.0.1/24 ");
+	assert_string_equal(
+	    found(&a, netctl_parse, "Interface=bond0\nConnection=bond\nBindsToInterfaces=('eth0' \"eth1\")\nIP=dhcp\n"),
+	    "0:1:virtual=bond0 1:3:name=eth0 2:3:name=eth1 0:4:method=dhcp ");
+	assert_string_equal(found(&a, conf_d_net_parse,
+				  "# c\nconfig_eth0=\"192.168.0.7/24\"\nroutes_eth0=\"default via 192.168.0.1\"\n"
+				  "slaves_bond0=\"eth1 eth2\"\nconfig_bond0=\"dhcp\"\n"),
+			    "0:2:name=eth0 0:2:address=192.168.0.7/24 1:4:name=eth1 2:4:name=eth2 3:5:virtual=bond0 "
+			    "3:5:method=dhcp ");
+	assert_string_equal(
+	    found(&a, dhcpcd_parse,
+		  "hostname\nstatic ip_address=1.2.3.4/5\ninterface eth0\nstatic ip_address=10.0.0.4/24\n"),
+	    "0:3:name=eth0 0:4:address=10.0.0.4/24 ");
+	lines_split(&l, &a, "TYPE=bri\nHOST='eth0 eth1'\nBOOTPROTO=static\n");
+	etcnet_parse(&l, &items);
+	assert_int_equal(items.v.n, 4);
+	assert_int_equal(items.v.v[0].key, NET_VIRTUAL);
+	assert_string_equal(items.v.v[0].value, "br0");
+	assert_string_equal(items.v.v[3].value, "eth1");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +312,7 @@ int main(void)
 	    cmocka_unit_test(test_ifupdown),	     cmocka_unit_test(test_networkd),
 	    cmocka_unit_test(test_network_manager),  cmocka_unit_test(test_udev_rules),
 	    cmocka_unit_test(test_ifcfg_of_red_hat), cmocka_unit_test(test_ifcfg_of_suse),
+	    cmocka_unit_test(test_profiles),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
