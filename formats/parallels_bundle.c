@@ -122,6 +122,8 @@ static int read_storage(struct bundle *d, const struct xml_node *n, struct err *
 	for (const struct xml_node *i = xml_child(n, "Image"); i; i = xml_next(i, "Image"), d->images++)
 		if (read_image(d, i, s, err) < 0)
 			return -1;
+	if (!s->file)
+		return err_set(err, ERR_CORRUPT, "line %u: a storage without an image", xml_line(n));
 	return 0;
 }
 
@@ -165,8 +167,6 @@ static int check_snapshots(const struct bundle *d, struct err *err)
 {
 	if (d->images == d->storages.n && d->shots <= 1)
 		return 0;
-	if (d->images < d->storages.n)
-		return err_set(err, ERR_CORRUPT, "%zu images for %zu storages", d->images, d->storages.n);
 	return err_set(
 	    err, ERR_UNSUPPORTED,
 	    "it has snapshots (%zu images for %zu storages, %zu states): delete them in Parallels, which merges "

@@ -261,7 +261,9 @@ static void test_bundles_that_are_refused(void **state)
 	     ERR_UNSUPPORTED,
 	     "it has snapshots (2 images for 1 storages, 2 states): delete them in Parallels, which merges the images, "
 	     "then convert it"},
-	    {SIZE(572), STORAGE(0, 572, ""), SHOT, ERR_CORRUPT, "0 images for 1 storages"},
+	    {SIZE(572), STORAGE(0, 572, ""), SHOT, ERR_CORRUPT, "line 4: a storage without an image"},
+	    {SIZE(572), STORAGE(0, 72, "") STORAGE(72, 572, IMAGE("Plain", "x.hds") IMAGE("Plain", "x.hds")), SHOT,
+	     ERR_CORRUPT, "line 4: a storage without an image"},
 	    {SIZE(572), STORAGE(0, 572, IMAGE("Plain", "/etc/passwd")), SHOT, ERR_POLICY,
 	     "storage 1 '/etc/passwd': it names '/etc/passwd': outside the image's folder, and no --allow-parent "
 	     "allows it"},
