@@ -145,12 +145,13 @@ int vmdk_facts(const struct open_args *args, struct image_facts *ret, struct err
 int vdi_facts(const struct open_args *args, struct image_facts *ret, struct err *err)
 {
 	static const char *const types[] = {"", "dynamic", "static", "undo", "differencing"};
-	char line[64] = "";
+	char line[64] = "", *end;
 	struct vdi_header h;
 
 	if (block_pread(args->file, line, (size_t)min_u64(sizeof line, args->file->size), 0, err) < 0)
 		return -1;
-	fact_text(ret->creator, sizeof ret->creator, line, strcspn(line, "\n"));
+	end = memchr(line, '\n', sizeof line);
+	fact_text(ret->creator, sizeof ret->creator, line, end ? (size_t)(end - line) : sizeof line);
 	if (vdi_header_read(args->file, &h, err) < 0)
 		return -1;
 	ret->size = h.disk;
