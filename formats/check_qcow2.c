@@ -28,12 +28,14 @@ enum {
 	BITMAP_AT_NAME_SIZE = 18,
 	BITMAP_AT_EXTRA_SIZE = 20,
 	READ_BYTES = 64 << 10,
+	READ_COST = 512,  /* what a read takes, in entries looked at */
+	PASSES_MAX = 256, /* a file of 2 TiB in the smallest clusters, 256 TiB in the usual ones */
 };
 
 #define EXT_BITMAPS UINT32_C(0x23852875)
-/* References counted in one pass: 64 TiB in clusters of 4 KiB are twice as many; snapshots and bitmaps that name the
- * same clusters over and over could make more of it without end. */
-#define WORK_MAX	     (UINT64_C(1) << 35)
+/* Entries looked at and clusters counted in one pass, some seconds' work: 64 TiB in the usual clusters are 2^30.
+ * Snapshots and bitmaps that name the same tables over and over could make more of it without end. */
+#define WORK_MAX	     (UINT64_C(1) << 32)
 #define EXT_LUKS	     UINT32_C(0x0537be77)
 #define BITMAP_DIRECTORY_MAX (64 * MIB)
 
@@ -93,6 +95,17 @@ static void use_as(struct image *q, uint64_t off, uint64_t len, uint64_t at, uin
 static void use(struct image *q, uint64_t off, uint64_t len, uint64_t at, const char *what)
 {
 	use_as(q, off, len, at, 0, what);
+}
+
+static int spend(struct image *q, uint64_t entries, struct err *err)
+{
+	q->work += READ_COST + entries;
+	if (q->work <= WORK_MAX)
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED,
+		       "more than %" PRIu64 " references to clusters, with those of %" PRIu32 " snapshots and %" PRIu32
+		       " bitmaps: not checked to the end",
+		       WORK_MAX, q->snapshots, q->bitmaps);
 }
 
 /* True when a table or cluster stands at a cluster of its own inside the file; else that is reported. */
@@ -243,10 +256,13 @@ static int each_entry(struct image *q, uint64_t off, uint64_t n,
 
 	if (!piece)
 		return err_nomem(err);
+	if (spend(q, 0, err) < 0)
+		return -1;
 	n = min_u64(n, left); /* that it reaches behind the end is reported by use() */
 	for (uint64_t done = 0, here; done < n; done += here) {
 		here = min_u64(n - done, READ_BYTES / QCOW2_ENTRY_SIZE);
-		if (block_pread(q->file, piece, here * QCOW2_ENTRY_SIZE, off + done * QCOW2_ENTRY_SIZE, err) < 0)
+		if (spend(q, here, err) < 0 ||
+		    block_pread(q->file, piece, here * QCOW2_ENTRY_SIZE, off + done * QCOW2_ENTRY_SIZE, err) < 0)
 			return -1;
 		for (uint64_t i = 0; i < here; i++)
 			if (fn(q, done + i, get_be64(piece + i * QCOW2_ENTRY_SIZE), off + (done + i) * QCOW2_ENTRY_SIZE,
@@ -314,12 +330,8 @@ static void l2_entry(struct image *q, uint64_t entry, uint64_t at, bool active)
 
 static int l2_table(struct image *q, uint64_t off, bool active, struct err *err)
 {
-	q->work += q->cluster / q->entry;
-	if (q->work > WORK_MAX)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "more than %" PRIu64 " references to clusters, with those of %" PRIu32
-			       " snapshots: not checked to the end",
-			       WORK_MAX, q->snapshots);
+	if (spend(q, q->cluster / q->entry, err) < 0)
+		return -1;
 	if (!range_inside(off, q->cluster, q->file->size)) {
 		if (off < q->file->size)
 			check_report(q->c, PROBLEM_OUTSIDE, off,
@@ -499,6 +511,9 @@ int qcow2_check(const struct open_args *args, struct check *c, struct err *err)
 	if (read_header(&q, err) < 0)
 		return -1;
 	part = min_u64(q.clusters, PART);
+	if (q.clusters / PART >= PASSES_MAX)
+		return err_set(err, ERR_UNSUPPORTED, "a file of %" PRIu64 " clusters, up to %" PRIu64 " are checked",
+			       q.clusters, (uint64_t)PASSES_MAX * PART - 1);
 	q.used = used = malloc(part * sizeof *used + 1);
 	q.stored = stored = malloc(part * sizeof *stored + 1);
 	q.l2 = l2 = malloc(q.cluster);
