@@ -17,6 +17,7 @@ struct arguments {
 	struct cli_list networks, bridges, macs, allow_parent;
 	bool allow_truncated, ignore_checksum, no_convert, no_trim, keep_tools, force, restart, performance, dry_run,
 	    print_xml, json, quiet, verbose;
+	uint64_t bwlimit;
 	unsigned threads;
 };
 
@@ -54,6 +55,9 @@ static const char *const progress_kinds[] = {"text", "json", NULL};
 	     AT(allow_truncated)},                                                                                     \
 	    {"ignore-checksum",	 0, CLI_FLAG, NULL, NULL, "Go on where the checksum of a VHD's header is wrong.",      \
 	     AT(ignore_checksum)},                                                                                     \
+	    {"bwlimit",	 0,    CLI_SIZE,                                                                               \
+	     "RATE",	 NULL, "Read at most so many bytes a second of the disks; 20M is 20 MiB/s.",                   \
+	     AT(bwlimit)},                                                                                             \
 	{                                                                                                              \
 		"root", 0, CLI_TEXT, "DEVICE", NULL,                                                                   \
 		    "Which operating system when there are several: a device, or first.", AT(root)                     \
@@ -158,6 +162,7 @@ static struct run_options to_run(const struct arguments *a, const struct positio
 	    .rules = {.allow_parent = a->allow_parent.v,
 		      .allow_truncated = a->allow_truncated,
 		      .ignore_checksum = a->ignore_checksum,
+		      .bwlimit = a->bwlimit,
 		      .snapshot = a->snapshot},
 	    .maps = {.networks = a->networks.v, .bridges = a->bridges.v, .macs = a->macs.v},
 	    .output = is(a->output, "disk") ? "local" : a->output,

@@ -11,6 +11,7 @@
 struct arguments {
 	const char *format, *second_format, *compress, *socket, *snapshot, *second_snapshot;
 	struct cli_list allow_parent;
+	uint64_t bwlimit;
 	unsigned cluster_size, threads;
 	bool allow_truncated, ignore_checksum, json, force, quiet, check;
 	struct cli_list create;
@@ -76,6 +77,8 @@ static const struct cli_option copy_options[] = {
      "Options of the copy, as for qemu-img: cluster_size, preallocation, extended_l2 (qcow2).", AT(create)},
     {"force", 0, CLI_FLAG, NULL, NULL, "Replace an existing target; write a device that is in use.", AT(force)},
     {"threads", 'j', CLI_NUMBER, "N", NULL, "Threads (default: one a core).", AT(threads)},
+    {"bwlimit", 0, CLI_SIZE, "RATE", NULL, "Read at most so many bytes a second of the source; 20M is 20 MiB/s.",
+     AT(bwlimit)},
     ROWS_RULES,
     ROW_JSON,
     {"quiet", 'q', CLI_FLAG, NULL, NULL, "Print warnings and errors only.", AT(quiet)},
@@ -94,6 +97,7 @@ static struct image_rules rules_of(const struct arguments *a)
 	return (struct image_rules){.allow_parent = a->allow_parent.v,
 				    .allow_truncated = a->allow_truncated,
 				    .ignore_checksum = a->ignore_checksum,
+				    .bwlimit = a->bwlimit,
 				    .snapshot = a->snapshot};
 }
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/units.h"
+
 enum {
 	ROWS_MAX = 64,	  /* no command has half of it */
 	LONG_BASE = 1000, /* getopt's answer for row i is LONG_BASE + i */
@@ -54,6 +56,14 @@ static int set_number(const struct cli_option *o, const char *value, unsigned *t
 	return 0;
 }
 
+static int set_size(const struct cli_option *o, const char *value, uint64_t *to, struct err *err)
+{
+	if (size_parse(value, to) && *to)
+		return 0;
+	return err_set(err, ERR_USAGE, "option --%s: '%s' is not a number of bytes, or with k, M, G or T behind it",
+		       o->name, value);
+}
+
 static int add_to_list(const struct cli_option *o, const char *value, struct cli_list *list, struct err *err)
 {
 	if (list->n == CLI_LIST_MAX)
@@ -77,6 +87,8 @@ static int set_value(const struct cli_option *o, const char *value, void *into, 
 		return 0;
 	case CLI_NUMBER:
 		return set_number(o, value, at, err);
+	case CLI_SIZE:
+		return set_size(o, value, at, err);
 	case CLI_LIST:
 		return add_to_list(o, value, at, err);
 	case CLI_UNKNOWN:

@@ -13,6 +13,7 @@ enum cli_kind {
 	CLI_FLAG,   /* bool */
 	CLI_TEXT,   /* const char *; a second one replaces the first */
 	CLI_NUMBER, /* unsigned */
+	CLI_SIZE,   /* uint64_t bytes, not 0: k, M, G or T may stand behind the number */
 	CLI_LIST,   /* struct cli_list; each use adds */
 };
 

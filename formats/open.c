@@ -10,11 +10,33 @@
 #include "formats/open.h"
 #include "formats/registry.h"
 #include "formats/resolve.h"
+#include "formats/throttle.h"
 
 static void tell_opened(const struct folder *folder, int fd, const char *name)
 {
 	if (folder->opened)
 		folder->opened(fd, name, folder->opaque);
+}
+
+/* The bytes of a file of the source; takes the fd on success. */
+static int open_file(int fd, const char *name, const struct open_options *options, struct block **ret, struct err *err)
+{
+	AUTO(block_closep) struct block *file = NULL;
+	AUTO_FD int own = -1;
+
+	if (!options || !options->throttle)
+		return file_block_open(fd, name, ret, err);
+	own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (own < 0)
+		return err_sys(err, ERR_INTERNAL, "cannot duplicate the descriptor of '%s'", name);
+	if (file_block_open(own, name, &file, err) < 0)
+		return -1;
+	take_fd(&own);
+	if (throttle_open(file, options->throttle, ret, err) < 0)
+		return -1;
+	take_ptr(&file);
+	close(fd);
+	return 0;
 }
 
 int image_open_beside(const struct open_args *args, const char *ref, struct block **ret, struct err *err)
@@ -99,7 +121,8 @@ int image_open(const struct folder *folder, const char *name, const struct forma
 	struct chain_link link;
 	struct open_args args = {.folder = folder, .options = folder->options, .chain = &link, .name = name};
 
-	if (fd < 0 || chain_next(fd, name, above, &link, err) < 0 || file_block_open(fd, name, &file, err) < 0)
+	if (fd < 0 || chain_next(fd, name, above, &link, err) < 0 ||
+	    open_file(fd, name, folder->options, &file, err) < 0)
 		return -1;
 	tell_opened(folder, fd, name);
 	take_fd(&fd);
@@ -111,11 +134,12 @@ int image_open(const struct folder *folder, const char *name, const struct forma
 }
 
 /* The file's bytes, or a window on them. */
-static int open_part(int fd, const char *name, uint64_t off, uint64_t len, struct block **ret, struct err *err)
+static int open_part(int fd, const char *name, uint64_t off, uint64_t len, const struct open_options *options,
+		     struct block **ret, struct err *err)
 {
 	AUTO(block_closep) struct block *file = NULL;
 
-	if (file_block_open(fd, name, &file, err) < 0) {
+	if (open_file(fd, name, options, &file, err) < 0) {
 		close(fd);
 		return -1;
 	}
@@ -138,7 +162,7 @@ int image_open_window(const struct folder *folder, const char *name, uint64_t of
 	if (fd < 0 || chain_next(fd, name, NULL, &link, err) < 0)
 		return -1;
 	tell_opened(folder, fd, name);
-	if (open_part(take_fd(&fd), name, off, len, &part, err) < 0)
+	if (open_part(take_fd(&fd), name, off, len, folder->options, &part, err) < 0)
 		return -1;
 	args.file = part;
 	if (open_bytes(&args, format, ret, err) < 0)
@@ -157,7 +181,7 @@ int image_open_fd(int fd, const char *name, const struct format *format, const s
 
 	if (own < 0)
 		return err_sys(err, ERR_INTERNAL, "cannot duplicate the descriptor of '%s'", name);
-	if (chain_next(own, name, NULL, &link, err) < 0 || file_block_open(own, name, &file, err) < 0)
+	if (chain_next(own, name, NULL, &link, err) < 0 || open_file(own, name, options, &file, err) < 0)
 		return -1;
 	take_fd(&own);
 	args.file = file;

@@ -11,6 +11,7 @@
 struct open_args;
 struct format;
 struct image_facts;
+struct throttle;
 struct check;
 struct image_snapshot;
 
@@ -24,9 +25,10 @@ struct allowed_folder {
 struct open_options {
 	const struct allowed_folder *allowed;
 	size_t nallowed;
-	bool allow_truncated; /* what a file lacks at its end reads as zeros, with a warning */
-	bool ignore_checksum; /* a header whose checksum is wrong counts, with a warning */
-	const char *snapshot; /* of the top image of a chain: what it was, by ID or name; NULL: what it is */
+	bool allow_truncated;	   /* what a file lacks at its end reads as zeros, with a warning */
+	struct throttle *throttle; /* how fast files are read; NULL: as fast as they can be */
+	bool ignore_checksum;	   /* a header whose checksum is wrong counts, with a warning */
+	const char *snapshot;	   /* of the top image of a chain: what it was, by ID or name; NULL: what it is */
 };
 
 /* Where names inside images lead: beneath one folder, or those that the options allow, never elsewhere. */

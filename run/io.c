@@ -17,6 +17,7 @@
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "formats/partition.h"
+#include "formats/throttle.h"
 #include "run/channel.h"
 #include "run/copy.h"
 #include "run/graft.h"
@@ -157,6 +158,7 @@ static int open_disks(struct io *io, const struct io_disk_spec *specs, struct js
 static bool take_rules(struct open_rules *r, const struct json *request)
 {
 	const struct json *list = js_get(request, "allowed");
+	uint64_t bwlimit = js_get_u64(request, "bwlimit", 0);
 
 	r->options = (struct open_options){.allowed = r->folders,
 					   .nallowed = js_count(list),
@@ -164,6 +166,8 @@ static bool take_rules(struct open_rules *r, const struct json *request)
 					   .ignore_checksum = js_get_bool(request, "ignore_checksum", false),
 					   .snapshot = js_get_str(request, "snapshot", NULL)};
 	if (r->options.nallowed > RULES_FOLDERS_MAX)
+		return false;
+	if (bwlimit && throttle_new(bwlimit, &r->options.throttle, NULL) < 0)
 		return false;
 	for (size_t i = 0; i < r->options.nallowed; i++)
 		r->folders[i] = (struct allowed_folder){.dirfd = (int)js_get_u64(js_at(list, i), "fd", UINT32_MAX),
@@ -488,6 +492,7 @@ int io_main(int argc, char **argv)
 	log_set_sink(NULL, NULL);
 	for (unsigned i = 0; i < io->ndisks; i++)
 		io_disk_close(&io->disks[i]);
+	throttle_drop(io->rules.options.throttle);
 	channel_done(&io->channel);
 	free(io);
 	return 0;

@@ -243,6 +243,7 @@ static int describe_rules(const struct image_rules *rules, struct handover *h, s
 	js_set_bool(message, "allow_truncated", rules->allow_truncated);
 	js_set_bool(message, "ignore_checksum", rules->ignore_checksum);
 	js_set_str(message, "snapshot", rules->snapshot);
+	js_set_u64(message, "bwlimit", rules->bwlimit);
 	for (size_t i = 0; rules->allow_parent && rules->allow_parent[i]; i++) {
 		struct json *one = js_add(list, js_object());
 

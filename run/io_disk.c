@@ -12,6 +12,7 @@
 #include "core/base/file.h"
 #include "core/base/gunzip.h"
 #include "core/base/log.h"
+#include "formats/throttle.h"
 #include "run/graft.h"
 
 static int js_fd(const struct json *j, const char *key)
@@ -70,13 +71,17 @@ static void add_identity(int fd, const char *name, void *opaque)
 
 struct spool_tick {
 	const struct io_place *place;
-	uint64_t total;
+	struct throttle *throttle; /* NULL: none */
+	uint64_t total, before;	   /* bytes of the compressed member */
 };
 
 static void on_inflated(uint64_t done, void *opaque)
 {
-	const struct spool_tick *t = opaque;
+	struct spool_tick *t = opaque;
 
+	if (t->throttle)
+		throttle_wait(t->throttle, done - t->before);
+	t->before = done;
 	if (t->place->tick)
 		t->place->tick(done, t->total, t->place->opaque);
 }
@@ -98,7 +103,7 @@ static int inflate_to(int fd, const struct io_disk_spec *spec, const struct fold
 	AUTO_FD int in = file_open_beneath(folder->dirfd, spec->file, true, err);
 	off_t size = in < 0 ? -1 : lseek(in, 0, SEEK_END);
 	struct gunzip_job job = {.in_fd = in, .off = spec->window_off, .len = spec->window_len, .out_fd = fd};
-	struct spool_tick tick = {.place = place};
+	struct spool_tick tick = {.place = place, .throttle = spec->options->throttle};
 	uint64_t len;
 
 	if (in < 0)
@@ -124,9 +129,11 @@ static int open_spooled(struct io_disk_state *d, const struct io_disk_spec *spec
 			const struct format *format, const struct io_place *place, struct err *err)
 {
 	AUTO_FD int fd = open_part(place, spec->spool_fd, "spool", spec->index, O_CREAT | O_TRUNC, err);
+	struct open_options options = *spec->options;
 
+	options.throttle = NULL; /* the spool is ours */
 	if (fd < 0 || inflate_to(fd, spec, folder, place, err) < 0 ||
-	    image_open_fd(fd, spec->file, format, spec->options, &d->source, err) < 0)
+	    image_open_fd(fd, spec->file, format, &options, &d->source, err) < 0)
 		return -1;
 	take_fd(&fd);
 	return 0;

@@ -3,7 +3,9 @@
 
 #include <unistd.h>
 
+#include "core/base/cleanup.h"
 #include "core/base/file.h"
+#include "formats/throttle.h"
 
 int rules_open(const struct image_rules *rules, struct open_rules *ret, struct err *err)
 {
@@ -13,6 +15,8 @@ int rules_open(const struct image_rules *rules, struct open_rules *ret, struct e
 	ret->options.allow_truncated = rules->allow_truncated;
 	ret->options.ignore_checksum = rules->ignore_checksum;
 	ret->options.snapshot = rules->snapshot;
+	if (rules->bwlimit && throttle_new(rules->bwlimit, &ret->options.throttle, err) < 0)
+		return -1;
 	for (const char *const *path = rules->allow_parent; path && *path; path++) {
 		struct allowed_folder *f = &ret->folders[ret->options.nallowed];
 
@@ -31,4 +35,5 @@ void rules_done(struct open_rules *rules)
 	for (size_t i = 0; i < rules->options.nallowed; i++)
 		close(rules->folders[i].dirfd);
 	rules->options.nallowed = 0;
+	throttle_drop(take_ptr(&rules->options.throttle));
 }

@@ -1,5 +1,5 @@
 /* What the user allows images that are opened, and wants of them: --allow-parent, --allow-truncated, --ignore-checksum,
- * --snapshot. */
+ * --snapshot, --bwlimit. */
 #ifndef REHOST_RUN_RULES_H
 #define REHOST_RUN_RULES_H
 
@@ -13,6 +13,7 @@ enum { RULES_FOLDERS_MAX = 64 /* as many as a chain has images */ };
 struct image_rules {
 	const char *const *allow_parent; /* NULL-terminated list of folders; NULL: none */
 	bool allow_truncated, ignore_checksum;
+	uint64_t bwlimit;     /* bytes a second that are read of all files together; 0: no limit */
 	const char *snapshot; /* inside the top image of each disk, ID or name; NULL: as it is now */
 };
 

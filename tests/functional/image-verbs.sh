@@ -51,6 +51,9 @@ says 75 'is locked: another copy is writing it' flock .busy.qcow2.partial "$reho
 [ -e .busy.qcow2.partial ] || fail "the other copy's file is gone"
 rm .busy.qcow2.partial
 "$rehost" copy -q -f raw disk.raw copy.raw -O raw --force || fail "--force"
+"$rehost" copy -q zlib.qcow2 copy.raw -O raw --force --bwlimit 64M || fail "--bwlimit"
+qemu-img compare -q -f raw -F raw disk.raw copy.raw || fail "qemu-img compare: --bwlimit"
+says 2 "option --bwlimit: '0' is not a number of bytes" "$rehost" copy -q -f raw disk.raw new.raw -O raw --bwlimit 0
 [ -z "$(find . -name '.*.partial')" ] || fail "a partial file is left"
 
 cp disk.raw other.raw && printf x | dd of=other.raw bs=1 seek=40000600 conv=notrunc status=none

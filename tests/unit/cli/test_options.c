@@ -13,6 +13,7 @@
 struct arguments {
 	const char *dir, *format;
 	struct cli_list maps;
+	uint64_t rate;
 	unsigned threads;
 	bool force;
 };
@@ -23,6 +24,7 @@ static const struct cli_option table[] = {
     {"of", 0, CLI_TEXT, "FORMAT", formats, "Format.", offsetof(struct arguments, format)},
     {"network", 'n', CLI_LIST, "MAP", NULL, "Map.", offsetof(struct arguments, maps)},
     {"threads", 'j', CLI_NUMBER, "N", NULL, "Threads.", offsetof(struct arguments, threads)},
+    {"rate", 0, CLI_SIZE, "RATE", NULL, "Rate.", offsetof(struct arguments, rate)},
     {"force", 0, CLI_FLAG, NULL, NULL, "Force.", offsetof(struct arguments, force)},
     {0},
 };
@@ -70,6 +72,21 @@ static void two_dashes_end_options(void **state)
 	assert_string_equal(p.v[0], "-os");
 }
 
+static void sizes(void **state)
+{
+	char *argv[] = {"convert", "--rate", "20M", NULL};
+	struct arguments a;
+	struct positionals p;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(parse(&a, &p, &err, argv), 0);
+	assert_int_equal(a.rate, 20 << 20);
+	argv[2] = "0";
+	assert_int_equal(parse(&a, &p, &err, argv), -1);
+	assert_non_null(
+	    strstr(err.text, "option --rate: '0' is not a number of bytes, or with k, M, G or T behind it"));
+}
+
 static void fails(char **argv, const char *text)
 {
 	struct arguments a;
@@ -109,6 +126,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(spellings_of_virt_v2v_and_ours),
 	    cmocka_unit_test(two_dashes_end_options),
+	    cmocka_unit_test(sizes),
 	    cmocka_unit_test(errors_name_the_option),
 	    cmocka_unit_test(help_shows_every_row),
 	};

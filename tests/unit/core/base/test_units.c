@@ -29,9 +29,31 @@ static void test_sizes(void **state)
 		assert_string_equal(size_in_words(rows[i].bytes, words), rows[i].words);
 }
 
+static void test_parsing(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t bytes;
+	} good[] = {
+	    {"0", 0},	       {"1", 1},	  {"4096", 4096},
+	    {"64k", 64 * KIB}, {"64K", 64 * KIB}, {"20M", 20 * MIB},
+	    {"3g", 3 * GIB},   {"2T", 2 * TIB},	  {"18446744073709551615", UINT64_MAX},
+	};
+	static const char *const bad[] = {
+	    "", "k", "-1", "+1", " 1", "1kb", "1.5M", "1x", "18446744073709551616", "16777216T"};
+	uint64_t bytes;
+
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		assert_true(size_parse(good[i].text, &bytes));
+		assert_int_equal(bytes, good[i].bytes);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_false(size_parse(bad[i], &bytes));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_sizes)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_sizes), cmocka_unit_test(test_parsing)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
