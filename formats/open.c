@@ -96,15 +96,16 @@ static int open_format(const struct open_args *args, const struct format *format
 	return -1;
 }
 
-/* Probes unless told, and opens; takes the file on success. */
-static int open_bytes(struct open_args *args, const struct format *format, struct block **ret, struct err *err)
+/* Probes unless the format is given, and opens; takes the file on success. */
+static int open_bytes(struct open_args *args, const struct folder *told, const struct format *format,
+		      struct block **ret, struct err *err)
 {
 	if (!args->file->size)
 		return err_set(err, ERR_CORRUPT, "'%s': the file is empty (0 bytes)", args->name);
 	if (!format && format_probe(args->file, args->name, &format, err) < 0)
 		return -1;
-	if (args->folder && args->folder->image)
-		args->folder->image(args, format, args->folder->opaque);
+	if (told->image)
+		told->image(args, format, told->opaque);
 	if (open_snapshot(args) && !format->snapshots)
 		return err_set(err, ERR_USAGE, "'%s': format '%s' has no snapshots inside, so not '%s'", args->name,
 			       format->name, open_snapshot(args));
@@ -127,7 +128,7 @@ int image_open(const struct folder *folder, const char *name, const struct forma
 	tell_opened(folder, fd, name);
 	take_fd(&fd);
 	args.file = file;
-	if (open_bytes(&args, format, ret, err) < 0)
+	if (open_bytes(&args, folder, format, ret, err) < 0)
 		return -1;
 	take_ptr(&file);
 	return 0;
@@ -165,19 +166,19 @@ int image_open_window(const struct folder *folder, const char *name, uint64_t of
 	if (open_part(take_fd(&fd), name, off, len, folder->options, &part, err) < 0)
 		return -1;
 	args.file = part;
-	if (open_bytes(&args, format, ret, err) < 0)
+	if (open_bytes(&args, folder, format, ret, err) < 0)
 		return err_wrap(err, "'%s' at 0x%" PRIx64, name, off);
 	take_ptr(&part);
 	return 0;
 }
 
-int image_open_fd(int fd, const char *name, const struct format *format, const struct open_options *options,
+int image_open_fd(int fd, const char *name, const struct format *format, const struct folder *folder,
 		  struct block **ret, struct err *err)
 {
 	AUTO_FD int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	AUTO(block_closep) struct block *file = NULL;
 	struct chain_link link;
-	struct open_args args = {.options = options, .chain = &link, .name = name};
+	struct open_args args = {.options = folder->options, .chain = &link, .name = name};
 
 	if (own < 0)
 		return err_sys(err, ERR_INTERNAL, "cannot duplicate the descriptor of '%s'", name);
@@ -185,7 +186,7 @@ int image_open_fd(int fd, const char *name, const struct format *format, const s
 		return -1;
 	take_fd(&own);
 	args.file = file;
-	if (open_bytes(&args, format, ret, err) < 0)
+	if (open_bytes(&args, folder, format, ret, err) < 0)
 		return -1;
 	take_ptr(&file);
 	close(fd);

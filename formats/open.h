@@ -175,8 +175,9 @@ int image_open_window(const struct folder *folder, const char *name, uint64_t of
 		      const struct format *format, struct block **ret, struct err *err);
 
 /* The same for an open file that has no name in a folder, such as one inflated from an archive; takes the fd on
- * success. name is for messages and bids; options NULL: none. */
-int image_open_fd(int fd, const char *name, const struct format *format, const struct open_options *options,
+ * success. name is for messages and bids. The folder is for its options and for whom it tells of images; nothing in it
+ * is opened. */
+int image_open_fd(int fd, const char *name, const struct format *format, const struct folder *folder,
 		  struct block **ret, struct err *err);
 
 /* A regular file or block device as bytes; takes the fd on success. Holes by SEEK_DATA. Format name "file". */

@@ -18,9 +18,11 @@
 #include "core/base/checked.h"
 #include "core/base/compress.h"
 #include "core/base/file.h"
+#include "core/base/unpack.h"
 #include "core/base/log.h"
 #include "formats/create_options.h"
 #include "formats/open.h"
+#include "formats/throttle.h"
 #include "net/nbd_server.h"
 #include "run/copy.h"
 
@@ -60,6 +62,85 @@ static int find_format(const char *name, const struct format **ret, struct err *
 	return 0;
 }
 
+static bool ends_in(const char *name, const char *suffix)
+{
+	size_t len = strlen(name), n = strlen(suffix);
+
+	return len > n && !strcmp(name + len - n, suffix);
+}
+
+/* Whether the file is packed. With a stated format it must also be named so: bytes that are stated to be a raw disk are
+ * the guest's, who may write what looks packed. */
+static int is_packed(int fd, const char *name, const struct format *format, bool *ret, struct err *err)
+{
+	unsigned char head[UNPACK_HEAD];
+	ssize_t n = pread(fd, head, sizeof head, 0);
+
+	if (n < 0)
+		return err_sys(err, ERR_UNREADABLE, "cannot read '%s'", name);
+	*ret = unpack_sniff(head, (size_t)n) &&
+	       (!format || ends_in(name, ".gz") || ends_in(name, ".xz") || ends_in(name, ".zst"));
+	return 0;
+}
+
+struct unpack_pace {
+	struct throttle *throttle;
+	uint64_t before; /* bytes of packed data */
+};
+
+static void keep_pace(uint64_t done, void *opaque)
+{
+	struct unpack_pace *p = opaque;
+
+	if (p->throttle)
+		throttle_wait(p->throttle, done - p->before);
+	p->before = done;
+}
+
+static int unpack_to(int out, int fd, const struct folder *folder, const char *name, struct err *err)
+{
+	struct unpack_pace pace = {.throttle = folder->options->throttle};
+	off_t size = lseek(fd, 0, SEEK_END);
+	struct unpack_job job = {.in_fd = fd, .len = (uint64_t)size, .out_fd = out, .tick = keep_pace, .opaque = &pace};
+	uint64_t len;
+
+	if (size < 0)
+		return err_sys(err, ERR_UNREADABLE, "cannot seek in '%s'", name);
+	job.max = unpack_bound(job.len);
+	return unpack_run(&job, &len, err) < 0 ? err_wrap(err, "'%s'", name) : 0;
+}
+
+/* It can't be read at random: it is unpacked into a file without a name, sparse, which is ours and needs no pace. */
+static int open_packed(int fd, const struct folder *folder, const char *name, const struct format *format,
+		       struct block **ret, struct err *err)
+{
+	AUTO_FD int out = file_unnamed(err);
+	struct open_options options = *folder->options;
+	struct folder own = *folder;
+
+	options.throttle = NULL;
+	own.options = &options;
+	if (folder->opened)
+		folder->opened(fd, name, folder->opaque);
+	if (out < 0 || unpack_to(out, fd, folder, name, err) < 0 ||
+	    image_open_fd(out, name, format, &own, ret, err) < 0)
+		return -1;
+	take_fd(&out);
+	return 0;
+}
+
+static int open_top(const struct folder *folder, const char *name, const struct format *format, struct block **ret,
+		    struct err *err)
+{
+	AUTO_FD int fd = file_open_beneath(folder->dirfd, name, true, err);
+	bool packed;
+
+	if (fd < 0 || is_packed(fd, name, format, &packed, err) < 0)
+		return -1;
+	return packed ? open_packed(fd, folder, name, format, ret, err)
+		      : image_open(folder, name, format, NULL, ret, err);
+}
+
 int image_open_watched(const char *path, const char *format, const struct image_rules *rules, struct folder *watch,
 		       struct block **ret, struct err *err)
 {
@@ -73,7 +154,7 @@ int image_open_watched(const char *path, const char *format, const struct image_
 	watch->dirfd = p.dirfd;
 	watch->path = p.dir;
 	watch->options = &open.options;
-	opened = image_open(watch, p.base, f, NULL, ret, err);
+	opened = open_top(watch, p.base, f, ret, err);
 	watch->options = NULL;
 	return opened;
 }

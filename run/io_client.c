@@ -186,26 +186,6 @@ static int listen_socket(struct io_client *io, unsigned disk, struct err *err)
 	return take_fd(&fd);
 }
 
-/* A file without a name: gone with the process, however it ends. */
-static int unnamed_file(struct err *err)
-{
-	const char *dir = getenv("TMPDIR");
-	char path[4096];
-	int fd;
-
-	if (!dir || *dir != '/')
-		dir = "/var/tmp";
-	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		return fd;
-	snprintf(path, sizeof path, "%.4000s/rehost-XXXXXX", dir);
-	fd = mkostemp(path, O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(err, ERR_HOST, "cannot make a temporary file in '%s'", dir);
-	unlink(path);
-	return fd;
-}
-
 /* Opens one descriptor of a disk, notes its number in the message. */
 static int hand(struct handover *h, struct json *to, const char *key, int fd)
 {
@@ -222,14 +202,14 @@ static int describe_disk(struct io_client *io, unsigned i, struct handover *h, s
 	if (hand(h, to, "folder_fd", file_open_dir(d->folder, err)) < 0 ||
 	    hand(h, to, "listen_fd", listen_socket(io, i, err)) < 0)
 		return -1;
-	if (!io->options.partial && (hand(h, to, "delta_fd", unnamed_file(err)) < 0 ||
-				     (d->gzip && hand(h, to, "spool_fd", unnamed_file(err)) < 0)))
+	if (!io->options.partial && (hand(h, to, "delta_fd", file_unnamed(err)) < 0 ||
+				     (d->packed && hand(h, to, "spool_fd", file_unnamed(err)) < 0)))
 		return -1;
 	js_set_str(to, "folder", d->folder);
 	js_set_str(to, "file", d->file);
 	js_set_u64(to, "window_off", d->window_off);
 	js_set_u64(to, "window_len", d->window_len);
-	js_set_bool(to, "gzip", d->gzip);
+	js_set_bool(to, "packed", d->packed);
 	js_set_str(to, "format", d->format);
 	js_set_u64(to, "capacity", d->capacity);
 	js_set_u64(to, "logical_sector", d->logical_sector);

@@ -10,8 +10,8 @@
 #include "core/base/checked.h"
 #include "core/base/cleanup.h"
 #include "core/base/file.h"
-#include "core/base/gunzip.h"
 #include "core/base/log.h"
+#include "core/base/unpack.h"
 #include "formats/throttle.h"
 #include "run/graft.h"
 
@@ -28,7 +28,7 @@ bool io_disk_parse(const struct json *j, unsigned index, struct io_disk_spec *re
 				     .file = js_get_str(j, "file", NULL),
 				     .window_off = js_get_u64(j, "window_off", 0),
 				     .window_len = js_get_u64(j, "window_len", 0),
-				     .gzip = js_get_bool(j, "gzip", false),
+				     .packed = js_get_bool(j, "packed", false),
 				     .format = js_get_str(j, "format", NULL),
 				     .capacity = js_get_u64(j, "capacity", 0),
 				     .logical_sector = (uint32_t)js_get_u64(j, "logical_sector", 0),
@@ -87,14 +87,13 @@ static void on_inflated(uint64_t done, void *opaque)
 }
 
 /* What an image file of a disk of this capacity may have at most: an eighth more for tables and stream markers. */
-static uint64_t image_bound(const struct io_disk_spec *spec, uint64_t compressed)
+static uint64_t image_bound(const struct io_disk_spec *spec, uint64_t packed)
 {
 	uint64_t bound;
 
 	if (spec->capacity && add_fits(spec->capacity, spec->capacity / 8 + 64 * MIB, &bound))
 		return bound;
-	/* Deflate can't do better than 1032 : 1. */
-	return mul_fits(compressed, 1032, &bound) ? bound : UINT64_MAX;
+	return unpack_bound(packed);
 }
 
 static int inflate_to(int fd, const struct io_disk_spec *spec, const struct folder *folder,
@@ -102,7 +101,7 @@ static int inflate_to(int fd, const struct io_disk_spec *spec, const struct fold
 {
 	AUTO_FD int in = file_open_beneath(folder->dirfd, spec->file, true, err);
 	off_t size = in < 0 ? -1 : lseek(in, 0, SEEK_END);
-	struct gunzip_job job = {.in_fd = in, .off = spec->window_off, .len = spec->window_len, .out_fd = fd};
+	struct unpack_job job = {.in_fd = in, .off = spec->window_off, .len = spec->window_len, .out_fd = fd};
 	struct spool_tick tick = {.place = place, .throttle = spec->options->throttle};
 	uint64_t len;
 
@@ -121,19 +120,21 @@ static int inflate_to(int fd, const struct io_disk_spec *spec, const struct fold
 	tick.total = job.len;
 	job.tick = on_inflated;
 	job.opaque = &tick;
-	return gunzip_run(&job, &len, err);
+	return unpack_run(&job, &len, err);
 }
 
-/* A gzip member can't be read at random: it is inflated once, sparse, and opened from there. */
+/* A packed file can't be read at random: it is inflated once, sparse, and opened from there. */
 static int open_spooled(struct io_disk_state *d, const struct io_disk_spec *spec, const struct folder *folder,
 			const struct format *format, const struct io_place *place, struct err *err)
 {
 	AUTO_FD int fd = open_part(place, spec->spool_fd, "spool", spec->index, O_CREAT | O_TRUNC, err);
 	struct open_options options = *spec->options;
+	struct folder own = *folder;
 
 	options.throttle = NULL; /* the spool is ours */
+	own.options = &options;
 	if (fd < 0 || inflate_to(fd, spec, folder, place, err) < 0 ||
-	    image_open_fd(fd, spec->file, format, &options, &d->source, err) < 0)
+	    image_open_fd(fd, spec->file, format, &own, &d->source, err) < 0)
 		return -1;
 	take_fd(&fd);
 	return 0;
@@ -151,7 +152,7 @@ static int open_source(struct io_disk_state *d, const struct io_disk_spec *spec,
 
 	if (spec->format && !format)
 		return err_set(err, ERR_UNSUPPORTED, "format '%s' is unknown", spec->format);
-	if (spec->gzip)
+	if (spec->packed)
 		return open_spooled(d, spec, &folder, format, place, err);
 	if (spec->window_off || spec->window_len)
 		return image_open_window(&folder, spec->file, spec->window_off, spec->window_len, format, &d->source,

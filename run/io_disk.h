@@ -17,7 +17,7 @@ struct io_disk_spec {
 	int folder_fd;
 	const char *folder, *file; /* folder only for messages */
 	uint64_t window_off, window_len;
-	bool gzip;
+	bool packed;		 /* with gzip, xz or zstd */
 	const char *format;	 /* NULL: by bid */
 	uint64_t capacity;	 /* bytes by the metadata, 0 unknown */
 	uint32_t logical_sector; /* 0: as the image says */

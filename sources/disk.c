@@ -1,11 +1,11 @@
 /* Bare disk images and block devices as a source: a machine about which nothing else is known. */
 #include "sources/disk.h"
 
-#include <string.h>
 #include <sys/stat.h>
 
 #include "core/base/cleanup.h"
 #include "core/base/file.h"
+#include "core/base/unpack.h"
 #include "sources/host_path.h"
 
 static int bid(const char *path, const char *head, size_t len)
@@ -28,18 +28,19 @@ static void first_disk(const char *path, struct machine *m)
 }
 
 /* A packed image is inflated first; what is stated to be of a format isn't looked at. */
-static int sniff_gzip(int fd, const struct source_options *options, const char *path, struct machine *m, bool *ret,
-		      struct err *err)
+static int sniff_packed(int fd, const struct source_options *options, const char *path, struct machine *m, bool *ret,
+			struct err *err)
 {
-	static const unsigned char gzip[] = {0x1f, 0x8b, 8};
-	unsigned char head[sizeof gzip];
+	unsigned char head[UNPACK_HEAD];
 	ssize_t n = options->format ? 0 : pread(fd, head, sizeof head, 0);
+	const char *packing;
 
 	if (n < 0)
 		return err_sys(err, ERR_UNREADABLE, "cannot read '%s'", path);
-	*ret = n == sizeof head && !memcmp(head, gzip, sizeof gzip);
-	if (*ret)
-		machine_note(m, "'%s' is packed with gzip: it is inflated first", path);
+	packing = unpack_sniff(head, (size_t)n);
+	*ret = packing;
+	if (packing)
+		machine_note(m, "'%s' is packed with %s: it is inflated first", path, packing);
 	return 0;
 }
 
@@ -56,7 +57,7 @@ static int open_disk(const char *path, const struct source_options *options, str
 		return -1;
 	fd = file_open_beneath(dirfd, disk.file, true, err);
 	if (fd < 0 || host_path_in_use(dirfd, disk.file, options->force, m, err) < 0 ||
-	    sniff_gzip(fd, options, path, m, &disk.gzip, err) < 0)
+	    sniff_packed(fd, options, path, m, &disk.packed, err) < 0)
 		return -1;
 	disk.format = arena_strdup(&m->arena, options->format);
 	if (!m->disks.n)

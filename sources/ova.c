@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/checked.h"
 #include "core/base/file.h"
+#include "core/base/unpack.h"
 #include "core/base/xml.h"
 #include "sources/host_path.h"
 #include "sources/manifest.h"
@@ -66,19 +68,18 @@ static int refuse_wrapped(const char *path, struct err *err)
 	return name ? err_set(err, ERR_UNSUPPORTED, "'%s' is packed with %s: unpack it first", path, name) : 0;
 }
 
-/* 1 when the member's first bytes are gzip's. */
-static int sniff_gzip(struct opening *o, const struct package_member *member)
+/* 1 when the member's first bytes are those of a packed file. */
+static int sniff_packed(struct opening *o, const struct package_member *member)
 {
-	unsigned char magic[2];
+	unsigned char head[UNPACK_HEAD];
+	size_t n = (size_t)min_u64(sizeof head, member->size);
 	AUTO_FD int fd = package_open_member(&o->package, member, o->err);
 
 	if (fd < 0)
 		return -1;
-	if (member->size < sizeof magic)
-		return 0;
-	if (file_pread(fd, magic, sizeof magic, member->off, o->err) < 0)
+	if (file_pread(fd, head, n, member->off, o->err) < 0)
 		return -1;
-	return magic[0] == 0x1f && magic[1] == 0x8b;
+	return unpack_sniff(head, n) != NULL;
 }
 
 static int check_size(struct opening *o, const struct ovf_file *f, const struct package_member *member)
@@ -100,18 +101,18 @@ static int locate(struct opening *o, const struct ovf_file *f, struct disk *d)
 {
 	struct package *p = &o->package;
 	struct package_member member;
-	int is_gzip;
+	int packed;
 
 	if (package_find(p, f->href, &member, o->err) < 0 || check_size(o, f, &member) < 0)
 		return -1;
 	if (!p->tar && host_path_in_use(p->dirfd, member.file, o->options->force, o->m, o->err) < 0)
 		return -1;
-	is_gzip = sniff_gzip(o, &member);
-	if (is_gzip < 0)
+	packed = sniff_packed(o, &member);
+	if (packed < 0)
 		return -1;
-	if (d->gzip && !is_gzip)
+	if (d->packed && !packed)
 		machine_note(o->m, "'%s' should be gzip, but isn't: it is read as it is", f->href);
-	d->gzip = is_gzip;
+	d->packed = packed;
 	d->folder = arena_strdup(&o->m->arena, p->folder);
 	d->file = arena_strdup(&o->m->arena, member.file);
 	d->window_off = p->tar ? member.off : 0;

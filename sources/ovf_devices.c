@@ -92,7 +92,7 @@ static int disk_file(struct ovf_parser *p, const struct xml_node *n, struct disk
 			       "ovf:chunkSize",
 			       f->href, chunk);
 	if (compression && !strcmp(compression, "gzip"))
-		d->gzip = true;
+		d->packed = true;
 	else if (compression && *compression && strcmp(compression, "identity"))
 		return err_set(p->err, ERR_UNSUPPORTED, "file '%s' is compressed with '%s', only gzip is read", f->href,
 			       compression);

@@ -378,3 +378,22 @@ int file_space_free(int fd, uint64_t *ret_bytes, struct err *err)
 	*ret_bytes = (uint64_t)st.f_bavail * st.f_frsize;
 	return 0;
 }
+
+int file_unnamed(struct err *err)
+{
+	const char *dir = getenv("TMPDIR");
+	char path[4096];
+	int fd;
+
+	if (!dir || *dir != '/')
+		dir = "/var/tmp";
+	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return fd;
+	snprintf(path, sizeof path, "%.4000s/rehost-XXXXXX", dir);
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, ERR_HOST, "cannot make a temporary file in '%s'", dir);
+	unlink(path);
+	return fd;
+}

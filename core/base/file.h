@@ -61,6 +61,9 @@ int file_rename_exchange(int dirfd, const char *a, const char *b, struct err *er
 /* Removes a tree beneath dirfd without following symlinks; a name that isn't there is fine. */
 int file_remove_tree(int dirfd, const char *name, struct err *err);
 
+/* A file without a name in $TMPDIR (/var/tmp): gone with the process, however it ends. The caller closes it. */
+int file_unnamed(struct err *err);
+
 /* Bytes free for us on the file system of fd. */
 int file_space_free(int fd, uint64_t *ret_bytes, struct err *err);
 

@@ -54,7 +54,7 @@ struct disk {
 	char *folder;			 /* host path of the folder that bounds every name the image follows */
 	char *file;			 /* name beneath folder */
 	uint64_t window_off, window_len; /* bytes; window_len 0: the whole file */
-	bool gzip;			 /* the member is gzip-wrapped and must be spooled */
+	bool packed;			 /* with gzip, xz or zstd: it must be spooled */
 	char *format;			 /* declared format, NULL: by bid */
 	uint64_t capacity;		 /* bytes as the metadata say; 0 unknown */
 	uint32_t logical_sector;	 /* 0: by the image */

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "core/base/bytes.h"
-#include "core/base/gunzip.h"
+#include "core/base/unpack.h"
 #include "formats/vhd_header.h"
 #include "formats/vhdx_layout.h"
 #include "tests/unit/formats/referee.h"
@@ -116,7 +116,7 @@ static void fetch(struct image_folder *f, int samples_fd, const char *sample, co
 	AUTO_FD int out = openat(f->folder.dirfd, name, O_RDWR | O_CREAT | O_TRUNC, 0644);
 	struct buf whole = BUF_INIT(64 << 20);
 	uint64_t len = (uint64_t)lseek(in, 0, SEEK_END);
-	struct gunzip_job job = {.in_fd = in, .len = len, .out_fd = out, .max = GIB};
+	struct unpack_job job = {.in_fd = in, .len = len, .out_fd = out, .max = GIB};
 
 	if (strcmp(sample + strlen(sample) - 3, ".gz") != 0) {
 		assert_int_equal(file_slurp(samples_fd, sample, &whole, &f->err), 0);
@@ -124,7 +124,7 @@ static void fetch(struct image_folder *f, int samples_fd, const char *sample, co
 		buf_done(&whole);
 		return;
 	}
-	if (gunzip_run(&job, &len, &f->err) < 0)
+	if (unpack_run(&job, &len, &f->err) < 0)
 		fail_msg("%s: %s", sample, f->err.text);
 }
 

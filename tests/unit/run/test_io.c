@@ -301,7 +301,7 @@ static void test_gzip_member(void **state)
 	make_raw(f, "a.raw", 8 * MIB, MIB, 2 * MIB);
 	assert_int_equal(sh(f, "gzip -k a.raw && cat a.raw.gz a.raw > two"), 0);
 	d = add_disk(f, "two", "raw");
-	d->gzip = true;
+	d->packed = true;
 	d->capacity = 8 * MIB;
 	d->window_len = MIB; /* cuts the stream */
 	assert_int_equal(start(f), -1);

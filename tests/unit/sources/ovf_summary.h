@@ -17,7 +17,7 @@ static inline void ovf_summary(const struct machine *m, const struct ovf *o, str
 		const struct disk *d = &m->disks.v[i];
 
 		buf_addf(out, "|disk %s%u:%u %s %" PRIu64 "%s", controller_name(d->controller), d->bus, d->unit,
-			 o->files.v[i].href, d->capacity, d->gzip ? " gzip" : "");
+			 o->files.v[i].href, d->capacity, d->packed ? " gzip" : "");
 	}
 	VEC_FOR (n, &m->nics)
 		buf_addf(out, "|nic %s '%s' slot %d", nic_model_name(n->model), n->network, n->pci_slot);

@@ -232,7 +232,7 @@ static void gzip_is_sniffed(void **state)
 	tarball_file(&b, "x.ovf", descriptor("d1.vmdk.gz", ""));
 	tarball_file(&b, "d1.vmdk.gz", "\x1f\x8b\x08");
 	m = good(write_tar(&s, &b), &none);
-	assert_true(m->disks.v[0].gzip);
+	assert_true(m->disks.v[0].packed);
 }
 
 static void no_descriptor_or_two(void **state)

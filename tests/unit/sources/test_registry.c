@@ -102,11 +102,11 @@ static void a_disk_packed_with_gzip(void **state)
 	char note[300];
 
 	assert_int_equal(source_open(&path, 1, &none, &m, &err), 0);
-	assert_true(m->disks.v[0].gzip);
+	assert_true(m->disks.v[0].packed);
 	snprintf(note, sizeof note, "'%s' is packed with gzip: it is inflated first", path);
 	assert_string_equal(m->notes.v[0], note);
 	assert_int_equal(source_open(&path, 1, &raw, &stated, &err), 0);
-	assert_false(stated->disks.v[0].gzip);
+	assert_false(stated->disks.v[0].packed);
 }
 
 static void a_disk_that_qemu_writes_to(void **state)

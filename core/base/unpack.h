@@ -1,0 +1,37 @@
+/* Packed files (gzip, xz, zstd) of any length, from one file into another, bounded in memory, length and ratio. */
+#ifndef REHOST_CORE_BASE_UNPACK_H
+#define REHOST_CORE_BASE_UNPACK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/err.h"
+
+enum {
+	UNPACK_HEAD = 6, /* bytes that unpack_sniff() wants */
+	/* The most that is written for each byte of input: what deflate reaches with its best. Zeros don't count, as
+	 * they are left out; xz and zstd make a petabyte of them from a few megabytes. */
+	UNPACK_RATIO_MAX = 1032,
+};
+
+/* "gzip", "xz" or "zstd" by the first bytes; NULL: none of them. */
+const char *unpack_sniff(const void *head, size_t len);
+
+struct unpack_job {
+	int in_fd;
+	uint64_t off, len;			   /* where the packed data is in it, bytes */
+	int out_fd;				   /* empty; written sparse, its length is that of the data */
+	uint64_t max;				   /* more output is ERR_CORRUPT */
+	void (*tick)(uint64_t done, void *opaque); /* input bytes read so far; may be NULL */
+	void *opaque;
+};
+
+/* Several members, streams or frames in a row are one, zeros behind the last are ignored (tar padding). Checksums are
+ * checked; damage, a cut stream and one that needs more than 96 MiB of memory (xz) or a window of more than 8 MiB
+ * (zstd) are ERR_CORRUPT. */
+int unpack_run(const struct unpack_job *job, uint64_t *ret_len, struct err *err);
+
+/* What an image inside packed data of this length may have at most, when nothing tells: 64 TiB with its tables. */
+uint64_t unpack_bound(uint64_t packed);
+
+#endif
