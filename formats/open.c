@@ -182,7 +182,7 @@ int image_open_fd(int fd, const char *name, const struct format *format, const s
 
 	if (own < 0)
 		return err_sys(err, ERR_INTERNAL, "cannot duplicate the descriptor of '%s'", name);
-	if (chain_next(own, name, NULL, &link, err) < 0 || open_file(own, name, options, &file, err) < 0)
+	if (chain_next(own, name, NULL, &link, err) < 0 || open_file(own, name, folder->options, &file, err) < 0)
 		return -1;
 	take_fd(&own);
 	args.file = file;
