@@ -43,7 +43,8 @@ static char *guest_path(const struct collector *c, const char *path)
 	return arena_strdup(a, path);
 }
 
-static void add_entry(const struct collector *c, const char *file, const struct grub_entry *e, bool is_default)
+static struct boot_entry *add_entry(const struct collector *c, const char *file, const struct grub_entry *e,
+				    bool is_default)
 {
 	struct arena *a = &c->inspection->arena;
 	struct boot_entry *b = vec_push(a, &c->inspection->boot_entries);
@@ -54,7 +55,18 @@ static void add_entry(const struct collector *c, const char *file, const struct 
 				 .kernel = guest_path(c, e->kernel),
 				 .initrd = guest_path(c, e->initrd),
 				 .cmdline = arena_strdup(a, e->cmdline),
-				 .is_default = is_default};
+				 .is_default = is_default,
+				 .hypervisor = e->hypervisor};
+	return b;
+}
+
+/* Where the default is set, and what it calls the entry. */
+static void note_menu(const struct collector *c, struct boot_entry *b, enum boot_menu menu, const char *file,
+		      const char *id)
+{
+	b->menu = menu;
+	b->menu_file = arena_strdup(&c->inspection->arena, file);
+	b->id = arena_strdup(&c->inspection->arena, id);
 }
 
 /* A file that has been read under another name counts as missing. */
@@ -82,7 +94,16 @@ static int read_lines(struct collector *c, const char *path, struct lines *l, bo
 	return 0;
 }
 
-static void add_menu(const struct collector *c, const char *file, const struct grub_menu *menu, const char *saved)
+static const char *id_in_menu(const struct collector *c, const struct grub_menu *menu, const struct grub_entry *e,
+			      enum boot_menu kind)
+{
+	if (kind == BOOT_MENU_GRUB_LEGACY)
+		return arena_printf(c->scratch, "%u", e->position);
+	return kind == BOOT_MENU_EXTLINUX ? e->id : grub_entry_id(menu, e, c->scratch);
+}
+
+static void add_menu(const struct collector *c, const char *file, const struct grub_menu *menu, const char *saved,
+		     enum boot_menu kind)
 {
 	const char *wanted = menu->default_saved ? saved : menu->default_entry;
 	const struct grub_entry *chosen = grub_menu_find(menu, wanted ? wanted : "0");
@@ -93,7 +114,7 @@ static void add_menu(const struct collector *c, const char *file, const struct g
 			chosen = e;
 	VEC_FOR (e, &menu->entries)
 		if (e->kernel)
-			add_entry(c, file, e, e == chosen);
+			note_menu(c, add_entry(c, file, e, e == chosen), kind, file, id_in_menu(c, menu, e, kind));
 }
 
 /* --- GRUB 2 --- */
@@ -139,8 +160,16 @@ static void expand_entry(const struct grub_vars *vars, struct grub_entry *e)
 	e->cmdline = grub_expand(vars, e->cmdline);
 }
 
-static int loader_entries(struct collector *c, const char *folder, const struct grub_vars *vars, const char *wanted,
-			  struct err *err);
+/* Loader entries: who reads them, and what decides which one is booted. */
+struct bls_menu {
+	const char *folder; /* that holds loader/ */
+	const struct grub_vars *vars;
+	const char *wanted; /* NULL: the highest version */
+	enum boot_menu kind;
+	const char *file; /* where the default is set */
+};
+
+static int loader_entries(struct collector *c, const struct bls_menu *menu, struct err *err);
 
 static int grub2_menu(struct collector *c, const char *file, struct err *err)
 {
@@ -159,8 +188,11 @@ static int grub2_menu(struct collector *c, const char *file, struct err *err)
 	grubcfg_parse(&l, &menu);
 	VEC_FOR (e, &menu.entries)
 		expand_entry(&vars, e);
-	add_menu(c, file, &menu, saved);
-	return reads_bls(&l) ? loader_entries(c, "/boot", &vars, saved, err) : 0;
+	add_menu(c, file, &menu, saved, BOOT_MENU_GRUB);
+
+	const struct bls_menu bls = {"/boot", &vars, saved, BOOT_MENU_GRUB_BLS, file};
+
+	return reads_bls(&l) ? loader_entries(c, &bls, err) : 0;
 }
 
 static int legacy_menu(struct collector *c, const char *file, struct err *err)
@@ -172,7 +204,7 @@ static int legacy_menu(struct collector *c, const char *file, struct err *err)
 	if (read_lines(c, file, &l, &there, err) < 0)
 		return -1;
 	menulst_parse(&l, &menu);
-	add_menu(c, file, &menu, NULL);
+	add_menu(c, file, &menu, NULL, BOOT_MENU_GRUB_LEGACY);
 	return 0;
 }
 
@@ -224,9 +256,10 @@ static const char *wanted_entry(struct collector *c, struct names *files, const 
 	return files->list.v[0];
 }
 
-static int loader_entry(struct collector *c, const char *file, const struct grub_vars *vars, bool is_default,
+static int loader_entry(struct collector *c, const char *file, const struct bls_menu *menu, bool is_default,
 			struct err *err)
 {
+	bool grub = menu->kind == BOOT_MENU_GRUB_BLS;
 	struct grub_entry e;
 	struct lines l;
 	bool there;
@@ -234,25 +267,25 @@ static int loader_entry(struct collector *c, const char *file, const struct grub
 	if (read_lines(c, file, &l, &there, err) < 0)
 		return -1;
 	loader_entry_parse(&l, &e);
-	if (e.kernel) {
-		expand_entry(vars, &e);
-		add_entry(c, file, &e, is_default);
-	}
+	if (!e.kernel)
+		return 0;
+	expand_entry(menu->vars, &e);
+	note_menu(c, add_entry(c, file, &e, is_default), menu->kind, menu->file,
+		  grub ? entry_id(c->scratch, file) : strrchr(file, '/') + 1);
 	return 0;
 }
 
-static int loader_entries(struct collector *c, const char *folder, const struct grub_vars *vars, const char *wanted,
-			  struct err *err)
+static int loader_entries(struct collector *c, const struct bls_menu *menu, struct err *err)
 {
 	struct names files = {0};
 	const char *chosen;
 
-	if (c->guest->ops->glob(c->guest, arena_printf(c->scratch, "%s/loader/entries/*.conf", folder), c->scratch,
-				&files, err) < 0)
+	if (c->guest->ops->glob(c->guest, arena_printf(c->scratch, "%s/loader/entries/*.conf", menu->folder),
+				c->scratch, &files, err) < 0)
 		return -1;
-	chosen = wanted_entry(c, &files, wanted);
+	chosen = wanted_entry(c, &files, menu->wanted);
 	VEC_FOR (file, &files.list)
-		if (loader_entry(c, *file, vars, *file == chosen, err) < 0)
+		if (loader_entry(c, *file, menu, *file == chosen, err) < 0)
 			return -1;
 	return 0;
 }
@@ -261,12 +294,15 @@ static int loader_entries(struct collector *c, const char *folder, const struct 
 static int systemd_boot(struct collector *c, const char *folder, struct err *err)
 {
 	const struct grub_vars none = {.arena = c->scratch};
+	struct bls_menu menu = {folder, &none, NULL, BOOT_MENU_SYSTEMD_BOOT,
+				arena_printf(c->scratch, "%s/loader/loader.conf", folder)};
 	struct lines l;
 	bool there;
 
-	if (read_lines(c, arena_printf(c->scratch, "%s/loader/loader.conf", folder), &l, &there, err) < 0)
+	if (read_lines(c, menu.file, &l, &there, err) < 0)
 		return -1;
-	return loader_entries(c, folder, &none, loader_conf_default(&l), err);
+	menu.wanted = loader_conf_default(&l);
+	return loader_entries(c, &menu, err);
 }
 
 /* --- syslinux --- */
@@ -292,7 +328,7 @@ static int extlinux_menu(struct collector *c, const char *file, struct err *err)
 		e->kernel = beside(c, file, e->kernel);
 		e->initrd = beside(c, file, e->initrd);
 	}
-	add_menu(c, file, &menu, NULL);
+	add_menu(c, file, &menu, NULL, BOOT_MENU_EXTLINUX);
 	return 0;
 }
 

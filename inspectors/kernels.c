@@ -110,6 +110,16 @@ struct support {
 	const char *config; /* text, NULL */
 };
 
+/* Kernels of Xen's own patches, before Linux had pv_ops: Red Hat's of RHEL 5, SUSE's to SLES 12. */
+static bool is_xen_only(const struct kernel *k, const char *config)
+{
+	size_t n = strlen(k->version);
+
+	if (config)
+		return kconfig_get(config, "CONFIG_X86_64_XEN") == 'y' || kconfig_get(config, "CONFIG_X86_XEN") == 'y';
+	return n > 3 && strcmp(k->version + n - 3, "xen") == 0;
+}
+
 static bool built_in(const struct support *s, const char *module)
 {
 	return modules_is_builtin(s->modules, module) || kconfig_builds_in(s->config, module);
@@ -126,6 +136,7 @@ static int read_support(struct survey *s, struct kernel *k, struct err *err)
 	if (k->config && guest_text(s->g, k->config, &s->scratch, &config, err) < 0)
 		return -1;
 	support = (struct support){modules, config};
+	k->xen_only = is_xen_only(k, config);
 	k->virtio_pci_builtin = built_in(&support, "virtio_pci");
 	k->virtio_blk_builtin = built_in(&support, "virtio_blk");
 	k->virtio_scsi_builtin = built_in(&support, "virtio_scsi");

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "converters/linux/linux.h"
+#include "converters/linux/services.h"
 #include "guest/files/agents.h"
 
 struct disabling {
@@ -16,13 +17,6 @@ static bool has_suffix(const char *name)
 	const char *dot = strrchr(name, '.');
 
 	return dot && (strcmp(dot, ".mount") == 0 || strcmp(dot, ".service") == 0);
-}
-
-static bool is_link(struct guest *g, const char *path)
-{
-	struct guest_stat st;
-
-	return g->ops->stat(g, path, false, &st, NULL) == 0 && S_ISLNK(st.mode);
 }
 
 /* A unit that the administrator wrote into /etc can't be masked by a link in its place: what enables it goes. */
@@ -50,47 +44,13 @@ static int mask_unit(const struct disabling *d, const char *service, struct err 
 	const char *unit = has_suffix(service) ? service : arena_printf(d->arena, "%s.service", service);
 	const char *own = arena_printf(d->arena, "/etc/systemd/system/%s", unit);
 
-	if (guest_exists(g, own) && !is_link(g, own))
+	if (guest_exists(g, own) && !service_is_link(g, own))
 		return drop_enablement(d, unit, err);
 	if (!guest_exists(g, arena_printf(d->arena, "/lib/systemd/system/%s", unit)) &&
 	    !guest_exists(g, arena_printf(d->arena, "/usr/lib/systemd/system/%s", unit)) &&
 	    !guest_exists(g, arena_printf(d->arena, "/etc/init.d/%s", service)))
 		return 0;
 	return guest_link(g, d->c->log, "/dev/null", own, d->reason, err);
-}
-
-static int stop_link(const struct disabling *d, const char *link, const char *service, struct err *err)
-{
-	struct guest *g = d->c->guest;
-	char *target;
-
-	if (!is_link(g, link))
-		return 0;
-	if (g->ops->readlink(g, link, d->arena, &target, err) < 0 ||
-	    guest_link(g, d->c->log, target,
-		       arena_printf(d->arena, "%.*sK01%s", (int)(strrchr(link, '/') + 1 - link), link, service),
-		       d->reason, err) < 0)
-		return -1;
-	return guest_drop(g, d->c->log, link, d->reason, err);
-}
-
-/* As `update-rc.d NAME disable` and `chkconfig NAME off` do: start links become stop links. */
-static int stop_init_script(const struct disabling *d, const char *service, struct err *err)
-{
-	/* Debian; Red Hat, where /etc/rc3.d is a link to it; SUSE */
-	static const char *const folders[] = {"/etc/rc?.d", "/etc/rc.d/rc?.d", "/etc/init.d/rc?.d"};
-
-	for (size_t k = 0; k < sizeof folders / sizeof *folders; k++) {
-		struct names links = {0};
-
-		if (d->c->guest->ops->glob(d->c->guest, arena_printf(d->arena, "%s/S[0-9][0-9]%s", folders[k], service),
-					   d->arena, &links, err) < 0)
-			return -1;
-		VEC_FOR (link, &links.list)
-			if (stop_link(d, *link, service, err) < 0)
-				return -1;
-	}
-	return 0;
 }
 
 /* OpenRC's runlevels and runit's folders of services hold a link for what is started. */
@@ -105,7 +65,7 @@ static int drop_service_links(const struct disabling *d, const char *service, st
 					   &links, err) < 0)
 			return -1;
 		VEC_FOR (link, &links.list)
-			if (is_link(d->c->guest, *link) &&
+			if (service_is_link(d->c->guest, *link) &&
 			    guest_drop(d->c->guest, d->c->log, *link, d->reason, err) < 0)
 				return -1;
 	}
@@ -137,7 +97,8 @@ static int disable(const struct disabling *d, const struct agent_kind *kind, str
 		if (systemd && mask_unit(d, service, err) < 0)
 			return -1;
 		if (others && !has_suffix(service) &&
-		    (stop_upstart_job(d, service, err) < 0 || stop_init_script(d, service, err) < 0 ||
+		    (stop_upstart_job(d, service, err) < 0 ||
+		     service_stop(d->c, d->arena, service, d->reason, err) < 0 ||
 		     drop_service_links(d, service, err) < 0))
 			return -1;
 	}

@@ -13,6 +13,8 @@ extern const struct step step_shared_folders;
 extern const struct step step_console;
 extern const struct step step_guest_tools;
 extern const struct step step_vendor_repos;
+extern const struct step step_kudzu;
+extern const struct step step_default_kernel;
 extern const struct step step_module_aliases;
 extern const struct step step_device_caches;
 extern const struct step step_uefi_fallback;

@@ -46,7 +46,18 @@ struct kernel {
 	bool virtio_blk_builtin, virtio_scsi_builtin, virtio_net_builtin, virtio_pci_builtin;
 	bool virtio_blk_module, virtio_scsi_module, virtio_net_module, virtio_pci_module; /* present in /lib/modules */
 	bool initrd_has_virtio_blk, initrd_has_virtio_scsi, initrd_has_virtio_net, initrd_has_virtio_pci;
-	bool bootable; /* some boot entry names it */
+	bool bootable;	  /* some boot entry names it */
+	bool xen_only;	  /* it runs on nothing but Xen's hypervisor */
+	bool left_behind; /* the new hardware needn't be one that it drives: another is the default */
+};
+
+enum boot_menu {
+	BOOT_MENU_UNKNOWN = 0,
+	BOOT_MENU_GRUB,		/* grub.cfg */
+	BOOT_MENU_GRUB_LEGACY,	/* menu.lst, grub.conf */
+	BOOT_MENU_GRUB_BLS,	/* loader entries that GRUB reads */
+	BOOT_MENU_SYSTEMD_BOOT, /* loader entries */
+	BOOT_MENU_EXTLINUX,
 };
 
 struct boot_entry {
@@ -55,6 +66,10 @@ struct boot_entry {
 	unsigned line; /* 1-based line of the kernel command */
 	char *kernel, *initrd, *cmdline;
 	bool is_default;
+	enum boot_menu menu;
+	char *menu_file; /* where the default is set: grub.cfg, menu.lst, loader.conf, extlinux.conf */
+	char *id;	 /* what the default calls it: "1", "gnulinux-…", "A>B", "arch.conf", "lts" */
+	bool hypervisor; /* kernel runs under Xen, which the entry boots */
 };
 
 /* A device name in the guest's configuration that depends on the source's hardware ("/dev/sda1"), and what it means. */

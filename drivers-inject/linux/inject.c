@@ -43,7 +43,7 @@ struct injection {
 
 static bool counts(const struct injection *j, const struct graft_plan *p)
 {
-	return p->kernel->bootable || j->none_marked;
+	return (p->kernel->bootable || j->none_marked) && !p->kernel->xen_only && !p->kernel->left_behind;
 }
 
 /* Whether every kernel that can be booted has the module at the stage asked for. */
@@ -130,7 +130,7 @@ static int report_safe_mode(struct injection *j, struct err *err)
 
 		if (why_not_virtio(p, &j->i->arena, &why, err) < 0)
 			return -1;
-		if (!why)
+		if (!why || p->kernel->left_behind)
 			continue;
 		if (counts(j, p))
 			finding_add(j->i, "W-DISK-SAFE-MODE", SEVERITY_WARNING, p->kernel->vmlinuz,

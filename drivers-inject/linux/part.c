@@ -7,6 +7,7 @@
 #include "core/base/checked.h"
 #include "core/base/cpio.h"
 #include "drivers-inject/linux/graft.h"
+#include "drivers-inject/linux/nash.h"
 
 /* Modules and indexes together; with every index of a distribution's kernel it is under 10 MiB. */
 #define PART_MAX (256 * MIB)
@@ -81,6 +82,10 @@ static int add_file(struct making *m, const char *path, const void *content, siz
 static const char *stored_path(struct making *m, const struct module *module)
 {
 	struct arena *a = &m->p->arena;
+
+	if (nash_is(m->p->im))
+		return nash_file(module, a);
+
 	const char *path = module->path, *prefix = arena_printf(a, "/lib/modules/%s/", m->p->kernel->version);
 	const char *end;
 
@@ -275,8 +280,19 @@ static int add_copies(struct making *m, struct err *err)
 	return 0;
 }
 
+/* nash's init loads what it names. */
+static int add_nash_init(struct making *m, struct err *err)
+{
+	const char *init = nash_init_with(m->p->im, &m->p->add, &m->p->arena);
+	struct cpio_entry e = {.name = "init", .mode = S_IFREG | 0755, .size = (uint32_t)strlen(init)};
+
+	return add_entry(m, &e, init, err);
+}
+
 static int add_drivers(struct making *m, struct err *err)
 {
+	if (nash_is(m->p->im))
+		return add_modules(m, err) < 0 ? -1 : add_nash_init(m, err);
 	if (add_modules(m, err) < 0 || add_indexes(m, err) < 0 || add_builtin_lists(m, err) < 0)
 		return -1;
 	return add_conf_modules(m, err);
@@ -341,7 +357,8 @@ int graft_make_part(struct graft_plan *p, struct err *err)
 
 	if (!p->add.list.n && !p->copies.n)
 		return 0;
-	m.dir = initramfs_place(p->im, arena_printf(&p->arena, "lib/modules/%s", p->kernel->version), &p->arena);
+	m.dir = initramfs_place(
+	    p->im, nash_is(p->im) ? "lib" : arena_printf(&p->arena, "lib/modules/%s", p->kernel->version), &p->arena);
 	if (!m.dir)
 		ret = err_set(err, ERR_CONVERT, "'lib/modules' in the initramfs: symlinks go round");
 	else
@@ -362,7 +379,7 @@ static int describe(const struct graft_plan *p, struct buf *b)
 	VEC_FOR (it, &p->add.list)
 		if (buf_addf(b, "%s %s", it == p->add.list.v ? "" : ",", it->name) < 0)
 			return -1;
-	if (p->add.list.n && buf_adds(b, " with their indexes") < 0)
+	if (p->add.list.n && buf_adds(b, nash_is(p->im) ? " and an init that loads them" : " with their indexes") < 0)
 		return -1;
 	VEC_FOR (c, &p->copies)
 		if (buf_addf(b, "%s %s %s", c == p->copies.v && !p->add.list.n ? "" : ",", c->path,

@@ -5,6 +5,7 @@
 
 #include "core/base/archive.h"
 #include "core/base/checked.h"
+#include "drivers-inject/linux/nash.h"
 #include "guest/files/kconfig.h"
 
 /* The largest module of a distribution's kernel (amdgpu) has 25 MiB. */
@@ -27,7 +28,8 @@ static int open_initramfs(struct graft_plan *p, struct err *err)
 		if (local.code == ERR_INTERNAL)
 			return err_set(err, local.code, "%s", local.text);
 		p->no_graft = "its initramfs can't be read";
-	} else if (strcmp(p->im->generator, "initramfs-tools") != 0 && !initramfs_loads_by_alias(p->im)) {
+	} else if (strcmp(p->im->generator, "initramfs-tools") != 0 && !nash_is(p->im) &&
+		   !initramfs_loads_by_alias(p->im)) {
 		p->no_graft = "nothing in its initramfs would load them";
 	}
 	return 0;

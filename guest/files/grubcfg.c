@@ -222,6 +222,15 @@ static void kernel_command(struct menu_parser *p, const struct lines *l, size_t 
 	e->cmdline = arena_strdup(p->arena, rest + pos + line_indent(rest + pos));
 }
 
+/* `multiboot2 /boot/xen.gz`, then `module2 /boot/vmlinuz …`, whose first word may stand twice. */
+static void xen_command(struct menu_parser *p, const struct lines *l, size_t i, size_t from)
+{
+	int at = current_entry(p);
+
+	if (at >= 0 && grub_is_xen(l->v.v[i].text + from + line_indent(l->v.v[i].text + from)))
+		p->menu->entries.v[at].hypervisor = true;
+}
+
 static void initrd_command(struct menu_parser *p, const struct lines *l, size_t i, size_t from)
 {
 	int at = current_entry(p);
@@ -233,6 +242,18 @@ static void initrd_command(struct menu_parser *p, const struct lines *l, size_t 
 	/* Several archives may be named (microcode first): the last one is the initramfs. */
 	while (grub_word(p->arena, rest, &pos, &word))
 		p->menu->entries.v[at].initrd = word;
+}
+
+static void module_command(struct menu_parser *p, const struct lines *l, size_t i, size_t from)
+{
+	int at = current_entry(p);
+
+	if (at < 0 || !p->menu->entries.v[at].hypervisor)
+		return;
+	if (p->menu->entries.v[at].kernel)
+		initrd_command(p, l, i, from);
+	else
+		kernel_command(p, l, i, from);
 }
 
 static void set_command(struct menu_parser *p, const char *text, size_t pos)
@@ -266,6 +287,10 @@ static void menu_line(struct menu_parser *p, const struct lines *l, size_t i)
 		block_open(p, -1);
 	else if (word_among(text, word, linux_commands, COUNT(linux_commands)))
 		kernel_command(p, l, i, rest);
+	else if (word_among(text, word, kernel_commands + 4, 2))
+		xen_command(p, l, i, rest);
+	else if (word_among(text, word, initrd_commands + 3, 2))
+		module_command(p, l, i, rest);
 	else if (word_among(text, word, initrd_commands, 3))
 		initrd_command(p, l, i, rest);
 	else if (span_is(text, word, "set"))
@@ -323,4 +348,27 @@ const struct grub_entry *grub_menu_find(const struct grub_menu *m, const char *w
 	while (at >= 0 && m->entries.v[at].submenu)
 		at = child_of(m, at, NULL);
 	return at >= 0 ? &m->entries.v[at] : NULL;
+}
+
+char *grub_entry_id(const struct grub_menu *m, const struct grub_entry *e, struct arena *a)
+{
+	char *ret = arena_strdup(a, e->id ? e->id : e->title);
+
+	for (int parent = e->parent; parent >= 0; parent = m->entries.v[parent].parent) {
+		const struct grub_entry *s = &m->entries.v[parent];
+
+		ret = arena_printf(a, "%s>%s", s->id ? s->id : s->title, ret);
+	}
+	return ret;
+}
+
+bool grub_is_xen(const char *kernel)
+{
+	size_t len = strcspn(kernel, " \t");
+	const char *base = kernel;
+
+	for (size_t k = 0; k < len; k++)
+		if (kernel[k] == '/')
+			base = kernel + k + 1;
+	return strncmp(base, "xen.gz", 6) == 0 || strncmp(base, "xen-", 4) == 0 || strncmp(base, "xen.efi", 7) == 0;
 }

@@ -37,6 +37,9 @@ struct reading {
 	bool main_seen;
 };
 
+/* A script of nash has 5 KiB; of a longer init no text is wanted. */
+enum { INIT_MAX = 64 << 10 };
+
 /* Contents that decide about booting or that a graft has to rewrite. */
 static bool is_kept_name(const char *path)
 {
@@ -75,8 +78,9 @@ static bool wants(void *opaque, const struct cpio_entry *e)
 {
 	AUTO(arena_done) struct arena a = {0};
 	const struct reading *r = opaque;
+	const char *path = normalise(&a, e->name);
 
-	return is_kept_name(normalise(&a, e->name)) ||
+	return is_kept_name(path) || (strcmp(path, "init") == 0 && e->size <= INIT_MAX) ||
 	       (e->nlink > 1 && e->size <= SHARED_KEEP_MAX && r->kept < KEEP_MAX / 2);
 }
 
@@ -461,10 +465,18 @@ char *initramfs_place(const struct initramfs *im, const char *path, struct arena
 	return walk(im, path, &w) < 0 ? NULL : arena_strdup(a, w.done);
 }
 
+/* The folder of a kernel's modules: nash's images hold those of one kernel only. */
+static const char *modules_folder(const struct initramfs *im, const char *version, struct arena *a)
+{
+	bool flat = strcmp(im->generator, "mkinitrd-nash") == 0;
+
+	return flat ? "lib" : arena_printf(a, "lib/modules/%s", version);
+}
+
 const struct initramfs_member *initramfs_module(const struct initramfs *im, const char *version, const char *name)
 {
 	AUTO(arena_done) struct arena a = {0};
-	const char *dir = initramfs_place(im, arena_printf(&a, "lib/modules/%s", version), &a);
+	const char *dir = initramfs_place(im, modules_folder(im, version, &a), &a);
 	size_t n = dir ? strlen(dir) : 0;
 
 	if (!dir)
@@ -482,7 +494,7 @@ const struct initramfs_member *initramfs_module(const struct initramfs *im, cons
 bool initramfs_has(const struct initramfs *im, const char *version, const char *name)
 {
 	AUTO(arena_done) struct arena a = {0};
-	const char *dir = arena_printf(&a, "lib/modules/%s/", version);
+	const char *dir = arena_printf(&a, "%s/", modules_folder(im, version, &a));
 	char found[MODULE_NAME_MAX];
 
 	VEC_FOR (path, &im->grafted)

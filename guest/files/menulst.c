@@ -40,6 +40,8 @@ void menulst_devices(struct lines *l, const struct device_visitor *v)
 			cmdline_walk(l, i, from, false, v);
 		else if (span_next(text, &from, &word) && span_is(text, word, "kernel"))
 			cmdline_walk(l, i, from, !has_initrd(l, i), v);
+		else if (span_is(text, word, "module")) /* of Xen: its dom0 kernel */
+			cmdline_walk(l, i, from, false, v);
 	}
 }
 
@@ -90,8 +92,13 @@ void menulst_parse(const struct lines *l, struct grub_menu *ret)
 		} else if (span_is(text, word, "default") && !e) {
 			ret->default_saved = strcmp(value, "saved") == 0;
 			ret->default_entry = ret->default_saved ? NULL : value;
-		} else if (e && span_is(text, word, "kernel")) {
+		} else if (e && span_is(text, word, "kernel") && grub_is_xen(without_device(value))) {
+			e->hypervisor = true;
+		} else if (e && (span_is(text, word, "kernel") ||
+				 (e->hypervisor && !e->kernel && span_is(text, word, "module")))) {
 			kernel_line(l->arena, e, value, (unsigned)i + 1);
+		} else if (e && e->hypervisor && span_is(text, word, "module")) {
+			e->initrd = without_device(arena_strndup(l->arena, value, strcspn(value, " \t")));
 		} else if (e && span_is(text, word, "initrd")) {
 			e->initrd = without_device(arena_strndup(l->arena, value, strcspn(value, " \t")));
 		}
