@@ -103,6 +103,7 @@ static void test_ifupdown(void **state)
 	struct linux_fixture *f = *state;
 
 	add_nic(f, MAC, 192);
+	plant(&f->files, "/lib/udev/rules.d/50-udev-default.rules", "");
 	plant(&f->files, "/etc/network/interfaces",
 	      "auto lo\niface lo inet loopback\nauto ens192\niface ens192 inet static\n\taddress 10.0.2.50/24\n");
 	convert(f);

@@ -404,6 +404,18 @@ static void test_stale_mac_is_a_finding(void **state)
 	assert_int_equal(f->files.log.changes.n, 0);
 }
 
+/* mdev names nothing: the kernel's names are all there is. */
+static void test_without_udev(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	add_nic(f, MAC1, 192);
+	plant(&f->files, "/etc/network/interfaces", "iface eth0 inet dhcp\n");
+	convert(f);
+	assert_string_equal(name_of(f, 0)->name, "eth0");
+	assert_int_equal(f->files.log.changes.n, 0);
+}
+
 static void test_made_up_mac_for_a_lone_match(void **state)
 {
 	struct linux_fixture *f = *state;
@@ -459,6 +471,7 @@ int main(void)
 	    LINUX_TEST(test_name_made_of_the_mac),
 	    LINUX_TEST(test_nothing_configured_keeps_the_source_name),
 	    LINUX_TEST(test_stale_mac_is_a_finding),
+	    LINUX_TEST(test_without_udev),
 	    LINUX_TEST(test_made_up_mac_for_a_lone_match),
 	    LINUX_TEST(test_bridge_and_vlan_parts),
 	};
