@@ -7,6 +7,9 @@
 #include <libdeflate.h>
 #include <zstd.h>
 
+#include "core/base/bytes.h"
+#include "core/base/fast_deflate.h"
+
 /* A window above this is refused: our largest cluster is 2 MiB, so 8 MiB (2^23) is generous. */
 enum { ZSTD_WINDOW_LOG_MAX = 23 };
 /* … while a whole frame may have what the kernel's unpacker takes (ZSTD_WINDOWSIZE_MAX: 128 MiB, 2^27). */
@@ -17,9 +20,16 @@ struct decoder {
 	ZSTD_DCtx *zstd;
 };
 
+/* Deflate for speed: data that shrinks below 5/16 gains most from libdeflate's level 2, all else goes through ISA-L. On
+ * Debian's /usr in pieces of 64 KiB this is 0.992 of what zlib's level 6 with qemu's window makes, at 5.9 times its
+ * speed; libdeflate's level 1 alone is 0.996 at 4.6 times. */
+enum { THOROUGH_LEVEL = 2, THOROUGH_BELOW = 5, SHARES = 16, ZLIB_HEAD = 2, ZLIB_TAIL = 4 };
+
 struct encoder {
 	enum codec codec;
 	int level;
+	struct fast_deflate *fast; /* NULL: a level was asked for, or there is none */
+	size_t share;		   /* what the last piece became, in 16ths: neighbours are alike */
 	struct libdeflate_compressor *deflate;
 	ZSTD_CCtx *zstd;
 };
@@ -180,13 +190,16 @@ struct encoder *encoder_new(enum codec codec, int level)
 		return NULL;
 	e->codec = codec;
 	e->level = level ? level : 1;
+	e->share = SHARES;
+	if (codec != CODEC_ZSTD && !level)
+		e->fast = fast_deflate_new();
 	if (codec == CODEC_ZSTD)
 		e->zstd = ZSTD_createCCtx();
 	else
-		e->deflate = libdeflate_alloc_compressor(e->level);
+		e->deflate = libdeflate_alloc_compressor(e->fast ? THOROUGH_LEVEL : e->level);
 	if (e->zstd || e->deflate)
 		return e;
-	free(e);
+	encoder_free(e);
 	return NULL;
 }
 
@@ -194,9 +207,35 @@ void encoder_free(struct encoder *e)
 {
 	if (!e)
 		return;
+	fast_deflate_free(e->fast);
 	libdeflate_free_compressor(e->deflate);
 	ZSTD_freeCCtx(e->zstd);
 	free(e);
+}
+
+static size_t deflate_run(struct encoder *e, const void *in, size_t in_len, void *out, size_t out_cap)
+{
+	size_t n = e->fast && e->share >= THOROUGH_BELOW
+		       ? fast_deflate_run(e->fast, in, in_len, out, out_cap)
+		       : libdeflate_deflate_compress(e->deflate, in, in_len, out, out_cap);
+
+	e->share = n ? n / (in_len / SHARES + 1) : SHARES;
+	return n;
+}
+
+/* RFC 1950 around it. */
+static size_t zlib_run(struct encoder *e, const void *in, size_t in_len, unsigned char *out, size_t out_cap)
+{
+	size_t n;
+
+	if (out_cap < ZLIB_HEAD + ZLIB_TAIL)
+		return 0;
+	n = deflate_run(e, in, in_len, out + ZLIB_HEAD, out_cap - ZLIB_HEAD - ZLIB_TAIL);
+	if (!n)
+		return 0;
+	put_be16(out, 0x7801); /* deflate, window of 32 KiB, no dictionary, fast */
+	put_be32(out + ZLIB_HEAD + n, libdeflate_adler32(1, in, in_len));
+	return ZLIB_HEAD + n + ZLIB_TAIL;
 }
 
 size_t encoder_run(struct encoder *e, const void *in, size_t in_len, void *out, size_t out_cap)
@@ -205,9 +244,9 @@ size_t encoder_run(struct encoder *e, const void *in, size_t in_len, void *out, 
 
 	switch (e->codec) {
 	case CODEC_DEFLATE:
-		return libdeflate_deflate_compress(e->deflate, in, in_len, out, out_cap);
+		return deflate_run(e, in, in_len, out, out_cap);
 	case CODEC_ZLIB:
-		return libdeflate_zlib_compress(e->deflate, in, in_len, out, out_cap);
+		return zlib_run(e, in, in_len, out, out_cap);
 	case CODEC_ZSTD:
 		n = ZSTD_compressCCtx(e->zstd, out, out_cap, in, in_len, e->level);
 		return ZSTD_isError(n) ? 0 : n;

@@ -38,7 +38,8 @@ typedef int codec_sink(void *opaque, const void *data, size_t len, struct err *e
  * Windows up to 128 MiB, as in the kernel's unpacker. Truncation and damage are ERR_CORRUPT. */
 int zstd_frame_each(const void *in, size_t in_len, codec_sink *sink, void *opaque, size_t *ret_used, struct err *err);
 
-/* An encoder is for one thread at a time; level 0 is the codec's default for speed (1). */
+/* An encoder is for one thread at a time; level 0 is the codec's default for speed: zstd's 1,
+ * of deflate a mix of ISA-L and libdeflate (see THOROUGH_BELOW), so that equal pieces may become different streams. */
 struct encoder *encoder_new(enum codec codec, int level);
 void encoder_free(struct encoder *e);
 DEFINE_CLEANUP(struct encoder *, encoder_free)

@@ -76,19 +76,20 @@ static void test_images(void **state)
 	char path[] = "/tmp/rehost-test-XXXXXX";
 	int fd = mkstemp(path);
 	struct open_options options = {0};
+	struct folder folder = {.dirfd = -1, .options = &options};
 	struct file_place place;
 	struct block *b;
 	struct err err;
 
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(ftruncate(fd, MIB), 0);
-	assert_int_equal(image_open_fd(fcntl(fd, F_DUPFD_CLOEXEC, 0), "x", format_by_name("raw"), &options, &b, &err),
+	assert_int_equal(image_open_fd(fcntl(fd, F_DUPFD_CLOEXEC, 0), "x", format_by_name("raw"), &folder, &b, &err),
 			 0);
 	assert_int_equal(block_place(b, 0, MIB, &place, &err), 0);
 	assert_int_equal(place.len, MIB);
 	block_close(b);
 	assert_int_equal(throttle_new(UINT64_C(1) << 30, &options.throttle, &err), 0);
-	assert_int_equal(image_open_fd(fd, "x", format_by_name("raw"), &options, &b, &err), 0);
+	assert_int_equal(image_open_fd(fd, "x", format_by_name("raw"), &folder, &b, &err), 0);
 	throttle_drop(options.throttle);
 	assert_int_equal(block_place(b, 0, MIB, &place, &err), 0);
 	assert_int_equal(place.len, 0);

@@ -35,6 +35,7 @@ struct fixture {
 };
 
 static struct fixture *the;
+static const struct folder nowhere = {.dirfd = -1};
 
 static int place(struct block *b, uint64_t off, uint64_t max, struct file_place *ret, struct err *err)
 {
@@ -224,7 +225,7 @@ static struct block *open_source(struct fixture *f, uint64_t size)
 
 	assert_int_equal(ftruncate(f->fd, (off_t)size), 0);
 	fd = openat(f->dirfd, "source", O_RDONLY);
-	assert_int_equal(image_open_fd(fd, "source", format_by_name("raw"), NULL, &b, &err), 0);
+	assert_int_equal(image_open_fd(fd, "source", format_by_name("raw"), &nowhere, &b, &err), 0);
 	return b;
 }
 
@@ -245,7 +246,7 @@ static void copy_files(struct fixture *f, const char *format)
 	assert_int_equal(block_finish(target, &err), 0);
 	block_close(target);
 	fd = openat(f->dirfd, "target", O_RDONLY);
-	assert_int_equal(image_open_fd(fd, "target", format_by_name(format), NULL, &target, &err), 0);
+	assert_int_equal(image_open_fd(fd, "target", format_by_name(format), &nowhere, &target, &err), 0);
 	assert_int_equal(block_pread(source, a, 5 * MIB, 0, &err), 0);
 	assert_int_equal(block_pread(target, b, 5 * MIB, 0, &err), 0);
 	assert_memory_equal(a, b, 5 * MIB);

@@ -384,9 +384,9 @@ static void test_null_target_and_nothing_kept(void **state)
 	target.format = "qcow2";
 	assert_int_equal(io_copy(f->io, &target, &result, &f->err), -1);
 	assert_string_equal(f->err.text, "io process: malformed request 'copy'");
-	target.format = "vmdk";
+	target.format = "vdi";
 	assert_int_equal(io_copy(f->io, &target, &result, &f->err), -1);
-	assert_string_equal(f->err.text, "format 'vmdk' can't be written");
+	assert_string_equal(f->err.text, "format 'vdi' can't be written");
 }
 
 /* ---- killed ---- */

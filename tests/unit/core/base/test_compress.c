@@ -66,6 +66,37 @@ static void what_does_not_fit_is_zero(void **state)
 	}
 }
 
+/* Text, then letters of a smaller and smaller alphabet down to one, then noise: whatever an encoder makes of what came
+ * before, each piece comes back, of any length and in the least room. */
+static void mixed_pieces(void **state)
+{
+	static unsigned char in[CLUSTER], packed[2 * CLUSTER], out[CLUSTER];
+	AUTO(decoder_freep) struct decoder *d = decoder_new();
+	struct err err = ERR_INIT;
+
+	for (unsigned i = 0; i < 3; i++) {
+		AUTO(encoder_freep) struct encoder *e = encoder_new(codecs[i], 0);
+		uint32_t x = 7;
+
+		for (unsigned k = 0; k < 64; k++) {
+			size_t len = k % 5 ? CLUSTER : 1 + 517 * k, n, again;
+
+			fill(in, len);
+			for (size_t at = 0; at < len; at++) {
+				x = x * 1664525 + 1013904223;
+				in[at] = k % 8 == 0 ? in[at] : (unsigned char)((x >> 20) % (1U << (k % 8 + 1)));
+			}
+			n = encoder_run(e, in, len, packed, sizeof packed);
+			assert_in_range(n, 1, len + len / 8 + 64);
+			assert_int_equal(decoder_run(d, codecs[i], packed, n, out, len, &err), 0);
+			assert_memory_equal(in, out, len);
+			/* The same piece may go another way now, but never beyond the room it has. */
+			again = encoder_run(e, in, len, packed, n / 2);
+			assert_in_range(again, 0, n / 2);
+		}
+	}
+}
+
 static void wrong_lengths(void **state)
 {
 	static const char *const shorter[] = {"deflate data is shorter than 5000 bytes when inflated",
@@ -162,6 +193,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(round_trips),
 	    cmocka_unit_test(what_does_not_fit_is_zero),
+	    cmocka_unit_test(mixed_pieces),
 	    cmocka_unit_test(wrong_lengths),
 	    cmocka_unit_test(damage),
 	    cmocka_unit_test(a_frame_of_the_zstd_program),
