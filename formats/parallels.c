@@ -148,6 +148,11 @@ int parallels_hds_open(struct block *file, const char *name, struct block **ret,
 	return 0;
 }
 
+void parallels_hds_adopt(struct block *hds, struct block *parent)
+{
+	((struct hds *)hds)->m.parent = parent;
+}
+
 static bool is_descriptor(const unsigned char *head)
 {
 	static const char root[] = "<Parallels_disk_image";

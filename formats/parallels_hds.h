@@ -9,6 +9,9 @@
 /* One .hds as a disk of its own; takes the file on success. name is for messages. */
 int parallels_hds_open(struct block *file, const char *name, struct block **ret, struct err *err);
 
+/* What the .hds doesn't have is read from parent, which it owns from now on. */
+void parallels_hds_adopt(struct block *hds, struct block *parent);
+
 /* The disk that a DiskDescriptor.xml describes. */
 int parallels_bundle_open(const struct open_args *args, struct block **ret, struct err *err);
 

@@ -190,9 +190,12 @@ static void put_descriptor(struct image_folder *f, const char *parameters, const
 
 #define STORAGE(start, end, images)                                                                                    \
 	"<Storage><Start>" #start "</Start><End>" #end "</End><Blocksize>2048</Blocksize>" images "</Storage>"
-#define IMAGE(type, file) "<Image><GUID>{1}</GUID><Type>" type "</Type><File>" file "</File></Image>"
-#define SHOT		  "<Shot><GUID>{1}</GUID><ParentGUID>{0}</ParentGUID></Shot>"
-#define SIZE(sectors)	  "<Disk_size>" #sectors "</Disk_size>"
+#define IMAGE(type, file)	   "<Image><GUID>{1}</GUID><Type>" type "</Type><File>" file "</File></Image>"
+#define SHOT			   "<Shot><GUID>{1}</GUID><ParentGUID>{0}</ParentGUID></Shot>"
+#define IMAGE_OF(guid, type, file) "<Image><GUID>" guid "</GUID><Type>" type "</Type><File>" file "</File></Image>"
+#define SHOT_OF(guid, parent)	   "<Shot><GUID>" guid "</GUID><ParentGUID>" parent "</ParentGUID></Shot>"
+#define TWO_STATES		   STORAGE(0, 572, IMAGE_OF("{a}", "Compressed", "x.hds") IMAGE_OF("{b}", "Compressed", "x.hds"))
+#define SIZE(sectors)		   "<Disk_size>" #sectors "</Disk_size>"
 
 static void test_bundle(void **state)
 {
@@ -250,6 +253,78 @@ static void test_split_bundle(void **state)
 		   "parallels '3.hds': it is one of the 3 images of a disk: open DiskDescriptor.xml beside it");
 }
 
+/* Changes the clusters [from, to) of a disk in a raw file. */
+static void change(struct image_folder *f, const char *raw, uint64_t size, unsigned from, unsigned to, int byte)
+{
+	unsigned char *data = slurp(f, raw, size);
+
+	memset(data + from * MIB, byte, (to - from) * MIB);
+	put_file(f, raw, data, size);
+	free(data);
+}
+
+/* A .hds with nothing but the clusters [from, to) of a raw file: what Parallels writes after a snapshot. */
+static void to_delta(struct image_folder *f, const char *raw, uint64_t size, const char *name, unsigned from,
+		     unsigned to)
+{
+	unsigned char *data = slurp(f, raw, size);
+
+	memset(data, 0, from * MIB);
+	memset(data + to * MIB, 0, size - to * MIB);
+	put_file(f, "delta.raw", data, size);
+	free(data);
+	to_hds(f, "delta.raw", name, "cluster_size=1M");
+}
+
+/* Two storages, three states, a branch that doesn't count; the GUIDs in both cases. */
+static void test_bundle_with_snapshots(void **state)
+{
+	struct image_folder *f = *state;
+	struct block *b;
+
+	if (!have_qemu_img())
+		skip();
+	put_random_disk(f, "a", 6 * MIB, 1);
+	put_random_disk(f, "b", 3 * MIB, 2);
+	to_hds(f, "a", "a0.hds", "cluster_size=1M");
+	assert_int_equal(run_program("cp", path_of(f, "b"), path_of(f, "b0.hds"), NULL), 0);
+	change(f, "a", 6 * MIB, 1, 4, 7);
+	to_delta(f, "a", 6 * MIB, "a1.hds", 1, 4);
+	to_delta(f, "b", 3 * MIB, "b1.hds", 0, 0);
+	change(f, "a", 6 * MIB, 3, 5, 8);
+	to_delta(f, "a", 6 * MIB, "a2.hds", 3, 5);
+	change(f, "b", 3 * MIB, 2, 3, 9);
+	to_delta(f, "b", 3 * MIB, "b2.hds", 2, 3);
+	put_descriptor(f, SIZE(18432),
+		       STORAGE(0, 12288,
+			       IMAGE_OF("{5FBAABE3-6958-40ff-92a7-860e329aab41}", "Compressed", "a2.hds")
+				   IMAGE_OF("{1}", "Compressed", "a0.hds") IMAGE_OF("{2}", "Compressed", "a1.hds")
+				       IMAGE_OF("{3}", "Compressed", "gone.hds"))
+			   STORAGE(12288, 18432,
+				   IMAGE_OF("{1}", "Plain", "b0.hds") IMAGE_OF("{2}", "Compressed", "b1.hds")
+				       IMAGE_OF("{5fbaabe3-6958-40ff-92a7-860e329aab41}", "Compressed", "b2.hds")),
+		       SHOT_OF("{1}", "{00000000-0000-0000-0000-000000000000}") SHOT_OF("{2}", "{1}")
+			   SHOT_OF("{3}", "{1}") SHOT_OF("{5fbaabe3-6958-40ff-92a7-860e329aab41}", "{2}"));
+	b = open_ok(f, "DiskDescriptor.xml");
+	assert_int_equal(b->size, 9 * MIB);
+	assert_int_equal(run_program("sh", "-c", "cat \"$0\" \"$1\" > \"$2\"", path_of(f, "a"), path_of(f, "b"),
+				     path_of(f, "want"), NULL),
+			 0);
+	assert_holds_file(f, b, "want");
+	block_close(b);
+	/* An older state, stated. */
+	put_descriptor(f, SIZE(12288),
+		       STORAGE(0, 12288,
+			       IMAGE_OF("{5fbaabe3-6958-40ff-92a7-860e329aab41}", "Compressed", "a2.hds")
+				   IMAGE_OF("{1}", "Compressed", "a0.hds")),
+		       "<TopGUID>{1}</TopGUID>" SHOT_OF("{1}", "{0}")
+			   SHOT_OF("{5fbaabe3-6958-40ff-92a7-860e329aab41}", "{1}"));
+	put_random_disk(f, "a", 6 * MIB, 1);
+	b = open_ok(f, "DiskDescriptor.xml");
+	assert_holds_file(f, b, "a");
+	block_close(b);
+}
+
 static void test_bundles_that_are_refused(void **state)
 {
 	static const struct {
@@ -257,20 +332,31 @@ static void test_bundles_that_are_refused(void **state)
 		enum err_code code;
 		const char *text;
 	} cases[] = {
-	    {SIZE(572), STORAGE(0, 572, IMAGE("Compressed", "x.hds") IMAGE("Compressed", "y.hds")), SHOT SHOT,
-	     ERR_UNSUPPORTED,
-	     "it has snapshots (2 images for 1 storages, 2 states): delete them in Parallels, which merges the images, "
-	     "then convert it"},
+	    {SIZE(572), TWO_STATES, SHOT_OF("{a}", "{b}"), ERR_CORRUPT,
+	     "the disk is made up of state '{5fbaabe3-6958-40ff-92a7-860e329aab41}', which isn't among its 1 "
+	     "snapshots"},
+	    {SIZE(572), TWO_STATES, "<TopGUID>{a}</TopGUID>" SHOT_OF("{a}", "{b}"), ERR_CORRUPT,
+	     "the disk is made up of state '{b}', which isn't among its 1 snapshots"},
+	    {SIZE(572), TWO_STATES, "<TopGUID>{a}</TopGUID>" SHOT_OF("{a}", "{b}") SHOT_OF("{b}", "{a}"), ERR_CORRUPT,
+	     "the chain of snapshots is a loop, or longer than 64"},
+	    {SIZE(572), TWO_STATES, "<TopGUID>{0}</TopGUID>" SHOT_OF("{a}", "{b}"), ERR_CORRUPT,
+	     "it has snapshots, but no current state"},
+	    {SIZE(572), TWO_STATES, "<TopGUID>{c}</TopGUID>" SHOT_OF("{c}", "{b}") SHOT_OF("{b}", "{0}"), ERR_CORRUPT,
+	     "storage 1: line 4: a storage without an image of state '{c}'"},
+	    {SIZE(572), STORAGE(0, 572, IMAGE_OF("{a}", "Plain", "x.hds") IMAGE_OF("{b}", "Compressed", "x.hds")),
+	     "<TopGUID>{a}</TopGUID>" SHOT_OF("{a}", "{b}") SHOT_OF("{b}", "{0}"), ERR_CORRUPT,
+	     "storage 1: image 'x.hds': a plain image has all of the disk, but is said to be a change of another"},
 	    {SIZE(572), STORAGE(0, 572, ""), SHOT, ERR_CORRUPT, "line 4: a storage without an image"},
 	    {SIZE(572), STORAGE(0, 72, "") STORAGE(72, 572, IMAGE("Plain", "x.hds") IMAGE("Plain", "x.hds")), SHOT,
 	     ERR_CORRUPT, "line 4: a storage without an image"},
 	    {SIZE(572), STORAGE(0, 572, IMAGE("Plain", "/etc/passwd")), SHOT, ERR_POLICY,
-	     "storage 1 '/etc/passwd': it names '/etc/passwd': outside the image's folder, and no --allow-parent "
+	     "storage 1: image '/etc/passwd': it names '/etc/passwd': outside the image's folder, and no "
+	     "--allow-parent "
 	     "allows it"},
 	    {SIZE(572), STORAGE(0, 572, IMAGE("Plain", "../x")), SHOT, ERR_POLICY,
-	     "storage 1 '../x': it names '../x': outside the image's folder, and no --allow-parent allows it"},
+	     "storage 1: image '../x': it names '../x': outside the image's folder, and no --allow-parent allows it"},
 	    {SIZE(573), STORAGE(0, 573, IMAGE("Compressed", "x.hds")), SHOT, ERR_CORRUPT,
-	     "storage 1 'x.hds': storage truncated: 293376 bytes are stated, the image has 292864"},
+	     "storage 1: storage truncated: 293376 bytes are stated, the image has 292864"},
 	    {SIZE(572), STORAGE(0, 572, IMAGE("Sparse", "x.hds")), SHOT, ERR_UNSUPPORTED,
 	     "line 4: an image of type 'Sparse', expected Plain or Compressed"},
 	    {SIZE(572), STORAGE(0, 571, IMAGE("Compressed", "x.hds")), SHOT, ERR_CORRUPT,
@@ -325,6 +411,7 @@ int main(void)
 	    TEST(test_tables_that_lie),
 	    TEST(test_bundle),
 	    TEST(test_split_bundle),
+	    TEST(test_bundle_with_snapshots),
 	    TEST(test_bundles_that_are_refused),
 	    TEST(test_descriptor_that_is_no_xml),
 	};
