@@ -192,7 +192,7 @@ static int check_state(struct vmx *x)
 	const char *state = get(x, "checkpoint.vmState");
 
 	if (filled(get(x, "encryption.keySafe")) || filled(get(x, "encryption.data")))
-		return err_set(x->err, ERR_BLOCKED,
+		return err_set(x->err, ERR_UNSUPPORTED,
 			       "the machine is encrypted (encryption.keySafe): remove the encryption in VMware first");
 	if (!filled(state))
 		return 0;

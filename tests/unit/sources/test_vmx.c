@@ -209,7 +209,7 @@ static void what_is_refused(void **state)
 {
 	bad("x = \"y\"\n", ERR_CORRUPT,
 	    "neither config.version nor virtualHW.version nor displayName is there: not a VMX file");
-	bad(HEAD "encryption.keySafe = \"vmware:key/list/...\"\n", ERR_BLOCKED,
+	bad(HEAD "encryption.keySafe = \"vmware:key/list/...\"\n", ERR_UNSUPPORTED,
 	    "the machine is encrypted (encryption.keySafe): remove the encryption in VMware first");
 	bad(HEAD "checkpoint.vmState = \"web.vmss\"\n", ERR_BLOCKED,
 	    "the machine is suspended (checkpoint.vmState is 'web.vmss'): resume it and shut it down, or take its "
