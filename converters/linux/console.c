@@ -11,6 +11,12 @@ static size_t xen_console(const char *text)
 	return strncmp(text, "hvc0", 4) == 0 || strncmp(text, "xvc0", 4) == 0 ? 4 : 0;
 }
 
+/* "# kopt=" is where Debian's GRUB legacy takes the next command lines from. */
+static bool is_comment(const char *text)
+{
+	return text[line_indent(text)] == '#' && !strstr(text, "kopt");
+}
+
 /* console=hvc0 on kernel command lines. */
 static void mend_cmdline(struct lines *l, const char *path, void *opaque)
 {
@@ -19,7 +25,7 @@ static void mend_cmdline(struct lines *l, const char *path, void *opaque)
 	for (size_t i = 0; i < l->v.n; i++) {
 		const char *p = l->v.v[i].text;
 
-		if (p[line_indent(p)] == '#')
+		if (is_comment(p))
 			continue;
 		for (p = strstr(p, key); p; p = strstr(p, key)) {
 			size_t at = (size_t)(p - l->v.v[i].text) + strlen(key);

@@ -9,14 +9,28 @@
 struct replacer {
 	const struct step_context *c;
 	struct arena *arena;
+	bool boot;  /* the file is about booting: command lines, settings of boot loaders */
 	char *done; /* "/dev/sda1 is UUID=… (why)", for the log; NULL: nothing replaced */
 };
 
-static const char *replace(const struct device_use *use, void *opaque)
+/* Without any initramfs it is the kernel that reads root=, and it knows PARTUUID= only. */
+static bool no_initramfs(const struct inspection *i)
+{
+	VEC_FOR (k, &i->kernels)
+		if (k->initrd)
+			return false;
+	return i->kernels.n > 0;
+}
+
+static const char *replace(const struct device_use *asked, void *opaque)
 {
 	struct replacer *r = opaque;
-	const char *with = devnames_replacement(r->c->inspection, use, r->arena);
+	struct device_use own = *asked, *use = &own;
 	const struct device_name *d = devnames_find(r->c->inspection, use->name);
+	const char *with;
+
+	use->partition_id |= r->boot && use->mountpoint && no_initramfs(r->c->inspection);
+	with = devnames_replacement(r->c->inspection, use, r->arena);
 
 	if (!with || strcmp(with, use->name) == 0)
 		return NULL;
@@ -30,7 +44,7 @@ static int replace_in_file(const struct device_file *f, const char *path, struct
 			   struct err *err)
 {
 	const struct step_context *c = opaque;
-	struct replacer r = {c, l->arena, NULL};
+	struct replacer r = {c, l->arena, f->group == DEVICE_FILES_BOOT, NULL};
 	const struct device_visitor v = {replace, &r};
 
 	f->walk(l, &v);
