@@ -1,4 +1,5 @@
 /* convert, plan, check and inspect: one run that goes differently far. */
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,7 +15,8 @@ struct arguments {
 	const char *input, *input_format, *output, *output_dir, *disk_format, *name, *destination, *root, *vm,
 	    *allocation, *snapshot;
 	const char *compress, *on_read_error, *progress;
-	struct cli_list networks, bridges, macs, allow_parent;
+	struct cli_list networks, bridges, macs, allow_parent, keys;
+	bool keys_from_stdin, trim_encrypted;
 	bool allow_truncated, ignore_checksum, no_convert, no_trim, keep_tools, force, restart, performance, dry_run,
 	    print_xml, json, quiet, verbose;
 	uint64_t bwlimit;
@@ -63,6 +65,22 @@ static const char *const progress_kinds[] = {"text", "json", NULL};
 		    "Which operating system when there are several: a device, or first.", AT(root)                     \
 	}
 
+#define ROWS_KEYS                                                                                                      \
+	{"key",                                                                                                        \
+	 0,                                                                                                            \
+	 CLI_LIST,                                                                                                     \
+	 "NAME:key|file|fd:VALUE",                                                                                     \
+	 NULL,                                                                                                         \
+	 "Passphrase of an encrypted (LUKS) volume: NAME is a device, a UUID or all; "                                 \
+	 "key:PASSPHRASE (others may see it), file:FILE (its first line) or fd:N (the next "                           \
+	 "line of an open descriptor). May be repeated: all that fit are tried.",                                      \
+	 AT(keys)},                                                                                                    \
+	{                                                                                                              \
+		"keys-from-stdin", 0, CLI_FLAG, NULL, NULL,                                                            \
+		    "Read passphrases from standard input, one a line; each is tried on every volume.",                \
+		    AT(keys_from_stdin)                                                                                \
+	}
+
 #define ROWS_COMMON                                                                                                    \
 	{"force",                                                                                                      \
 	 0,                                                                                                            \
@@ -104,12 +122,17 @@ static const char *const progress_kinds[] = {"text", "json", NULL};
 	{                                                                                                              \
 	    "keep-tools",  0, CLI_FLAG, NULL, NULL, "Leave the old hypervisor's guest tools as they are.",             \
 	    AT(keep_tools)},                                                                                           \
+	    {"no-trim", 0, CLI_FLAG, NULL, NULL, "Copy free space of the guest's file systems too.", AT(no_trim)},     \
 	{                                                                                                              \
-		"no-trim", 0, CLI_FLAG, NULL, NULL, "Copy free space of the guest's file systems too.", AT(no_trim)    \
+		"trim-encrypted", 0, CLI_FLAG, NULL, NULL,                                                             \
+		    "Leave out free space inside encrypted volumes, too: the copy then shows which of their blocks "   \
+		    "are in use.",                                                                                     \
+		    AT(trim_encrypted)                                                                                 \
 	}
 
 static const struct cli_option convert_options[] = {
     ROWS_INPUT,
+    ROWS_KEYS,
     {"output", 'o', CLI_TEXT, "KIND", outputs_known,
      "What to write: local (folder with disks and libvirt XML), "
      "qemu (start script too), null (nothing).",
@@ -140,15 +163,16 @@ static const struct cli_option convert_options[] = {
     {0},
 };
 
-static const struct cli_option plan_options[] = {ROWS_INPUT, ROWS_NETWORK, ROWS_GUEST, ROWS_COMMON, {0}};
-static const struct cli_option inspect_options[] = {ROWS_INPUT, ROWS_COMMON, {0}};
+static const struct cli_option plan_options[] = {ROWS_INPUT, ROWS_KEYS, ROWS_NETWORK, ROWS_GUEST, ROWS_COMMON, {0}};
+static const struct cli_option inspect_options[] = {ROWS_INPUT, ROWS_KEYS, ROWS_COMMON, {0}};
 
 static bool is(const char *text, const char *word)
 {
 	return text && !strcmp(text, word);
 }
 
-static struct run_options to_run(const struct arguments *a, const struct positionals *p, enum run_depth depth)
+static struct run_options to_run(const struct arguments *a, const struct positionals *p, const struct keys *keys,
+				 enum run_depth depth)
 {
 	return (struct run_options){
 	    .depth = depth,
@@ -171,6 +195,8 @@ static struct run_options to_run(const struct arguments *a, const struct positio
 	    .disk_format = a->disk_format,
 	    .codec = a->compress,
 	    .root = a->root,
+	    .keys = keys,
+	    .trim_encrypted = a->trim_encrypted,
 	    .no_convert = a->no_convert,
 	    .no_trim = a->no_trim,
 	    .keep_tools = a->keep_tools,
@@ -206,8 +232,19 @@ static void print_result(const struct json *report, const struct arguments *a)
 	printf("report:   %s/report.txt\n", folder);
 }
 
+/* Once they are read the command line no longer shows them, neither to `ps` nor in the advice to resume. */
+static int read_keys(const struct arguments *a, struct keys *keys, struct err *err)
+{
+	for (size_t i = 0; i < a->keys.n; i++) {
+		if (keys_add(keys, a->keys.v[i], err) < 0)
+			return -1;
+		key_hide((char *)(uintptr_t)a->keys.v[i]);
+	}
+	return a->keys_from_stdin ? keys_add_lines(keys, STDIN_FILENO, err) : 0;
+}
+
 static int start(const struct command *self, int argc, char **argv, struct arguments *a, struct positionals *p,
-		 struct err *err)
+		 struct keys *keys, struct err *err)
 {
 	struct terminal_options terminal;
 
@@ -215,6 +252,8 @@ static int start(const struct command *self, int argc, char **argv, struct argum
 		return -1;
 	if (!p->n)
 		return err_set(err, ERR_USAGE, "%s: no input given", self->name);
+	if (read_keys(a, keys, err) < 0)
+		return -1;
 	terminal = (struct terminal_options){
 	    .quiet = a->quiet, .verbose = a->verbose, .json_progress = is(a->progress, "json")};
 	terminal_start(&terminal);
@@ -245,14 +284,15 @@ static int refuse_unbootable(const struct json *report, bool force, struct err *
 
 static int run_plan(const struct command *self, int argc, char **argv, struct err *err)
 {
+	AUTO(keys_done) struct keys keys = {0};
 	struct arguments a = {0};
 	struct positionals p;
 	AUTO(js_freep) struct json *report = NULL;
 	struct run_options options;
 
-	if (start(self, argc, argv, &a, &p, err) < 0)
+	if (start(self, argc, argv, &a, &p, &keys, err) < 0)
 		return -1;
-	options = to_run(&a, &p, RUN_PLAN);
+	options = to_run(&a, &p, &keys, RUN_PLAN);
 	if (run(&options, &a, true, &report, err) < 0)
 		return -1;
 	return refuse_unbootable(report, a.force, err);
@@ -260,14 +300,15 @@ static int run_plan(const struct command *self, int argc, char **argv, struct er
 
 static int run_inspect(const struct command *self, int argc, char **argv, struct err *err)
 {
+	AUTO(keys_done) struct keys keys = {0};
 	struct arguments a = {0};
 	struct positionals p;
 	AUTO(js_freep) struct json *report = NULL;
 	struct run_options options;
 
-	if (start(self, argc, argv, &a, &p, err) < 0)
+	if (start(self, argc, argv, &a, &p, &keys, err) < 0)
 		return -1;
-	options = to_run(&a, &p, RUN_INSPECT);
+	options = to_run(&a, &p, &keys, RUN_INSPECT);
 	return run(&options, &a, true, &report, err);
 }
 
@@ -283,16 +324,17 @@ static int print_xml(const struct json *report, struct err *err)
 
 static int run_convert(const struct command *self, int argc, char **argv, struct err *err)
 {
+	AUTO(keys_done) struct keys keys = {0};
 	struct arguments a = {0};
 	struct positionals p;
 	AUTO(js_freep) struct json *report = NULL;
 	struct run_options options;
 	bool dry;
 
-	if (start(self, argc, argv, &a, &p, err) < 0)
+	if (start(self, argc, argv, &a, &p, &keys, err) < 0)
 		return -1;
 	dry = a.dry_run || a.print_xml;
-	options = to_run(&a, &p, dry ? RUN_PLAN : RUN_CONVERT);
+	options = to_run(&a, &p, &keys, dry ? RUN_PLAN : RUN_CONVERT);
 	if (a.compress && is(a.disk_format, "raw"))
 		return err_set(err, ERR_USAGE, "--compress needs -of qcow2");
 	if (run(&options, &a, dry && !a.print_xml, &report, err) < 0)

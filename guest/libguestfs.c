@@ -16,6 +16,8 @@ enum {
 	TICK_MS = 2000,
 	STALL_SECONDS = 300,
 	SMP_MAX = 4, /* udev and the guest's tools seldom keep more busy */
+	/* cryptsetup makes LUKS2 headers whose key needs up to 1 GiB to derive; libguestfs' default is 1280 MiB. */
+	MEMORY_MIB_FOR_KEYS = 1792,
 };
 
 int appliance_failed(struct appliance *a, struct err *err, enum err_code code, const char *fmt, ...)
@@ -196,6 +198,15 @@ static int quicken(struct appliance *a)
 	return guestfs_set_append(a->g, all);
 }
 
+static int set_memory(struct appliance *a, const struct appliance_options *o)
+{
+	int mib = o->memory_mib ? (int)o->memory_mib : guestfs_get_memsize(a->g);
+
+	if (!o->memory_mib && o->keys && o->keys->n && mib < MEMORY_MIB_FOR_KEYS)
+		mib = MEMORY_MIB_FOR_KEYS;
+	return guestfs_set_memsize(a->g, mib);
+}
+
 static int set_up_handle(struct appliance *a, const struct appliance_options *o, struct err *err)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -213,7 +224,7 @@ static int set_up_handle(struct appliance *a, const struct appliance_options *o,
 	    guestfs_set_smp(a->g, cpus > SMP_MAX ? SMP_MAX
 				  : cpus > 1	 ? (int)cpus
 						 : 1) < 0 ||
-	    (o->memory_mib && guestfs_set_memsize(a->g, (int)o->memory_mib) < 0))
+	    set_memory(a, o) < 0)
 		return appliance_failed(a, err, ERR_HOST, "setting up libguestfs");
 	if (!o->accel->kvm && quicken(a) < 0)
 		return appliance_failed(a, err, ERR_HOST, "setting up libguestfs");
@@ -285,6 +296,8 @@ int appliance_start(const struct appliance_options *o, struct appliance **ret, s
 	a->ndisks = (unsigned)o->ndisks;
 	a->root_wanted = arena_strdup(&a->arena, o->root);
 	a->readonly = o->readonly_mounts;
+	a->keys = o->keys;
+	a->trim_encrypted = o->trim_encrypted;
 	a->tick = o->tick;
 	a->disk_activity = o->disk_activity;
 	a->stall_seconds = o->stall_seconds ? o->stall_seconds : STALL_SECONDS;

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "core/base/buf.h"
 #include "guest/appliance.h"
 #include "guest/watchdog.h"
 
@@ -19,6 +20,13 @@ struct volume {
 	uint64_t size;
 	unsigned disk, partition; /* as struct filesystem has them */
 	bool is_disk;
+	bool encrypted; /* lies inside an encrypted volume */
+	/* of a LUKS volume: */
+	char *opened;	     /* "/dev/mapper/luks-…"; NULL locked */
+	unsigned keys_tried; /* how many keys were for it */
+	char *refused;	     /* cryptsetup's words about the last that did not fit */
+	bool discards;	     /* what is discarded inside is discarded on its device, too */
+	char *no_discards;   /* why not, where it was asked for */
 };
 
 struct mounted {
@@ -36,7 +44,8 @@ struct appliance {
 	struct arena arena;
 	unsigned ndisks;
 	char *root_wanted, *root;
-	bool readonly;
+	const struct keys *keys; /* borrowed, NULL none */
+	bool readonly, trim_encrypted;
 	bool finished;
 	void (*tick)(const char *what, void *opaque);
 	uint64_t (*disk_activity)(void *opaque);
@@ -75,5 +84,20 @@ void appliance_heard(struct appliance *a, bool trace, const char *text, size_t l
 char *appliance_keep(struct arena *a, char *s);
 
 void free_strings(char ***list);
+
+/* Adds a device with what blkid tells of it; pointers into a->volumes are void after it. */
+int appliance_add_volume(struct appliance *a, const char *device, bool encrypted, struct err *err);
+
+/* Opens every LUKS volume that a key fits, and adds what lies inside to a->volumes. A key that names a volume which it
+ * doesn't open is ERR_BLOCKED; one for all that fits nowhere is told by volume_is_locked() and keys_tried. */
+int appliance_unlock(struct appliance *a, struct err *err);
+/* "/dev/mapper/NAME" of the guest's fstab as the appliance calls it, by the mounted guest's crypttab; else as it is. */
+char *appliance_mapping(struct appliance *a, char *device);
+
+/* Encrypted with LUKS, and not opened? */
+bool volume_is_locked(const struct volume *v);
+/* Adds "/dev/sda2 (disk 1, partition 2, LUKS UUID …)". */
+void volume_describe(const struct volume *v, struct buf *b);
+const char *volume_selector(const struct volume *v); /* for --key */
 
 #endif

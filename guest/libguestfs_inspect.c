@@ -63,7 +63,7 @@ static void take_tag(struct appliance *a, struct volume *v, const char *key, con
 			*tags[i].to = arena_strdup(&a->arena, value);
 }
 
-static int add_volume(struct appliance *a, const char *device, struct err *err)
+int appliance_add_volume(struct appliance *a, const char *device, bool encrypted, struct err *err)
 {
 	AUTO(free_strings) char **tags = guestfs_blkid(a->g, device);
 	struct volume *v;
@@ -73,6 +73,7 @@ static int add_volume(struct appliance *a, const char *device, struct err *err)
 		return err_set(err, ERR_CORRUPT, "more than %d partitions and volumes", VOLUMES_MAX);
 	v = vec_push(&a->arena, &a->volumes);
 	v->device = arena_strdup(&a->arena, device);
+	v->encrypted = encrypted;
 	place_of(device, v);
 	size = guestfs_blockdev_getsize64(a->g, device);
 	if (size < 0)
@@ -89,7 +90,7 @@ static int add_volumes(struct appliance *a, char **devices, const char *what, st
 	if (!devices)
 		return appliance_failed(a, err, ERR_HOST, "listing %s", what);
 	for (char **d = devices; *d; d++)
-		if (add_volume(a, *d, err) < 0)
+		if (appliance_add_volume(a, *d, false, err) < 0)
 			return -1;
 	return 0;
 }
@@ -135,6 +136,7 @@ static void report_volumes(struct appliance *a, struct inspection *i)
 		f->size = v->size;
 		f->disk = v->disk;
 		f->partition = v->partition;
+		f->encrypted = v->encrypted;
 	}
 }
 
@@ -170,9 +172,21 @@ static void note_unclean(struct appliance *a, struct inspection *i, const struct
 
 static void note_encrypted(struct inspection *i, const struct volume *v)
 {
-	if (v->type && !strcmp(v->type, "crypto_LUKS"))
-		finding_add(i, "W-LUKS", SEVERITY_INFO, v->device, NULL,
-			    "%s is encrypted with LUKS: it is copied whole and not looked into", v->device);
+	AUTO(buf_done) struct buf b = BUF_INIT(512);
+
+	if (!v->type || strcmp(v->type, "crypto_LUKS") != 0)
+		return;
+	volume_describe(v, &b);
+	if (volume_is_locked(v))
+		finding_add(i, "W-LUKS", SEVERITY_INFO, v->refused ? v->refused : v->device,
+			    "when something on it has to be converted, too: --key NAME:file:FILE",
+			    "%s is encrypted and %s: it is copied whole and not looked into", buf_str(&b),
+			    v->keys_tried ? "no key opens it" : "no key was given for it");
+	else
+		finding_add(i, "W-LUKS", SEVERITY_INFO, v->no_discards ? v->no_discards : v->device, NULL,
+			    "%s is encrypted and was opened: it stays encrypted, and %s", buf_str(&b),
+			    v->discards ? "shows from now on which of its blocks are free"
+					: "is copied whole, free space too");
 }
 
 /* ----------------------------------------------------------------------------------------------------- firmware */
@@ -235,16 +249,29 @@ static void describe_disks(const struct appliance *a, struct buf *b)
 	}
 }
 
+static int needs_key(const struct volume *v, struct err *err)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(512);
+
+	volume_describe(v, &b);
+	if (v->keys_tried)
+		return err_set(err, ERR_BLOCKED,
+			       "no operating system found, but %s is encrypted, and none of %u keys opens it (%s): "
+			       "--key %s:file:FILE with the right passphrase",
+			       buf_str(&b), v->keys_tried, v->refused, volume_selector(v));
+	return err_set(err, ERR_BLOCKED,
+		       "no operating system found, but %s is encrypted: give its passphrase with --key %s:file:FILE; "
+		       "--no-convert copies it as it is",
+		       buf_str(&b), volume_selector(v));
+}
+
 static int no_system(const struct appliance *a, struct err *err)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(1536);
 
 	VEC_FOR (v, &a->volumes)
-		if (v->type && !strcmp(v->type, "crypto_LUKS"))
-			return err_set(err, ERR_UNSUPPORTED,
-				       "no operating system found, but %s (disk %u, partition %u) is encrypted with "
-				       "LUKS, which is not opened: --no-convert copies it as it is",
-				       v->device, v->disk + 1, v->partition);
+		if (volume_is_locked(v))
+			return needs_key(v, err);
 	describe_disks(a, &b);
 	return err_set(err, ERR_BLOCKED, "no operating system found: %s; --no-convert copies the disks as they are",
 		       buf_str(&b));
@@ -364,7 +391,7 @@ static int inspect(struct appliance *a, void *arg, struct err *err)
 	struct inspection *i = arg;
 	AUTO(free_strings) char **roots = NULL;
 
-	if (scan(a, err) < 0 || refuse_hibernated(a, err) < 0)
+	if (scan(a, err) < 0 || appliance_unlock(a, err) < 0 || refuse_hibernated(a, err) < 0)
 		return -1;
 	report_volumes(a, i);
 	i->firmware_disk = judge_firmware(a);

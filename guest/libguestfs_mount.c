@@ -92,9 +92,11 @@ static int mount_all(struct appliance *a, void *arg, struct err *err)
 	struct inspection *i = arg;
 	struct err why = ERR_INIT;
 
-	VEC_FOR (m, &a->mounted)
+	VEC_FOR (m, &a->mounted) {
+		m->device = appliance_mapping(a, m->device);
 		if (mount_one(a, i, m, err) < 0)
 			return -1;
+	}
 	if (load_packages(a, &why) < 0)
 		finding_add(i, "W-NO-PACKAGE-LIST", SEVERITY_WARNING, why.text, NULL,
 			    "the list of installed packages can't be read");
@@ -126,6 +128,12 @@ static bool is_trimmed_already(const struct inspection *i, const struct filesyst
 		if (other->trimmed && other->uuid && f->uuid && !strcmp(other->uuid, f->uuid))
 			return true;
 	return false;
+}
+
+/* Which blocks of an encrypted volume are in use is the owner's secret, unless he gives it up. */
+static bool may_trim(const struct appliance *a, const struct filesystem *f)
+{
+	return !f->encrypted || a->trim_encrypted;
 }
 
 static void trim_mounted(struct appliance *a, const struct trim *t, struct filesystem *f)
@@ -189,6 +197,18 @@ static bool may_change_group(const char *attr)
 	return attr && strlen(attr) >= 6 && attr[0] == 'w' && attr[2] == '-' && attr[3] == '-' && attr[5] == '-';
 }
 
+/* Does a part of it lie in an encrypted volume? blkid's UUID of a member is LVM's own. */
+static bool is_group_encrypted(const struct appliance *a, const struct guestfs_lvm_vg *vg)
+{
+	AUTO(free_strings) char **members = guestfs_vgpvuuids(a->g, vg->vg_name);
+
+	VEC_FOR (v, &a->volumes)
+		for (char **m = members; m && *m; m++)
+			if (v->encrypted && v->uuid && !strcmp(v->uuid, *m))
+				return true;
+	return !members;
+}
+
 /* fstrim doesn't reach what no volume owns: a volume over all of it is made, discarded and taken away again. */
 static int trim_group(struct appliance *a, const struct trim *t, const struct guestfs_lvm_vg *vg, struct err *err)
 {
@@ -196,7 +216,7 @@ static int trim_group(struct appliance *a, const struct trim *t, const struct gu
 	AUTO_FREE char *device = NULL;
 	struct err why = ERR_INIT;
 
-	if (!vg->vg_free || !may_change_group(vg->vg_attr))
+	if (!vg->vg_free || !may_change_group(vg->vg_attr) || (!a->trim_encrypted && is_group_encrypted(a, vg)))
 		return 0;
 	snprintf(name, sizeof name, "rehost-free-%lx", (unsigned long)time(NULL));
 	if (asprintf(&device, "/dev/%s/%s", vg->vg_name, name) < 0)
@@ -253,7 +273,9 @@ static int trim_all(struct appliance *a, void *arg, struct err *err)
 	const struct trim *t = arg;
 
 	VEC_FOR (f, &t->i->filesystems)
-		if (f->mountpoint)
+		if (!may_trim(a, f))
+			continue;
+		else if (f->mountpoint)
 			trim_mounted(a, t, f);
 		else if (!strcmp(f->type, "swap") && trim_swap(a, t, f, err) < 0)
 			return -1;

@@ -9,6 +9,7 @@
 
 #include "core/base/err.h"
 #include "core/base/json.h"
+#include "core/base/keys.h"
 #include "run/io_client.h"
 #include "run/maps.h"
 #include "run/rules.h"
@@ -43,6 +44,8 @@ struct run_options {
 	const char *disk_format; /* -of: NULL "qcow2" */
 	const char *codec;	 /* --compress: NULL, "zlib", "zstd" */
 	const char *root;	 /* --root */
+	const struct keys *keys; /* --key; borrowed; NULL none */
+	bool trim_encrypted;
 	bool no_convert, no_trim, keep_tools, force, restart, performance;
 	enum read_error_policy on_read_error;
 	unsigned threads;

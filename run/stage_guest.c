@@ -43,6 +43,8 @@ static int start_appliance(struct run *r, struct appliance **ret, struct err *er
 					    .ndisks = r->machine->disks.n,
 					    .accel = &accel,
 					    .root = r->o->root,
+					    .keys = r->o->keys,
+					    .trim_encrypted = r->o->trim_encrypted,
 					    .readonly_mounts = readonly,
 					    .tick = tick,
 					    .disk_activity = disk_activity,

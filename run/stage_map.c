@@ -48,6 +48,7 @@ static struct json *run_identity(const struct run *r)
 	js_set_str(options, "output", run_output_name(r));
 	js_set_bool(options, "no-convert", r->o->no_convert);
 	js_set_bool(options, "no-trim", r->o->no_trim);
+	js_set_bool(options, "trim-encrypted", r->o->trim_encrypted);
 	js_set_bool(options, "keep-tools", r->o->keep_tools);
 	js_set_u64(options, "on-read-error", r->o->on_read_error);
 	return id;

@@ -94,6 +94,7 @@ static struct json *filesystem_json(const struct filesystem *f)
 	js_set_u64(j, "disk", f->disk);
 	js_set_u64(j, "partition", f->partition);
 	js_set_bool(j, "trimmed", f->trimmed);
+	js_set_bool(j, "encrypted", f->encrypted);
 	return j;
 }
 

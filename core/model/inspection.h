@@ -34,6 +34,7 @@ struct filesystem {
 	unsigned disk;	    /* index into machine->disks when it lies on one disk */
 	unsigned partition; /* number on that disk, 0: whole disk or LV */
 	bool trimmed;	    /* its free space was discarded in the graft */
+	bool encrypted;	    /* it lies inside a volume that was opened with a key */
 };
 
 struct kernel {
