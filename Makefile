@@ -17,7 +17,7 @@ JOBS := $(shell nproc)
 Q := $(if $(V),,@)
 say := @$(if $(V),:,printf '  %-3s %s\n')
 
-PACKAGES := libguestfs libxml-2.0 libarchive libdeflate libzstd liblz4 liblzma zlib jansson nettle libxxhash uuid
+PACKAGES := libguestfs libxml-2.0 libarchive libdeflate libzstd liblz4 liblzma zlib jansson nettle libxxhash uuid libseccomp
 # Optional: faster deflate.
 PACKAGES += $(shell $(PKG_CONFIG) --exists libisal && echo libisal)
 WARNINGS := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \

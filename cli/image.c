@@ -110,6 +110,12 @@ static int open_image(const char *path, const char *format, const struct argumen
 	return image_open_user(path, format, &rules, ret, err);
 }
 
+/* Images are hostile: what they could make of a parser is kept to their own folders. */
+static void read_only(const struct arguments *a, const struct positionals *p)
+{
+	image_confine(p->v, p->n, &(struct image_confine_options){.allow_parent = a->allow_parent.v});
+}
+
 /* Parses and demands so many images. */
 static int images(const struct command *self, int argc, char **argv, size_t n, struct arguments *a,
 		  struct positionals *p, struct err *err)
@@ -141,6 +147,7 @@ static int run_info(const struct command *self, int argc, char **argv, struct er
 
 	if (images(self, argc, argv, 1, &a, &p, err) < 0)
 		return -1;
+	read_only(&a, &p);
 	rules = rules_of(&a);
 	terminal_warnings();
 	if (a.check)
@@ -197,8 +204,10 @@ static int run_map(const struct command *self, int argc, char **argv, struct err
 	struct arguments a = {0};
 	struct positionals p;
 
-	if (images(self, argc, argv, 1, &a, &p, err) < 0 || open_image(p.v[0], a.format, &a, &b, err) < 0 ||
-	    image_map(b, &map, err) < 0)
+	if (images(self, argc, argv, 1, &a, &p, err) < 0)
+		return -1;
+	read_only(&a, &p);
+	if (open_image(p.v[0], a.format, &a, &b, err) < 0 || image_map(b, &map, err) < 0)
 		return -1;
 	for (size_t i = 0; !a.json && i < js_count(map); i++)
 		buf_addf(&text, "%16" PRIu64 " %16" PRIu64 "  %s\n", js_get_u64(js_at(map, i), "offset", 0),
@@ -216,7 +225,10 @@ static int run_compare(const struct command *self, int argc, char **argv, struct
 	struct arguments a = {0};
 	struct positionals p;
 
-	if (images(self, argc, argv, 2, &a, &p, err) < 0 || open_image(p.v[0], a.format, &a, &one, err) < 0)
+	if (images(self, argc, argv, 2, &a, &p, err) < 0)
+		return -1;
+	read_only(&a, &p);
+	if (open_image(p.v[0], a.format, &a, &one, err) < 0)
 		return -1;
 	a.snapshot = a.second_snapshot;
 	if (open_image(p.v[1], a.second_format, &a, &two, err) < 0 || image_compare(one, two, &d, err) < 0)
@@ -242,6 +254,7 @@ static int run_copy(const struct command *self, int argc, char **argv, struct er
 		return -1;
 	terminal_start(&(struct terminal_options){.quiet = a.quiet});
 	terminal_phase("copying", NULL);
+	image_confine(&p.v[0], 1, &(struct image_confine_options){.allow_parent = a.allow_parent.v, .writes = p.v[1]});
 	copy = (struct image_copy_options){.source = p.v[0],
 					   .source_format = a.format,
 					   .rules = rules_of(&a),
@@ -269,17 +282,16 @@ static void say_ready(const char *socket_path)
 
 static int run_nbd(const struct command *self, int argc, char **argv, struct err *err)
 {
-	AUTO(block_closep) struct block *b = NULL;
 	struct arguments a = {0};
+	struct image_rules rules;
 	struct positionals p;
 
 	if (images(self, argc, argv, 1, &a, &p, err) < 0)
 		return -1;
 	if (!a.socket)
 		return err_set(err, ERR_USAGE, "nbd: --socket PATH is needed");
-	if (open_image(p.v[0], a.format, &a, &b, err) < 0)
-		return -1;
-	return image_serve(b, a.socket, say_ready, err);
+	rules = rules_of(&a);
+	return image_serve(p.v[0], a.format, &rules, a.socket, say_ready, err);
 }
 
 const struct command command_info = {

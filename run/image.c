@@ -25,6 +25,7 @@
 #include "formats/throttle.h"
 #include "net/nbd_server.h"
 #include "run/copy.h"
+#include "run/lockdown.h"
 
 /* A path of the user, split into the folder that bounds the image and the name in it. */
 struct place {
@@ -165,6 +166,64 @@ int image_open_user(const char *path, const char *format, const struct image_rul
 	struct folder folder = {0};
 
 	return image_open_watched(path, format, rules, &folder, ret, err);
+}
+
+/* ----------------------------------------------------------------------------------------------------------- confine
+ */
+
+enum { CONFINED_MAX = RULES_FOLDERS_MAX + 5 /* the rest: two images, a target, a socket, TMPDIR */ };
+
+static void add_folder(struct lockdown_folder *folders, size_t *n, int fd, struct lockdown_folder rights)
+{
+	/* One that can't be opened is an error where its file is. */
+	if (fd < 0 || *n == CONFINED_MAX)
+		return;
+	rights.fd = fd;
+	folders[(*n)++] = rights;
+}
+
+static int folder_of(const char *path)
+{
+	AUTO(place_done) struct place p = {.dirfd = -1};
+
+	return path && place_open(&p, path, NULL) == 0 ? take_fd(&p.dirfd) : -1;
+}
+
+static bool any_packed(const char *const *sources, size_t n)
+{
+	bool ret = false;
+
+	for (size_t i = 0; i < n && !ret; i++) {
+		AUTO(place_done) struct place p = {.dirfd = -1};
+		AUTO_FD int fd = -1;
+
+		if (place_open(&p, sources[i], NULL) == 0)
+			fd = file_open_beneath(p.dirfd, p.base, true, NULL);
+		if (fd >= 0)
+			is_packed(fd, p.base, NULL, &ret, NULL);
+	}
+	return ret;
+}
+
+void image_confine(const char *const *sources, size_t nsources, const struct image_confine_options *o)
+{
+	struct lockdown_folder folders[CONFINED_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < nsources; i++)
+		add_folder(folders, &n, folder_of(sources[i]), (struct lockdown_folder){0});
+	for (const char *const *dir = o->allow_parent; dir && *dir; dir++)
+		add_folder(folders, &n, file_open_dir(*dir, NULL), (struct lockdown_folder){0});
+	if (any_packed(sources, nsources)) /* it is unpacked there */
+		add_folder(folders, &n, file_open_dir(file_tmpdir(), NULL), (struct lockdown_folder){.writable = 1});
+	add_folder(folders, &n, folder_of(o->writes), (struct lockdown_folder){.writable = 1});
+	add_folder(folders, &n, folder_of(o->removes_beside), (struct lockdown_folder){.removes = 1});
+	js_free(js_object()); /* the first one takes its hashes' seed from /dev/urandom */
+	lockdown_limits();
+	lockdown_files(folders, n);
+	lockdown_calls();
+	for (size_t i = 0; i < n; i++)
+		close(folders[i].fd);
 }
 
 /* -------------------------------------------------------------------------------------------------------------- copy
@@ -472,27 +531,43 @@ static int listen_at(const char *path, struct err *err)
 	return take_fd(&fd);
 }
 
-int image_serve(struct block *b, const char *socket_path, void (*ready)(const char *socket_path), struct err *err)
+/* Signals are blocked before there are threads, so that all inherit it and the signal comes to us here. */
+static int serve_until_signal(struct block *b, int listen_fd, const char *socket_path,
+			      void (*ready)(const char *socket_path), struct err *err)
 {
-	struct nbd_server_options options = {.block = b, .readonly = true};
+	struct nbd_server_options options = {.block = b, .readonly = true, .listen_fd = listen_fd};
 	struct nbd_server *server = NULL;
 	sigset_t ends;
-	int got, ret;
+	int got;
 
-	options.listen_fd = listen_at(socket_path, err);
-	if (options.listen_fd < 0)
-		return -1;
-	/* Blocked before there are threads, so that all inherit it and the signal comes to us here. */
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGINT);
 	sigaddset(&ends, SIGTERM);
 	pthread_sigmask(SIG_BLOCK, &ends, NULL);
-	ret = nbd_server_start(&options, &server, err);
-	if (ret == 0) {
-		ready(socket_path);
-		sigwait(&ends, &got);
-		nbd_server_stop(server);
-	}
+	if (nbd_server_start(&options, &server, err) < 0)
+		return -1;
+	ready(socket_path);
+	sigwait(&ends, &got);
+	nbd_server_stop(server);
+	return 0;
+}
+
+/* The socket comes first: where images are parsed none can be made. */
+int image_serve(const char *path, const char *format, const struct image_rules *rules, const char *socket_path,
+		void (*ready)(const char *socket_path), struct err *err)
+{
+	AUTO(block_closep) struct block *b = NULL;
+	AUTO_FD int fd = listen_at(socket_path, err);
+	int ret;
+
+	if (fd < 0)
+		return -1;
+	image_confine(
+	    &path, 1,
+	    &(struct image_confine_options){.allow_parent = rules->allow_parent, .removes_beside = socket_path});
+	ret = image_open_user(path, format, rules, &b, err);
+	if (ret == 0)
+		ret = serve_until_signal(b, take_fd(&fd), socket_path, ready, err);
 	unlink(socket_path);
 	return ret;
 }

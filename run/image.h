@@ -20,6 +20,16 @@ struct folder;
 int image_open_watched(const char *path, const char *format, const struct image_rules *rules, struct folder *watch,
 		       struct block **ret, struct err *err);
 
+struct image_confine_options {
+	const char *const *allow_parent; /* folders in which parents may lie, NULL-terminated; NULL none */
+	const char *writes;		 /* a target, in whose folder files may be made and removed; NULL none */
+	const char *removes_beside;	 /* a file in whose folder files may be removed; NULL none */
+};
+
+/* For programs that end with their image: from now on this process sees no files but those in the images' folders, and
+ * has no system calls but those that reading and writing take (run/lockdown.h). Before the first image is opened. */
+void image_confine(const char *const *sources, size_t nsources, const struct image_confine_options *options);
+
 struct image_copy_options {
 	const char *source, *source_format; /* format NULL: by bid */
 	struct image_rules rules;	    /* for the source */
@@ -50,8 +60,10 @@ int image_compare(struct block *a, struct block *b, struct image_difference *ret
 /* Every extent of the image as an array of {offset, length, kind}: "data", "zero" or "hole", neighbours merged. */
 int image_map(struct block *b, struct json **ret, struct err *err);
 
-/* Serves the image read-only over NBD on a Unix socket that must not exist, until SIGINT or SIGTERM; calls ready() when
- * clients can connect. Removes the socket. */
-int image_serve(struct block *b, const char *socket_path, void (*ready)(const char *socket_path), struct err *err);
+/* Serves the image at path read-only over NBD on a Unix socket that must not exist, until SIGINT or SIGTERM; calls
+ * ready() when clients can connect. Removes the socket. Confines the process (image_confine()) before it opens the
+ * image. */
+int image_serve(const char *path, const char *format, const struct image_rules *rules, const char *socket_path,
+		void (*ready)(const char *socket_path), struct err *err);
 
 #endif

@@ -94,7 +94,8 @@ static int bad_request(const char *verb, struct err *err)
 	return err_set(err, ERR_INTERNAL, "io process: malformed request '%s'", verb);
 }
 
-/* From here on only the sources' folders, those that the user allows, and the partial folder. */
+/* From here on only the sources' folders, those that the user allows, and the partial folder; and no other process or
+ * socket. */
 static void lock_down(const struct io *io, const struct io_disk_spec *specs)
 {
 	struct lockdown_folder folders[DISKS_MAX + RULES_FOLDERS_MAX + 1];
@@ -108,6 +109,7 @@ static void lock_down(const struct io *io, const struct io_disk_spec *specs)
 	if (io->place.partial_fd >= 0)
 		folders[n++] = (struct lockdown_folder){.fd = io->place.partial_fd, .writable = true};
 	lockdown_files(folders, n);
+	lockdown_calls();
 }
 
 /* An unreadable or damaged table says nothing. */

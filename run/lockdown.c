@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <linux/landlock.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -24,12 +23,14 @@ enum {
 	MEMORY_MAX_GIB = 16,
 };
 
-/* Sanitizers need a shadow memory larger than any bound, and /proc. */
+bool lockdown_sanitized(void)
+{
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-static const bool sanitized = true;
+	return true;
 #else
-static const bool sanitized = false;
+	return false;
 #endif
+}
 
 void lockdown_limits(void)
 {
@@ -40,7 +41,7 @@ void lockdown_limits(void)
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
-	if (!sanitized)
+	if (!lockdown_sanitized())
 		setrlimit(RLIMIT_DATA, &(struct rlimit){MEMORY_MAX_GIB * GIB, MEMORY_MAX_GIB * GIB});
 }
 
@@ -60,6 +61,8 @@ static uint64_t folder_rights(const struct lockdown_folder *f)
 {
 	uint64_t rights = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
 
+	if (f->removes)
+		rights |= LANDLOCK_ACCESS_FS_REMOVE_FILE;
 	if (f->writable)
 		rights |= LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE |
 			  FS_TRUNCATE;
@@ -91,6 +94,6 @@ static int restrict_files(const struct lockdown_folder *folders, size_t n)
 
 void lockdown_files(const struct lockdown_folder *folders, size_t n)
 {
-	if (!sanitized && restrict_files(folders, n) < 0)
+	if (!lockdown_sanitized() && restrict_files(folders, n) < 0)
 		log_debug("no Landlock (%s): the io process is not confined to its folders", strerror(errno));
 }

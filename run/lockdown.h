@@ -1,12 +1,15 @@
-/* Fewer rights for the process that parses images: limits, and no files but those beneath given folders. */
+/* Fewer rights for a process that parses images: limits, no files but those beneath given folders, no system calls but
+ * those that copying needs. In this order, before the first byte of an image is read. */
 #ifndef REHOST_RUN_LOCKDOWN_H
 #define REHOST_RUN_LOCKDOWN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct lockdown_folder {
 	int fd;	      /* O_PATH is enough */
 	int writable; /* files may be made and removed in it, too */
+	int removes;  /* files may be removed in it */
 };
 
 /* No core dumps (they would hold guest data), a bound on memory, as many descriptors as we may have. */
@@ -15,5 +18,13 @@ void lockdown_limits(void);
 /* From now on this process (call it before there are threads) opens files only beneath these folders, by Landlock;
  * descriptors that are open stay usable. A kernel without Landlock changes nothing and is logged. */
 void lockdown_files(const struct lockdown_folder *folders, size_t n);
+
+/* From now on this process, with all its threads, has only the system calls that reading, writing and serving images
+ * take (seccomp): no new socket or connection, no other process or program, no executable memory; the rest fails with
+ * EPERM. Logged where the kernel has no seccomp. */
+void lockdown_calls(void);
+
+/* Built with a sanitizer, which needs a shadow memory larger than any bound, and /proc: nothing is locked down. */
+bool lockdown_sanitized(void);
 
 #endif

@@ -68,6 +68,7 @@ qemu-img map --output=json -f qcow2 copy.qcow2 | jq '[.[] | select(.data) | .len
 server=$!
 for _ in $(seq 50); do [ -s ready ] && break; sleep 0.1; done
 nbdcopy "$(cat ready)" nbd.raw || fail "nbdcopy"
+grep -q '^Seccomp:[[:space:]]*2' /proc/$server/status || fail "nbd parses images without a filter of system calls"
 kill $server
 wait $server || fail "nbd ended with $?"
 [ ! -e nbd.sock ] || fail "the socket is left"

@@ -26,6 +26,7 @@
 #include "run/graft.h"
 #include "run/io_client.h"
 #include "run/journal.h"
+#include "run/lockdown.h"
 
 struct fixture {
 	char path[64];	  /* everything; on a real disk, for holes */
@@ -211,6 +212,30 @@ static unsigned count_runtime_folders(void)
 	if (d)
 		closedir(d);
 	return n;
+}
+
+/* What the process's own tests of run/lockdown.c prove, it also has (proc(5): 2 is a filter). */
+static void test_is_locked_down(void **state)
+{
+	struct fixture *f = *state;
+	char path[64], line[256];
+	FILE *status;
+	int seen = 0;
+
+	if (lockdown_sanitized()) {
+		print_message("SKIP: nothing is locked down with a sanitizer\n");
+		skip();
+	}
+	make_raw(f, "a.raw", MIB, 0, MIB);
+	add_disk(f, "a.raw", "raw");
+	ok(f, start(f));
+	snprintf(path, sizeof path, "/proc/%d/status", (int)io_pid(f->io));
+	status = fopen(path, "re");
+	assert_non_null(status);
+	while (fgets(line, sizeof line, status))
+		seen += !strcmp(line, "Seccomp:\t2\n") || !strcmp(line, "NoNewPrivs:\t1\n");
+	fclose(status);
+	assert_int_equal(seen, 2);
 }
 
 static void test_the_readers_error_comes_out(void **state)
@@ -523,6 +548,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_opens),
+	    TEST(test_is_locked_down),
 	    TEST(test_the_readers_error_comes_out),
 	    TEST(test_identity),
 	    TEST(test_identity_of_a_chain),

@@ -2,15 +2,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -97,6 +106,100 @@ static void test_only_the_given_folders(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* 0 or errno of a call that must not work. */
+static int outcome(long ret)
+{
+	return ret < 0 ? errno : 0;
+}
+
+static void *call_in_thread(void *opaque)
+{
+	*(int *)opaque = outcome(socket(AF_UNIX, SOCK_STREAM, 0));
+	return NULL;
+}
+
+struct other_thread {
+	pthread_barrier_t locked;
+	int got;
+};
+
+static void *wait_then_call(void *opaque)
+{
+	struct other_thread *o = opaque;
+
+	pthread_barrier_wait(&o->locked);
+	o->got = outcome(socket(AF_UNIX, SOCK_STREAM, 0));
+	return NULL;
+}
+
+/* In the child: what a parser that was taken over would try, and what work needs. */
+static int make_calls(const char *path)
+{
+	static const char *const argv[] = {"/bin/true", NULL};
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/run/nobody"};
+	int fd = open(path, O_RDWR), pair[2], in_thread = -1, missed = 0;
+	struct other_thread before = {.got = -1};
+	pthread_t thread, early;
+	char byte = 'x';
+
+	if (fd < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
+		return 100;
+	pthread_barrier_init(&before.locked, NULL, 2);
+	pthread_create(&early, NULL, wait_then_call, &before);
+	lockdown_calls();
+	pthread_barrier_wait(&before.locked);
+	pthread_join(early, NULL);
+	if (pthread_create(&thread, NULL, call_in_thread, &in_thread) == 0)
+		pthread_join(thread, NULL);
+	const struct expectation all[] = {
+	    {"socket", outcome(socket(AF_INET, SOCK_STREAM, 0)), EPERM},
+	    {"socket in a new thread", in_thread, EPERM},
+	    {"socket in a thread from before", before.got, EPERM},
+	    {"connect", outcome(connect(pair[0], (struct sockaddr *)&address, sizeof address)), EPERM},
+	    {"execve", outcome(execv(argv[0], (char **)(uintptr_t)argv)), EPERM},
+	    {"ptrace", outcome(ptrace(PTRACE_TRACEME, 0, NULL, NULL)), EPERM},
+	    {"fork", outcome(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0)), EPERM},
+	    {"kill", outcome(kill(getppid(), 0)), EPERM},
+	    {"signal of another", outcome(syscall(SYS_tgkill, getppid(), getppid(), 0)), EPERM},
+	    {"memory of another", outcome(syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0)), EPERM},
+	    {"code",
+	     mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? errno : 0,
+	     EPERM},
+	    {"mount", outcome(mount("none", "/", "tmpfs", 0, NULL)), EPERM},
+	    {"type into the terminal", outcome(ioctl(STDIN_FILENO, TIOCSTI, &byte)), EPERM},
+	    {"write", outcome(pwrite(fd, "y", 1, 0)), 0},
+	    {"read", outcome(pread(fd, &byte, 1, 0)), 0},
+	    {"send", outcome(send(pair[0], "z", 1, MSG_NOSIGNAL)), 0},
+	    {"memory", malloc(64 << 20) ? 0 : errno, 0},
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if (all[i].got != all[i].want) {
+			fprintf(stderr, "%s: %s, expected %s\n", all[i].what, strerror(all[i].got),
+				strerror(all[i].want));
+			missed++;
+		}
+	return missed + (byte != 'y');
+}
+
+static void test_only_harmless_calls(void **state)
+{
+	char path[] = "/tmp/rehost-test-XXXXXX";
+	int status, fd = mkstemp(path);
+
+	if (lockdown_sanitized()) {
+		print_message("SKIP: nothing is locked down with a sanitizer\n");
+		skip();
+	}
+	assert_true(fd >= 0);
+	close(fd);
+	if (fork() == 0)
+		_exit(make_calls(path));
+	assert_true(wait(&status) > 0);
+	unlink(path);
+	assert_int_equal(status, 0);
+}
+
 static int look_at_limits(void)
 {
 	struct rlimit core, files;
@@ -121,6 +224,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_only_the_given_folders),
+	    cmocka_unit_test(test_only_harmless_calls),
 	    cmocka_unit_test(test_limits),
 	};
 
