@@ -14,15 +14,41 @@ static bool has_bios_loader(struct guest *g)
 	       guest_exists(g, "/etc/lilo.conf");
 }
 
+/* Which firmware the loaders on the disk are for, when it is one only. */
+static enum firmware loaders_are_for(struct guest *g, bool has_esp)
+{
+	bool bios = has_bios_loader(g);
+
+	if (bios == has_esp)
+		return FIRMWARE_UNKNOWN;
+	return bios ? FIRMWARE_BIOS : FIRMWARE_UEFI;
+}
+
+static const char *in_words(enum firmware f)
+{
+	return f == FIRMWARE_UEFI ? "UEFI" : "BIOS";
+}
+
+/* The target gets the firmware that the partition tables are made for, whatever the source says; when they don't tell,
+ * it gets the source's. */
 static void report_disagreement(struct guest *g, const struct machine *m, struct inspection *i, bool has_esp)
 {
-	if (m->firmware == FIRMWARE_UEFI && !has_esp && has_bios_loader(g))
-		finding_add(i, "W-BOOT-FIRMWARE-DISAGREES", SEVERITY_WARNING, NULL, "Convert it as a BIOS machine.",
-			    "the source says UEFI, but the disk has only a BIOS loader");
-	else if (m->firmware == FIRMWARE_BIOS && has_esp && !has_bios_loader(g))
-		finding_add(i, "W-BOOT-FIRMWARE-DISAGREES", SEVERITY_WARNING, NULL, "Convert it as a UEFI machine.",
-			    "the source says BIOS, but the disk has only UEFI loaders");
-	else if (m->firmware && i->firmware_disk && m->firmware != i->firmware_disk)
+	enum firmware loaders = loaders_are_for(g, has_esp);
+	const char *only = loaders == FIRMWARE_UEFI ? "only UEFI loaders" : "only a BIOS loader";
+
+	if (!m->firmware || (!loaders && !i->firmware_disk))
+		return;
+	if (loaders && loaders != m->firmware && loaders == i->firmware_disk)
+		finding_add(
+		    i, "I-FIRMWARE-OF-DISK", SEVERITY_INFO, NULL, NULL,
+		    "the source says %s, but the disk is partitioned for %s and has %s: it becomes a %s machine",
+		    in_words(m->firmware), in_words(loaders), only, in_words(loaders));
+	else if (loaders && loaders != m->firmware)
+		finding_add(i, "W-BOOT-FIRMWARE-DISAGREES", SEVERITY_WARNING, NULL,
+			    loaders == FIRMWARE_UEFI ? "Convert it as a UEFI machine."
+						     : "Convert it as a BIOS machine.",
+			    "the source says %s, but the disk has %s", in_words(m->firmware), only);
+	else if (i->firmware_disk && m->firmware != i->firmware_disk)
 		finding_add(i, "I-FIRMWARE-BOTH", SEVERITY_INFO, NULL, NULL,
 			    "the source says %s and the disk is partitioned for %s, but has loaders for both",
 			    firmware_name(m->firmware), firmware_name(i->firmware_disk));

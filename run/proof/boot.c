@@ -25,9 +25,8 @@
 enum {
 	DEFAULT_TIMEOUT_S = 300, /* an emulated Debian takes 30 to 90 */
 	LOOK_EVERY_MS = 2000,	 /* screen and CPU; the consoles are read as they write */
-	TICK_EVERY_MS = 4000,
-	SETTLE_MS = 5000, /* how long the screen may lag behind the serial console before its picture is taken */
-	RESETS_MAX = 8,	  /* first boots reset once or twice (boot entries, relabelling) */
+	SETTLE_MS = 5000,	 /* how long the screen may lag behind the serial console before its picture is taken */
+	RESETS_MAX = 8,		 /* first boots reset once or twice (boot entries, relabelling) */
 	XML_MAX = 4 << 20,
 	SCREEN_MAX = 64 << 10,
 	ANSWER_MAX = 512 << 10,
@@ -46,7 +45,7 @@ struct proof {
 	pid_t pid;			/* 0: not started, or already waited for */
 	int qmp_fd, serial_fd, said_fd; /* said: what qemu prints, a memory file */
 	int folder_fd, log_fd;		/* -1: nothing is kept */
-	int64_t start, next_look, next_tick;
+	int64_t start, next_look;
 	bool gone; /* qemu ended by itself */
 };
 
@@ -299,15 +298,18 @@ static int pump(struct proof *p, int ms, struct err *err)
 	return 0;
 }
 
-static void tick(struct proof *p)
+/* A phase of its own for each level; how long it takes is the terminal's to say. */
+static void tell(struct proof *p)
 {
 	char words[160];
 
-	if (!p->o->tick || now_ms() < p->next_tick)
+	if (!p->o->tick)
 		return;
-	p->next_tick = now_ms() + TICK_EVERY_MS;
-	snprintf(words, sizeof words, "%s after %.0f s, waiting for %s", boot_level_name(p->e.level), seconds(p),
-		 boot_level_name(p->o->wanted));
+	if (p->e.level == BOOT_LEVEL_UNKNOWN)
+		snprintf(words, sizeof words, "started, waiting for %s", boot_level_name(p->o->wanted));
+	else
+		snprintf(words, sizeof words, "%s reached after %.0f s, waiting for %s", boot_level_name(p->e.level),
+			 seconds(p), boot_level_name(p->o->wanted));
 	p->o->tick(words, p->o->opaque);
 }
 
@@ -366,16 +368,21 @@ static void watch(struct proof *p)
 {
 	int64_t end = p->start + (int64_t)(p->o->timeout ? p->o->timeout : DEFAULT_TIMEOUT_S) * 1000;
 
+	tell(p);
 	while (now_ms() < end) {
 		struct err why = ERR_INIT;
+		bool new = false;
 
 		if (pump(p, 200, &why) < 0)
 			ended_early(p, &why);
-		if (p->e.level > p->r->level)
+		if (p->e.level > p->r->level) {
 			new_level(p);
+			new = true;
+		}
 		if (p->e.level >= p->o->wanted || p->gone || is_stuck(p))
 			return;
-		tick(p);
+		if (new)
+			tell(p);
 	}
 }
 

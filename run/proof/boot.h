@@ -28,7 +28,8 @@ struct boot_options {
 	enum boot_level wanted;	   /* the proof ends as soon as this is reached */
 	unsigned timeout;	   /* seconds; 0: 300 */
 	const struct accel *accel; /* NULL: probed */
-	/* What goes on, at least every 5 s: "kernel after 12 s, waiting for login". May be NULL. */
+	/* What goes on, at the start and when a level is reached: "kernel reached after 12 s, waiting for login". May
+	 * be NULL. */
 	void (*tick)(const char *what, void *opaque);
 	void *opaque;
 };

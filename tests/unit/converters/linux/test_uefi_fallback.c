@@ -107,10 +107,24 @@ static void test_metadata_says_bios_disk_uefi(void **state)
 	struct linux_fixture *f = *state;
 
 	f->machine->firmware = FIRMWARE_BIOS;
-	f->inspection->firmware_disk = FIRMWARE_UEFI;
 	plant(&f->files, "/boot/efi/EFI/debian/grubx64.efi", "");
 	inspect_firmware(f);
 	assert_string_equal(finding_of(f, "W-BOOT-FIRMWARE-DISAGREES")->fix, "Convert it as a UEFI machine.");
+}
+
+/* The conversion takes the firmware of the partition table: nothing is left to warn of. */
+static void test_the_disks_firmware_is_taken(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	f->machine->firmware = FIRMWARE_BIOS;
+	f->inspection->firmware_disk = FIRMWARE_UEFI;
+	plant(&f->files, "/boot/efi/EFI/debian/grubx64.efi", "");
+	inspect_firmware(f);
+	assert_int_equal(f->inspection->findings.n, 1);
+	assert_string_equal(finding_of(f, "I-FIRMWARE-OF-DISK")->text,
+			    "the source says BIOS, but the disk is partitioned for UEFI and has only UEFI loaders: it "
+			    "becomes a UEFI machine");
 }
 
 static void test_agreement_and_both(void **state)
@@ -148,6 +162,7 @@ int main(void)
 	    LINUX_TEST(test_no_esp),
 	    LINUX_TEST(test_metadata_says_uefi_disk_bios),
 	    LINUX_TEST(test_metadata_says_bios_disk_uefi),
+	    LINUX_TEST(test_the_disks_firmware_is_taken),
 	    LINUX_TEST(test_agreement_and_both),
 	    LINUX_TEST(test_lilo),
 	};
