@@ -2,10 +2,16 @@
 #include <string.h>
 
 #include "core/base/checked.h"
+#include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/model/version.h"
 #include "run/logfile.h"
+#include "run/space.h"
 #include "run/stages.h"
+
+/* Room for a delta: an initramfs of up to 100 MB is rewritten for each of a few kernels, beside journals that are
+ * replayed and small files. Looking only replays. More than this is told when it happens, by the graft. */
+enum { DELTA_MIB = 256, REPLAY_MIB = 32 };
 
 static bool keeps_files(const struct run *r)
 {
@@ -130,12 +136,41 @@ static int begin_journal(struct run *r, struct err *err)
 	return journal_reach(r->journal, PHASE_MAPPED, mapped, err);
 }
 
+/* What a compressed member takes at least, once it is inflated. */
+static uint64_t spooled_bytes(const struct run *r)
+{
+	uint64_t ret = 0;
+
+	VEC_FOR (d, &r->machine->disks)
+		if (d->packed && !add_fits(ret, d->window_len, &ret))
+			return UINT64_MAX;
+	return ret;
+}
+
+/* Room beside the disks' own, which is known when the guest is converted (stage_deliver). */
+static int check_room(const struct run *r, struct err *err)
+{
+	const char *folder = r->partial ? partial_path(r->partial) : file_tmpdir();
+	const char *option = r->partial ? "-os" : "TMPDIR";
+	struct space_plan plan = {0};
+
+	space_need(&plan, folder, spooled_bytes(r), "disks that are inflated first", option);
+	if (!r->o->no_convert) {
+		space_need(&plan, folder, (r->o->depth == RUN_INSPECT ? REPLAY_MIB : DELTA_MIB) * MIB,
+			   "what changes in the guest", option);
+		space_need_appliance(&plan);
+	}
+	return space_check(&plan, err);
+}
+
 static int start_anew(struct run *r, struct err *err)
 {
 	journal_close(take_ptr(&r->journal));
 	if (r->partial && partial_empty(r->partial, err) < 0)
 		return -1;
 	if (r->partial && logfile_attach(partial_dirfd(r->partial), "rehost.log", err) < 0)
+		return -1;
+	if (check_room(r, err) < 0)
 		return -1;
 	if (start_io(r, false, err) < 0)
 		return -1;

@@ -379,14 +379,19 @@ int file_space_free(int fd, uint64_t *ret_bytes, struct err *err)
 	return 0;
 }
 
-int file_unnamed(struct err *err)
+const char *file_tmpdir(void)
 {
 	const char *dir = getenv("TMPDIR");
+
+	return dir && *dir == '/' ? dir : "/var/tmp";
+}
+
+int file_unnamed(struct err *err)
+{
+	const char *dir = file_tmpdir();
 	char path[4096];
 	int fd;
 
-	if (!dir || *dir != '/')
-		dir = "/var/tmp";
 	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		return fd;

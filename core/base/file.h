@@ -61,6 +61,9 @@ int file_rename_exchange(int dirfd, const char *a, const char *b, struct err *er
 /* Removes a tree beneath dirfd without following symlinks; a name that isn't there is fine. */
 int file_remove_tree(int dirfd, const char *name, struct err *err);
 
+/* Where files without a name go: $TMPDIR when it is an absolute path, else /var/tmp. */
+const char *file_tmpdir(void);
+
 /* A file without a name in $TMPDIR (/var/tmp): gone with the process, however it ends. The caller closes it. */
 int file_unnamed(struct err *err);
 

@@ -118,6 +118,13 @@ count=$((count + 1))
 for advice in 'full/.bad.partial' 'rehost clean'; do
 	grep -qF -- "$advice" log || fail "full file system: no '$advice': $(cat log)"
 done
+rm -rf full/.bad.partial
+got=0 && TMPDIR=$work/full "$rehost" inspect -if raw disk.raw > log 2>&1 || got=$?
+count=$((count + 1))
+[ "$got" = 75 ] || fail "full TMPDIR: exit status $got, expected 75: $(tail -n 3 log)"
+grep -qE "^rehost: '$work/full': [0-9.]+ MiB are needed there for .*, [0-9.]+ [KM]iB are free: name another folder with TMPDIR\$" log ||
+	fail "full TMPDIR: $(cat log)"
+[ -z "$(ls -A full)" ] || fail "full TMPDIR: $(ls -A full)"
 mount -t tmpfs -o ro tmpfs readonly
 got=0 && "$rehost" convert good.ova -os readonly --no-convert > log 2>&1 || got=$?
 count=$((count + 1))
