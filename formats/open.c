@@ -39,19 +39,15 @@ static int open_file(int fd, const char *name, const struct open_options *option
 	return 0;
 }
 
-int image_open_beside(const struct open_args *args, const char *ref, struct block **ret, struct err *err)
+int image_open_bytes(const struct open_args *args, const struct image_place *place, struct block **ret, struct err *err)
 {
-	struct image_place place;
 	AUTO(block_closep) struct block *file = NULL;
-	AUTO_FD int fd = -1;
+	AUTO_FD int fd = image_place_fd(place, err);
 
-	if (image_resolve(args, ref, &place, err) < 0)
-		return -1;
-	fd = image_place_fd(&place, err);
 	if (fd < 0)
 		return -1;
-	tell_opened(&place.folder, fd, place.name);
-	if (file_block_open(fd, place.name, &file, err) < 0)
+	tell_opened(&place->folder, fd, place->name);
+	if (open_file(fd, place->name, args->options, &file, err) < 0)
 		return -1;
 	take_fd(&fd);
 	if (!open_allows_truncated(args))
@@ -60,6 +56,13 @@ int image_open_beside(const struct open_args *args, const char *ref, struct bloc
 		return -1;
 	take_ptr(&file);
 	return 0;
+}
+
+int image_open_beside(const struct open_args *args, const char *ref, struct block **ret, struct err *err)
+{
+	struct image_place place;
+
+	return image_resolve(args, ref, &place, err) < 0 ? -1 : image_open_bytes(args, &place, ret, err);
 }
 
 /* The link for a file just opened, after looking for the same file above it. */

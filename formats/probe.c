@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core/base/checked.h"
-#include "formats/open.h"
+#include "formats/registry.h"
 
 /* Files that are something else than a disk we read; only for the message. */
 static const struct {
@@ -16,7 +16,7 @@ static const struct {
     {0, 4, "shdw", "an ASIF image"},
     {257, 5, "ustar", "a tar archive (an OVA?)"},
     {0, 4, "PK\3\4", "a zip archive"},
-    {0, 2, "\x1f\x8b", "gzip data"},
+    {0, 3, "\x1f\x8b\x08", "gzip data"},
     {0, 6,
      "\xfd"
      "7zXZ",
@@ -91,6 +91,7 @@ int format_probe(struct block *file, const char *name, const struct format **ret
 {
 	AUTO_FREE struct probe *p = malloc(sizeof *p);
 	const struct format *best, *rival;
+	const char *what;
 
 	if (!p)
 		return err_nomem(err);
@@ -101,6 +102,12 @@ int format_probe(struct block *file, const char *name, const struct format **ret
 	collect_bids(p, &best, &rival);
 	if (!best)
 		return unknown(p, err);
+	what = recognise(p);
+	if (what && !rival && best == &format_raw)
+		return err_set(
+		    err, ERR_CORRUPT,
+		    "'%s' looks like a raw disk and like %s: such a file is not guessed at, the format must be stated",
+		    name, what);
 	if (rival)
 		return err_set(
 		    err, ERR_CORRUPT,

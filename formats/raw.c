@@ -72,10 +72,13 @@ static bool mbr_plausible(const struct probe *p)
 	return any;
 }
 
-/* A fixed VHD begins with the guest's own partition table: there the footer counts. */
+/* A fixed VHD begins with the guest's own partition table: there the footer counts. The footer of another kind of disk
+ * behind such a table, without its copy at the start, is the guest's. */
 static bool fixed_vhd(const struct probe *p)
 {
-	return vhd_footer_in_tail(p->tail, PROBE_TAIL) && memcmp(p->head, VHD_COOKIE, VHD_COOKIE_LEN) != 0;
+	uint64_t back = vhd_footer_in_tail(p->tail, PROBE_TAIL);
+
+	return back && get_be32(p->tail + PROBE_TAIL - back + VHD_AT_TYPE) == VHD_FIXED;
 }
 
 static int raw_bid(const struct probe *p)

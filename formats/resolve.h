@@ -34,6 +34,10 @@ int image_place_fd(const struct image_place *place, struct err *err);
 int image_open_parent(const struct open_args *args, const char *ref, const struct format *format, struct block **ret,
 		      struct err *err);
 
+/* Opens the file at place as bytes. */
+int image_open_bytes(const struct open_args *args, const struct image_place *place, struct block **ret,
+		     struct err *err);
+
 /* Opens the image at place. */
 int image_open_place(const struct open_args *args, const struct image_place *place, const struct format *format,
 		     struct block **ret, struct err *err);

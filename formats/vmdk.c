@@ -15,7 +15,7 @@
 #include "formats/vmdk.h"
 #include "formats/vmdk_descriptor.h"
 #include "formats/vmdk_esx.h"
-#include "formats/vmdk_parent.h"
+#include "formats/vmdk_names.h"
 #include "formats/vmdk_sparse.h"
 
 struct part {
@@ -336,7 +336,7 @@ static int open_flat(const struct open_args *args, const struct vmdk_extent_line
 	AUTO(block_closep) struct block *file = NULL;
 	uint64_t off, len = e->sectors * VMDK_SECTOR, end = 0;
 
-	if (image_open_beside(args, e->file, &file, err) < 0)
+	if (vmdk_open_extent(args, e->file, &file, err) < 0)
 		return -1;
 	if (mul_fits(e->offset, VMDK_SECTOR, &off) && add_fits(off, len, &end))
 		file_allow_length(file, end);
@@ -357,7 +357,7 @@ static int open_sparse(const struct open_args *args, const struct vmdk_extent_li
 	AUTO(block_closep) struct block *file = NULL;
 	struct vmdk_header h;
 
-	if (image_open_beside(args, e->file, &file, err) < 0 || vmdk_header_read(file, &h, err) < 0)
+	if (vmdk_open_extent(args, e->file, &file, err) < 0 || vmdk_header_read(file, &h, err) < 0)
 		return -1;
 	if (h.capacity < e->sectors)
 		return err_set(err, ERR_CORRUPT,
@@ -376,7 +376,7 @@ static int open_esx(const struct open_args *args, const struct vmdk_extent_line 
 	AUTO(block_closep) struct block *file = NULL;
 	AUTO(block_closep) struct block *extent = NULL;
 
-	if (image_open_beside(args, e->file, &file, err) < 0 || open(file, &extent, err) < 0)
+	if (vmdk_open_extent(args, e->file, &file, err) < 0 || open(file, &extent, err) < 0)
 		return -1;
 	take_ptr(&file);
 	if (extent->size / VMDK_SECTOR < e->sectors)

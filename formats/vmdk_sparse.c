@@ -77,6 +77,7 @@ int vmdk_header_parse(const unsigned char sector[VMDK_SECTOR], struct vmdk_heade
 	    .desc_offset = get_le64(sector + VMDK_H_DESC_OFFSET),
 	    .desc_size = get_le64(sector + VMDK_H_DESC_SIZE),
 	    .gtes = get_le32(sector + VMDK_H_GTES),
+	    .rgd = get_le64(sector + VMDK_H_RGD),
 	    .gd = get_le64(sector + VMDK_H_GD),
 	    .overhead = get_le64(sector + VMDK_H_OVERHEAD),
 	    .unclean = sector[VMDK_H_UNCLEAN],
@@ -233,6 +234,20 @@ static struct vmdk_geometry geometry_of(const struct vmdk_header *h)
 	};
 }
 
+/* The second directory, where the first one is damaged. */
+static bool open_redundant(struct block *file, const struct vmdk_header *h, const struct vmdk_geometry *g,
+			   struct vmdk_tables **ret)
+{
+	uint64_t off;
+
+	if (!(h->flags & VMDK_F_REDUNDANT) || !h->rgd || !mul_fits(h->rgd, VMDK_SECTOR, &off) ||
+	    vmdk_tables_open(file, g, off, ret, NULL) < 0)
+		return false;
+	log_warn("vmdk '%s': its grain directory is damaged: the redundant one at 0x%" PRIx64 " counts", file->name,
+		 off);
+	return true;
+}
+
 static int open_tables(struct block *file, const struct vmdk_header *h, const struct vmdk_geometry *g,
 		       struct vmdk_tables **ret, struct err *err)
 {
@@ -243,7 +258,9 @@ static int open_tables(struct block *file, const struct vmdk_header *h, const st
 	file_allow_length(file, FILE_LENGTH_MAX);
 	if (!h->gd || !mul_fits(h->gd, VMDK_SECTOR, &gd_off))
 		return err_set(err, ERR_CORRUPT, "header: grain directory at sector 0x%" PRIx64, h->gd);
-	return vmdk_tables_open(file, g, gd_off, ret, err);
+	if (vmdk_tables_open(file, g, gd_off, ret, err) == 0)
+		return 0;
+	return open_redundant(file, h, g, ret) ? 0 : -1;
 }
 
 int vmdk_sparse_open(struct block *file, const struct vmdk_header *h, struct block **ret, struct err *err)

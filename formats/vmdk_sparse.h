@@ -14,6 +14,7 @@ struct vmdk_header {
 	uint64_t capacity, grain;
 	uint64_t desc_offset, desc_size; /* 0: none embedded */
 	uint32_t gtes;
+	uint64_t rgd;	   /* a second directory with tables of its own; 0: none */
 	uint64_t gd;	   /* VMDK_GD_AT_END: the footer knows */
 	uint64_t overhead; /* the grains stand behind it */
 	bool unclean;

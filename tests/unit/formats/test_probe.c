@@ -102,7 +102,7 @@ static void test_recognised_but_not_read(void **state)
 			    "with 73 68 64 77 00 00 00 00 00 00 00 00 00 00 00 00");
 	assert_int_equal(f->err.code, ERR_UNSUPPORTED);
 	clear_image();
-	memcpy(image, "\x1f\x8b", 2);
+	memcpy(image, "\x1f\x8b\x08", 3);
 	assert_non_null(strstr(probe(f, 4096), "'disk' is gzip data, which is not read as a disk"));
 }
 
@@ -148,6 +148,61 @@ static void test_two_claims(void **state)
 	assert_int_equal(f->err.code, ERR_CORRUPT);
 }
 
+/* Files that are two things at once; whoever made them chooses what each program sees. */
+static void test_polyglots(void **state)
+{
+	static const struct {
+		struct {
+			size_t off;
+			const char *magic;
+			size_t len;
+		} parts[2];
+		const char *text;
+	} cases[] = {
+	    {{{0, "QFI\xfb\0\0\0\3", 8}, {0x8001, "CD001", 5}}, "like qcow2 and like raw"},
+	    {{{0, "QFI\xfb\0\0\0\3", 8}, {65536 - 512, "conectix", 8}}, "like qcow2 and like vhd"},
+	    {{{0, "vhdxfile", 8}, {65536 - 512, "conectix", 8}}, "like vhd and like vhdx"},
+	    {{{0, "vhdxfile", 8}, {0x40, "\x7f\x10\xda\xbe", 4}}, "like vdi and like vhdx"},
+	    {{{0, "KDMV\1\0\0\0", 8}, {0x438, "\x53\xef", 2}}, "like vmdk and like raw"},
+	    {{{0, "conectix", 8}, {512, "EFI PART", 8}}, "like vhd and like raw"},
+	    {{{0, "QED\0", 4}, {4096, "EFI PART", 8}}, "like qed and like raw"},
+	    {{{0, "shdw", 4}, {512, "EFI PART", 8}}, "like a raw disk and like an ASIF image"},
+	    {{{257, "ustar", 5}, {0x8001, "CD001", 5}}, "like a raw disk and like a tar archive (an OVA?)"},
+	    {{{0, "\x1f\x8b\x08", 3}, {0x8001, "CD001", 5}}, "like a raw disk and like gzip data"},
+	};
+	struct image_folder *f = *state;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		clear_image();
+		for (int k = 0; k < 2; k++)
+			memcpy(image + cases[i].parts[k].off, cases[i].parts[k].magic, cases[i].parts[k].len);
+		if (!strstr(probe(f, 65536), cases[i].text))
+			fail_msg("case %zu: '%s'", i, probe(f, 65536));
+		assert_int_equal(f->err.code, ERR_CORRUPT);
+	}
+}
+
+/* A fixed VHD holds the guest's table, an ISO a GPT for sticks; a differencing footer behind a table is the guest's. */
+static void test_documented_pairs(void **state)
+{
+	struct image_folder *f = *state;
+
+	clear_image();
+	memcpy(image + 512, "EFI PART", 8);
+	memcpy(image + 0x8001, "CD001", 5);
+	assert_string_equal(probe(f, 65536), "raw");
+	for (uint32_t type = 2; type <= 4; type++) {
+		clear_image();
+		put_mbr();
+		memcpy(image + 65536 - 512, "conectix", 8);
+		put_be32(image + 65536 - 512 + 60, type);
+		if (type == 2)
+			assert_string_equal(probe(f, 65536), "vhd");
+		else
+			assert_non_null(strstr(probe(f, 65536), "like vhd and like raw"));
+	}
+}
+
 static void test_by_name(void **state)
 {
 	assert_ptr_equal(format_by_name("vmdk"), &format_vmdk);
@@ -180,6 +235,8 @@ int main(void)
 	    cmocka_unit_test(test_fixed_vhd_is_not_raw),
 	    cmocka_unit_test(test_sure_bids),
 	    cmocka_unit_test(test_two_claims),
+	    cmocka_unit_test(test_polyglots),
+	    cmocka_unit_test(test_documented_pairs),
 	    cmocka_unit_test(test_by_name),
 	    cmocka_unit_test_setup_teardown(test_open_names, image_folder_setup, image_folder_teardown),
 	};

@@ -291,6 +291,49 @@ static void test_flat_extents(void **state)
 	block_close(b);
 }
 
+/* Windows tells neither cases nor slashes apart. */
+static void test_extents_with_other_names(void **state)
+{
+	struct image_folder *folder = *state;
+	struct block *b;
+
+	assert_int_equal(mkdirat(folder->folder.dirfd, "part", 0755), 0);
+	put_sectors(folder, "Disk-F001.vmdk", 4, 'k');
+	put_sectors(folder, "part/disk-f002.VMDK", 4, 'p');
+	put_text(folder, "disk.vmdk",
+		 "# Disk DescriptorFile\nversion=1\ncreateType=\"twoGbMaxExtentFlat\"\n"
+		 "RW 4 FLAT \"disk-f001.vmdk\" 0\nRW 4 FLAT \".\\part\\DISK-f002.vmdk\" 0\n");
+	b = open_ok(folder, "disk.vmdk");
+	sector_is(b, 3, 'n');
+	sector_is(b, 4, 'p');
+	block_close(b);
+	put_text(
+	    folder, "disk.vmdk",
+	    "# Disk DescriptorFile\nversion=1\ncreateType=\"monolithicFlat\"\nRW 4 FLAT \"..\\DISK-f001.vmdk\" 0\n");
+	open_fails(folder, "disk.vmdk", ERR_UNREADABLE,
+		   "vmdk 'disk.vmdk': extent 1 '..\\DISK-f001.vmdk': cannot open '..\\DISK-f001.vmdk': No such file or "
+		   "directory");
+}
+
+/* What --check calls damage is read all the same where there is a second directory. */
+static void test_redundant_directory(void **state)
+{
+	struct image_folder *folder = *state;
+	struct vmdk_fixture f;
+	struct block *b;
+
+	fixture_sparse(&f, SOME_SECTORS, some, "");
+	memcpy(f.data + 100 * FIX_SECTOR, f.data + f.gd_sector * FIX_SECTOR, FIX_SECTOR);
+	put_le64(f.data + 48, 100);
+	put_le32(f.data + f.gd_sector * FIX_SECTOR, 0x7fffffff);
+	fixture_put(&f, folder, "r.vmdk");
+	b = open_ok(folder, "r.vmdk");
+	check_some(b);
+	assert_string_equal(folder->log,
+			    "vmdk 'r.vmdk': its grain directory is damaged: the redundant one at 0xc800 counts\n");
+	block_close(b);
+}
+
 /* In a folder below ours, with extents beside the descriptor. */
 static void test_descriptor_in_subfolder(void **state)
 {
@@ -452,6 +495,8 @@ int main(void)
 	    cmocka_unit_test(test_stream_in_archive),
 	    cmocka_unit_test(test_threads),
 	    cmocka_unit_test(test_flat_extents),
+	    cmocka_unit_test(test_extents_with_other_names),
+	    cmocka_unit_test(test_redundant_directory),
 	    cmocka_unit_test(test_descriptor_in_subfolder),
 	    cmocka_unit_test(test_split_sparse),
 	    cmocka_unit_test(test_chain),

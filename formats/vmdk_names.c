@@ -1,5 +1,5 @@
-/* Which file of our folder the parent of a VMDK snapshot is. */
-#include "formats/vmdk_parent.h"
+/* Which files the names in a VMDK descriptor mean. */
+#include "formats/vmdk_names.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -78,16 +78,36 @@ static bool search(const struct open_args *args, const char *path, struct image_
 	return false;
 }
 
+/* With slashes for backslashes. */
+static int localise(const char *name, char ret[4096], struct err *err)
+{
+	if (snprintf(ret, 4096, "%s", name) >= 4096)
+		return err_set(err, ERR_CORRUPT, "it names a file with a name of %zu bytes", strlen(name));
+	for (char *p = ret; *p; p++)
+		if (*p == '\\')
+			*p = '/';
+	return 0;
+}
+
+int vmdk_open_extent(const struct open_args *args, const char *ref, struct block **ret, struct err *err)
+{
+	struct image_place place;
+	char path[4096];
+
+	if (image_resolve(args, ref, &place, err) < 0 || localise(ref, path, err) < 0)
+		return -1;
+	if (!is_there(args, &place) && image_resolve(args, path, &place, NULL) == 0 && found_at(args, &place))
+		return image_open_bytes(args, &place, ret, err);
+	return image_open_beside(args, ref, ret, err);
+}
+
 int vmdk_find_parent(const struct open_args *args, const char *hint, struct image_place *ret, struct err *err)
 {
 	char path[4096];
 	bool foreign;
 
-	if ((size_t)snprintf(path, sizeof path, "%s", hint) >= sizeof path)
-		return err_set(err, ERR_CORRUPT, "it names a file with a name of %zu bytes", strlen(hint));
-	for (char *p = path; *p; p++)
-		if (*p == '\\')
-			*p = '/';
+	if (localise(hint, path, err) < 0)
+		return -1;
 	if (!strpbrk(path, ":[") && image_resolve(args, path, ret, NULL) == 0 && found_at(args, ret))
 		return 0;
 	if (search(args, path, ret))
