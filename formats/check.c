@@ -89,13 +89,22 @@ static bool in_pass(const struct check *c, uint64_t off, uint64_t len, uint64_t 
 	return *ret_from < *ret_to;
 }
 
+/* Units that may be claimed in one pass. Without overlaps it is what the part has, but for tables that share a unit. */
+static uint64_t claims_max(const struct check *c)
+{
+	return 8 * c->n_units + (1 << 27);
+}
+
 void check_claim(struct check *c, uint64_t off, uint64_t len, uint64_t at, const char *fmt, ...)
 {
 	char what[CHECK_TEXT_MAX / 2];
 	uint64_t from, to;
 	va_list ap;
 
-	if (!in_pass(c, off, len, &from, &to) || !take(c->taken, from - c->from, to - c->from))
+	if (c->claims > claims_max(c) || !in_pass(c, off, len, &from, &to))
+		return;
+	c->claims += to - from;
+	if (!take(c->taken, from - c->from, to - c->from))
 		return;
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof what, fmt, ap);
@@ -134,6 +143,9 @@ int check_walk(struct check *c, uint64_t base, uint64_t end, uint64_t unit, bool
 	c->base = base;
 	c->unit = unit;
 	c->total = end > base ? div_round_up(end - base, unit) : 0;
+	if (c->total / most >= CHECK_PASSES_MAX)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "a file of %" PRIu64 " units of %" PRIu64 " bytes: too large to check", c->total, unit);
 	c->taken = malloc(min_u64(c->total, most) / 8 + 1);
 	if (!c->taken)
 		return err_nomem(err);
@@ -141,9 +153,15 @@ int check_walk(struct check *c, uint64_t base, uint64_t end, uint64_t unit, bool
 		c->n_units = min_u64(c->total - c->from, most);
 		memset(c->taken, 0, c->n_units / 8 + 1);
 		c->passes++;
+		c->claims = 0;
 		ret = walk(c, opaque, err);
 		if (!ret)
 			count_claimed(c, leaks);
+		if (!ret && c->claims > claims_max(c))
+			ret = err_set(err, ERR_UNSUPPORTED,
+				      "its tables name more than %" PRIu64 " units of %" PRIu64 " bytes where %" PRIu64
+				      " are: not checked to the end",
+				      claims_max(c), unit, c->n_units);
 	}
 	free(c->taken);
 	c->taken = NULL;

@@ -12,7 +12,8 @@
  *     }
  *
  * Memory: a bit for each unit of the file, at most CHECK_BITMAP_BYTES; a larger file is walked once for each part of it
- * that fits.
+ * that fits, up to CHECK_PASSES_MAX times. Time: what is claimed over and over is looked at as long as an honest file
+ * could need (ERR_UNSUPPORTED).
  */
 #ifndef REHOST_FORMATS_CHECK_H
 #define REHOST_FORMATS_CHECK_H
@@ -33,6 +34,7 @@ enum problem {
 enum {
 	CHECK_FINDINGS = 64, /* kept with their text; all are counted */
 	CHECK_TEXT_MAX = 240,
+	CHECK_PASSES_MAX = 256, /* 128 TiB in sectors */
 };
 #define CHECK_BITMAP_BYTES (128 * MIB)
 
@@ -55,6 +57,7 @@ struct check {
 	/* Of the pass that runs: which units from `from` on are taken. */
 	uint64_t base, unit, total; /* bytes, bytes, units behind base */
 	uint64_t from, n_units;
+	uint64_t claims; /* units claimed in this pass, each time they are */
 	unsigned char *taken;
 };
 

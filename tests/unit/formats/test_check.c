@@ -104,6 +104,36 @@ static void texts_are_kept_as_far_as_there_is_room(void **state)
 	assert_string_equal(c.first[1].text, "'disk-s001.vmdk': entry 1?with a line");
 }
 
+/* A table whose entries all name the whole file. */
+static int everything_again_and_again(struct check *c, void *opaque, struct err *err)
+{
+	for (unsigned i = 0; i < 100000; i++)
+		check_claim(c, 0, 1 << 20, i, "block %u", i);
+	return 0;
+}
+
+static void claims_without_end_are_given_up(void **state)
+{
+	struct check c = {0};
+	struct err err = ERR_INIT;
+
+	assert_int_equal(check_walk(&c, 0, 1 << 20, 256, false, everything_again_and_again, NULL, &err), -1);
+	assert_int_equal(err.code, ERR_UNSUPPORTED);
+	assert_string_equal(err.text, "its tables name more than 134250496 units of 256 bytes where 4096 are: not "
+				      "checked to the end");
+	assert_int_equal(c.count[PROBLEM_OVERLAP], 134250496 / 4096);
+}
+
+static void a_file_of_too_many_parts_is_refused(void **state)
+{
+	struct check c = {0};
+	struct err err = ERR_INIT;
+
+	assert_int_equal(check_walk(&c, 0, UINT64_C(1) << 62, 512, false, two_that_meet, NULL, &err), -1);
+	assert_string_equal(err.text, "a file of 9007199254740992 units of 512 bytes: too large to check");
+	assert_int_equal(c.passes, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -111,6 +141,8 @@ int main(void)
 	    cmocka_unit_test(an_overlap_is_told_by_the_later_entry),
 	    cmocka_unit_test(only_the_range_counts),
 	    cmocka_unit_test(a_file_beyond_the_bitmap_is_walked_in_parts),
+	    cmocka_unit_test(claims_without_end_are_given_up),
+	    cmocka_unit_test(a_file_of_too_many_parts_is_refused),
 	    cmocka_unit_test(texts_are_kept_as_far_as_there_is_room),
 	};
 
