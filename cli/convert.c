@@ -182,6 +182,7 @@ static struct run_options to_run(const struct arguments *a, const struct positio
 		       .format = a->input_format,
 		       .force = a->force,
 		       .allow_truncated = a->allow_truncated,
+		       .allow_parent = a->allow_parent.v,
 		       .vm = a->vm},
 	    .rules = {.allow_parent = a->allow_parent.v,
 		      .allow_truncated = a->allow_truncated,

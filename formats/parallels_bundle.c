@@ -286,7 +286,7 @@ static int open_images(const struct open_args *args, const struct storage *s, co
 
 	for (size_t k = l->n ? l->n : 1; k-- > 0;) {
 		const struct image *i = l->n ? find_image(s, l->guid[k]) : s->images.v;
-		struct block *over;
+		struct block *over = NULL;
 
 		if (!i)
 			return err_set(err, ERR_CORRUPT, "line %u: a storage without an image of state '%.40s'",

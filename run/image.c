@@ -142,6 +142,29 @@ static int open_top(const struct folder *folder, const char *name, const struct 
 		      : image_open(folder, name, format, NULL, ret, err);
 }
 
+/* The user's own word: links are followed, and the folder of a Parallels bundle means its descriptor. malloc'ed; NULL
+ * when there is no such file. */
+static char *real_image(const char *path)
+{
+	AUTO_FREE char *real = realpath(path, NULL);
+	char *inside = NULL;
+	struct stat st;
+
+	if (!real || asprintf(&inside, "%s/DiskDescriptor.xml", real) < 0)
+		return NULL;
+	if (stat(inside, &st) == 0)
+		return inside;
+	free(inside);
+	return take_ptr(&real);
+}
+
+static int place_of_image(struct place *p, const char *path, struct err *err)
+{
+	AUTO_FREE char *real = real_image(path);
+
+	return place_open(p, real ? real : path, err);
+}
+
 int image_open_watched(const char *path, const char *format, const struct image_rules *rules, struct folder *watch,
 		       struct block **ret, struct err *err)
 {
@@ -150,7 +173,7 @@ int image_open_watched(const char *path, const char *format, const struct image_
 	const struct format *f;
 	int opened;
 
-	if (find_format(format, &f, err) < 0 || rules_open(rules, &open, err) < 0 || place_open(&p, path, err) < 0)
+	if (find_format(format, &f, err) < 0 || rules_open(rules, &open, err) < 0 || place_of_image(&p, path, err) < 0)
 		return -1;
 	watch->dirfd = p.dirfd;
 	watch->path = p.dir;
@@ -189,6 +212,13 @@ static int folder_of(const char *path)
 	return path && place_open(&p, path, NULL) == 0 ? take_fd(&p.dirfd) : -1;
 }
 
+static int folder_of_image(const char *path)
+{
+	AUTO(place_done) struct place p = {.dirfd = -1};
+
+	return place_of_image(&p, path, NULL) == 0 ? take_fd(&p.dirfd) : -1;
+}
+
 static bool any_packed(const char *const *sources, size_t n)
 {
 	bool ret = false;
@@ -197,7 +227,7 @@ static bool any_packed(const char *const *sources, size_t n)
 		AUTO(place_done) struct place p = {.dirfd = -1};
 		AUTO_FD int fd = -1;
 
-		if (place_open(&p, sources[i], NULL) == 0)
+		if (place_of_image(&p, sources[i], NULL) == 0)
 			fd = file_open_beneath(p.dirfd, p.base, true, NULL);
 		if (fd >= 0)
 			is_packed(fd, p.base, NULL, &ret, NULL);
@@ -211,7 +241,7 @@ void image_confine(const char *const *sources, size_t nsources, const struct ima
 	size_t n = 0;
 
 	for (size_t i = 0; i < nsources; i++)
-		add_folder(folders, &n, folder_of(sources[i]), (struct lockdown_folder){0});
+		add_folder(folders, &n, folder_of_image(sources[i]), (struct lockdown_folder){0});
 	for (const char *const *dir = o->allow_parent; dir && *dir; dir++)
 		add_folder(folders, &n, file_open_dir(*dir, NULL), (struct lockdown_folder){0});
 	if (any_packed(sources, nsources)) /* it is unpacked there */

@@ -23,9 +23,9 @@ static const int allowed[] = {
     CALL(preadv2), CALL(write), CALL(writev), CALL(pwrite64), CALL(pwritev), CALL(pwritev2), CALL(lseek), CALL(fstat),
     CALL(newfstatat), CALL(statx), CALL(fstatfs), CALL(fadvise64), CALL(readahead), CALL(getdents64), CALL(fcntl),
     CALL(flock), CALL(dup), CALL(dup2), CALL(dup3), CALL(faccessat), CALL(faccessat2), CALL(access), CALL(readlink),
-    CALL(readlinkat), CALL(stat), CALL(lstat), CALL(fallocate), CALL(ftruncate), CALL(fsync), CALL(fdatasync),
-    CALL(sync_file_range), CALL(copy_file_range), CALL(unlink), CALL(unlinkat), CALL(renameat), CALL(renameat2),
-    CALL(fchmod), CALL(memfd_create), CALL(umask),
+    CALL(getcwd), CALL(readlinkat), CALL(stat), CALL(lstat), CALL(fallocate), CALL(ftruncate), CALL(fsync),
+    CALL(fdatasync), CALL(sync_file_range), CALL(copy_file_range), CALL(unlink), CALL(unlinkat), CALL(renameat),
+    CALL(renameat2), CALL(fchmod), CALL(memfd_create), CALL(umask),
     /* memory, threads, signals, time */
     CALL(munmap), CALL(mremap), CALL(madvise), CALL(brk), CALL(mincore), CALL(membarrier), CALL(futex),
     CALL(set_robust_list), CALL(rseq), CALL(set_tid_address), CALL(exit), CALL(exit_group), CALL(gettid), CALL(getpid),

@@ -44,6 +44,17 @@ for format in vpc vhdx vdi qcow qed parallels; do
 	done
 done
 
+# A link of the user's own leads anywhere; the folder of a Parallels bundle is its disk.
+mkdir -p elsewhere bundle.hdd && ln -s ../copy.qcow2 elsewhere/link.qcow2
+"$rehost" compare -f raw disk.raw elsewhere/link.qcow2 > /dev/null || fail "a link to an image"
+qemu-img convert -f raw -O parallels disk.raw bundle.hdd/a.hds
+cat > bundle.hdd/DiskDescriptor.xml << X
+<Parallels_disk_image Version="1.0"><Disk_Parameters><Disk_size>$(($(stat -c %s disk.raw) / 512))</Disk_size></Disk_Parameters>
+<StorageData><Storage><Start>0</Start><End>$(($(stat -c %s disk.raw) / 512))</End><Blocksize>2048</Blocksize>
+<Image><GUID>{1}</GUID><Type>Compressed</Type><File>a.hds</File></Image></Storage></StorageData></Parallels_disk_image>
+X
+"$rehost" compare -f raw disk.raw bundle.hdd > /dev/null || fail "a Parallels bundle by its folder"
+
 says 3 "target 'copy.raw' exists already: --force replaces it" "$rehost" copy -q -f raw disk.raw copy.raw -O raw
 says 2 "format 'raw' is not compressed: --compress goes with qcow2" "$rehost" copy -q -f raw disk.raw new.raw -O raw -c zlib
 : > .busy.qcow2.partial

@@ -296,11 +296,10 @@ static void disks_elsewhere_and_missing_disks(void **state)
 			snprintf(says, sizeof says,
 				 "'/vm/w.vmx': disk 1: '../secret' leads outside the image's folder");
 		else
-			snprintf(
-			    says, sizeof says,
-			    "'/vm/w.vmx': disk 1: '%s' leads outside the machine's folder: put the disk beside the "
-			    "VMX and its bare name into it",
-			    i == 3 ? "C:\\vm\\x.vmdk" : outside[i]);
+			snprintf(says, sizeof says,
+				 "'/vm/w.vmx': disk 1: '%s' leads outside the machine's folder, and no --allow-parent "
+				 "allows it: put the disk beside the VMX and its bare name into it",
+				 i == 3 ? "C:\\vm\\x.vmdk" : outside[i]);
 		cannot_open(&s, scratch_text(&s, "vm/w.vmx", vmx), ERR_POLICY, says);
 	}
 	cannot_open(&s, scratch_text(&s, "vm/w.vmx", HEAD "scsi0:0.fileName = \"gone.vmdk\"\n"), ERR_UNREADABLE,
@@ -308,6 +307,41 @@ static void disks_elsewhere_and_missing_disks(void **state)
 	assert_int_equal(symlink("../secret", scratch_path(&s, "vm/link.vmdk")), 0);
 	cannot_open(&s, scratch_text(&s, "vm/w.vmx", HEAD "scsi0:0.fileName = \"link.vmdk\"\n"), ERR_POLICY,
 		    "'/vm/w.vmx': disk 1: 'link.vmdk' leads outside the image's folder");
+}
+
+static void disks_in_allowed_folders(void **state)
+{
+	AUTO(scratch_done) struct scratch s = scratch_new();
+	char base[300], vmx[400];
+	const char *allowed[] = {"/var", base, NULL};
+	struct source_options options = {.allow_parent = allowed};
+
+	assert_int_equal(mkdir(scratch_path(&s, "vm"), 0755), 0);
+	assert_int_equal(mkdir(scratch_path(&s, "base"), 0755), 0);
+	scratch_text(&s, "base/gold.vmdk", "x");
+	scratch_text(&s, "secret", "x");
+	snprintf(base, sizeof base, "%s/base", s.path);
+	allowed[0] = s.path[0] == '/' && !strncmp(s.path, "/var", 4) ? "/usr" : "/var";
+	for (int i = 0; i < 2; i++) {
+		AUTO(machine_freep) struct machine *m = NULL;
+		struct err err = ERR_INIT;
+		const char *path;
+
+		snprintf(vmx, sizeof vmx, HEAD "scsi0:0.fileName = \"%s/gold.vmdk\"\n", i ? "../base" : base);
+		path = scratch_text(&s, "vm/w.vmx", vmx);
+		if (source_open(&path, 1, &options, &m, &err) < 0)
+			fail_msg("%s", err.text);
+		assert_string_equal(m->disks.v[0].folder, base);
+		assert_string_equal(m->disks.v[0].file, "gold.vmdk");
+	}
+	{
+		AUTO(machine_freep) struct machine *m = NULL;
+		struct err err = ERR_INIT;
+		const char *path = scratch_text(&s, "vm/w.vmx", HEAD "scsi0:0.fileName = \"../secret\"\n");
+
+		assert_int_equal(source_open(&path, 1, &options, &m, &err), -1);
+		assert_int_equal(err.code, ERR_POLICY);
+	}
 }
 
 static void running_and_suspended(void **state)
@@ -350,6 +384,7 @@ int main(void)
 	    cmocka_unit_test(binary_and_endless),
 	    cmocka_unit_test(opens_file_or_folder),
 	    cmocka_unit_test(disks_elsewhere_and_missing_disks),
+	    cmocka_unit_test(disks_in_allowed_folders),
 	    cmocka_unit_test(running_and_suspended),
 	};
 
