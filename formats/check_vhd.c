@@ -14,7 +14,7 @@ enum { PIECE_BYTES = 64 << 10, TABLE_ENTRY = 4 };
 struct walk {
 	struct block *file;
 	const struct vhd_footer *footer;
-	const struct vhd_header *h;
+	struct vhd_header h;
 	uint64_t size, end; /* bytes: of the disk; of the file in front of the footer */
 	unsigned char *piece;
 };
@@ -22,7 +22,7 @@ struct walk {
 static void check_entry(struct check *c, const struct walk *w, uint64_t i, uint32_t sector, uint64_t at)
 {
 	uint64_t off = (uint64_t)sector * VHD_SECTOR;
-	uint64_t len = w->h->bitmap + min_u64(w->h->block_size, w->size - i * w->h->block_size);
+	uint64_t len = w->h.bitmap + min_u64(w->h.block_size, w->size - i * w->h.block_size);
 
 	if (!range_inside(off, len, w->end))
 		check_report(c, PROBLEM_OUTSIDE, at,
@@ -30,27 +30,27 @@ static void check_entry(struct check *c, const struct walk *w, uint64_t i, uint3
 			     " bytes: the file's data ends at 0x%" PRIx64,
 			     i, off, len, w->end);
 	else
-		check_claim(c, off, w->h->bitmap + w->h->block_size, at, "block %" PRIu64, i);
+		check_claim(c, off, w->h.bitmap + w->h.block_size, at, "block %" PRIu64, i);
 }
 
 static int walk_table(struct check *c, void *opaque, struct err *err)
 {
 	const struct walk *w = opaque;
-	uint64_t blocks = min_u64(div_round_up(w->size, w->h->block_size), w->h->entries);
+	uint64_t blocks = min_u64(div_round_up(w->size, w->h.block_size), w->h.entries);
 
 	check_claim(c, 0, VHD_FOOTER, 0, "copy of the footer");
 	check_claim(c, w->end, w->file->size - w->end, w->end, "footer");
 	check_claim(c, w->footer->data_offset, VHD_HEADER, w->footer->data_offset, "dynamic header");
-	check_claim(c, w->h->table, (uint64_t)w->h->entries * TABLE_ENTRY, w->h->table, "block table");
+	check_claim(c, w->h.table, (uint64_t)w->h.entries * TABLE_ENTRY, w->h.table, "block table");
 	for (uint64_t done = 0, n; done < blocks; done += n) {
 		n = min_u64(blocks - done, PIECE_BYTES / TABLE_ENTRY);
-		if (block_pread(w->file, w->piece, n * TABLE_ENTRY, w->h->table + done * TABLE_ENTRY, err) < 0)
+		if (block_pread(w->file, w->piece, n * TABLE_ENTRY, w->h.table + done * TABLE_ENTRY, err) < 0)
 			return err_wrap(err, "block table");
 		for (uint64_t i = 0; i < n; i++) {
 			uint32_t sector = get_be32(w->piece + i * TABLE_ENTRY);
 
 			if (sector != VHD_UNUSED)
-				check_entry(c, w, done + i, sector, w->h->table + (done + i) * TABLE_ENTRY);
+				check_entry(c, w, done + i, sector, w->h.table + (done + i) * TABLE_ENTRY);
 		}
 	}
 	return 0;
@@ -77,24 +77,28 @@ static int compare_footers(struct check *c, const struct walk *w, struct err *er
 
 static int check_sparse(struct walk *w, struct check *c, struct err *err)
 {
-	AUTO_FREE unsigned char *piece = malloc(PIECE_BYTES);
-	struct vhd_header h;
+	unsigned char *piece;
+	uint64_t room;
 	const char *rule;
+	int ret;
 
-	if (!piece)
-		return err_nomem(err);
-	if (vhd_header_read(w->file, w->footer, false, &h, err) < 0)
+	if (vhd_header_read(w->file, w->footer, false, &w->h, err) < 0)
 		return -1;
-	w->h = &h;
-	w->piece = piece;
-	w->size = vhd_size(w->footer, (uint64_t)h.entries * h.block_size, &rule);
-	if (w->size > (uint64_t)h.entries * h.block_size)
-		check_report(c, PROBLEM_ENTRY, h.table,
+	room = (uint64_t)w->h.entries * w->h.block_size;
+	w->size = vhd_size(w->footer, room, &rule);
+	if (w->size > room)
+		check_report(c, PROBLEM_ENTRY, w->h.table,
 			     "block table: %" PRIu32 " blocks of %" PRIu32 " bytes for a disk of %" PRIu64 " bytes",
-			     h.entries, h.block_size, w->size);
+			     w->h.entries, w->h.block_size, w->size);
 	if (compare_footers(c, w, err) < 0)
 		return -1;
-	return check_walk(c, 0, w->file->size, VHD_SECTOR, false, walk_table, w, err);
+	w->piece = piece = malloc(PIECE_BYTES);
+	if (!piece)
+		return err_nomem(err);
+	ret = check_walk(c, 0, w->file->size, VHD_SECTOR, false, walk_table, w, err);
+	w->piece = NULL;
+	free(piece);
+	return ret;
 }
 
 int vhd_check(const struct open_args *args, struct check *c, struct err *err)
