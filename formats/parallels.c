@@ -174,21 +174,18 @@ static int parallels_facts(const struct open_args *args, struct image_facts *ret
 	return 0;
 }
 
-/* Of a bundle there is nothing to check but its images, each for itself. */
-static int parallels_check(const struct open_args *args, struct check *c, struct err *err)
+int parallels_hds_check(struct block *file, struct check *c, struct err *err)
 {
 	unsigned char h[HEADER_BYTES] = {0};
 	struct mapped_check how;
 	struct hds *hds;
 	int ret;
 
-	if (block_pread(args->file, h, (size_t)min_u64(sizeof h, args->file->size), 0, err) < 0)
-		return -1;
-	if (!is_hds(h))
-		return 0;
+	if (block_pread(file, h, (size_t)min_u64(sizeof h, file->size), 0, err) < 0)
+		return err_wrap(err, "header");
 	if (check_header(h, err) < 0)
 		return -1;
-	hds = hds_new(args->file, h, args->name);
+	hds = hds_new(file, h, file->name);
 	if (!hds)
 		return err_nomem(err);
 	/* Entries of the old format count sectors: clusters may begin at any. */
@@ -200,6 +197,15 @@ static int parallels_check(const struct open_args *args, struct check *c, struct
 	ret = mapped_check(&hds->m, &how, c, err);
 	mapped_give_up(&hds->m);
 	return ret;
+}
+
+static int parallels_check(const struct open_args *args, struct check *c, struct err *err)
+{
+	unsigned char magic[MAGIC_BYTES] = {0};
+
+	if (block_pread(args->file, magic, (size_t)min_u64(sizeof magic, args->file->size), 0, err) < 0)
+		return -1;
+	return is_hds(magic) ? parallels_hds_check(args->file, c, err) : parallels_bundle_structure(args, c, err);
 }
 
 static int parallels_bid(const struct probe *p)

@@ -10,6 +10,7 @@
 #include "core/base/arena.h"
 #include "core/base/checked.h"
 #include "core/base/xml.h"
+#include "formats/check.h"
 #include "formats/concat.h"
 #include "formats/parallels_hds.h"
 
@@ -377,4 +378,38 @@ int parallels_bundle_check(const struct open_args *args, struct err *err)
 		return 0;
 	return err_set(err, ERR_UNSUPPORTED,
 		       "it is one of the %zu images of a disk: open " PARALLELS_DESCRIPTOR " beside it", d.images);
+}
+
+static int check_storage(const struct open_args *args, const struct storage *s, struct check *c, struct err *err)
+{
+	VEC_FOR (i, &s->images) {
+		AUTO(block_closep) struct block *file = NULL;
+		int ret = 0;
+
+		if (image_open_beside(args, i->file, &file, err) < 0)
+			return err_wrap(err, "image '%.200s'", i->file);
+		c->where = i->file;
+		if (!i->plain)
+			ret = parallels_hds_check(file, c, err);
+		else if (file->size < (s->end - s->start) * SECTOR)
+			check_report(c, PROBLEM_OUTSIDE, 0,
+				     "%" PRIu64 " sectors are stated, the file ends at 0x%" PRIx64, s->end - s->start,
+				     file->size);
+		c->where = NULL;
+		if (ret < 0)
+			return err_wrap(err, "image '%.200s'", i->file);
+	}
+	return 0;
+}
+
+int parallels_bundle_structure(const struct open_args *args, struct check *c, struct err *err)
+{
+	AUTO(bundle_done) struct bundle d = {0};
+
+	if (read_descriptor(args->file, &d, err) < 0)
+		return -1;
+	VEC_FOR (s, &d.storages)
+		if (check_storage(args, s, c, err) < 0)
+			return -1;
+	return 0;
 }

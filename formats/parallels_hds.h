@@ -18,4 +18,9 @@ int parallels_bundle_open(const struct open_args *args, struct block **ret, stru
 /* A .hds that was named itself: ERR_UNSUPPORTED when the descriptor beside it says that it is only a part of a disk. */
 int parallels_bundle_check(const struct open_args *args, struct err *err);
 
+/* The structure checks (formats/check.h): of one .hds, and of all of a descriptor's, those of snapshots too. */
+struct check;
+int parallels_hds_check(struct block *file, struct check *c, struct err *err);
+int parallels_bundle_structure(const struct open_args *args, struct check *c, struct err *err);
+
 #endif

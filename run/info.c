@@ -105,7 +105,7 @@ static void describe_parent(struct json *j, const struct image_facts *f)
 static void describe_facts(struct json *j, const struct image_facts *f)
 {
 	set_text(j, "subtype", f->subtype);
-	js_set_u64(j, "size", f->size);
+	js_set_u64(j, "size", min_u64(f->size, INT64_MAX)); /* an image that is refused may claim more than JSON has */
 	js_set_u64(j, "unit", f->unit);
 	js_set_u64(j, "logical_sector", f->logical_sector);
 	js_set_u64(j, "physical_sector", f->physical_sector);
@@ -241,12 +241,9 @@ int image_info(const char *path, const char *format, const struct image_rules *r
 	       struct err *err)
 {
 	struct chain c = {0};
-	AUTO(js_freep) struct json *info = NULL;
 
-	if (follow(path, format, rules, &c, &info, err) < 0)
-		return -1;
-	*ret = take_ptr(&info);
-	return 0;
+	*ret = NULL;
+	return follow(path, format, rules, &c, ret, err);
 }
 
 int image_info_checked(const char *path, const char *format, const struct image_rules *rules, struct json **ret,

@@ -7,12 +7,13 @@
 #include "run/rules.h"
 
 /* Opens the image at path (format NULL: by bid) read-only and describes it and every image below it; docs/info.md has
- * the shape of the object. */
+ * the shape of the object. *ret is set also when -1 is returned, as far as the headers of the chain could be followed:
+ * what is encrypted or lacks its parent can still be told; else NULL. */
 int image_info(const char *path, const char *format, const struct image_rules *rules, struct json **ret,
 	       struct err *err);
 
 /* The same with a structure check of every image. Problems that make data wrong are ERR_CORRUPT, leaks alone are not.
- * *ret is set also when -1 is returned, as far as the chain could be followed; else NULL. */
+ */
 int image_info_checked(const char *path, const char *format, const struct image_rules *rules, struct json **ret,
 		       struct err *err);
 

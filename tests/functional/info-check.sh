@@ -139,6 +139,14 @@ damaged qed qed metadata
 check bad 1 overlap=1
 other qcow qcow 0
 other parallels parallels 1
+mkdir bundle && mv bad bundle/disk.hds
+cat > bundle/DiskDescriptor.xml << X
+<Parallels_disk_image Version="1.0"><Disk_Parameters><Disk_size>409600</Disk_size></Disk_Parameters><StorageData><Storage>
+<Start>0</Start><End>409600</End><Blocksize>2048</Blocksize><Image><GUID>{5fbaabe3-6958-40ff-92a7-860e329aab41}</GUID>
+<Type>Compressed</Type><File>disk.hds</File></Image></Storage></StorageData></Parallels_disk_image>
+X
+check bundle/DiskDescriptor.xml 1 beyond_file=1
+grep -qF "'disk.hds': cluster" ours.json || fail "a bundle's problem without its file: $(cat ours.json)"
 qemu-img convert -f raw -O vmdk -o subformat=streamOptimized disk.raw good
 check good 0
 damaged vmdk vmdk overlap
@@ -152,4 +160,9 @@ rm bad.qcow2
 got=0 && "$rehost" info --check --json top.qcow2 > chain.json 2> log || got=$?
 [ "$got $(jq -c '[.chain[].check.errors]' chain.json)" = "4 [0]" ] || fail "missing parent: $got $(cat chain.json)"
 grep -q "bad.qcow2" log || fail "missing parent: $(cat log)"
+
+# What can't be opened is described all the same.
+qemu-img create -q -f qcow2 --object secret,id=k,data=x -o encrypt.format=luks,encrypt.key-secret=k,encrypt.iter-time=10 luks.qcow2 8M
+"$rehost" info --json luks.qcow2 > luks.json 2> log && fail "an encrypted image opens without its key"
+[ "$(jq -r '.chain[0] | "\(.encryption) \(.size)"' luks.json)" = "LUKS 8388608" ] || fail "encrypted: $(cat luks.json)"
 echo "$count images, good and damaged, each with its count"

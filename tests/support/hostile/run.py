@@ -70,8 +70,8 @@ def complaints(row, r):
         yield f"no /{row.pattern}/"
     if row.status == 4 and len(re.findall(r"^rehost: ", r.err, re.M)) != 1:
         yield "not one error"
-    if re.search(r"[\x00-\x08\x0b-\x1f\x7f]", r.err):
-        yield "control characters in the message"
+    if re.search(r"[\x00-\x08\x0b-\x1f\x7f]", r.err + r.out):
+        yield "control characters in what is printed"
     if r.memory > MEMORY_KIB:
         yield f"{r.memory // 1024} MiB, expected at most 256"
     if "--print-xml" in row.argv and r.status == 0:

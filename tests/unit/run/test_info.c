@@ -136,6 +136,30 @@ static void files_of_an_image_are_its_extents(void **state)
 	assert_int_equal(js_get_u64(js_at(files, 1), "size", 0), GIB);
 }
 
+static void what_lacks_its_parent_is_described(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(js_freep) struct json *info = NULL;
+	AUTO(buf_done) struct buf text = BUF_INIT(MIB);
+	struct err err = ERR_INIT;
+	char top[128];
+	const char *const make_top[] = {"qemu-img", "create", "-q",  "-u", "-f", "qcow2", "-b",
+					"base.raw", "-F",     "raw", top,  "1G", NULL};
+
+	snprintf(top, sizeof top, "%s/top.qcow2", f->dir);
+	if (!child_find("qemu-img", (char[4096]){0}, 4096)) {
+		puts("SKIP: no qemu-img");
+		skip();
+	}
+	assert_int_equal(run_program(make_top), 0);
+	assert_int_equal(image_info(top, NULL, NULL, &info, &err), -1);
+	assert_int_equal(err.code, ERR_UNREADABLE);
+	assert_null(js_get_str(info, "file", NULL));
+	assert_int_equal(js_count(js_get(info, "chain")), 1);
+	assert_int_equal(image_info_text(info, &text, NULL), 0);
+	assert_non_null(strstr(buf_str(&text), "  parent:     'base.raw'\n"));
+}
+
 static void what_is_no_image_is_an_error(void **state)
 {
 	struct fixture *f = *state;
@@ -170,6 +194,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_sparse_raw_disk_is_described, setup, teardown),
 	    cmocka_unit_test_setup_teardown(every_image_of_a_chain_is_described, setup, teardown),
 	    cmocka_unit_test_setup_teardown(files_of_an_image_are_its_extents, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_lacks_its_parent_is_described, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_is_no_image_is_an_error, setup, teardown),
 	    cmocka_unit_test(known_formats_name_what_is_written),
 	};
