@@ -17,8 +17,8 @@ struct arguments {
 	const char *compress, *on_read_error, *progress;
 	struct cli_list networks, bridges, macs, allow_parent, keys;
 	bool keys_from_stdin, trim_encrypted;
-	bool allow_truncated, ignore_checksum, no_convert, no_trim, keep_tools, force, restart, performance, dry_run,
-	    print_xml, json, quiet, verbose;
+	bool allow_truncated, ignore_checksum, no_convert, no_trim, keep_tools, undo_log, force, restart, performance,
+	    dry_run, print_xml, json, quiet, verbose;
 	uint64_t bwlimit;
 	unsigned threads;
 };
@@ -146,6 +146,10 @@ static const struct cli_option convert_options[] = {
     {"compress", 0, CLI_TEXT, "zlib|zstd", codecs, "Compress the qcow2 disks.", AT(compress)},
     ROWS_NETWORK,
     ROWS_GUEST,
+    {"undo-log", 0, CLI_FLAG, NULL, NULL,
+     "Keep the originals of all changed files in the result's folder, for "
+     "rehost undo.",
+     AT(undo_log)},
     {"no-convert", 0, CLI_FLAG, NULL, NULL, "Copy and describe the machine without touching the guest.",
      AT(no_convert)},
     {"dry-run", 0, CLI_FLAG, NULL, NULL, "Do everything but the copy and print the change log, as rehost plan does.",
@@ -201,6 +205,7 @@ static struct run_options to_run(const struct arguments *a, const struct positio
 	    .no_convert = a->no_convert,
 	    .no_trim = a->no_trim,
 	    .keep_tools = a->keep_tools,
+	    .undo_log = a->undo_log,
 	    .force = a->force,
 	    .restart = a->restart,
 	    .performance = a->performance,

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include "guest/originals.h"
 #include "guest/selinux.h"
 
 #define SELINUX_XATTR "security.selinux"
@@ -141,6 +142,12 @@ static int create(struct guest *g, const char *path, const void *data, size_t le
 	return label_new(g, path, S_IFREG, err);
 }
 
+/* Before a change. */
+static int keep_original(struct guest *g, const char *path, bool follow, struct err *err)
+{
+	return g->originals ? originals_keep(g->originals, g, path, follow, err) : 0;
+}
+
 int guest_edit(struct guest *g, struct changelog *log, const char *path, const char *text, const char *reason,
 	       struct err *err)
 {
@@ -155,6 +162,8 @@ int guest_edit(struct guest *g, struct changelog *log, const char *path, const c
 	if (strlen(buf_str(&before)) != before.len)
 		return err_set(err, ERR_CONVERT, "cannot edit '%s': it is no text: NUL byte at 0x%zx", path,
 			       strlen(buf_str(&before)));
+	if (keep_original(g, path, true, err) < 0)
+		return -1;
 	if (!there && create(g, path, text, len, 0644, err) < 0)
 		return -1;
 	if (there && g->ops->write(g, path, text, len, 0644, err) < 0)
@@ -189,6 +198,8 @@ int guest_put(struct guest *g, struct changelog *log, const char *path, const vo
 		return -1;
 	if (same)
 		return 0;
+	if (keep_original(g, path, true, err) < 0)
+		return -1;
 	if ((st.mode ? g->ops->write(g, path, data, len, mode, err) : create(g, path, data, len, mode, err)) < 0)
 		return -1;
 	changelog_words(log, st.mode ? CHANGE_BINARY : CHANGE_CREATE, path, reason, "%s", words);
@@ -210,7 +221,7 @@ int guest_drop(struct guest *g, struct changelog *log, const char *path, const c
 		return -1;
 	if (S_ISLNK(st.mode) && g->ops->readlink(g, path, &a, &target, err) < 0)
 		return -1;
-	if (g->ops->remove(g, path, S_ISDIR(st.mode), err) < 0)
+	if (keep_original(g, path, false, err) < 0 || g->ops->remove(g, path, S_ISDIR(st.mode), err) < 0)
 		return -1;
 	if (S_ISDIR(st.mode))
 		changelog_words(log, CHANGE_REMOVE, path, reason, "folder with %zu names in it", inside.list.n);
@@ -234,8 +245,8 @@ int guest_link(struct guest *g, struct changelog *log, const char *target, const
 		return -1;
 	if (before && !strcmp(before, target))
 		return 0;
-	if (make_parents(g, path, err) < 0 || g->ops->symlink(g, target, path, err) < 0 ||
-	    label_new(g, path, S_IFLNK, err) < 0)
+	if (keep_original(g, path, false, err) < 0 || make_parents(g, path, err) < 0 ||
+	    g->ops->symlink(g, target, path, err) < 0 || label_new(g, path, S_IFLNK, err) < 0)
 		return -1;
 	if (st.mode)
 		changelog_words(log, CHANGE_LINK, path, reason, "symlink to '%s', was %s%s%s", target,

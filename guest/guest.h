@@ -64,10 +64,12 @@ struct guest_ops {
 };
 
 struct selinux;
+struct originals;
 
 struct guest {
 	const struct guest_ops *ops;
-	struct selinux *selinux; /* guest.c's: the guest's labels, loaded when the first new file needs one */
+	struct originals *originals; /* borrowed: keeps what guest_edit() and the like change; NULL: nothing is kept */
+	struct selinux *selinux;     /* guest.c's: the guest's labels, loaded when the first new file needs one */
 };
 
 /* At most so many names from one list, glob or find: an installed desktop with sources has a third of it. */

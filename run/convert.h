@@ -31,6 +31,9 @@ struct run_events {
 	void *opaque;
 };
 
+/* In the output folder: the originals that --undo-log keeps. */
+#define UNDO_FOLDER "undo"
+
 struct run_options {
 	enum run_depth depth;
 	const char *const *inputs;
@@ -44,9 +47,10 @@ struct run_options {
 	const char *disk_format; /* -of: NULL "qcow2" */
 	const char *codec;	 /* --compress: NULL, "zlib", "zstd" */
 	const char *root;	 /* --root */
+	const char *undo_from;	 /* rehost undo: the originals in this folder are put back instead of a conversion */
 	const struct keys *keys; /* --key; borrowed; NULL none */
 	bool trim_encrypted;
-	bool no_convert, no_trim, keep_tools, force, restart, performance;
+	bool no_convert, no_trim, keep_tools, undo_log, force, restart, performance;
 	enum read_error_policy on_read_error;
 	unsigned threads;
 	struct run_events events;

@@ -1,9 +1,11 @@
 /* The stage of a run that works on the guest in the appliance. */
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "converters/step.h"
 #include "core/base/log.h"
 #include "guest/appliance.h"
+#include "guest/originals.h"
 #include "inspectors/inspector.h"
 #include "run/stages.h"
 
@@ -65,6 +67,31 @@ static int start_appliance(struct run *r, struct appliance **ret, struct err *er
 	return appliance_start(&options, ret, err);
 }
 
+/* The guest as it was before: on what hardware it ran isn't known any more. */
+static int undo_guest(struct run *r, struct appliance *a, struct err *err)
+{
+	phase_begin(r, "undo", "putting the originals back");
+	r->caps = (struct caps){.disk = DISK_BUS_SATA, .net = NET_BUS_E1000E, .q35 = true, .safe_mode = true};
+	r->log.step = "undo";
+	return originals_restore(AT_FDCWD, r->o->undo_from, appliance_guest(a), &r->log, err);
+}
+
+/* Steps, with the originals of what they change kept in the output folder. */
+static int run_steps(struct run *r, const struct step_context *c, struct err *err)
+{
+	AUTO(originals_closep) struct originals *originals = NULL;
+	int ret;
+
+	if (!r->o->undo_log || !r->partial)
+		return steps_run(c, tick, NULL, err);
+	if (originals_open(partial_dirfd(r->partial), UNDO_FOLDER, &originals, err) < 0)
+		return -1;
+	c->guest->originals = originals;
+	ret = steps_run(c, tick, NULL, err);
+	c->guest->originals = NULL;
+	return ret < 0 ? -1 : originals_save(originals, err);
+}
+
 static int convert_guest(struct run *r, struct appliance *a, struct err *err)
 {
 	struct convert_options options = {.keep_tools = r->o->keep_tools};
@@ -76,7 +103,7 @@ static int convert_guest(struct run *r, struct appliance *a, struct err *err)
 				 .options = &options};
 
 	phase_begin(r, "convert", "converting the guest");
-	return steps_run(&c, tick, NULL, err);
+	return run_steps(r, &c, err);
 }
 
 static int inspect_in_appliance(struct run *r, struct appliance *a, struct err *err)
@@ -125,7 +152,7 @@ int stage_guest(struct run *r, struct err *err)
 		return err_nomem(err);
 	ret = inspect_in_appliance(r, a, err);
 	if (ret == 0 && r->o->depth != RUN_INSPECT)
-		ret = convert_guest(r, a, err);
+		ret = r->o->undo_from ? undo_guest(r, a, err) : convert_guest(r, a, err);
 	report_guest(r);
 	if (ret < 0 || (r->o->depth == RUN_CONVERT && refuse_blockers(r, err) < 0))
 		return -1;

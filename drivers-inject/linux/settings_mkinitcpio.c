@@ -33,7 +33,7 @@ static bool find_list(const char *text, size_t *ret_from, size_t *ret_behind)
 static int edit(const struct generator_settings *s, const char *path, bool must, struct err *err)
 {
 	AUTO(arena_done) struct arena a = {0};
-	size_t from, behind;
+	size_t from = 0, behind = 0;
 	char *text;
 
 	if (guest_text(s->g, path, &a, &text, err) < 0)

@@ -93,13 +93,23 @@ check_settings() {
 	fi
 }
 
+# The originals put back are the guest as it was, but for empty folders.
+check_undo() {
+	build/tests/support/convert_folder --undo "$root" "$work/$name.originals" || fail "$name: undo"
+	find "$root" "$work/$name.before" -type d -empty -delete
+	diff -r --no-dereference "$work/$name.before" "$root" >"$work/out" 2>&1 || fail "$name: undone: $(cat "$work/out")"
+	(cd "$root" && find . -type f -printf '%p %m\n' | sort) >"$work/modes"
+	(cd "$work/$name.before" && find . -type f -printf '%p %m\n' | sort) | diff - "$work/modes" || fail "$name: undone: modes"
+}
+
 run_family() {
 	name=$1 root=$work/$1 facts=$work/$1.facts
 	mkdir "$root"
 	: >"$facts"
 	root=$root facts=$facts tree=$work/$1.tree bash -euo pipefail -c '. tests/families/lib.sh; . "$1"' - \
 		"tests/families/$name.sh" || fail "$name: recipe"
-	build/tests/support/convert_folder "$root" "$facts" >"$work/$name.raw" || fail "$name: first run"
+	cp -a "$root" "$work/$name.before"
+	build/tests/support/convert_folder "$root" "$facts" "$work/$name.originals" >"$work/$name.raw" || fail "$name: first run"
 	comparable <"$work/$name.raw" >"$work/$name.out"
 	if [ -n "$update" ]; then
 		mkdir -p tests/families/golden
@@ -113,6 +123,7 @@ run_family() {
 	check_fstab
 	check_network
 	check_settings
+	check_undo
 	echo "$name: $(grep -c '^W-\|^B-' "$work/$name.out" || true) warnings, $(sed -n 's/^verdict: //p' "$work/$name.out")"
 }
 

@@ -18,6 +18,7 @@
 #include "converters/step.h"
 #include "core/base/file.h"
 #include "guest/facts.h"
+#include "guest/originals.h"
 #include "inspectors/inspector.h"
 
 struct world {
@@ -193,8 +194,9 @@ static int print_changes(const struct changelog *log, struct err *err)
 	return 0;
 }
 
-static int run(struct world *w, const char *folder, const char *facts_file, struct err *err)
+static int run(struct world *w, const char *folder, const char *facts_file, const char *keep, struct err *err)
 {
+	AUTO(originals_closep) struct originals *originals = NULL;
 	const struct convert_options options = {0};
 	struct step_context c = {
 	    .machine = w->m, .inspection = w->i, .log = &w->log, .caps = &w->caps, .options = &options};
@@ -203,16 +205,33 @@ static int run(struct world *w, const char *folder, const char *facts_file, stru
 	    guest_facts(w->g, &w->i->arena, &w->i->os, err) < 0 || inspect_guest(w->g, w->m, w->i, err) < 0)
 		return -1;
 	c.guest = w->g;
+	if (keep && originals_open(AT_FDCWD, keep, &originals, err) < 0)
+		return -1;
+	w->g->originals = originals;
 	print_kernels(w->i);
 	print_entries(w->i);
 	print_network(w->i);
-	if (steps_run(&c, NULL, NULL, err) < 0)
+	if (steps_run(&c, NULL, NULL, err) < 0 || (originals && originals_save(originals, err) < 0))
 		return -1;
+	w->g->originals = NULL;
 	inspection_judge(w->i);
 	printf("== hardware\ndisks %s, cards %s, %s%s\n", disk_bus_name(w->caps.disk), net_bus_name(w->caps.net),
 	       w->caps.q35 ? "q35" : "pc", w->caps.safe_mode ? ", safe mode" : "");
 	print_findings(w->i);
 	return print_changes(&w->log, err);
+}
+
+static int undo(const char *folder, const char *from, struct err *err)
+{
+	AUTO(guest_closep) struct guest *g = NULL;
+	struct changelog log = {0};
+	int ret;
+
+	if (guest_open_folder(folder, &g, err) < 0)
+		return -1;
+	ret = originals_restore(AT_FDCWD, from, g, &log, err);
+	changelog_done(&log);
+	return ret;
 }
 
 int main(int argc, char **argv)
@@ -221,11 +240,12 @@ int main(int argc, char **argv)
 	struct err err = ERR_INIT;
 	int ret;
 
-	if (argc != 3) {
-		fputs("usage: convert_folder FOLDER FACTS\n", stderr);
+	if (argc < 3 || argc > 4) {
+		fputs("usage: convert_folder FOLDER FACTS [ORIGINALS]\n", stderr);
 		return 2;
 	}
-	ret = run(&w, argv[1], argv[2], &err);
+	ret = strcmp(argv[1], "--undo") == 0 ? undo(argv[2], argv[3] ? argv[3] : "", &err)
+					     : run(&w, argv[1], argv[2], argv[3], &err);
 	if (ret < 0)
 		fprintf(stderr, "%s\n", err.text);
 	guest_close(w.g);

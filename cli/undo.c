@@ -1,0 +1,130 @@
+/* undo: a conversion's result with the guest's files as they were. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/terminal.h"
+#include "core/base/checked.h"
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "run/convert.h"
+
+struct arguments {
+	const char *output_dir, *name;
+	bool force, quiet, verbose;
+};
+
+#define AT(member) offsetof(struct arguments, member)
+
+static const struct cli_option options[] = {
+    {"os", 0, CLI_TEXT, "DIR", NULL, "Folder in which the result's folder appears (default: here).", AT(output_dir)},
+    {"on", 0, CLI_TEXT, "NAME", NULL, "Name of the result (default: FOLDER's name and -undone).", AT(name)},
+    {"force", 0, CLI_FLAG, NULL, NULL, "Replace an existing target.", AT(force)},
+    {"quiet", 'q', CLI_FLAG, NULL, NULL, "No progress.", AT(quiet)},
+    {"verbose", 'v', CLI_FLAG, NULL, NULL, "Say what is done.", AT(verbose)},
+    {0},
+};
+
+/* The most disks that a machine has (255 on four SCSI adapters with 64 units each). */
+enum { DISKS_MAX = 256 };
+
+struct result {
+	struct arena arena;
+	const char *disks[DISKS_MAX];
+	size_t n;
+	const char *name;
+};
+
+static void result_done(struct result *r)
+{
+	arena_done(&r->arena);
+}
+
+/* What report.json says of the folder's disks; names are its own, so a '/' in one is refused. */
+static int read_disks(const struct json *report, const char *folder, struct result *ret, struct err *err)
+{
+	const struct json *disks = js_get(report, "disks");
+
+	if (!js_count(disks) || js_count(disks) > DISKS_MAX)
+		return err_set(err, ERR_CORRUPT, "'%s/report.json': %zu disks, 1 to %d expected", folder,
+			       js_count(disks), DISKS_MAX);
+	for (size_t i = 0; i < js_count(disks); i++) {
+		const char *file = js_get_str(js_at(disks, i), "file", "");
+
+		if (!*file || strchr(file, '/'))
+			return err_set(err, ERR_CORRUPT, "'%s/report.json': disk %zu: '%s' is no file name", folder,
+				       i + 1, file);
+		ret->disks[ret->n++] = arena_printf(&ret->arena, "%s/%s", folder, file);
+	}
+	return 0;
+}
+
+static int read_result(const char *folder, struct result *ret, struct err *err)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(64 * MIB);
+	AUTO(js_freep) struct json *report = NULL;
+	const char *path = arena_printf(&ret->arena, "%s/report.json", folder);
+	char *plain = arena_strdup(&ret->arena, folder);
+
+	if (file_slurp(AT_FDCWD, path, &b, err) < 0)
+		return err_wrap(err, "'%s' is no result of a conversion", folder);
+	report = js_parse(buf_str(&b), b.len, err);
+	if (!report)
+		return err_wrap(err, "'%s'", path);
+	while (strlen(plain) > 1 && plain[strlen(plain) - 1] == '/')
+		plain[strlen(plain) - 1] = '\0';
+	ret->name = arena_printf(&ret->arena, "%s-undone", strrchr(plain, '/') ? strrchr(plain, '/') + 1 : plain);
+	return read_disks(report, folder, ret, err);
+}
+
+static int undo(const char *folder, const struct arguments *a, struct err *err)
+{
+	AUTO(result_done) struct result r = {0};
+	AUTO(js_freep) struct json *report = NULL;
+	struct run_options how = {.depth = RUN_CONVERT,
+				  .source = {.kind = "disk", .force = a->force},
+				  .output_dir = a->output_dir,
+				  .name = a->name,
+				  .no_trim = true,
+				  .force = a->force,
+				  .on_read_error = READ_ERROR_STOP,
+				  .events = terminal_events()};
+	int ret;
+
+	if (read_result(folder, &r, err) < 0)
+		return -1;
+	how.inputs = r.disks;
+	how.ninputs = r.n;
+	how.undo_from = arena_printf(&r.arena, "%s/" UNDO_FOLDER, folder);
+	if (!how.name)
+		how.name = r.name;
+	ret = run_machine(&how, &report, err);
+	terminal_end();
+	if (ret == 0)
+		printf("%s\n", js_get_str(report, "folder", ""));
+	return ret;
+}
+
+static int run_undo(const struct command *self, int argc, char **argv, struct err *err)
+{
+	struct arguments a = {0};
+	struct positionals p;
+	struct terminal_options terminal;
+
+	if (options_parse(self->options, argc, argv, &a, &p, err) < 0)
+		return -1;
+	if (p.n != 1)
+		return err_set(err, ERR_USAGE, "undo: one FOLDER expected, %zu given", p.n);
+	terminal = (struct terminal_options){.quiet = a.quiet, .verbose = a.verbose};
+	terminal_start(&terminal);
+	return undo(p.v[0], &a, err);
+}
+
+const struct command command_undo = {
+    .name = "undo",
+    .arguments = "FOLDER",
+    .summary = "copy a result of convert --undo-log with the guest's files as they were",
+    .options = options,
+    .run = run_undo,
+};
