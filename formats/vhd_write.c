@@ -93,6 +93,13 @@ static int fixed_pwrite(struct block *b, const void *buf, size_t len, uint64_t o
 	return file_pwrite(((struct fixed *)b)->fd, buf, len, off, err);
 }
 
+static int fixed_take(struct block *b, uint64_t off, const struct file_place *from, enum file_move how, bool *ret_done,
+		      struct err *err)
+{
+	*ret_done = file_move_range(from->fd, from->off, ((struct fixed *)b)->fd, off, from->len, how);
+	return 0;
+}
+
 static int fixed_zero(struct block *b, uint64_t off, uint64_t len, struct err *err)
 {
 	return file_zero(((struct fixed *)b)->fd, off, len, err);
@@ -124,6 +131,7 @@ static const struct block_ops fixed_ops = {
     .name = "vhd",
     .pread = writer_pread,
     .pwrite = fixed_pwrite,
+    .take = fixed_take,
     .zero = fixed_zero,
     .flush = fixed_flush,
     .finish = fixed_finish,
@@ -215,6 +223,7 @@ static const struct block_ops dynamic_ops = {
     .name = "vhd",
     .pread = writer_pread,
     .pwrite = placing_pwrite,
+    .take = placing_take,
     .zero = placing_zero,
     .flush = placing_flush,
     .finish = dynamic_finish,

@@ -184,6 +184,7 @@ static const struct block_ops writer_ops = {
     .name = "vhdx",
     .pread = writer_pread,
     .pwrite = placing_pwrite,
+    .take = placing_take,
     .zero = placing_zero,
     .flush = placing_flush,
     .finish = writer_finish,

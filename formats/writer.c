@@ -135,6 +135,27 @@ int placing_pwrite(struct block *b, const void *buf, size_t len, uint64_t off, s
 	return 0;
 }
 
+/* A block that got its place for nothing keeps it: the file reads as zeros there, and is to be written next. */
+int placing_take(struct block *b, uint64_t off, const struct file_place *from, enum file_move how, bool *ret_done,
+		 struct err *err)
+{
+	struct placing_writer *w = (struct placing_writer *)b;
+
+	for (uint64_t done = 0, n; done < from->len; done += n) {
+		uint64_t inside = (off + done) % w->block, at;
+		bool is_new;
+
+		n = min_u64(from->len - done, w->block - inside);
+		at = find_or_place(w, (off + done) / w->block, &is_new);
+		if (is_new && write_lead(w, at, err) < 0)
+			return -1;
+		if (!file_move_range(from->fd, from->off + done, w->fd, at + inside, n, how))
+			return 0;
+	}
+	*ret_done = true;
+	return 0;
+}
+
 int placing_zero(struct block *b, uint64_t off, uint64_t len, struct err *err)
 {
 	struct placing_writer *w = (struct placing_writer *)b;

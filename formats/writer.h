@@ -39,8 +39,10 @@ int placing_start(struct placing_writer *w, int fd, struct err *err);
 /* Frees all, but w itself. */
 void placing_done(struct placing_writer *w);
 
-/* block_ops.pwrite, .zero and .flush: any range, from any thread. */
+/* block_ops.pwrite, .take, .zero and .flush: any range, from any thread. */
 int placing_pwrite(struct block *b, const void *buf, size_t len, uint64_t off, struct err *err);
+int placing_take(struct block *b, uint64_t off, const struct file_place *from, enum file_move how, bool *ret_done,
+		 struct err *err);
 int placing_zero(struct block *b, uint64_t off, uint64_t len, struct err *err);
 int placing_flush(struct block *b, struct err *err);
 

@@ -27,7 +27,7 @@ sync
 
 used() { sync; btrfs filesystem usage -b . | awk '/^ *Used:/ { print $2; exit }'; }
 
-for copy in 'disk.raw raw' 'disk.raw qcow2' 'flat.vmdk raw' 'disk.qcow2 raw'; do
+for copy in 'disk.raw raw' 'disk.raw qcow2' 'flat.vmdk raw' 'disk.qcow2 raw' 'disk.raw vhd' 'disk.raw vhdx'; do
 	read -r source format <<< "$copy"
 	before=$(used)
 	"$rehost" copy -q --json "$source" target -O "$format" > json || fail "copy of $source to $format"
@@ -35,7 +35,7 @@ for copy in 'disk.raw raw' 'disk.raw qcow2' 'flat.vmdk raw' 'disk.qcow2 raw'; do
 	[ "$moved" -ge $((96 << 20)) ] || fail "$copy: $moved bytes were moved by the kernel"
 	[ "$(jq .bytes_read json)" -lt $((1 << 20)) ] || fail "$copy: $(jq .bytes_read json) bytes were read"
 	[ "$grew" -lt $((8 << 20)) ] || fail "$copy: the file system holds $grew bytes more"
-	qemu-img compare -q -f raw -F "$format" disk.raw target || fail "qemu-img compare: $copy"
+	qemu-img compare -q -f raw -F "${format/%vhd/vpc}" disk.raw target || fail "qemu-img compare: $copy"
 	rm target
 done
 echo "plain data is shared: nothing read, no room taken"

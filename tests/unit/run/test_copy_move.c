@@ -265,6 +265,8 @@ static void test_files(void **state)
 	assert_int_equal(file_pwrite(f->fd, data, MIB, MIB, &err), 0);
 	assert_int_equal(file_pwrite(f->fd, data, 4096, 4 * MIB + 8192, &err), 0);
 	copy_files(f, "raw");
+	copy_files(f, "vhd");
+	copy_files(f, "vhdx");
 	copy_files(f, "qcow2");
 	if (!f->result.moved)
 		skip(); /* /tmp is of a kind that can do neither */
