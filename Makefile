@@ -133,7 +133,7 @@ FUZZ_PROGRAMS = $(FUZZ_TARGETS:%=$(BUILD)/tests/fuzz/%)
 FUZZ_ENGINE ?= $(BUILD)/tests/fuzz/replay.o
 FUZZ_CFLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 fuzz: setup-build setup-fuzz ## run FUZZ_TARGETS (all) for FUZZ_SECONDS (60) each
-	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-fuzz CC=$(CLANG) CFLAGS='$(FUZZ_CFLAGS)' \
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-fuzz CC='$(CLANG)' CFLAGS='$(FUZZ_CFLAGS)' \
 		FUZZ_ENGINE=-fsanitize=fuzzer fuzz-programs
 	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_TARGETS:%=build-fuzz/tests/fuzz/%)
 
