@@ -286,12 +286,13 @@ static int open_images(const struct open_args *args, const struct storage *s, co
 	AUTO(block_closep) struct block *b = NULL;
 
 	for (size_t k = l->n ? l->n : 1; k-- > 0;) {
-		const struct image *i = l->n ? find_image(s, l->guid[k]) : s->images.v;
+		const char *guid = l->n ? l->guid[k] : s->images.v->guid;
+		const struct image *i = l->n ? find_image(s, guid) : s->images.v;
 		struct block *over = NULL;
 
 		if (!i)
 			return err_set(err, ERR_CORRUPT, "line %u: a storage without an image of state '%.40s'",
-				       s->line, l->guid[k]);
+				       s->line, guid);
 		if (open_file(args, i, b, &over, err) < 0)
 			return err_wrap(err, "image '%.200s'", i->file);
 		b = over;

@@ -37,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!folder.path) {
 		parent_folder_add_seed(&folder, "ext.hds", "tests/fuzz/corpus/fuzz_parallels/ext");
+		parent_folder_add_seed(&folder, "older.hds", "tests/fuzz/corpus/fuzz_parallels/ext");
 		parent_folder_add_raw(&folder, "plain.hds");
 	}
 	fuzz_image_in(&folder, &format_parallels, data, size);
