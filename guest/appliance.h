@@ -61,6 +61,31 @@ int appliance_mount(struct appliance *a, struct inspection *i, struct err *err);
  * copied whole. Records each trim in the change log. */
 int appliance_trim(struct appliance *a, struct inspection *i, struct changelog *log, struct err *err);
 
+/* Bytes of the machine's disk, counted from 0. */
+struct lost_range {
+	unsigned disk;
+	uint64_t off, len;
+};
+
+/* Bytes of a file or folder that lie in such a range. */
+struct lost_file {
+	char *device; /* the file system */
+	char *path;   /* in it */
+	uint64_t off, len;
+};
+
+struct lost_files {
+	struct arena arena;
+	VEC(struct lost_file) files;
+	VEC(char *) notes; /* why there may be more */
+};
+
+/* Looks for them on ext2–4 and XFS, on partitions, linear logical volumes and encrypted volumes that a key opens; in
+ * place of appliance_inspect(). ret is zeroed by the caller. */
+int appliance_lost_files(struct appliance *a, const struct lost_range *ranges, size_t n, struct lost_files *ret,
+			 struct err *err);
+void lost_files_done(struct lost_files *l);
+
 /* The guest's files; borrowed, valid until appliance_close(). */
 struct guest *appliance_guest(struct appliance *a);
 

@@ -88,6 +88,9 @@ void free_strings(char ***list);
 /* Adds a device with what blkid tells of it; pointers into a->volumes are void after it. */
 int appliance_add_volume(struct appliance *a, const char *device, bool encrypted, struct err *err);
 
+/* Lists what the disks hold in a->volumes, and opens what is encrypted. */
+int appliance_scan(struct appliance *a, struct err *err);
+
 /* Opens every LUKS volume that a key fits, and adds what lies inside to a->volumes. A key that names a volume which it
  * doesn't open is ERR_BLOCKED; one for all that fits nowhere is told by volume_is_locked() and keys_tried. */
 int appliance_unlock(struct appliance *a, struct err *err);

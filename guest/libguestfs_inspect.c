@@ -95,7 +95,7 @@ static int add_volumes(struct appliance *a, char **devices, const char *what, st
 	return 0;
 }
 
-static int scan(struct appliance *a, struct err *err)
+int appliance_scan(struct appliance *a, struct err *err)
 {
 	AUTO(free_strings) char **disks = guestfs_list_devices(a->g);
 	AUTO(free_strings) char **partitions = guestfs_list_partitions(a->g);
@@ -105,7 +105,7 @@ static int scan(struct appliance *a, struct err *err)
 	if (add_volumes(a, disks, "disks", err) < 0 || add_volumes(a, partitions, "partitions", err) < 0 ||
 	    add_volumes(a, arrays, "arrays", err) < 0 || add_volumes(a, lvs, "logical volumes", err) < 0)
 		return -1;
-	return 0;
+	return appliance_unlock(a, err);
 }
 
 static bool is_extended(const struct volume *v)
@@ -391,7 +391,7 @@ static int inspect(struct appliance *a, void *arg, struct err *err)
 	struct inspection *i = arg;
 	AUTO(free_strings) char **roots = NULL;
 
-	if (scan(a, err) < 0 || appliance_unlock(a, err) < 0 || refuse_hibernated(a, err) < 0)
+	if (appliance_scan(a, err) < 0 || refuse_hibernated(a, err) < 0)
 		return -1;
 	report_volumes(a, i);
 	i->firmware_disk = judge_firmware(a);

@@ -24,7 +24,7 @@ static int check_space(const struct run *r, struct err *err)
 	return 0;
 }
 
-static void report_copy(struct run *r, const struct io_copy_result *result)
+static struct json *report_copy(struct run *r, const struct io_copy_result *result)
 {
 	struct json *copy = js_set(r->report, "copy", js_object());
 	struct json *errors = js_set(copy, "read_errors", js_array());
@@ -40,6 +40,7 @@ static void report_copy(struct run *r, const struct io_copy_result *result)
 		js_set_u64(e, "offset", result->read_errors[i].off);
 		js_set_u64(e, "length", result->read_errors[i].len);
 	}
+	return copy;
 }
 
 static void name_disks(struct run *r, struct output_disk *disks)
@@ -69,7 +70,7 @@ static int copy_disks(struct run *r, const struct output_disk *disks, struct err
 	phase_begin(r, "copy", "copying");
 	if (io_copy(r->io, targets, &result, err) < 0)
 		return -1;
-	report_copy(r, &result);
+	stage_lost(r, &result, report_copy(r, &result));
 	return r->journal ? journal_reach(r->journal, PHASE_COPIED, NULL, err) : 0;
 }
 

@@ -36,9 +36,9 @@ static enum firmware decide_firmware(const struct run *r)
 	return FIRMWARE_BIOS;
 }
 
-static int start_appliance(struct run *r, struct appliance **ret, struct err *err)
+int start_appliance(struct run *r, bool frozen, struct appliance **ret, struct err *err)
 {
-	bool readonly = r->o->depth == RUN_INSPECT;
+	bool readonly = frozen || r->o->depth == RUN_INSPECT;
 	AUTO_FREE struct appliance_disk *disks = calloc(r->machine->disks.n, sizeof *disks);
 	struct accel accel;
 	struct appliance_options options = {.disks = disks,
@@ -59,11 +59,12 @@ static int start_appliance(struct run *r, struct appliance **ret, struct err *er
 	log_info("accelerator: %s", accel.reason);
 	js_set(r->report, "accelerator", accel_json(&accel));
 	/* Even a read-only look replays journals: into the delta, which is thrown away. */
-	if (io_serve(r->io, false, err) < 0)
+	if (io_serve(r->io, frozen, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < options.ndisks; i++)
 		disks[i] = (struct appliance_disk){.socket = io_disk(r->io, i)->socket,
-						   .logical_sector = io_disk(r->io, i)->logical_sector};
+						   .logical_sector = io_disk(r->io, i)->logical_sector,
+						   .readonly = frozen};
 	return appliance_start(&options, ret, err);
 }
 
@@ -145,7 +146,7 @@ int stage_guest(struct run *r, struct err *err)
 	int ret;
 
 	phase_begin(r, "appliance", "starting the appliance");
-	if (start_appliance(r, &a, err) < 0)
+	if (start_appliance(r, false, &a, err) < 0)
 		return -1;
 	r->inspection = inspection_new();
 	if (!r->inspection)

@@ -49,6 +49,9 @@ int stage_map(struct run *r, struct err *err);
 /* Was it the fault of what is read, so that the next try will fail the same way? */
 bool stage_input_failed(const struct err *err);
 
+/* Starts the appliance on the grafts; frozen: they are read only. */
+struct appliance;
+int start_appliance(struct run *r, bool frozen, struct appliance **ret, struct err *err);
 /* The appliance: inspection, trimming, conversion; the report's parts about the guest. */
 int stage_guest(struct run *r, struct err *err);
 /* --no-convert: hardware for a guest that isn't looked into. */
@@ -56,6 +59,9 @@ void stage_no_guest(struct run *r);
 
 /* Copy, manifest, outputs, publishing. */
 int stage_deliver(struct run *r, struct err *err);
+/* Files of the guest with bytes in ranges that could not be read, into the report; what can't be told is noted there.
+ */
+void stage_lost(struct run *r, const struct io_copy_result *c, struct json *copy);
 /* What stands in their place where nothing is written: the description that a conversion would write. */
 int stage_plan(struct run *r, struct err *err);
 

@@ -241,6 +241,25 @@ static void changes(struct page *p)
 
 /* --- the result --- */
 
+static void lost_files(struct page *p, const struct json *copy)
+{
+	const struct json *files = js_get(copy, "lost_files"), *notes = js_get(copy, "lost_files_notes");
+
+	for (size_t i = 0; i < js_count(files); i++) {
+		const struct json *f = js_at(files, i);
+		const char *mounted = js_get_str(f, "mountpoint", NULL);
+
+		put(p, "  ZEROS IN: %s%s (%s), %" PRIu64 " bytes, first at 0x%" PRIx64 "\n",
+		    mounted && strcmp(mounted, "/") != 0 ? word(p, f, "mountpoint") : "", word(p, f, "path"),
+		    word(p, f, "device"), js_get_u64(f, "bytes", 0), js_get_u64(f, "offset", 0));
+	}
+	for (size_t i = 0; i < js_count(notes); i++) {
+		const char *text = js_str(js_at(notes, i), "");
+
+		put(p, "  not all files may be listed: %s\n", clean(p, text, strlen(text)));
+	}
+}
+
 static void copied(struct page *p, const struct json *copy)
 {
 	const struct json *errors = js_get(copy, "read_errors");
@@ -251,6 +270,7 @@ static void copied(struct page *p, const struct json *copy)
 		put(p, "  UNREADABLE: disk %" PRIu64 " at 0x%" PRIx64 ", %" PRIu64 " bytes, written as zeros\n",
 		    js_get_u64(js_at(errors, i), "disk", 0), js_get_u64(js_at(errors, i), "offset", 0),
 		    js_get_u64(js_at(errors, i), "length", 0));
+	lost_files(p, copy);
 }
 
 static void result(struct page *p)

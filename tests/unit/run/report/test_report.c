@@ -125,6 +125,13 @@ static struct json *whole_report(void)
 	js_set_u64(d, "disk", 0);
 	js_set_u64(d, "offset", 4096);
 	js_set_u64(d, "length", 512);
+	d = js_add(js_set(copy, "lost_files", js_array()), js_object());
+	js_set_str(d, "device", "/dev/sda2");
+	js_set_str(d, "mountpoint", "/srv");
+	js_set_str(d, "path", "/a\nb");
+	js_set_u64(d, "offset", 8192);
+	js_set_u64(d, "bytes", 512);
+	js_add_str(js_set(copy, "lost_files_notes", js_array()), "btrfs on /dev/sda3: its files can't be listed");
 	js_set_u64(r, "manifest_digests", 2);
 	d = js_add(js_set(r, "disks", js_array()), js_object());
 	js_set_str(d, "file", "web01-sda.qcow2");
@@ -231,6 +238,8 @@ static void the_text_of_a_whole_report(void **state)
 	    "  web01-sda.qcow2  qcow2, 1024 MiB\n"
 	    "  copied 300.0 MiB, read 310.0 MiB from the source, wrote 100.0 MiB, reused 0.0 MiB\n"
 	    "  UNREADABLE: disk 0 at 0x1000, 512 bytes, written as zeros\n"
+	    "  ZEROS IN: /srv/a?b (/dev/sda2), 512 bytes, first at 0x2000\n"
+	    "  not all files may be listed: btrfs on /dev/sda3: its files can't be listed\n"
 	    "\n"
 	    "Source\n"
 	    "  /in/web01.ova\n"
