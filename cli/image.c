@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/terminal.h"
 #include "core/base/checked.h"
+#include "core/base/keys.h"
 #include "run/image.h"
 #include "run/info.h"
 
@@ -14,7 +15,9 @@ struct arguments {
 	uint64_t bwlimit;
 	unsigned cluster_size, threads;
 	bool allow_truncated, ignore_checksum, json, force, quiet, check;
-	struct cli_list create;
+	bool tables_only; /* of info and map: no option */
+	struct cli_list create, key;
+	struct keys keys; /* what the options --key say */
 };
 
 static const char *const codecs[] = {"zlib", "zstd", NULL};
@@ -28,6 +31,13 @@ static const char *const codecs[] = {"zlib", "zstd", NULL};
 #define ROW_JSON                                                                                                       \
 	{                                                                                                              \
 		"json", 0, CLI_FLAG, NULL, NULL, "Print JSON.", AT(json)                                               \
+	}
+
+#define ROW_KEY                                                                                                        \
+	{                                                                                                              \
+		"key", 0, CLI_LIST, "SELECTOR", NULL,                                                                  \
+		    "Passphrase of an encrypted image: FILE-NAME, UUID or all, then :file:FILE, :fd:N or :key:TEXT.",  \
+		    AT(key)                                                                                            \
 	}
 
 #define ROW_SNAPSHOT                                                                                                   \
@@ -50,6 +60,7 @@ static const char *const codecs[] = {"zlib", "zstd", NULL};
 static const struct cli_option info_options[] = {
     ROW_FORMAT,
     ROW_SNAPSHOT,
+    ROW_KEY,
     ROWS_RULES,
     {"check", 0, CLI_FLAG, NULL, NULL,
      "Check the structure of every image of the chain: leaks, overlaps, entries that lead out of the file. Errors end "
@@ -58,17 +69,18 @@ static const struct cli_option info_options[] = {
     ROW_JSON,
     {0},
 };
-static const struct cli_option map_options[] = {ROW_FORMAT, ROW_SNAPSHOT, ROWS_RULES, ROW_JSON, {0}};
+static const struct cli_option map_options[] = {ROW_FORMAT, ROW_SNAPSHOT, ROW_KEY, ROWS_RULES, ROW_JSON, {0}};
 static const struct cli_option formats_options[] = {ROW_JSON, {0}};
 static const struct cli_option compare_options[] = {
     ROW_FORMAT,	  {"second-format", 'F', CLI_TEXT, "FORMAT", NULL, "The second image's format.", AT(second_format)},
     ROW_SNAPSHOT, {"second-snapshot", 0, CLI_TEXT, "ID|NAME", NULL, "The same for the second.", AT(second_snapshot)},
-    ROWS_RULES,	  ROW_JSON,
-    {0},
+    ROW_KEY,	  ROWS_RULES,
+    ROW_JSON,	  {0},
 };
 static const struct cli_option copy_options[] = {
     ROW_FORMAT,
     ROW_SNAPSHOT,
+    ROW_KEY,
     {"output-format", 'O', CLI_TEXT, "FORMAT", NULL, "Format of the copy (default: qcow2); rehost formats lists them.",
      AT(second_format)},
     {"compress", 'c', CLI_TEXT, "zlib|zstd", codecs, "Compress a qcow2 copy.", AT(compress)},
@@ -87,6 +99,7 @@ static const struct cli_option copy_options[] = {
 static const struct cli_option nbd_options[] = {
     ROW_FORMAT,
     ROW_SNAPSHOT,
+    ROW_KEY,
     ROWS_RULES,
     {"socket", 's', CLI_TEXT, "PATH", NULL, "Unix socket to serve on; made and removed by rehost.", AT(socket)},
     {0},
@@ -98,6 +111,8 @@ static struct image_rules rules_of(const struct arguments *a)
 				    .allow_truncated = a->allow_truncated,
 				    .ignore_checksum = a->ignore_checksum,
 				    .bwlimit = a->bwlimit,
+				    .keys = &a->keys,
+				    .tables_only = a->tables_only,
 				    .snapshot = a->snapshot};
 }
 
@@ -116,11 +131,27 @@ static void read_only(const struct arguments *a, const struct positionals *p)
 	image_confine(p->v, p->n, &(struct image_confine_options){.allow_parent = a->allow_parent.v});
 }
 
+static void arguments_done(struct arguments *a)
+{
+	keys_done(&a->keys);
+}
+
+/* Secrets leave the command line once they are read. */
+static int read_keys(struct arguments *a, struct err *err)
+{
+	for (size_t i = 0; i < a->key.n; i++) {
+		if (keys_add(&a->keys, a->key.v[i], err) < 0)
+			return -1;
+		key_hide((char *)(uintptr_t)a->key.v[i]);
+	}
+	return 0;
+}
+
 /* Parses and demands so many images. */
 static int images(const struct command *self, int argc, char **argv, size_t n, struct arguments *a,
 		  struct positionals *p, struct err *err)
 {
-	if (options_parse(self->options, argc, argv, a, p, err) < 0)
+	if (options_parse(self->options, argc, argv, a, p, err) < 0 || read_keys(a, err) < 0)
 		return -1;
 	if (p->n != n)
 		return err_set(err, ERR_USAGE, "%s: %s expected, %zu given", self->name,
@@ -140,7 +171,7 @@ static int print_info(const struct json *info, bool json, struct err *err)
 static int run_info(const struct command *self, int argc, char **argv, struct err *err)
 {
 	AUTO(js_freep) struct json *info = NULL;
-	struct arguments a = {0};
+	AUTO(arguments_done) struct arguments a = {0};
 	struct image_rules rules;
 	struct positionals p;
 	int ret;
@@ -148,6 +179,7 @@ static int run_info(const struct command *self, int argc, char **argv, struct er
 	if (images(self, argc, argv, 1, &a, &p, err) < 0)
 		return -1;
 	read_only(&a, &p);
+	a.tables_only = true;
 	rules = rules_of(&a);
 	terminal_warnings();
 	if (a.check)
@@ -181,7 +213,7 @@ static int run_formats(const struct command *self, int argc, char **argv, struct
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(MIB);
 	AUTO(js_freep) struct json *all = known_formats();
-	struct arguments a = {0};
+	AUTO(arguments_done) struct arguments a = {0};
 	struct positionals p;
 
 	if (options_parse(self->options, argc, argv, &a, &p, err) < 0)
@@ -201,12 +233,13 @@ static int run_map(const struct command *self, int argc, char **argv, struct err
 	AUTO(buf_done) struct buf text = BUF_INIT(GIB);
 	AUTO(block_closep) struct block *b = NULL;
 	AUTO(js_freep) struct json *map = NULL;
-	struct arguments a = {0};
+	AUTO(arguments_done) struct arguments a = {0};
 	struct positionals p;
 
 	if (images(self, argc, argv, 1, &a, &p, err) < 0)
 		return -1;
 	read_only(&a, &p);
+	a.tables_only = true;
 	if (open_image(p.v[0], a.format, &a, &b, err) < 0 || image_map(b, &map, err) < 0)
 		return -1;
 	for (size_t i = 0; !a.json && i < js_count(map); i++)
@@ -222,7 +255,7 @@ static int run_compare(const struct command *self, int argc, char **argv, struct
 	AUTO(block_closep) struct block *one = NULL;
 	AUTO(block_closep) struct block *two = NULL;
 	struct image_difference d;
-	struct arguments a = {0};
+	AUTO(arguments_done) struct arguments a = {0};
 	struct positionals p;
 
 	if (images(self, argc, argv, 2, &a, &p, err) < 0)
@@ -246,7 +279,7 @@ static int run_copy(const struct command *self, int argc, char **argv, struct er
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(MIB);
 	AUTO(js_freep) struct json *done = NULL;
-	struct arguments a = {0};
+	AUTO(arguments_done) struct arguments a = {0};
 	struct positionals p;
 	struct image_copy_options copy;
 
@@ -282,7 +315,7 @@ static void say_ready(const char *socket_path)
 
 static int run_nbd(const struct command *self, int argc, char **argv, struct err *err)
 {
-	struct arguments a = {0};
+	AUTO(arguments_done) struct arguments a = {0};
 	struct image_rules rules;
 	struct positionals p;
 

@@ -14,6 +14,7 @@ struct image_facts;
 struct throttle;
 struct check;
 struct image_snapshot;
+struct keys;
 
 /* A folder that the user allows names inside images to lead to (--allow-parent). */
 struct allowed_folder {
@@ -28,6 +29,8 @@ struct open_options {
 	bool allow_truncated;	   /* what a file lacks at its end reads as zeros, with a warning */
 	struct throttle *throttle; /* how fast files are read; NULL: as fast as they can be */
 	bool ignore_checksum;	   /* a header whose checksum is wrong counts, with a warning */
+	const struct keys *keys;   /* passphrases of encrypted images; NULL: none (core/base/keys.h) */
+	bool tables_only;	   /* data won't be read, so an encrypted image opens without its key */
 	const char *snapshot;	   /* of the top image of a chain: what it was, by ID or name; NULL: what it is */
 };
 

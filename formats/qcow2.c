@@ -10,6 +10,7 @@
 #include "core/base/log.h"
 #include "formats/check.h"
 #include "formats/facts.h"
+#include "formats/qcow2_crypt.h"
 #include "formats/qcow2_header.h"
 #include "formats/qcow2_reader.h"
 #include "formats/qcow2_snapshot.h"
@@ -144,6 +145,8 @@ static int read_run(struct qcow2 *q, const struct qcow2_run *run, unsigned char 
 		memset(buf, 0, run->len);
 		return 0;
 	case QCOW2_PLAIN:
+		if (q->crypt)
+			return qcow2_crypt_read(q, buf, run->len, run->host, off, err);
 		return block_pread(qcow2_data(q), buf, run->len, run->host, err);
 	case QCOW2_PACKED:
 		return read_packed(q, run, buf, off, ret_done, err);
@@ -200,6 +203,11 @@ static int plain_extent(struct qcow2 *q, uint64_t host, struct extent *ret, stru
 {
 	struct extent e;
 
+	/* A hole of the file is no zeros once it is decrypted. */
+	if (q->crypt) {
+		ret->kind = EXTENT_DATA;
+		return 0;
+	}
 	if (!recall(q, host, &e)) {
 		if (block_extent(qcow2_data(q), host, qcow2_data(q)->size - host, &e, err) < 0)
 			return -1;
@@ -217,7 +225,8 @@ static int qcow2_place(struct block *b, uint64_t off, uint64_t max, struct file_
 
 	if (qcow2_next_run(q, off, max, &run, err) < 0)
 		return -1;
-	if (run.kind == QCOW2_PLAIN)
+	/* Encrypted clusters stand nowhere as the disk has them. */
+	if (run.kind == QCOW2_PLAIN && !q->crypt)
 		return block_place(qcow2_data(q), run.host, run.len, ret, err);
 	if (run.kind == QCOW2_UNALLOCATED && q->backing && off < q->backing->size)
 		return block_place(q->backing, off, min_u64(run.len, q->backing->size - off), ret, err);
@@ -264,6 +273,7 @@ static void qcow2_close(struct block *b)
 	page_cache_done(&q->l2);
 	unit_cache_free(q->inflated);
 	pthread_mutex_destroy(&q->lock);
+	disk_cipher_free(q->cipher);
 	block_close(q->backing);
 	block_close(q->data_file);
 	block_close(q->file);
@@ -321,6 +331,8 @@ static int open_parts(struct qcow2 *q, const struct open_args *args, const struc
 		return err_nomem(err);
 	if (page_cache_init(&q->l2, q->cluster, L2_CACHE_BYTES, err) < 0 || read_l1(q, h, err) < 0)
 		return -1;
+	if (qcow2_crypt_open(args, h, &q->cipher, err) < 0)
+		return -1;
 	if (*h->data_file && image_open_beside(args, h->data_file, &q->data_file, err) < 0)
 		return err_wrap(err, "data file '%s'", h->data_file);
 	if (*h->backing && open_backing(q, args, h, err) < 0)
@@ -341,6 +353,7 @@ static struct qcow2 *qcow2_new(const struct open_args *args, const struct qcow2_
 	q->cluster_bits = h->cluster_bits;
 	q->cluster = UINT64_C(1) << h->cluster_bits;
 	q->extended = h->extended;
+	q->crypt = h->crypt;
 	q->per_l2 = q->cluster / (h->extended ? QCOW2_EXTENDED_ENTRY_SIZE : QCOW2_ENTRY_SIZE);
 	q->codec = h->codec;
 	q->b.unit = (uint32_t)q->cluster;

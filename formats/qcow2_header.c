@@ -171,16 +171,14 @@ static int check_features(const struct head *head, struct qcow2_header *h, struc
 	return err_set(err, ERR_UNSUPPORTED, "header: it needs features that are not read: %s", buf_str(&list));
 }
 
-static int check_crypt(const struct head *head, struct err *err)
+static int check_crypt(const struct head *head, struct qcow2_header *h, struct err *err)
 {
 	uint32_t method = get_be32(head->data + QCOW2_H_CRYPT_METHOD);
 
-	if (!method)
-		return 0;
-	if (method > 2)
+	if (method > QCOW2_CRYPT_LUKS)
 		return err_set(err, ERR_CORRUPT, "header: encryption method %u, 0 to 2 are possible", method);
-	return err_set(err, ERR_UNSUPPORTED, "header: the image is encrypted (%s), which is not read",
-		       method == 1 ? "AES" : "LUKS");
+	h->crypt = (enum qcow2_crypt)method;
+	return 0;
 }
 
 /* "Additional fields": the type must be there and not zlib when the bit is set, else absent or zlib. */
@@ -272,6 +270,10 @@ static int read_extension(uint32_t type, const unsigned char *data, uint32_t len
 	if (type == QCOW2_EXT_BACKING_FORMAT)
 		return copy_text("the backing file's format", data, len, h->backing_format, sizeof h->backing_format,
 				 err);
+	if (type == QCOW2_EXT_LUKS_HEADER && len >= 2 * sizeof(uint64_t)) {
+		h->luks_offset = get_be64(data);
+		h->luks_len = get_be64(data + sizeof(uint64_t));
+	}
 	if (type == QCOW2_EXT_DATA_FILE)
 		return copy_text("the data file", data, len, h->data_file, sizeof h->data_file, err);
 	return 0;
@@ -313,6 +315,17 @@ static int check_data_file(const struct head *head, struct qcow2_header *h, stru
 	return 0;
 }
 
+/* Sectors are decrypted whole; that there is a LUKS header is for its reader to find. */
+static int check_encrypted(const struct qcow2_header *h, struct err *err)
+{
+	if (h->crypt == QCOW2_CRYPT_LUKS && !h->luks_len)
+		return err_set(err, ERR_CORRUPT, "header: encrypted by LUKS, without a LUKS header");
+	if (h->crypt && h->size % QCOW2_SECTOR)
+		return err_set(err, ERR_CORRUPT, "header: an encrypted disk of %" PRIu64 " bytes, not of whole sectors",
+			       h->size);
+	return 0;
+}
+
 int qcow2_header_read(struct block *file, struct qcow2_header *h, struct err *err)
 {
 	AUTO_FREE struct head *head = calloc(1, sizeof *head);
@@ -322,11 +335,11 @@ int qcow2_header_read(struct block *file, struct qcow2_header *h, struct err *er
 	*h = (struct qcow2_header){0};
 	if (read_head(file, head, err) < 0 || check_version(head, h, err) < 0)
 		return -1;
-	if (check_features(head, h, err) < 0 || check_crypt(head, err) < 0 || read_compression(head, h, err) < 0)
+	if (check_features(head, h, err) < 0 || check_crypt(head, h, err) < 0 || read_compression(head, h, err) < 0)
 		return -1;
 	if (check_size(head, h, err) < 0 || check_snapshots(head, h, err) < 0 || read_backing(head, h, err) < 0)
 		return -1;
 	if (each_extension(head, read_extension, h, err) < 0)
 		return -1;
-	return check_data_file(head, h, err);
+	return check_encrypted(h, err) < 0 ? -1 : check_data_file(head, h, err);
 }

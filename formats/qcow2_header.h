@@ -16,6 +16,9 @@ struct qcow2_header {
 	bool corrupt;	    /* the image says so itself */
 	bool extended;	    /* extended L2 entries */
 
+	enum qcow2_crypt crypt;
+	uint64_t luks_offset, luks_len; /* of LUKS: where its header is in the file */
+
 	uint32_t snapshots; /* how many, at most 65536 */
 	uint64_t snapshots_offset;
 

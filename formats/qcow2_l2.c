@@ -59,6 +59,8 @@ static int decode_packed(const struct qcow2 *q, const struct entry *e, struct qc
 	qcow2_compressed_range(q->cluster_bits, e->value, &ret->host, &ret->len);
 	if (q->data_file)
 		return bad_entry(q, e, "compressed, with an external data file", err);
+	if (q->crypt)
+		return bad_entry(q, e, "compressed, in an encrypted image", err);
 	if (e->value & QCOW2_COPIED)
 		return bad_entry(q, e, "compressed and marked as the only reference", err);
 	if (e->allocated || e->zero)

@@ -35,6 +35,7 @@ enum qcow2_header_offset {
 
 #define QCOW2_MAGIC UINT32_C(0x514649fb) /* "QFI\xfb" */
 
+enum qcow2_crypt { QCOW2_CRYPT_NONE = 0, QCOW2_CRYPT_AES = 1, QCOW2_CRYPT_LUKS = 2 };
 enum { QCOW2_COMPRESSION_ZLIB = 0, QCOW2_COMPRESSION_ZSTD = 1 };
 
 /* incompatible_features: an unknown bit means "do not open". */
@@ -57,6 +58,7 @@ enum {
 #define QCOW2_EXT_BACKING_FORMAT UINT32_C(0xe2792aca)
 #define QCOW2_EXT_FEATURE_NAMES	 UINT32_C(0x6803f857)
 #define QCOW2_EXT_DATA_FILE	 UINT32_C(0x44415441)
+#define QCOW2_EXT_LUKS_HEADER	 UINT32_C(0x0537be77) /* u64 offset, u64 length */
 enum {
 	QCOW2_EXT_HEADER_SIZE = 8,
 	/* Section "Feature name table". */

@@ -5,8 +5,10 @@
 #include <pthread.h>
 
 #include "core/base/compress.h"
+#include "core/base/disk_cipher.h"
 #include "formats/block.h"
 #include "formats/page_cache.h"
+#include "formats/qcow2_layout.h"
 #include "formats/unit_cache.h"
 
 enum {
@@ -21,6 +23,8 @@ struct qcow2 {
 	struct block b;
 	struct block *file, *backing; /* owned; backing NULL: none */
 	struct block *data_file;      /* owned; NULL: plain clusters are in `file` as everything else */
+	enum qcow2_crypt crypt;
+	struct disk_cipher *cipher; /* owned; NULL: not encrypted, or only the tables are read */
 	unsigned version, cluster_bits;
 	bool extended;	  /* extended L2 entries: subclusters */
 	uint64_t cluster; /* bytes */

@@ -14,6 +14,8 @@ int rules_open(const struct image_rules *rules, struct open_rules *ret, struct e
 		return 0;
 	ret->options.allow_truncated = rules->allow_truncated;
 	ret->options.ignore_checksum = rules->ignore_checksum;
+	ret->options.keys = rules->keys;
+	ret->options.tables_only = rules->tables_only;
 	ret->options.snapshot = rules->snapshot;
 	if (rules->bwlimit && throttle_new(rules->bwlimit, &ret->options.throttle, err) < 0)
 		return -1;

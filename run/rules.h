@@ -13,8 +13,10 @@ enum { RULES_FOLDERS_MAX = 64 /* as many as a chain has images */ };
 struct image_rules {
 	const char *const *allow_parent; /* NULL-terminated list of folders; NULL: none */
 	bool allow_truncated, ignore_checksum;
-	uint64_t bwlimit;     /* bytes a second that are read of all files together; 0: no limit */
-	const char *snapshot; /* inside the top image of each disk, ID or name; NULL: as it is now */
+	uint64_t bwlimit;	 /* bytes a second that are read of all files together; 0: no limit */
+	const struct keys *keys; /* borrowed; NULL: none */
+	bool tables_only;	 /* data won't be read */
+	const char *snapshot;	 /* inside the top image of each disk, ID or name; NULL: as it is now */
 };
 
 /* The same with the folders open, for the readers. */

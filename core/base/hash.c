@@ -1,4 +1,4 @@
-/* Digests over nettle and XXH3 over libxxhash; the only file that includes them. */
+/* Digests over nettle and XXH3 over libxxhash. */
 #include "core/base/hash.h"
 
 #include <stdlib.h>
@@ -61,6 +61,18 @@ void digest_end(struct digest *d, char hex[DIGEST_HEX_MAX])
 	}
 	hex[2 * size] = '\0';
 	digest_free(d);
+}
+
+bool digest_once(enum digest_kind kind, const void *data, size_t len, unsigned char raw[DIGEST_MAX])
+{
+	struct digest *d = digest_new(kind);
+
+	if (!d)
+		return false;
+	digest_add(d, data, len);
+	d->algorithm->digest(&d->state, d->algorithm->digest_size, raw);
+	digest_free(d);
+	return true;
 }
 
 void digest_free(struct digest *d)

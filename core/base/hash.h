@@ -2,6 +2,7 @@
 #ifndef REHOST_CORE_BASE_HASH_H
 #define REHOST_CORE_BASE_HASH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,8 @@ void digest_add(struct digest *d, const void *data, size_t len);
 void digest_end(struct digest *d, char hex[DIGEST_HEX_MAX]);
 void digest_free(struct digest *d); /* NULL is fine */
 DEFINE_CLEANUP(struct digest *, digest_free)
+/* The bytes of the digest of data; false as for digest_new(). */
+bool digest_once(enum digest_kind kind, const void *data, size_t len, unsigned char raw[DIGEST_MAX]);
 size_t digest_size(enum digest_kind kind);	/* bytes */
 const char *digest_name(enum digest_kind kind); /* "sha256" */
 

@@ -111,6 +111,26 @@ jq -e '.chain[0] | .snapshots == 65536 and (.snapshot_list | length) == 100' man
 [ "$(stat -c %s many.json)" -lt 30000 ] || fail "info of 65536 snapshots: $(stat -c %s many.json) bytes"
 "$rehost" info many.qcow2 | grep -q 'and 65436 more' || fail "info of 65536 snapshots as text"
 
+# ---- encryption; the passphrase comes from a file or a descriptor
+printf 'open sesame' > secret
+for format in luks,encrypt.iter-time=10 aes; do
+	qemu-img create -q --object secret,id=s,file=secret -f qcow2 -o "encrypt.key-secret=s,encrypt.format=$format" \
+		locked.qcow2 4M
+	opts=driver=qcow2,file.filename=locked.qcow2,encrypt.key-secret=s
+	qemu-io --object secret,id=s,file=secret --image-opts -c 'write -P 1 1M 1M' -c 'write -P 2 3000k 5k' $opts > /dev/null
+	qemu-img convert --object secret,id=s,file=secret --image-opts -O raw $opts open.raw
+	"$rehost" compare --key all:file:secret locked.qcow2 -F raw open.raw > /dev/null || fail "compare: $format"
+	"$rehost" copy -q --key all:fd:3 locked.qcow2 open.qcow2 --force 3< secret || fail "copy: $format"
+	qemu-img compare -q -f raw -F qcow2 open.raw open.qcow2 || fail "qemu-img compare: the copy of $format"
+	says 3 'the image is encrypted (.*--key all:file:FILE names its passphrase' "$rehost" copy -q locked.qcow2 no.qcow2
+	"$rehost" map locked.qcow2 | grep -q '1048576 *1048576 *data' || fail "map needs no key: $format"
+	"$rehost" info locked.qcow2 | grep -qi 'encryption: *[a-z]' || fail "info needs no key: $format"
+done
+qemu-img create -q --object secret,id=s,file=secret -f qcow2 \
+	-o encrypt.key-secret=s,encrypt.format=luks,encrypt.iter-time=10 locked.qcow2 4M
+says 3 "the key given for it doesn't open it" "$rehost" copy -q --key locked.qcow2:key:wrong locked.qcow2 no.qcow2
+[ ! -e no.qcow2 ] || fail "a copy without a key left a file"
+
 # A data file is looked up in the image's folder, wherever we are (qemu-img 7.2 looks in its current one).
 mkdir folder
 (cd folder && qemu-img create -q -f qcow2 -o data_file=beside.raw image.qcow2 1M &&

@@ -1,5 +1,6 @@
 /* Fuzz: any bytes as a qcow2 image; what opens is mapped and read, and so are its first snapshots. */
 #include "core/base/bytes.h"
+#include "core/base/keys.h"
 #include "formats/qcow2_layout.h"
 #include "formats/registry.h"
 #include "tests/fuzz/memory_block.h"
@@ -99,6 +100,18 @@ static void open_snapshots(const struct folder *folder, const uint8_t *data, siz
 	block_close(file);
 }
 
+/* AES takes any passphrase. LUKS would cost what the header says: fuzz_luks. */
+static void open_encrypted(const struct folder *folder, const uint8_t *data, size_t size)
+{
+	struct keys keys = {.v = {{.secret = (char[]){"x"}, .len = 1}}, .n = 1};
+	struct open_options options = {.keys = &keys};
+	struct block *file = memory_block_new(data, size);
+	struct open_args args = {.file = file, .folder = folder, .options = &options, .name = "fuzz"};
+
+	if (!fuzz_open(&format_qcow2, &args))
+		block_close(file);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct folder folder;
@@ -110,5 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	fuzz_image_in(&folder, &format_qcow2, data, size);
 	open_snapshots(&folder, data, size);
+	if (size > QCOW2_H_CRYPT_METHOD + 4 && get_be32(data + QCOW2_H_CRYPT_METHOD) == QCOW2_CRYPT_AES)
+		open_encrypted(&folder, data, size);
 	return 0;
 }
