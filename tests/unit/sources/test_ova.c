@@ -209,7 +209,8 @@ static void sizes_that_disagree(void **state)
 	tarball_file(&b, "d1.vmdk", "KDMV!");
 	path = write_tar(&s, &b);
 	bad(&s, path, ERR_CORRUPT,
-	    "'/web.ova': disk 1 'd1.vmdk': it is 5 bytes, the OVF says 1000: truncated (--allow-truncated reads what is there)");
+	    "'/web.ova': disk 1 'd1.vmdk': it is 5 bytes, the OVF says 1000: truncated (--allow-truncated reads what "
+	    "is there)");
 	forced = good(path, &force);
 	assert_string_equal(forced->notes.v[0], "'d1.vmdk' is 5 bytes, the OVF says 1000");
 	buf_clear(&b);
@@ -379,7 +380,8 @@ static void real_packages(void **state)
 	     "(--allow-truncated reads what is there)",
 	     2},
 	    {"ova/cdi/fake.ova",
-	     "disk 1 'disk1.vmdk': it is 65536 bytes, the OVF says 7804077568: truncated (--allow-truncated reads what is there)",
+	     "disk 1 'disk1.vmdk': it is 65536 bytes, the OVF says 7804077568: truncated (--allow-truncated reads what "
+	     "is there)",
 	     0},
 	};
 	const struct source_options force = {.force = true};
