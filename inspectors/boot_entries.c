@@ -379,14 +379,33 @@ static void mark_kernels(struct guest *g, struct inspection *i)
 	}
 }
 
+/* Unified kernel images need no menu: systemd-boot and firmware list the files. */
+static int finds_unified(struct collector *c, bool *ret, struct err *err)
+{
+	static const char *const patterns[] = {"/boot/efi/EFI/Linux/*.efi", "/efi/EFI/Linux/*.efi",
+					       "/boot/EFI/Linux/*.efi"};
+
+	*ret = false;
+	for (size_t k = 0; k < sizeof patterns / sizeof *patterns; k++) {
+		struct names found = {0};
+
+		if (c->guest->ops->glob(c->guest, patterns[k], c->scratch, &found, err) < 0)
+			return -1;
+		*ret |= found.list.n > 0;
+	}
+	return 0;
+}
+
 static int run(struct guest *g, const struct machine *m, struct inspection *i, struct err *err)
 {
 	AUTO(arena_done) struct arena scratch = {0};
 	struct collector c = {.guest = g, .inspection = i, .scratch = &scratch};
 
-	if (read_menus(&c, err) < 0)
+	bool unified;
+
+	if (read_menus(&c, err) < 0 || finds_unified(&c, &unified, err) < 0)
 		return -1;
-	if (!i->boot_entries.n)
+	if (!i->boot_entries.n && !unified)
 		finding_add(i, "W-BOOT-NO-ENTRIES", SEVERITY_WARNING, NULL,
 			    "Check which boot loader the guest uses, and boot the result before you rely on it.",
 			    "no boot entry of GRUB, systemd-boot or extlinux was found");

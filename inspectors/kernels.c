@@ -4,9 +4,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "guest/files/devnames.h"
 #include "guest/files/initramfs.h"
 #include "guest/files/kconfig.h"
 #include "guest/files/modules.h"
+#include "guest/files/uki.h"
 #include "inspectors/registry.h"
 
 /* File names in /boot: prefix, the kernel's version, suffix. */
@@ -233,7 +235,86 @@ static void report_image(struct survey *s, const char *name)
 			    "kernel image %s has no folder in /lib/modules, so no driver can be added for it", name);
 }
 
-/* The initramfs lies inside a signed image there and can't be extended. */
+/* --- unified kernel images: signed with their initramfs, which can't be extended --- */
+
+static char *section_text(struct survey *s, const struct buf *b, const char *name)
+{
+	struct uki_section at;
+
+	if (uki_section(b->data, b->len, name, &at, NULL) < 0 || !at.length)
+		return NULL;
+	return arena_strndup(&s->scratch, b->data + at.offset, at.length);
+}
+
+/* True when the kernel in the image drives virtio disks by what is in it. */
+static bool unified_has_virtio(struct survey *s, const struct buf *b, const char *version)
+{
+	AUTO(initramfs_freep) struct initramfs *im = NULL;
+	const struct kernel *kernel = NULL;
+	struct uki_section at;
+
+	VEC_FOR (k, &s->i->kernels)
+		if (strcmp(k->version, version) == 0)
+			kernel = k;
+	if (kernel && kernel->virtio_blk_builtin && kernel->virtio_pci_builtin)
+		return true;
+	if (uki_section(b->data, b->len, ".initrd", &at, NULL) < 0 || !at.length ||
+	    initramfs_parse(b->data + at.offset, at.length, &im, NULL) < 0)
+		return false;
+	return initramfs_has(im, version, "virtio_blk") &&
+	       ((kernel && kernel->virtio_pci_builtin) || initramfs_has(im, version, "virtio_pci"));
+}
+
+/* A device name on the command line inside the image stays. */
+static void report_root_name(struct survey *s, const struct buf *b, const char *path)
+{
+	const char *cmdline = section_text(s, b, ".cmdline"), *root = cmdline ? strstr(cmdline, "root=/dev/") : NULL;
+	struct devname parsed;
+	char *name;
+
+	if (!root)
+		return;
+	name = arena_strndup(&s->scratch, root + 5, strcspn(root + 5, " \t\n"));
+	if (devname_parse(name, &parsed))
+		finding_add(s->i, "W-BOOT-UNIFIED-KERNEL", SEVERITY_WARNING, path,
+			    "Build the image with root=UUID= in the guest before it is moved.",
+			    "the unified kernel image names its root %s, which it has on the source's hardware only",
+			    name);
+}
+
+/* A kernel without an initramfs of its own boots with the image's; of several the one that has the drivers. */
+static void note_unified(struct survey *s, const char *version, const char *path, bool virtio)
+{
+	VEC_FOR (k, &s->i->kernels)
+		if (version && strcmp(k->version, version) == 0 && !k->initrd && (!k->unified || virtio))
+			k->unified = arena_strdup(&s->i->arena, path);
+}
+
+static int report_unified_image(struct survey *s, const char *path, struct err *err)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(UKI_MAX);
+	char *version;
+	bool virtio;
+
+	if (s->g->ops->read(s->g, path, &b, err) < 0)
+		return -1;
+	version = section_text(s, &b, ".uname");
+	if (version)
+		version[strcspn(version, "\n")] = '\0';
+	virtio = version && unified_has_virtio(s, &b, version);
+	note_unified(s, version, path, virtio);
+	report_root_name(s, &b, path);
+	if (virtio)
+		finding_add(s->i, "I-KERNEL-UNIFIED", SEVERITY_INFO, path, NULL,
+			    "the unified image of kernel %s has the virtio drivers in it and was left as it is",
+			    version);
+	else
+		finding_add(s->i, "W-BOOT-UNIFIED-KERNEL", SEVERITY_WARNING, path,
+			    "Build the image with the virtio drivers in the guest before it is moved.",
+			    "the unified kernel image can't be given drivers from outside");
+	return 0;
+}
+
 static int report_unified(struct survey *s, struct err *err)
 {
 	static const char *const patterns[] = {"/boot/efi/EFI/Linux/*.efi", "/efi/EFI/Linux/*.efi",
@@ -245,9 +326,8 @@ static int report_unified(struct survey *s, struct err *err)
 		if (s->g->ops->glob(s->g, patterns[k], &s->scratch, &found, err) < 0)
 			return -1;
 		VEC_FOR (path, &found.list)
-			finding_add(s->i, "W-BOOT-UNIFIED-KERNEL", SEVERITY_WARNING, *path,
-				    "Build the image with the virtio drivers in the guest before it is moved.",
-				    "the unified kernel image can't be given drivers from outside");
+			if (report_unified_image(s, *path, err) < 0)
+				return -1;
 	}
 	return 0;
 }

@@ -41,6 +41,7 @@ struct kernel {
 	char *version;			 /* "6.1.0-18-amd64": the name in /lib/modules */
 	char *vmlinuz, *initrd, *config; /* guest paths; NULL when missing */
 	char *modules;			 /* "/lib/modules/6.1.0-18-amd64" */
+	char *unified;			 /* the unified image that holds its initramfs when it has no other; NULL */
 	uint64_t initrd_size;
 	char *initrd_compression; /* of its main archive: "none", "gzip", "xz", "zstd", "lz4", "bzip2", "lzma" */
 	char *initrd_generator;	  /* "initramfs-tools", "dracut", "mkinitcpio", …, "unknown" */

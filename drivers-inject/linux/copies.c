@@ -120,7 +120,7 @@ static void remove_lvm_devices(struct graft_plan *p)
 
 int graft_refresh_copies(struct graft_plan *p, struct err *err)
 {
-	if (!p->im)
+	if (!p->im || !p->kernel->initrd)
 		return 0;
 	VEC_FOR (m, &p->im->members)
 		if (refresh_member(p, m, err) < 0)

@@ -7,9 +7,24 @@
 #include "core/base/checked.h"
 #include "drivers-inject/linux/nash.h"
 #include "guest/files/kconfig.h"
+#include "guest/files/uki.h"
 
 /* The largest module of a distribution's kernel (amdgpu) has 25 MiB. */
 #define MODULE_FILE_MAX (64 * MIB)
+
+/* An initramfs inside a unified image is looked into, but nothing can be added. */
+static int open_unified(struct graft_plan *p, struct err *err)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(UKI_MAX);
+	struct uki_section at;
+
+	p->no_graft = "its initramfs is part of a unified image";
+	if (p->g->ops->read(p->g, p->kernel->unified, &b, err) < 0)
+		return -1;
+	if (uki_section(b.data, b.len, ".initrd", &at, NULL) == 0 && at.length)
+		initramfs_parse(b.data + at.offset, at.length, &p->im, NULL);
+	return 0;
+}
 
 /* An image that can't be read is the inspector's finding; here it only means that nothing can be added. */
 static int open_initramfs(struct graft_plan *p, struct err *err)
@@ -17,6 +32,8 @@ static int open_initramfs(struct graft_plan *p, struct err *err)
 	struct err local = ERR_INIT;
 	struct guest_stat st;
 
+	if (!p->kernel->initrd && p->kernel->unified)
+		return open_unified(p, err);
 	if (!p->kernel->initrd) {
 		p->no_graft = "it has no initramfs";
 		return 0;

@@ -160,3 +160,42 @@ dracut_tree() { # [OLD]: with usr-merge, or dracut 004 as in RHEL 6
 	fi
 	: >"$tree/init"
 }
+
+le32() { # NUMBER: its four bytes
+	local n=$1 k
+	for k in 0 8 16 24; do
+		printf '%b' "\\x$(printf %02x $((n >> k & 255)))"
+	done
+}
+
+# PATH VERSION INITRAMFS CMDLINE: a unified kernel image, as far as it is read: PE headers and three sections.
+uki() {
+	local out=$root$1 part at=512 name
+	mkdir -p "$(dirname "$out")"
+	printf '%s\n' "$2" >"$tree.uname"
+	printf '%s' "$4" >"$tree.cmdline"
+	cp "$3" "$tree.initrd"
+	{
+		printf 'MZ'
+		head -c 58 /dev/zero
+		le32 128
+		head -c 64 /dev/zero
+		printf 'PE\0\0\x64\x86\x03\0'
+		head -c 16 /dev/zero
+	} >"$out"
+	for part in uname cmdline initrd; do
+		name=.$part
+		# shellcheck disable=SC2129
+		printf '%s' "$name" >>"$out"
+		head -c $((8 - ${#name})) /dev/zero >>"$out"
+		le32 "$(stat -c %s "$tree.$part")" >>"$out"
+		le32 0 >>"$out"
+		le32 "$(stat -c %s "$tree.$part")" >>"$out"
+		le32 $at >>"$out"
+		head -c 16 /dev/zero >>"$out"
+		at=$((at + $(stat -c %s "$tree.$part")))
+	done
+	truncate -s 512 "$out"
+	cat "$tree.uname" "$tree.cmdline" "$tree.initrd" >>"$out"
+	rm "$tree.uname" "$tree.cmdline" "$tree.initrd"
+}
