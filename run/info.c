@@ -143,7 +143,7 @@ static void describe_check(struct json *j, const struct check *c, const char *st
 static void check_image(struct chain *chain, const struct open_args *args, const struct format *format)
 {
 	AUTO_FREE struct check *c = malloc(sizeof *c);
-	struct folder quiet = *args->folder;
+	struct folder quiet = args->folder ? *args->folder : (struct folder){0};
 	struct open_args own = *args;
 	struct err err = ERR_INIT;
 	bool stopped;
@@ -156,7 +156,7 @@ static void check_image(struct chain *chain, const struct open_args *args, const
 	}
 	quiet.opened = NULL;
 	quiet.image = NULL;
-	own.folder = &quiet;
+	own.folder = args->folder ? &quiet : NULL; /* an image inside an archive has none */
 	stopped = format_check(format, &own, c, &err) < 0;
 	describe_check(js_set(chain->last, "check", js_object()), c, stopped ? err.text : NULL);
 	if ((check_errors(c) || stopped) && !chain->errors)

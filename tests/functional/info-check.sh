@@ -161,6 +161,10 @@ got=0 && "$rehost" info --check --json top.qcow2 > chain.json 2> log || got=$?
 [ "$got $(jq -c '[.chain[].check.errors]' chain.json)" = "4 [0]" ] || fail "missing parent: $got $(cat chain.json)"
 grep -q "bad.qcow2" log || fail "missing parent: $(cat log)"
 
+# A packed image is checked, too, though it may name no file.
+made plain 65536 && gzip -k good.qcow2
+check good.qcow2.gz 0
+
 # What can't be opened is described all the same.
 qemu-img create -q -f qcow2 --object secret,id=k,data=x -o encrypt.format=luks,encrypt.key-secret=k,encrypt.iter-time=10 luks.qcow2 8M
 "$rehost" info --json luks.qcow2 > luks.json 2> log && fail "an encrypted image opens without its key"

@@ -321,6 +321,36 @@ for what, fields, pattern in [("grain_0", {"grain": 0}, r"grain of 0"), ("gd_out
     add("cowd_" + what, lambda fields=fields: cowd(**fields), pattern)
 
 
+def sesparse(capacity=2048, grain=8, table=64, flags=0, gd=8, replay=0, gd_size=1, gd_entry=0, volatile=1):
+    head = bytearray(512)
+    head[0:48] = struct.pack("<QQQQQQ", 0xCAFEBABE, 0x200000001, capacity, grain, table, flags)
+    head[80:88] = struct.pack("<Q", volatile)
+    head[128:160] = struct.pack("<QQQQ", gd, gd_size, 16, 64)
+    head[192:200] = struct.pack("<Q", 128)
+    sparse("y.vmdk", 0x20000, (0, bytes(head)), (512, struct.pack("<QQQQ", 0xCAFECAFE, 0, 0, replay)),
+           (8 * 512, struct.pack("<Q", gd_entry)))
+    write("x.img", descriptor([f'RW {capacity} SESPARSE "y.vmdk"'], "seSparse"))
+
+
+for what, fields, pattern in [
+        ("grain_0", {"grain": 0}, r"grains of 0"), ("table_0", {"table": 0}, r"tables of 0"),
+        ("flags", {"flags": 1}, r"flags 0x1"), ("journal", {"replay": 1}, r"journal was not replayed"),
+        ("gd_outside", {"gd": 1 << 60}, r"grain directory: 8 bytes at sector"), ("gd_short", {"gd_size": 0}, r"grain directory of 0"),
+        ("gd_entry", {"gd_entry": 1 << 60 | 77}, r"table 77 of 1"), ("gd_nonsense", {"gd_entry": 5}, r"is no table"),
+        ("volatile_outside", {"volatile": 1 << 60}, r"volatile header at sector"),
+        ("capacity_2_60", {"capacity": 1 << 60}, r"64 TiB")]:
+    add("sesparse_" + what, lambda fields=fields: sesparse(**fields), pattern)
+
+
+@row(r"loop")
+def vmdk_loop():
+    for name, parent in (("x.img", "b.vmdk"), ("b.vmdk", "x.img")):
+        sparse_vmdk(text=descriptor(['RW 2048 SPARSE "x.img"'], "monolithicSparse", "fffffffe", f'parentFileNameHint="{parent}"'))
+        os.rename("x.img", name + ".tmp")
+    for name in ("x.img", "b.vmdk"):
+        os.rename(name + ".tmp", name)
+
+
 # --------------------------------------------------------------------------------------------------------------- VHD
 
 def ones(data):
@@ -488,6 +518,14 @@ for what, fields, pattern in [
         ("entry_outside", {"table": (0, 0x7FFFFFFF)}, r"block map: entry 1: block 2147483647 of 2"),
         ("undo", {"kind": 3}, r"undo"), ("type_99", {"kind": 99}, r"type 99"), ("parent_null", {"kind": 4}, r"names no parent")]:
     add("vdi_" + what, lambda fields=fields: vdi(**fields), pattern)
+
+
+@row(r"loop", ["info", "x.vdi"])
+def vdi_own_parent():
+    vdi(kind=4)
+    put("x.img", 0x188, "16s", b"\1" * 16)
+    put("x.img", 0x1A8, "16s", b"\1" * 16)
+    os.rename("x.img", "x.vdi")
 
 
 def hds(cluster=2048, entries=2, sectors=4096, version=2, table=(1, 2)):

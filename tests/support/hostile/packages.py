@@ -223,3 +223,31 @@ add("wrapped_zstd_window_2_gib", lambda: write("x.img", b"\x28\xb5\x2f\xfd\x00\x
 add("wrapped_xz_dictionary_4_gib", lambda: write("x.img", b"\xfd7zXZ\0" + b"\0\4\xe6\xd6\xb4\x46" + b"\2\0\x21\1\x28\0\0\0" +
                                                  struct.pack("<I", zlib.crc32(b"\2\0\x21\1\x28\0\0\0")) + bytes(64)),
     r"xz|memory|dictionary")
+
+
+@row(r"may name no")
+def wrapped_image_names_parent():
+    write("below.img", mbr())
+    qcow2("d", backing="below.img", fmt="raw")
+    with open("d", "rb") as f, gzip.open("x.img", "wb") as out:
+        out.write(f.read())
+    os.remove("d")
+
+
+@row(r"looks like qcow2 and like raw")
+def wrapped_polyglot():
+    qcow2("d")
+    with open("d", "rb") as f, gzip.open("x.img", "wb") as out:
+        data = f.read()
+        out.write(data[:446] + mbr()[446:512] + data[512:])
+    os.remove("d")
+
+
+for what, data, pattern in [("zip", b"PK\3\4" + bytes(600), r"packed with zip"),
+                            ("7z", b"7z\xbc\xaf\x27\x1c" + bytes(600), r"the header at 0x0 is damaged"),
+                            ("rar", b"Rar!\x1a\7\1\0" + bytes(600), r"the header at 0x0 is damaged")]:
+    add("archive_" + what, lambda data=data: write("x.ova", data), pattern, CONVERT + ["x.ova"])
+
+# What a guest wrote into its own disk isn't looked at again: libvirt and qemu get the format that was asked for.
+add("guest_made_its_raw_disk_a_qcow2", lambda: qcow2("disk.raw", backing=SECRET, fmt="raw"),
+    r'<driver name="qemu" type="raw"', XML + ["disk.raw", "-if", "raw", "-of", "raw"], 0)
