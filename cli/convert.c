@@ -192,6 +192,7 @@ static struct run_options to_run(const struct arguments *a, const struct positio
 		      .allow_truncated = a->allow_truncated,
 		      .ignore_checksum = a->ignore_checksum,
 		      .bwlimit = a->bwlimit,
+		      .keys = keys,
 		      .snapshot = a->snapshot},
 	    .maps = {.networks = a->networks.v, .bridges = a->bridges.v, .macs = a->macs.v},
 	    .output = is(a->output, "disk") ? "local" : a->output,

@@ -15,6 +15,7 @@
 #include "core/base/checked.h"
 #include "core/base/compress.h"
 #include "core/base/file.h"
+#include "core/base/keys.h"
 #include "core/base/log.h"
 #include "formats/partition.h"
 #include "formats/throttle.h"
@@ -32,6 +33,7 @@ struct io {
 	struct channel channel;
 	struct io_place place;
 	struct open_rules rules; /* descriptors that were inherited */
+	struct keys keys;	 /* for encrypted images */
 	struct io_disk_state disks[DISKS_MAX];
 	unsigned ndisks;
 	unsigned threads;
@@ -177,6 +179,23 @@ static bool take_rules(struct open_rules *r, const struct json *request)
 	return true;
 }
 
+/* The secrets stand in a file of their own, a line each. */
+static int take_keys(struct io *io, const struct json *request, struct err *err)
+{
+	const struct json *selectors = js_get(request, "keys");
+	int fd = (int)js_get_u64(request, "keys_fd", UINT32_MAX), ret = 0;
+	char option[256];
+
+	for (size_t i = 0; i < js_count(selectors) && ret == 0; i++) {
+		snprintf(option, sizeof option, "%.200s:fd:%d", js_str(js_at(selectors, i), ""), fd);
+		ret = keys_add(&io->keys, option, err);
+	}
+	if (js_count(selectors))
+		close(fd);
+	io->rules.options.keys = &io->keys;
+	return ret;
+}
+
 static int do_open(struct io *io, const struct json *request, struct json *reply, struct err *err)
 {
 	const struct json *list = js_get(request, "disks");
@@ -196,6 +215,8 @@ static int do_open(struct io *io, const struct json *request, struct json *reply
 				      .opaque = io};
 	if (!take_rules(&io->rules, request))
 		return bad_request("open", err);
+	if (take_keys(io, request, err) < 0)
+		return -1;
 	for (unsigned i = 0; i < io->ndisks; i++) {
 		io->disks[i].index = i;
 		if (!io_disk_parse(js_at(list, i), i, &specs[i]))
@@ -495,6 +516,7 @@ int io_main(int argc, char **argv)
 	for (unsigned i = 0; i < io->ndisks; i++)
 		io_disk_close(&io->disks[i]);
 	throttle_drop(io->rules.options.throttle);
+	keys_done(&io->keys);
 	channel_done(&io->channel);
 	free(io);
 	return 0;

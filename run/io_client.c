@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -19,6 +20,7 @@
 #include "core/base/checked.h"
 #include "core/base/child.h"
 #include "core/base/file.h"
+#include "core/base/keys.h"
 #include "core/base/log.h"
 #include "run/channel.h"
 #include "run/runtime.h"
@@ -236,6 +238,40 @@ static int describe_rules(const struct image_rules *rules, struct handover *h, s
 	return 0;
 }
 
+/* Those for devices of the guest stay here: the io process gets what may open an image. */
+static bool may_open_an_image(const struct key *key)
+{
+	return (!key->selector || strncmp(key->selector, "/dev/", 5) != 0) && !strchr(key->secret, '\n');
+}
+
+/* A file in memory with a line for each key; the message has their selectors only. */
+static int keys_file(const struct keys *keys, struct json *selectors, struct err *err)
+{
+	AUTO_FD int fd = memfd_create("keys", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, ERR_INTERNAL, "cannot make a file in memory");
+	for (size_t i = 0; i < keys->n; i++) {
+		const struct key *key = &keys->v[i];
+
+		if (!may_open_an_image(key))
+			continue;
+		js_add_str(selectors, key->selector ? key->selector : "all");
+		if (file_write(fd, key->secret, key->len, err) < 0 || file_write(fd, "\n", 1, err) < 0)
+			return -1;
+	}
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return err_sys(err, ERR_INTERNAL, "cannot rewind");
+	return take_fd(&fd);
+}
+
+static int describe_keys(const struct keys *keys, struct handover *h, struct json *message, struct err *err)
+{
+	if (!keys || !keys->n)
+		return 0;
+	return hand(h, message, "keys_fd", keys_file(keys, js_set(message, "keys", js_array()), err));
+}
+
 static int describe(struct io_client *io, struct handover *h, struct json *message, struct err *err)
 {
 	struct json *disks = js_set(message, "disks", js_array());
@@ -243,7 +279,8 @@ static int describe(struct io_client *io, struct handover *h, struct json *messa
 	js_set_bool(message, "thaw", io->options.resume_converted);
 	js_set_bool(message, "zero_read_errors", io->options.on_read_error == READ_ERROR_ZERO);
 	js_set_u64(message, "threads", io->options.threads);
-	if (describe_rules(&io->options.rules, h, message, err) < 0)
+	if (describe_rules(&io->options.rules, h, message, err) < 0 ||
+	    describe_keys(io->options.rules.keys, h, message, err) < 0)
 		return -1;
 	if (io->options.partial && hand(h, message, "partial_fd", file_open_dir(io->options.partial, err)) < 0)
 		return -1;

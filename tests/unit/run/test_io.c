@@ -22,11 +22,13 @@
 #include "core/base/checked.h"
 #include "core/base/cleanup.h"
 #include "core/base/file.h"
+#include "core/base/keys.h"
 #include "core/base/log.h"
 #include "run/graft.h"
 #include "run/io_client.h"
 #include "run/journal.h"
 #include "run/lockdown.h"
+#include "tests/unit/formats/qcow2_fixture.h"
 
 struct fixture {
 	char path[64];	  /* everything; on a real disk, for holes */
@@ -265,6 +267,31 @@ static void test_the_readers_error_comes_out(void **state)
 	assert_string_equal(f->err.text, "cannot open folder '/nonexistent': No such file or directory");
 	assert_int_equal(count_runtime_folders(), 0);
 	unsetenv("XDG_RUNTIME_DIR");
+}
+
+/* Keys that may open an image go to the io process; those for devices of the guest don't. */
+static void test_keys_of_an_encrypted_image(void **state)
+{
+	AUTO(keys_done) struct keys keys = {0};
+	AUTO_FREE unsigned char *image = make_image(0);
+	struct fixture *f = *state;
+	int fd = openat(f->dirfd, "locked.qcow2", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	put_be32(image + QCOW2_H_CRYPT_METHOD, QCOW2_CRYPT_AES);
+	ok(f, file_pwrite(fd, image, FILE_END, 0, &f->err));
+	close(fd);
+	add_disk(f, "locked.qcow2", NULL);
+	f->options.rules.keys = &keys;
+	ok(f, keys_add(&keys, "/dev/sda2:key:of the guest", &f->err));
+	assert_int_equal(start(f), -1);
+	assert_int_equal(f->err.code, ERR_BLOCKED);
+	assert_string_equal(f->err.text, "disk 1 'locked.qcow2': qcow2 'locked.qcow2': the image is encrypted (AES): "
+					 "--key all:file:FILE names its passphrase");
+	ok(f, keys_add(&keys, "other.qcow2:key:one", &f->err));
+	assert_int_equal(start(f), -1);
+	ok(f, keys_add(&keys, "locked.qcow2:key:two", &f->err));
+	ok(f, start(f));
+	assert_int_equal(io_disk(f->io, 0)->size, MIB);
 }
 
 /* Valid as long as the machine. */
@@ -550,6 +577,7 @@ int main(int argc, char **argv)
 	    TEST(test_opens),
 	    TEST(test_is_locked_down),
 	    TEST(test_the_readers_error_comes_out),
+	    TEST(test_keys_of_an_encrypted_image),
 	    TEST(test_identity),
 	    TEST(test_identity_of_a_chain),
 	    TEST(test_gzip_member),
