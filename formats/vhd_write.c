@@ -68,9 +68,9 @@ static void make_footer(uint64_t size, enum vhd_type type, unsigned char f[VHD_F
 	put_be32(f + VHD_AT_VERSION, VERSION);
 	put_be64(f + VHD_AT_DATA_OFFSET, type == VHD_FIXED ? UINT64_MAX : VHD_FOOTER);
 	put_be32(f + VHD_AT_TIME, (uint32_t)(time(NULL) - EPOCH));
-	memcpy(f + VHD_AT_CREATOR, creator, 4);
+	put_be32(f + VHD_AT_CREATOR, get_be32(creator));
 	put_be32(f + VHD_AT_CREATOR_VERSION, CREATOR_VERSION);
-	memcpy(f + VHD_AT_CREATOR_HOST, creator_host, 4);
+	put_be32(f + VHD_AT_CREATOR_HOST, get_be32(creator_host));
 	put_be64(f + VHD_AT_ORIGINAL_SIZE, size);
 	put_be64(f + VHD_AT_CURRENT_SIZE, size);
 	put_be16(f + VHD_AT_CYLINDERS, g.cylinders);

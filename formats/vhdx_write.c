@@ -31,7 +31,7 @@ enum {
 	TABLE_PART = 64 << 10,
 	METADATA_USED = VHDX_METADATA_TABLE + VHDX_PAGE,
 	CREATOR_AT = 8,
-	CREATOR_MAX = 255, /* characters */
+	IDENTIFIER = 520, /* bytes: the signature and 256 characters */
 };
 
 #define BLOCK_LARGE_FROM (UINT64_C(4) << 40)
@@ -154,9 +154,10 @@ static int write_headers(const struct vhdx_writer *v, struct err *err)
 static int write_identifier(const struct vhdx_writer *v, struct err *err)
 {
 	static const char creator[] = "rehost " REHOST_VERSION;
-	unsigned char id[CREATOR_AT + 2 * (CREATOR_MAX + 1)] = VHDX_SIGNATURE;
+	unsigned char id[IDENTIFIER] = VHDX_SIGNATURE;
 
-	for (size_t i = 0; i < sizeof creator && i < CREATOR_MAX; i++)
+	_Static_assert(CREATOR_AT + 2 * sizeof creator <= sizeof id, "the creator's name is too long");
+	for (size_t i = 0; i < sizeof creator; i++)
 		put_le16(id + CREATOR_AT + 2 * i, (uint16_t)creator[i]);
 	return file_pwrite(v->w.fd, id, sizeof id, 0, err);
 }

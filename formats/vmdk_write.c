@@ -31,7 +31,7 @@ enum {
 	PIECE_GRAINS = 32, /* queued and written together; a table's grains are a multiple */
 	/* Deflate adds 5 bytes to each stored block of at least 5000 bytes, zlib 6, the marker 12: below 2 sectors. */
 	GRAIN_ROOM = GRAIN + 2 * VMDK_SECTOR,
-	QUEUE_MAX = 32 << 20,
+	QUEUE_MAX = 16 << 20,
 	AHEAD = 8 << 20,   /* bytes of the disk behind the mark that never wait */
 	DESCRIPTOR_AT = 1, /* sectors */
 	DESCRIPTOR_SECTORS = 20,
@@ -342,7 +342,7 @@ static int stream_settled(struct block *b, uint64_t off, struct err *err)
 static void make_header(const struct vmdk_writer *w, uint64_t directory, unsigned char h[VMDK_SECTOR])
 {
 	memset(h, 0, VMDK_SECTOR);
-	memcpy(h, VMDK_MAGIC, 4);
+	put_le32(h, get_le32(VMDK_MAGIC));
 	put_le32(h + VMDK_H_VERSION, VERSION);
 	put_le32(h + VMDK_H_FLAGS, VMDK_F_NEWLINES | VMDK_F_COMPRESSED | VMDK_F_MARKERS);
 	put_le64(h + VMDK_H_CAPACITY, w->b.size / VMDK_SECTOR);
@@ -352,7 +352,7 @@ static void make_header(const struct vmdk_writer *w, uint64_t directory, unsigne
 	put_le32(h + VMDK_H_GTES, GTES);
 	put_le64(h + VMDK_H_GD, directory);
 	put_le64(h + VMDK_H_OVERHEAD, OVERHEAD);
-	memcpy(h + VMDK_H_NEWLINES, "\n \r\n", 4);
+	put_le32(h + VMDK_H_NEWLINES, get_le32("\n \r\n"));
 	put_le16(h + VMDK_H_COMPRESSION, VMDK_COMPRESSION_DEFLATE);
 }
 
