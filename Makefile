@@ -139,7 +139,7 @@ fuzz: setup-build setup-fuzz ## run FUZZ_TARGETS (all) for FUZZ_SECONDS (60) eac
 
 # The readers once more with pointers and sizes of 32 bits, from Debian's i386 packages in a folder of their own.
 FUZZ32_TARGETS ?= fuzz_parallels fuzz_partition fuzz_probe fuzz_qcow1 fuzz_qcow2 fuzz_qcow2_note fuzz_qed fuzz_raw fuzz_vdi \
-	fuzz_vhd fuzz_vhdx fuzz_vmdk fuzz_vmdk_descriptor fuzz_vmdk_esx fuzz_unpack fuzz_cpio fuzz_xml
+	fuzz_vhd fuzz_vhdx fuzz_vmdk fuzz_vmdk_descriptor fuzz_vmdk_esx fuzz_luks fuzz_unpack fuzz_cpio fuzz_xml
 SYSROOT32 := $(CURDIR)/build-fuzz32/sysroot
 LIBS32 := $(SYSROOT32)/usr/lib/i386-linux-gnu
 fuzz32: setup-fuzz32 $(SYSROOT32) ## the same for FUZZ32_TARGETS (image readers), built for i386
