@@ -88,6 +88,34 @@ static inline void open_fails(struct image_folder *f, const char *name, enum err
 	assert_int_equal(f->err.code, code);
 }
 
+/* A folder like f's, which lets names lead into its folder `base` too. */
+struct allowing {
+	struct folder folder;
+	struct open_options options;
+	struct allowed_folder base;
+};
+
+static inline void allowing_open(struct allowing *a, const struct image_folder *f)
+{
+	*a = (struct allowing){.folder = f->folder};
+	a->base =
+	    (struct allowed_folder){.dirfd = openat(f->folder.dirfd, "base", O_PATH | O_DIRECTORY), .path = "base"};
+	assert_true(a->base.dirfd >= 0);
+	a->options = (struct open_options){.allowed = &a->base, .nallowed = 1};
+	a->folder.options = &a->options;
+}
+
+static inline struct block *allowing_open_ok(struct allowing *a, struct image_folder *f, const char *name)
+{
+	struct block *b = NULL;
+
+	err_clear(&f->err);
+	if (image_open(&a->folder, name, NULL, NULL, &b, &f->err) < 0)
+		fail_msg("%s", f->err.text);
+	close(a->base.dirfd);
+	return b;
+}
+
 /* SHA-256 of all bytes of the disk, in pieces of `piece`. */
 static inline void hash_block(struct block *b, size_t piece, char hex[DIGEST_HEX_MAX])
 {

@@ -271,6 +271,28 @@ static void test_parent_by_registry(void **state)
 	}
 }
 
+static void test_parent_in_an_allowed_folder(void **state)
+{
+	struct image_folder *f = *state;
+	struct made v = make(4096, 0, VDI_DYNAMIC, 0x10);
+	struct allowing a;
+	struct block *b;
+
+	assert_int_equal(mkdirat(f->folder.dirfd, "base", 0700), 0);
+	add(&v, 0, 'a');
+	put_made(&v, f, "base/any.vdi");
+	v = make(4096, 0, VDI_DIFFERENCING, 0x40);
+	child_of(&v, 0x10);
+	add(&v, 1, 'b');
+	put_made(&v, f, "x.vdi");
+	assert_int_equal(image_open(&f->folder, "x.vdi", NULL, NULL, &b, &f->err), -1);
+	assert_int_equal(f->err.code, ERR_UNREADABLE);
+	allowing_open(&a, f);
+	b = allowing_open_ok(&a, f, "x.vdi");
+	assert_blocks(f, b, "ab......");
+	block_close(b);
+}
+
 static const char parent_text[] = "parent 10101010-1010-1010-1010-101010101010";
 
 static void chain_fails(struct image_folder *f, enum err_code code, const char *reason)
@@ -458,14 +480,14 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, image_folder_setup, image_folder_teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_generated_by_qemu),   TEST(test_extents),
-	    TEST(test_block_sizes),	    TEST(test_odd_size),
-	    TEST(test_differencing),	    TEST(test_differencing_in_snapshots),
-	    TEST(test_parent_missing),	    TEST(test_parent_changed),
-	    TEST(test_parent_twice),	    TEST(test_parent_loop),
-	    TEST(test_parent_not_named),    TEST(test_headers_that_lie),
-	    TEST(test_tables_that_lie),	    TEST(test_parent_by_registry),
-	    TEST(test_registries_that_lie),
+	    TEST(test_generated_by_qemu),  TEST(test_extents),
+	    TEST(test_block_sizes),	   TEST(test_odd_size),
+	    TEST(test_differencing),	   TEST(test_differencing_in_snapshots),
+	    TEST(test_parent_missing),	   TEST(test_parent_changed),
+	    TEST(test_parent_twice),	   TEST(test_parent_loop),
+	    TEST(test_parent_not_named),   TEST(test_headers_that_lie),
+	    TEST(test_tables_that_lie),	   TEST(test_parent_in_an_allowed_folder),
+	    TEST(test_parent_by_registry), TEST(test_registries_that_lie),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -251,6 +251,31 @@ static void test_parent_names(void **state)
 	assert_int_equal(unlinkat(folder->folder.dirfd, "sub", AT_REMOVEDIR), 0);
 }
 
+/* The last part of a path of another computer, in a folder that the user allows. */
+static void test_parent_in_an_allowed_folder(void **state)
+{
+	static const char *const hints[] = {"..\\base\\gold.vhd", "D:\\gold\\gold.vhd", "\\\\server\\share\\gold.vhd"};
+	struct image_folder *folder = *state;
+	static struct vhd_fixture f;
+	unsigned seeds[SIZE / 512] = {0};
+
+	assert_int_equal(mkdirat(folder->folder.dirfd, "base", 0755), 0);
+	put_base(folder, "base/gold.vhd", seeds);
+	for (size_t i = 0; i < sizeof hints / sizeof *hints; i++) {
+		struct allowing a;
+		struct block *b;
+
+		fixture_sparse(&f, VHD_DIFFERENCING, SIZE, 2, 1);
+		fixture_locator(&f, 1, "W2ku", hints[i]);
+		fixture_put(&f, folder, "top.vhd");
+		assert_int_equal(image_open(&folder->folder, "top.vhd", NULL, NULL, &b, &folder->err), -1);
+		allowing_open(&a, folder);
+		b = allowing_open_ok(&a, folder, "top.vhd");
+		content_is(b, seeds);
+		block_close(b);
+	}
+}
+
 static void put_child(struct image_folder *folder, const char *name, unsigned seed, unsigned parent_seed,
 		      const char *relative)
 {
@@ -661,6 +686,7 @@ int main(void)
 	    cmocka_unit_test(test_differencing_by_sector_bitmap),
 	    cmocka_unit_test(test_chain_of_three_and_a_shorter_parent),
 	    cmocka_unit_test(test_parent_names),
+	    cmocka_unit_test(test_parent_in_an_allowed_folder),
 	    cmocka_unit_test(test_parent_errors),
 	    cmocka_unit_test(test_chain_depth),
 	    cmocka_unit_test(test_no_folder),

@@ -431,6 +431,36 @@ static void test_chain_hints(void **state)
 	}
 }
 
+/* The same names, and another case, in a folder that the user allows; an image there finds its own parent beside it. */
+static void test_chain_in_an_allowed_folder(void **state)
+{
+	static const char *const hints[] = {"C:\\\\gold\\\\MIDDLE.vmdk", "[datastore1] gold/middle.vmdk",
+					    "/vmfs/volumes/1/gold/middle.vmdk"};
+	static const int one[] = {0, FIX_NONE};
+	struct image_folder *folder = *state;
+
+	assert_int_equal(mkdirat(folder->folder.dirfd, "base", 0755), 0);
+	for (size_t i = 0; i < sizeof hints / sizeof *hints; i++) {
+		struct vmdk_fixture f;
+		struct allowing a;
+		struct block *b;
+		char more[200];
+
+		fixture_sparse(&f, 128, one, "");
+		fixture_put(&f, folder, "base/root.vmdk");
+		fixture_sparse(&f, 128, one + 1, "parentCID=11223344\nparentFileNameHint=\"root.vmdk\"\n");
+		fixture_put(&f, folder, "base/middle.vmdk");
+		snprintf(more, sizeof more, "parentCID=11223344\nparentFileNameHint=\"%s\"\n", hints[i]);
+		fixture_sparse(&f, 128, one + 1, more);
+		fixture_put(&f, folder, "child.vmdk");
+		assert_int_equal(image_open(&folder->folder, "child.vmdk", NULL, NULL, &b, &folder->err), -1);
+		allowing_open(&a, folder);
+		b = allowing_open_ok(&a, folder, "child.vmdk");
+		fixture_check(b, 0, FIX_GRAIN, one);
+		block_close(b);
+	}
+}
+
 static const char *samples(void)
 {
 	const char *shared = getenv("REHOST_SHARED");
@@ -501,6 +531,7 @@ int main(void)
 	    cmocka_unit_test(test_split_sparse),
 	    cmocka_unit_test(test_chain),
 	    cmocka_unit_test(test_chain_hints),
+	    cmocka_unit_test(test_chain_in_an_allowed_folder),
 	    cmocka_unit_test(test_real_files),
 	};
 
