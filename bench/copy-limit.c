@@ -121,7 +121,7 @@ static int prepare(struct limit *l, struct piece *p, unsigned char *a, unsigned 
 	if (file_pread(l->source, a, p->len, p->off, err) < 0)
 		return -1;
 	used = pack(e, a, p->len, b, p->packed_len);
-	p->packed = malloc(used);
+	p->packed = malloc(used + 1);
 	if (!p->packed)
 		return err_nomem(err);
 	memcpy(p->packed, b, used);

@@ -25,6 +25,7 @@ enum {
 	WRITEBACK_BYTES = 32 << 20, /* so that the sync at a commit has little left to do */
 	NOTE_MAX = 64 << 10,	    /* 4096 clusters of 512 bytes in a chunk, each with a place of its own */
 	NOTES_BYTES = 4 << 20,	    /* then they are written, and the room is used again */
+	PIECE = 512 << 10,	    /* read and written while it is in the cache */
 	SAMPLES = 4,		    /* chunks of an earlier run that are read again */
 	THREADS_MAX = 64,
 };
@@ -397,14 +398,20 @@ struct worker {
 	uint64_t data; /* bytes of the chunk that were read */
 };
 
+/* In pieces that stay in the processor's cache between reading (or inflating) and writing. The buffer holds all of the
+ * range in the end. */
 static int copy_range(void *opaque, uint64_t off, uint64_t len, struct err *err)
 {
 	struct worker *w = opaque;
-	uint64_t data;
+	uint64_t data, n;
 
-	if (read_chunk(w->c, w->buf, off, len, &data, err) < 0 || write_chunk(w->c, w->buf, off, len, err) < 0)
-		return -1;
-	w->data += data;
+	for (uint64_t at = 0; at < len; at += n) {
+		n = min_u64(max_u64(PIECE, w->c->unit), len - at);
+		if (read_chunk(w->c, w->buf + at, off + at, n, &data, err) < 0 ||
+		    write_chunk(w->c, w->buf + at, off + at, n, err) < 0)
+			return -1;
+		w->data += data;
+	}
 	return 0;
 }
 

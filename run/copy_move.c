@@ -133,7 +133,7 @@ int copy_move_range(struct copy_move *m, uint64_t off, uint64_t len, copy_move_u
 	struct moving v = {.m = m, .usual = usual, .opaque = opaque};
 	int ret = 0;
 
-	for (uint64_t end = off + len, n; off < end && ret == 0; off += n)
+	for (uint64_t end = off + len, n = 0; off < end && ret == 0; off += n)
 		ret = move_next(&v, off, end - off, &n, err);
 	*ret_moved = v.moved;
 	return ret;
