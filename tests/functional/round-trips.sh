@@ -97,12 +97,13 @@ through() {
 	done
 }
 
-# back DISK: what was written is read again, as raw and by its own looks.
+# back DISK: what was written is sound by our own check too, and is read again, as raw and by its own looks.
 back() {
 	local w name
 	for w in "${writers[@]}"; do
 		w=${w%|*} name=${w%% *}
 		case $name in raw*) continue ;; esac
+		"$rehost" info --check "t.$name" > log || fail "info --check: $name: $(cat log)"
 		"$rehost" copy -q "t.$name" back.raw -O raw --force || fail "$name to raw"
 		cmp "$1" back.raw || fail "$name, back to raw"
 	done
