@@ -333,7 +333,7 @@ static const struct block_ops bundle_ops = {
 static int open_storages(const struct open_args *args, const struct bundle *d, struct block **parts, struct block **ret,
 			 struct err *err)
 {
-	struct lineage l;
+	struct lineage l = {.n = 0};
 
 	if (read_lineage(d, &l, err) < 0)
 		return -1;

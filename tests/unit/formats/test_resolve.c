@@ -138,8 +138,7 @@ static void test_allowed_folder(void **state)
 	put_file(t.f, "other/flat", sector, sizeof sector);
 	assert_int_equal(symlinkat("../other/flat", t.allowed.dirfd, "link"), 0);
 	for (int i = 0; i < 2; i++) {
-		snprintf(ref, sizeof ref, "%s/flat", i ? ".." : t.f->path);
-		strcpy(strrchr(ref, '/'), "/base/flat");
+		snprintf(ref, sizeof ref, "%s/base/flat", i ? ".." : t.f->path);
 		assert_int_equal(open_flat(&t, ref, &b), 0);
 		assert_int_equal(block_pread(b, sector, sizeof sector, 0, &t.f->err), 0);
 		assert_string_equal(sector, "of the base");
