@@ -100,6 +100,17 @@ static void open_snapshots(const struct folder *folder, const uint8_t *data, siz
 	block_close(file);
 }
 
+/* The disk as it was; seeds have a snapshot of that ID. */
+static void open_snapshot_of(const struct folder *folder, const uint8_t *data, size_t size)
+{
+	struct open_options options = {.snapshot = "1"};
+	struct block *file = memory_block_new(data, size);
+	struct open_args args = {.file = file, .folder = folder, .options = &options, .name = "fuzz"};
+
+	if (!fuzz_open(&format_qcow2, &args))
+		block_close(file);
+}
+
 /* AES takes any passphrase. LUKS would cost what the header says: fuzz_luks. */
 static void open_encrypted(const struct folder *folder, const uint8_t *data, size_t size)
 {
@@ -123,6 +134,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	fuzz_image_in(&folder, &format_qcow2, data, size);
 	open_snapshots(&folder, data, size);
+	if (size > QCOW2_H_SNAPSHOTS + 4 && get_be32(data + QCOW2_H_SNAPSHOTS))
+		open_snapshot_of(&folder, data, size);
 	if (size > QCOW2_H_CRYPT_METHOD + 4 && get_be32(data + QCOW2_H_CRYPT_METHOD) == QCOW2_CRYPT_AES)
 		open_encrypted(&folder, data, size);
 	return 0;

@@ -41,7 +41,8 @@ static inline struct block *memory_block_new(const void *data, size_t size)
 }
 
 enum {
-	FUZZ_EXTENTS = 200, /* looked at in one image */
+	FUZZ_SNAPSHOTS = 100, /* looked at in one image */
+	FUZZ_EXTENTS = 200,   /* looked at in one image */
 	FUZZ_BUFFER = 70000,
 	FUZZ_WHOLE_READS = 4, /* the others are short: a run costs what is read */
 	FUZZ_SHORT = 1500,
@@ -120,14 +121,23 @@ static inline void fuzz_block(struct block *b)
 	block_close(b);
 }
 
+static inline int fuzz_see_snapshot(const struct image_snapshot *s, void *opaque, struct err *err)
+{
+	return ++*(unsigned *)opaque == FUZZ_SNAPSHOTS;
+}
+
 /* What `rehost info --check` says of the file alone. */
 static inline void fuzz_tell(const struct format *format, const struct open_args *args)
 {
 	static struct image_facts facts;
 	static struct check check;
+	unsigned snapshots = 0;
 	struct err err = ERR_INIT;
 
 	if (format_facts(format, args, &facts, &err) < 0)
+		fuzz_expect_error(&err);
+	err_clear(&err);
+	if (format->snapshots && format->snapshots(args, fuzz_see_snapshot, &snapshots, &err) < 0)
 		fuzz_expect_error(&err);
 	err_clear(&err);
 	if (format->check && format_check(format, args, &check, &err) < 0)
