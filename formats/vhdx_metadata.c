@@ -263,7 +263,7 @@ void vhdx_metadata_make(const struct vhdx_metadata *m, bool fixed, const unsigne
 {
 	unsigned char *parameters;
 
-	memcpy(region, VHDX_METADATA_SIGNATURE, 8);
+	put_le64(region, get_le64(VHDX_METADATA_SIGNATURE));
 	parameters = add_item(region, ITEM_PARAMETERS, 0);
 	put_le32(parameters, m->block_size);
 	put_le32(parameters + 4, fixed ? VHDX_LEAVE_ALLOCATED : 0);
