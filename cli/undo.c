@@ -12,6 +12,7 @@
 
 struct arguments {
 	const char *output_dir, *name;
+	struct cli_list keys;
 	bool force, quiet, verbose;
 };
 
@@ -20,6 +21,8 @@ struct arguments {
 static const struct cli_option options[] = {
     {"os", 0, CLI_TEXT, "DIR", NULL, "Folder in which the result's folder appears (default: here).", AT(output_dir)},
     {"on", 0, CLI_TEXT, "NAME", NULL, "Name of the result (default: FOLDER's name and -undone).", AT(name)},
+    {"key", 0, CLI_LIST, "NAME:key|file|fd:VALUE", NULL, "Passphrase of an encrypted volume, as convert takes it.",
+     AT(keys)},
     {"force", 0, CLI_FLAG, NULL, NULL, "Replace an existing target.", AT(force)},
     {"quiet", 'q', CLI_FLAG, NULL, NULL, "No progress.", AT(quiet)},
     {"verbose", 'v', CLI_FLAG, NULL, NULL, "Say what is done.", AT(verbose)},
@@ -81,6 +84,7 @@ static int read_result(const char *folder, struct result *ret, struct err *err)
 static int undo(const char *folder, const struct arguments *a, struct err *err)
 {
 	AUTO(result_done) struct result r = {0};
+	AUTO(keys_done) struct keys keys = {0};
 	AUTO(js_freep) struct json *report = NULL;
 	struct run_options how = {.depth = RUN_CONVERT,
 				  .source = {.kind = "disk", .force = a->force},
@@ -92,8 +96,14 @@ static int undo(const char *folder, const struct arguments *a, struct err *err)
 				  .events = terminal_events()};
 	int ret;
 
+	for (size_t i = 0; i < a->keys.n; i++) {
+		if (keys_add(&keys, a->keys.v[i], err) < 0)
+			return -1;
+		key_hide((char *)(uintptr_t)a->keys.v[i]);
+	}
 	if (read_result(folder, &r, err) < 0)
 		return -1;
+	how.keys = &keys;
 	how.inputs = r.disks;
 	how.ninputs = r.n;
 	how.undo_from = arena_printf(&r.arena, "%s/" UNDO_FOLDER, folder);
