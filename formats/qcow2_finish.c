@@ -254,7 +254,7 @@ static void put_feature(unsigned char *h, unsigned bit, const char *name)
 	at = table + QCOW2_EXT_HEADER_SIZE + len;
 	at[0] = QCOW2_FEATURE_INCOMPATIBLE;
 	at[1] = (unsigned char)bit;
-	memcpy(at + 2, name, strlen(name));
+	strncpy((char *)at + 2, name, QCOW2_FEATURE_ENTRY_SIZE - 2);
 }
 
 static void put_header(const struct qcow2_writer *w, const struct qcow2_plan *p, unsigned char *h)
