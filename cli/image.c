@@ -86,7 +86,7 @@ static const struct cli_option copy_options[] = {
     {"compress", 'c', CLI_TEXT, "zlib|zstd", codecs, "Compress a qcow2 copy.", AT(compress)},
     {"cluster-size", 0, CLI_NUMBER, "BYTES", NULL, "Cluster size of a qcow2 copy (default: 65536).", AT(cluster_size)},
     {"options", 'o', CLI_LIST, "KEY=VALUE,…", NULL,
-     "Options of the copy, as for qemu-img: cluster_size, preallocation, extended_l2 (qcow2).", AT(create)},
+     "Options of the copy, as for qemu-img; rehost formats lists those of each format.", AT(create)},
     {"force", 0, CLI_FLAG, NULL, NULL, "Replace an existing target; write a device that is in use.", AT(force)},
     {"threads", 'j', CLI_NUMBER, "N", NULL, "Threads (default: one a core).", AT(threads)},
     {"bwlimit", 0, CLI_SIZE, "RATE", NULL, "Read at most so many bytes a second of the source; 20M is 20 MiB/s.",
