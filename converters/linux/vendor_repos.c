@@ -6,9 +6,10 @@
 #include "converters/linux/linux.h"
 #include "guest/files/ini.h"
 
+/* packages.vmware.com also has the packages of a distribution, Photon OS (/photon). */
 static bool names_vendor(const char *url)
 {
-	static const char *const hosts[] = {"packages.vmware.com", "packages-prod.broadcom.com/tools",
+	static const char *const hosts[] = {"packages.vmware.com/tools", "packages-prod.broadcom.com/tools",
 					    "download.virtualbox.org", "downloads.citrix.com", "repo.parallels.com"};
 
 	for (size_t k = 0; k < sizeof hosts / sizeof *hosts; k++)

@@ -86,3 +86,13 @@ network: {config: disabled}
 X
 file /usr/lib/systemd/system/vmtoolsd.service <<<'[Unit]'
 file /usr/lib/systemd/system/vgauthd.service <<<'[Unit]'
+# Photon's own packages come from VMware's host
+file /etc/yum.repos.d/photon.repo <<'X'
+[photon]
+name=VMware Photon Linux $releasever ($basearch)
+baseurl=https://packages.vmware.com/photon/$releasever/photon_release_$releasever_$basearch
+gpgkey=file:///etc/pki/rpm-gpg/VMWARE-RPM-GPG-KEY
+gpgcheck=1
+enabled=1
+skip_if_unavailable=True
+X
