@@ -80,7 +80,7 @@ static void set_grub_default(struct lines *l, const char *path, void *opaque)
 
 		if (strncmp(text, "set default=", 12) == 0 && !strchr(text, '$'))
 			line_splice(l, i, (size_t)(text - l->v.v[i].text) + 12, strlen(text + 12),
-				    arena_printf(l->arena, "\"%s\"", id));
+				    double_quoted(l->arena, id, "\"$\\"));
 	}
 }
 
@@ -89,7 +89,7 @@ static void set_default_grub(struct lines *l, const char *path, void *opaque)
 	const char *now = shellvars_get(l, "GRUB_DEFAULT"), *id = opaque;
 
 	if (now && strcmp(now, "saved") != 0)
-		shellvars_set(l, "GRUB_DEFAULT", strchr(id, ' ') ? arena_printf(l->arena, "\"%s\"", id) : id);
+		shellvars_set(l, "GRUB_DEFAULT", id);
 }
 
 static int set_saved_entry(const struct step_context *c, const struct boot_entry *e, const char *reason,

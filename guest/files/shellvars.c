@@ -68,22 +68,78 @@ char *shellvars_get(const struct lines *l, const char *name)
 	return value;
 }
 
+char *double_quoted(struct arena *a, const char *value, const char *special)
+{
+	char *ret = arena_alloc(a, 2 * strlen(value) + 3);
+	size_t n = 0;
+
+	ret[n++] = '"';
+	for (const char *p = value; *p; p++) {
+		if (strchr(special, *p))
+			ret[n++] = '\\';
+		ret[n++] = *p;
+	}
+	ret[n++] = '"';
+	ret[n] = '\0';
+	return ret;
+}
+
+/* True when a shell takes the value as it is without quotes, too. */
+static bool is_plain(const char *value)
+{
+	for (; *value; value++)
+		if (!isalnum((unsigned char)*value) && !strchr("_-+./:,@%=", *value))
+			return false;
+	return true;
+}
+
+/* The shell word that begins at a column, with all quotes in it ('a'"b c"d); false when a quote isn't closed on the
+ * line. */
+static bool shell_word(const char *text, size_t at, struct span *ret)
+{
+	size_t i = at;
+
+	while (text[i] && !is_blank(text[i]) && text[i] != ';') {
+		const char quote = text[i];
+
+		if (quote == '"' || quote == '\'') {
+			i += 1 + quoted_len(text + i + 1, quote);
+			if (!text[i])
+				return false;
+		}
+		i += quote == '\\' && text[i + 1] ? 2 : 1;
+	}
+	*ret = (struct span){at, i - at};
+	return true;
+}
+
+/* What is to stand behind "NAME=": a plain value stays in the quotes that the old one has. */
+static const char *written_as(struct arena *a, char quote, const char *value)
+{
+	if (!is_plain(value))
+		return double_quoted(a, value, "\"$`\\");
+	return quote ? arena_printf(a, "%c%s%c", quote, value, quote) : value;
+}
+
 void shellvars_set(struct lines *l, const char *name, const char *value)
 {
 	bool found = false;
 
 	for (size_t i = 0; i < l->v.n; i++) {
-		const char *text = l->v.v[i].text;
+		const char *text = l->v.v[i].text, *with;
 		struct shellvar var;
+		struct span word;
 
-		if (!shellvar_parse(text, &var) || !shellvar_named(text, &var, name))
+		if (!shellvar_parse(text, &var) || !shellvar_named(text, &var, name) ||
+		    !shell_word(text, var.value.at - !!var.quote, &word))
 			continue;
 		found = true;
-		if (!span_is(text, var.value, value))
-			line_splice(l, i, var.value.at, var.value.len, value);
+		with = written_as(l->arena, var.quote, value);
+		if (!span_is(text, word, with))
+			line_splice(l, i, word.at, word.len, with);
 	}
 	if (!found)
-		lines_insert(l, l->v.n, arena_printf(l->arena, "%s=%s", name, value));
+		lines_insert(l, l->v.n, arena_printf(l->arena, "%s=%s", name, written_as(l->arena, 0, value)));
 }
 
 struct variable_use {

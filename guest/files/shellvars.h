@@ -18,7 +18,13 @@ bool shellvar_named(const char *text, const struct shellvar *var, const char *na
 /* The value that a shell would see last, in the arena; NULL when it isn't assigned. Escapes are kept as written. */
 char *shellvars_get(const struct lines *l, const char *name);
 
-/* Sets every assignment of name to value (inside its own quotes), or appends one. */
+/* Sets every assignment of name to value, or appends one. What a shell wouldn't take as it is stands in double quotes
+ * with escapes, whatever quotes were there; a plain value keeps them. An assignment that goes on behind its line stays,
+ * and a new one behind it wins. value holds no line ends. */
 void shellvars_set(struct lines *l, const char *name, const char *value);
+
+/* The value in double quotes, each character of `special` behind a backslash: "\"$`\\" for a shell, "\"$\\" for GRUB.
+ */
+char *double_quoted(struct arena *a, const char *value, const char *special);
 
 #endif

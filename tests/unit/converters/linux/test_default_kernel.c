@@ -71,6 +71,22 @@ static void test_grub_by_title(void **state)
 	assert_string_equal(text_of(&f->files, "/etc/default/grub"), "GRUB_DEFAULT=c\n");
 }
 
+/* Ids and titles that a shell and GRUB would read as something else. */
+static void test_grub_by_odd_title(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	old_default(f, BOOT_MENU_GRUB, "/boot/grub/grub.cfg");
+	f->inspection->boot_entries.v[2].id = arena_strdup(&f->inspection->arena, "advanced>The \"new\" $one");
+	plant(&f->files, "/boot/grub/grub.cfg", "set default=\"0\"\n");
+	plant(&f->files, "/etc/default/grub", "GRUB_DEFAULT=\"0\" # first\n");
+	run_twice(f, &step_default_kernel);
+	assert_string_equal(text_of(&f->files, "/boot/grub/grub.cfg"),
+			    "set default=\"advanced>The \\\"new\\\" \\$one\"\n");
+	assert_string_equal(text_of(&f->files, "/etc/default/grub"),
+			    "GRUB_DEFAULT=\"advanced>The \\\"new\\\" \\$one\" # first\n");
+}
+
 static void test_keywords(void **state)
 {
 	struct linux_fixture *f = *state;
@@ -130,13 +146,10 @@ static void test_xen_only(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    LINUX_TEST(test_grub_by_saved_entry),
-	    LINUX_TEST(test_grub_by_title),
-	    LINUX_TEST(test_keywords),
-	    LINUX_TEST(test_extlinux_without_default),
-	    LINUX_TEST(test_good_default_stays),
-	    LINUX_TEST(test_unknown_default_stays),
-	    LINUX_TEST(test_xen_only),
+	    LINUX_TEST(test_grub_by_saved_entry),      LINUX_TEST(test_grub_by_title),
+	    LINUX_TEST(test_grub_by_odd_title),	       LINUX_TEST(test_keywords),
+	    LINUX_TEST(test_extlinux_without_default), LINUX_TEST(test_good_default_stays),
+	    LINUX_TEST(test_unknown_default_stays),    LINUX_TEST(test_xen_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,10 @@
 /* Tests of guest/files/shellvars.c and cmdline.c. */
 #include "tests/unit/guest/files/walk.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "core/base/cleanup.h"
 #include "guest/files/shellvars.h"
 
@@ -32,6 +36,46 @@ static void test_set(void **state)
 	l.changed = false;
 	shellvars_set(&l, "A", "false");
 	assert_false(l.changed);
+}
+
+/* What a shell makes of $A after sourcing the text. */
+static const char *sourced(struct arena *a, const char *text)
+{
+	char path[] = "/var/tmp/rehost-test-shell-XXXXXX", got[256] = "";
+	int fd = mkstemp(path);
+	FILE *out;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	out = popen(arena_printf(a, "sh -euc '. %s; printf %%s \"$A\"' 2>&1", path), "r");
+	assert_non_null(out);
+	fgets(got, sizeof got, out);
+	assert_int_equal(pclose(out), 0);
+	unlink(path);
+	return arena_strdup(a, got);
+}
+
+static void test_set_for_a_shell(void **state)
+{
+	static const char *const values[] = {"0",   "a>b", "advanced>ALT Server, 5.10", "x\"y", "$HOME `id` \\", "it's",
+					     "a#b", ""};
+	static const char *const before[] = {"A=0\n", "A=\"0\"\n",	   "A='0'\n",	    "A=\"a b\"c' d' # why\n",
+					     "B=0\n", "A=\"open\nB=1\"\n", "A=a\\ b; B=1\n"};
+	AUTO(arena_done) struct arena a = {0};
+
+	for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
+		for (size_t b = 0; b < sizeof before / sizeof *before; b++) {
+			struct lines l;
+
+			lines_split(&l, &a, before[b]);
+			shellvars_set(&l, "A", values[v]);
+			assert_string_equal(sourced(&a, lines_join(&l)), values[v]);
+			l.changed = false;
+			shellvars_set(&l, "A", values[v]);
+			assert_false(l.changed);
+		}
+	}
 }
 
 static void test_grub_default(void **state)
@@ -96,6 +140,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_get),
 	    cmocka_unit_test(test_set),
+	    cmocka_unit_test(test_set_for_a_shell),
 	    cmocka_unit_test(test_grub_default),
 	    cmocka_unit_test(test_other_settings),
 	    cmocka_unit_test(test_arguments_that_only_look_like_it),
