@@ -10,6 +10,7 @@
 
 #define LINK_FOLDER  "/etc/systemd/network"
 #define RULES_FILE   "/etc/udev/rules.d/70-persistent-net.rules"
+#define IFCFG_FOLDER "/etc/sysconfig/network-scripts/"
 #define OWN_PREFIX   "10-rehost-"
 #define OWN_PREFIX_0 "00-0-rehost-" /* where a file of the guest sorts before the other */
 
@@ -245,24 +246,46 @@ static int write_link(const struct step_context *c, const struct nic_name *n, st
 struct rule_to_add {
 	const struct nic_name *n;
 	const char *mac;
+	bool attr; /* udev knows ATTR{} */
 };
 
+/* Before 098 udev called attributes SYSFS{} and had no way to match the kind of hardware, so VLANs ("eth0.7"), which
+ * have the card's MAC, are kept out by the length of the name. */
 static char *rule_of(struct arena *a, const struct rule_to_add *r)
 {
+	if (!r->attr)
+		return arena_printf(a,
+				    "SUBSYSTEM==\"net\", ACTION==\"add\", SYSFS{address}==\"%s\", "
+				    "KERNEL==\"eth?|eth??\", NAME=\"%s\"",
+				    r->mac, r->n->name);
 	return arena_printf(a,
 			    "SUBSYSTEM==\"net\", ACTION==\"add\", DRIVERS==\"?*\", ATTR{address}==\"%s\", "
 			    "ATTR{type}==\"1\", KERNEL==\"eth*\", NAME=\"%s\"",
 			    r->mac, r->n->name);
 }
 
+/* Red Hat's scripts name the card that has HWADDR as DEVICE says. */
+static bool named_by_ifcfg(const struct step_context *c, const struct nic_name *n)
+{
+	const char *mac = n->mac_was ? n->mac_was : c->machine->nics.v[n->nic].mac;
+
+	VEC_FOR (f, &c->inspection->networks)
+		if (strncmp(f->file, IFCFG_FOLDER, strlen(IFCFG_FOLDER)) == 0 && f->interface && f->mac &&
+		    !f->is_virtual && strcmp(f->interface, n->name) == 0 && strcasecmp(f->mac, mac) == 0)
+			return true;
+	return false;
+}
+
 /* udev before systemd 209 knows no .link files. */
 static int write_rule(const struct step_context *c, const struct nic_name *n, struct arena *a, struct err *err)
 {
-	const struct rule_to_add add = {n, c->machine->nics.v[n->nic].mac};
+	const struct rule_to_add add = {n, c->machine->nics.v[n->nic].mac, net_udev_knows_attr(c->guest)};
 	const char *rule = rule_of(a, &add), *reason = arena_printf(a, "%s keeps its name: %s", n->name, n->reason);
 	struct lines l;
 	char *text;
 
+	if (!add.attr && named_by_ifcfg(c, n))
+		return 0;
 	if (guest_text(c->guest, RULES_FILE, a, &text, err) < 0)
 		return -1;
 	if (text && strstr(text, rule))

@@ -25,6 +25,14 @@ void net_item_set(struct lines *l, const struct net_item *item, const char *valu
 	line_splice(l, item->line, item->value_at.at, item->value_at.len, value);
 }
 
+/* A rule with keys of udev before 098 is for one that knows no ATTR. */
+static const char *udev_attribute(const struct lines *l, const struct net_item *item)
+{
+	const char *rule = l->v.v[item->line].text;
+
+	return strstr(rule, "SYSFS{") || strstr(rule, "BUS==") ? "SYSFS" : "ATTR";
+}
+
 bool net_item_to_mac(struct lines *l, const struct net_item *item, const char *mac)
 {
 	const char *with = NULL;
@@ -38,7 +46,7 @@ bool net_item_to_mac(struct lines *l, const struct net_item *item, const char *m
 		with = arena_printf(l->arena, "MACAddress=%s", mac);
 		break;
 	case NET_STYLE_UDEV:
-		with = arena_printf(l->arena, "ATTR{address}==\"%s\"", mac);
+		with = arena_printf(l->arena, "%s{address}==\"%s\"", udev_attribute(l, item), mac);
 		break;
 	case NET_STYLE_PLAIN:
 	case NET_STYLE_UNKNOWN:

@@ -32,4 +32,8 @@ bool net_has_udev(struct guest *g);
 /* True when the guest's udev reads .link files (systemd 209 and later). */
 bool net_reads_link_files(struct guest *g);
 
+/* True when the guest's udev knows ATTR{}, DRIVERS and the like in rules (098 and later). It is told by the folder of
+ * the distribution's rules, which came later still: between the two udev knows the old keys, too. */
+bool net_udev_knows_attr(struct guest *g);
+
 #endif

@@ -127,6 +127,11 @@ bool net_reads_link_files(struct guest *g)
 	       guest_exists(g, "/usr/lib/udev/rules.d/80-net-setup-link.rules");
 }
 
+bool net_udev_knows_attr(struct guest *g)
+{
+	return guest_is_dir(g, "/lib/udev/rules.d") || guest_is_dir(g, "/usr/lib/udev/rules.d");
+}
+
 /* A link to /dev/null in /etc switches a file of /usr/lib off. */
 static bool is_masked(struct guest *g, const char *path)
 {

@@ -11,6 +11,7 @@ fs /dev/sda2 LVM2_member Pv5Pv5-aaaa-bbbb-cccc-dddd-eeee-ffffff - 0 2
 fs /dev/VolGroup00/LogVol00 ext3 55bb0001-7c55-4f0e-8a39-1f2e3d4c5b02 - 0 0
 fs /dev/VolGroup00/LogVol01 swap 55bb0002-2b7d-4c9a-9e11-5a6b7c8d9e03 - 0 0
 nic 00:50:56:05:00:01 -
+nic 00:50:56:05:00:02 -
 X
 mkdir -p "$root"/{bin,sbin,lib64,usr/bin,etc/udev/rules.d}
 file /sbin/init <<<ELF
@@ -143,6 +144,14 @@ DEVICE=eth0
 BOOTPROTO=static
 HWADDR=00:50:56:05:00:01
 IPADDR=192.0.2.55
+NETMASK=255.255.255.0
+ONBOOT=yes
+X
+# without HWADDR: only udev can keep the name
+file /etc/sysconfig/network-scripts/ifcfg-eth1 <<'X'
+DEVICE=eth1
+BOOTPROTO=static
+IPADDR=198.51.100.55
 NETMASK=255.255.255.0
 ONBOOT=yes
 X

@@ -251,6 +251,7 @@ static void test_old_udev_gets_a_rule(void **state)
 	    "ATTR{dev_id}==\"0x0\", ATTR{type}==\"1\", KERNEL==\"eth*\", NAME=\"eth0\"\n";
 
 	add_nic(f, MAC1, 192);
+	plant(&f->files, "/lib/udev/rules.d/75-persistent-net-generator.rules", "");
 	plant(&f->files, "/etc/network/interfaces", "iface eth0 inet dhcp\n");
 	plant(&f->files, "/etc/udev/rules.d/70-persistent-net.rules", rules);
 	convert(f);
@@ -260,6 +261,23 @@ static void test_old_udev_gets_a_rule(void **state)
 					 "ATTR{address}==\"" MAC1 "\", ATTR{type}==\"1\", KERNEL==\"eth*\", "
 					 "NAME=\"eth0\"\n",
 					 rules));
+}
+
+/* udev 095 of RHEL 5 only logs keys that it doesn't know, and the rule would be for every card; the first card is named
+ * by the HWADDR in its file. */
+static void test_udev_before_attr(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	add_nic(f, MAC1, -1);
+	add_nic(f, MAC2, -1);
+	plant(&f->files, "/etc/udev/rules.d/60-net.rules", "");
+	plant(&f->files, "/etc/sysconfig/network-scripts/ifcfg-eth0", "DEVICE=eth0\nHWADDR=" MAC1 "\n");
+	plant(&f->files, "/etc/sysconfig/network-scripts/ifcfg-eth1", "DEVICE=eth1\n");
+	convert(f);
+	assert_string_equal(text_of(&f->files, "/etc/udev/rules.d/70-persistent-net.rules"),
+			    "SUBSYSTEM==\"net\", ACTION==\"add\", SYSFS{address}==\"" MAC2
+			    "\", KERNEL==\"eth?|eth??\", NAME=\"eth1\"\n");
 }
 
 static void test_rule_by_place_becomes_one_by_mac(void **state)
@@ -461,6 +479,7 @@ int main(void)
 	    LINUX_TEST(test_networkd),
 	    LINUX_TEST(test_network_manager),
 	    LINUX_TEST(test_old_udev_gets_a_rule),
+	    LINUX_TEST(test_udev_before_attr),
 	    LINUX_TEST(test_rule_by_place_becomes_one_by_mac),
 	    LINUX_TEST(test_settings_of_a_shadowed_link_file),
 	    LINUX_TEST(test_guesses_are_findings),

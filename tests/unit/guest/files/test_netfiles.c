@@ -217,6 +217,10 @@ static void test_udev_rules(void **state)
 				   "SUBSYSTEM==\"net\", DRIVERS==\"vmxnet3\", ATTR{address}==\"x\", NAME=\"lan\"\n",
 				   "vmxnet3", "drop"),
 			    "SUBSYSTEM==\"net\", ATTR{address}==\"x\", NAME=\"lan\"\n");
+	assert_string_equal(edited(&a, udevrules_parse,
+				   "SUBSYSTEM==\"net\", BUS==\"pci\", ID==\"0000:02:00.0\", NAME=\"lan\"\n",
+				   "0000:02:00.0", "mac"),
+			    "SUBSYSTEM==\"net\", BUS==\"pci\", SYSFS{address}==\"00:11:22:33:44:55\", NAME=\"lan\"\n");
 	assert_string_equal(
 	    edited(&a, udevrules_parse, rule, "00:50:56:aa:bb:cc", "52:54:00:00:00:01"),
 	    "SUBSYSTEM==\"net\", ACTION==\"add\", DRIVERS==\"?*\", ATTR{address}==\"52:54:00:00:00:01\", "
