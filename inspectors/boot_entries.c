@@ -112,9 +112,15 @@ static void add_menu(const struct collector *c, const char *file, const struct g
 	VEC_FOR (e, &menu->entries)
 		if (e->kernel && (!chosen || !chosen->kernel))
 			chosen = e;
-	VEC_FOR (e, &menu->entries)
-		if (e->kernel)
-			note_menu(c, add_entry(c, file, e, e == chosen), kind, file, id_in_menu(c, menu, e, kind));
+	VEC_FOR (e, &menu->entries) {
+		struct boot_entry *b;
+
+		if (!e->kernel)
+			continue;
+		b = add_entry(c, file, e, e == chosen);
+		b->is_saved = e == chosen && menu->default_saved && kind == BOOT_MENU_GRUB_LEGACY;
+		note_menu(c, b, kind, file, id_in_menu(c, menu, e, kind));
+	}
 }
 
 /* --- GRUB 2 --- */
@@ -195,16 +201,31 @@ static int grub2_menu(struct collector *c, const char *file, struct err *err)
 	return reads_bls(&l) ? loader_entries(c, &bls, err) : 0;
 }
 
+/* `default saved`: the number in the file "default" beside the menu, which lines of "#" make up to its size. */
+static int legacy_saved(struct collector *c, const char *file, char **ret, struct err *err)
+{
+	const char *path = arena_printf(c->scratch, "%.*s/default", (int)(strrchr(file, '/') - file), file);
+
+	if (guest_text(c->guest, path, c->scratch, ret, err) < 0)
+		return -1;
+	if (*ret)
+		(*ret)[strspn(*ret, "0123456789")] = '\0';
+	return 0;
+}
+
 static int legacy_menu(struct collector *c, const char *file, struct err *err)
 {
 	struct grub_menu menu;
+	char *saved = NULL;
 	struct lines l;
 	bool there;
 
 	if (read_lines(c, file, &l, &there, err) < 0)
 		return -1;
 	menulst_parse(&l, &menu);
-	add_menu(c, file, &menu, NULL, BOOT_MENU_GRUB_LEGACY);
+	if (menu.default_saved && legacy_saved(c, file, &saved, err) < 0)
+		return -1;
+	add_menu(c, file, &menu, saved && *saved ? saved : NULL, BOOT_MENU_GRUB_LEGACY);
 	return 0;
 }
 
@@ -368,14 +389,16 @@ static int read_menus(struct collector *c, struct err *err)
 	return 0;
 }
 
-/* "bootable": some entry boots it. */
+/* "bootable": some entry boots it, maybe by a link or another way to the same file. */
 static void mark_kernels(struct guest *g, struct inspection *i)
 {
 	VEC_FOR (e, &i->boot_entries) {
 		struct kernel *k = e->kernel ? kernel_of_path(g, i, e->kernel) : NULL;
 
-		if (k)
-			k->bootable = true;
+		if (!k)
+			continue;
+		k->bootable = true;
+		e->version = k->version;
 	}
 }
 

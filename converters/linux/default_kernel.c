@@ -10,7 +10,7 @@
 static struct kernel *kernel_of(const struct inspection *i, const struct boot_entry *e)
 {
 	VEC_FOR (k, &i->kernels)
-		if (e->kernel && strcmp(k->vmlinuz, e->kernel) == 0)
+		if (e->version && strcmp(k->version, e->version) == 0)
 			return k;
 	return NULL;
 }
@@ -70,18 +70,23 @@ static void set_keyword(struct lines *l, const char *path, void *opaque)
 	lines_insert(l, 0, arena_printf(l->arena, "%s%s%s", k->word, k->separator, k->value));
 }
 
-/* `set default="0"`; a default that is taken from grubenv stays. */
+/* `set default="0"`; a default that is taken from grubenv stays, and where none is set the first entry is it. */
 static void set_grub_default(struct lines *l, const char *path, void *opaque)
 {
-	const char *id = opaque;
+	const char *id = double_quoted(l->arena, opaque, "\"$\\");
+	bool found = false;
 
 	for (size_t i = 0; i < l->v.n; i++) {
 		const char *text = l->v.v[i].text + line_indent(l->v.v[i].text);
 
-		if (strncmp(text, "set default=", 12) == 0 && !strchr(text, '$'))
-			line_splice(l, i, (size_t)(text - l->v.v[i].text) + 12, strlen(text + 12),
-				    double_quoted(l->arena, id, "\"$\\"));
+		if (strncmp(text, "set default=", 12) != 0)
+			continue;
+		found = true;
+		if (!strchr(text, '$'))
+			line_splice(l, i, (size_t)(text - l->v.v[i].text) + 12, strlen(text + 12), id);
 	}
+	if (!found)
+		lines_insert(l, 0, arena_printf(l->arena, "set default=%s", id));
 }
 
 static void set_default_grub(struct lines *l, const char *path, void *opaque)
@@ -105,6 +110,7 @@ static int set_saved_entry(const struct step_context *c, const struct boot_entry
 	return text ? guest_edit(c->guest, c->log, path, grubenv_set(&a, text, "saved_entry", e->id), reason, err) : 0;
 }
 
+/* In the menu itself. */
 static int set_default(const struct step_context *c, const struct boot_entry *e, const char *reason, struct err *err)
 {
 	struct keyword legacy = {"default", e->id, "="}, loader = {"default", e->id, " "},
@@ -118,8 +124,7 @@ static int set_default(const struct step_context *c, const struct boot_entry *e,
 	case BOOT_MENU_EXTLINUX:
 		return step_edit_lines(c, e->menu_file, set_keyword, &extlinux, reason, err);
 	case BOOT_MENU_GRUB:
-		if (step_edit_lines(c, e->menu_file, set_grub_default, e->id, reason, err) < 0 ||
-		    step_edit_lines(c, "/etc/default/grub", set_default_grub, e->id, reason, err) < 0)
+		if (step_edit_lines(c, e->menu_file, set_grub_default, e->id, reason, err) < 0)
 			return -1;
 		return set_saved_entry(c, e, reason, err);
 	case BOOT_MENU_GRUB_BLS:
@@ -139,6 +144,15 @@ static void set_default_package(struct lines *l, const char *path, void *opaque)
 		shellvars_set(l, "DEFAULTKERNEL", "kernel");
 }
 
+/* For the next time that the menu is made. */
+static int set_settings(const struct step_context *c, const struct boot_entry *e, const char *reason, struct err *err)
+{
+	if (e->menu == BOOT_MENU_GRUB &&
+	    step_edit_lines(c, "/etc/default/grub", set_default_grub, e->id, reason, err) < 0)
+		return -1;
+	return step_edit_lines(c, "/etc/sysconfig/kernel", set_default_package, NULL, reason, err);
+}
+
 /* --- the step --- */
 
 static const char *why_not(const struct inspection *i, const struct boot_entry *e, struct arena *a)
@@ -156,18 +170,38 @@ static int mend_default(const struct step_context *c, struct boot_entry *old, st
 	const char *reason = arena_printf(&c->inspection->arena, "the default was '%s': %s", old->title,
 					  why_not(c->inspection, old, &c->inspection->arena));
 
+	const size_t before = c->log->changes.n;
+
 	if (set_default(c, best, reason, err) < 0)
 		return -1;
+	if (c->log->changes.n == before)
+		return 0; /* the menu takes its default from elsewhere */
 	old->is_default = false;
 	best->is_default = true;
-	return step_edit_lines(c, "/etc/sysconfig/kernel", set_default_package, NULL, reason, err);
+	return set_settings(c, best, reason, err);
 }
 
-/* What isn't the default needn't be driven: with a default that speaks virtio, older kernels don't cost it. */
-static void let_go(struct inspection *i, const struct kernel *of_default)
+/* Several menus may lie on the disk, and which one is read isn't known: each must have a default that speaks virtio,
+ * and one that isn't a choice of the last boot. */
+static bool defaults_are_good(const struct inspection *i)
+{
+	bool any = false;
+
+	VEC_FOR (e, &i->boot_entries) {
+		if (!e->is_default)
+			continue;
+		if (e->is_saved || !is_good(i, e))
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+/* What isn't the default needn't be driven: with defaults that speak virtio, older kernels don't cost it. */
+static void let_go(struct inspection *i)
 {
 	VEC_FOR (k, &i->kernels) {
-		if (k == of_default || !k->bootable || can_virtio(k))
+		if (!k->bootable || can_virtio(k))
 			continue;
 		k->left_behind = true;
 		finding_add(i, "W-KERNEL-LEFT-BEHIND", SEVERITY_WARNING, k->vmlinuz,
@@ -206,12 +240,8 @@ static int run(const struct step_context *c, struct err *err)
 		if (best && mend_default(c, e, (struct boot_entry *)best, err) < 0)
 			return -1;
 	}
-	VEC_FOR (e, &i->boot_entries) {
-		if (e->is_default && is_good(i, e)) {
-			let_go(i, kernel_of(i, e));
-			break;
-		}
-	}
+	if (defaults_are_good(i))
+		let_go(i);
 	return 0;
 }
 

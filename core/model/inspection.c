@@ -134,6 +134,7 @@ static struct json *boot_entry_json(const struct boot_entry *b)
 	js_set_str(j, "file", b->file);
 	js_set_u64(j, "line", b->line);
 	js_set_str(j, "kernel", b->kernel);
+	js_set_str(j, "version", b->version);
 	js_set_str(j, "initrd", b->initrd);
 	js_set_str(j, "cmdline", b->cmdline);
 	js_set_bool(j, "default", b->is_default);

@@ -67,7 +67,9 @@ struct boot_entry {
 	char *file;    /* guest path of the configuration file */
 	unsigned line; /* 1-based line of the kernel command */
 	char *kernel, *initrd, *cmdline;
+	char *version; /* of the kernel that is booted, by which kernels has it; NULL: none of them */
 	bool is_default;
+	bool is_saved; /* the default because GRUB legacy was told to boot what was booted last */
 	enum boot_menu menu;
 	char *menu_file; /* where the default is set: grub.cfg, menu.lst, loader.conf, extlinux.conf */
 	char *id;	 /* what the default calls it: "1", "gnulinux-…", "A>B", "arch.conf", "lts" */

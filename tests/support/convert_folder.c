@@ -159,8 +159,9 @@ static void print_entries(const struct inspection *i)
 {
 	puts("== boot entries");
 	VEC_FOR (e, &i->boot_entries)
-		printf("%s:%u%s: %s\n  %s\n  %s\n  %s\n", e->file, e->line, e->is_default ? " (default)" : "",
-		       or_none(e->title), or_none(e->kernel), or_none(e->initrd), or_none(e->cmdline));
+		printf("%s:%u%s: %s\n  %s%s%s\n  %s\n  %s\n", e->file, e->line, e->is_default ? " (default)" : "",
+		       or_none(e->title), or_none(e->kernel), e->version ? " = " : "", e->version ? e->version : "",
+		       or_none(e->initrd), or_none(e->cmdline));
 }
 
 static void print_network(const struct inspection *i)

@@ -105,6 +105,36 @@ static void test_extlinux_and_legacy(void **state)
 	assert_true(entry(f, 2)->is_default);
 }
 
+static void test_legacy_saved(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant(&f->files, "/boot/grub/menu.lst", "default saved\ntitle A\nkernel /boot/a\ntitle B\nkernel /boot/b\n");
+	plant(&f->files, "/boot/grub/default", "1\n#\n#\n");
+	inspect(f);
+	assert_false(entry(f, 0)->is_default);
+	assert_true(entry(f, 1)->is_default);
+	assert_true(entry(f, 1)->is_saved);
+}
+
+/* A kernel is known by its file, whatever leads to it. */
+static void test_versions(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	*vec_push(&f->inspection->arena, &f->inspection->kernels) =
+	    (struct kernel){.version = (char *)"1.0", .vmlinuz = (char *)"/boot/vmlinuz-1.0"};
+	plant(&f->files, "/boot/vmlinuz-1.0", "kernel");
+	assert_int_equal(symlink("vmlinuz-1.0", on_host(&f->files, "/boot/vmlinuz")), 0);
+	plant(&f->files, "/boot/syslinux/syslinux.cfg",
+	      "LABEL a\nLINUX ../vmlinuz-1.0\nLABEL b\nLINUX /boot/vmlinuz\nLABEL c\nLINUX /boot/other\n");
+	inspect(f);
+	assert_string_equal(entry(f, 0)->version, "1.0");
+	assert_string_equal(entry(f, 1)->version, "1.0");
+	assert_null(entry(f, 2)->version);
+	assert_true(f->inspection->kernels.v[0].bootable);
+}
+
 static void test_none(void **state)
 {
 	struct linux_fixture *f = *state;
@@ -124,6 +154,8 @@ int main(void)
 	    LINUX_TEST(test_btrfs_subvolume),
 	    LINUX_TEST(test_systemd_boot),
 	    LINUX_TEST(test_extlinux_and_legacy),
+	    LINUX_TEST(test_legacy_saved),
+	    LINUX_TEST(test_versions),
 	    LINUX_TEST(test_none),
 	};
 

@@ -26,6 +26,7 @@ static void add_entry(struct linux_fixture *f, const char *version, enum boot_me
 				 .file = arena_strdup(a, file),
 				 .menu_file = arena_strdup(a, file),
 				 .kernel = arena_printf(a, "/boot/vmlinuz-%s", version),
+				 .version = arena_strdup(a, version),
 				 .id = arena_strdup(a, id),
 				 .menu = menu,
 				 .is_default = is_default};
@@ -121,6 +122,61 @@ static void test_good_default_stays(void **state)
 	assert_int_equal(f->inspection->findings.n, 0);
 }
 
+/* A menu that some other loader left behind may be the one that is read. */
+static void test_two_menus(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	add_kernel(f, "2.6", false);
+	add_kernel(f, "2.10", true);
+	add_entry(f, "2.10", BOOT_MENU_GRUB, "/boot/grub2/grub.cfg", "0", true);
+	add_entry(f, "2.6", BOOT_MENU_EXTLINUX, "/extlinux.conf", "old", true);
+	run_twice(f, &step_default_kernel);
+	assert_int_equal(f->files.log.changes.n, 0);
+	assert_false(f->inspection->kernels.v[0].left_behind);
+	assert_int_equal(f->inspection->findings.n, 0);
+}
+
+static void test_saved_default_lets_nothing_go(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	add_kernel(f, "2.6", false);
+	add_kernel(f, "2.10", true);
+	add_entry(f, "2.10", BOOT_MENU_GRUB_LEGACY, "/boot/grub/menu.lst", "0", true);
+	add_entry(f, "2.6", BOOT_MENU_GRUB_LEGACY, "/boot/grub/menu.lst", "1", false);
+	f->inspection->boot_entries.v[0].is_saved = true;
+	run_twice(f, &step_default_kernel);
+	assert_false(f->inspection->kernels.v[0].left_behind);
+	f->inspection->boot_entries.v[0].is_saved = false;
+	assert_int_equal(step_default_kernel.run(&f->c, &f->files.err), 0);
+	assert_true(f->inspection->kernels.v[0].left_behind);
+}
+
+/* grubenv, which the menu takes its default from, isn't there. */
+static void test_default_that_cannot_be_set(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	old_default(f, BOOT_MENU_GRUB, "/boot/grub/grub.cfg");
+	plant(&f->files, "/boot/grub/grub.cfg", "set default=\"${saved_entry}\"\n");
+	plant(&f->files, "/etc/default/grub", "GRUB_DEFAULT=0\n");
+	run_twice(f, &step_default_kernel);
+	assert_int_equal(f->files.log.changes.n, 0);
+	assert_true(f->inspection->boot_entries.v[0].is_default);
+	assert_false(f->inspection->kernels.v[2].left_behind);
+}
+
+static void test_grub_without_default(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	old_default(f, BOOT_MENU_GRUB, "/boot/grub/grub.cfg");
+	plant(&f->files, "/boot/grub/grub.cfg", "menuentry a {\n}\n");
+	run_twice(f, &step_default_kernel);
+	assert_string_equal(text_of(&f->files, "/boot/grub/grub.cfg"), "set default=\"c\"\nmenuentry a {\n}\n");
+}
+
 /* A default that isn't understood is nothing to touch. */
 static void test_unknown_default_stays(void **state)
 {
@@ -128,6 +184,7 @@ static void test_unknown_default_stays(void **state)
 
 	add_kernel(f, "2.10", true);
 	add_entry(f, "elsewhere", BOOT_MENU_GRUB_LEGACY, "/boot/grub/menu.lst", "0", true);
+	f->inspection->boot_entries.v[0].version = NULL;
 	add_entry(f, "2.10", BOOT_MENU_GRUB_LEGACY, "/boot/grub/menu.lst", "1", false);
 	plant(&f->files, "/boot/grub/menu.lst", "default 0\n");
 	run_twice(f, &step_default_kernel);
@@ -146,10 +203,18 @@ static void test_xen_only(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    LINUX_TEST(test_grub_by_saved_entry),      LINUX_TEST(test_grub_by_title),
-	    LINUX_TEST(test_grub_by_odd_title),	       LINUX_TEST(test_keywords),
-	    LINUX_TEST(test_extlinux_without_default), LINUX_TEST(test_good_default_stays),
-	    LINUX_TEST(test_unknown_default_stays),    LINUX_TEST(test_xen_only),
+	    LINUX_TEST(test_grub_by_saved_entry),
+	    LINUX_TEST(test_grub_by_title),
+	    LINUX_TEST(test_grub_by_odd_title),
+	    LINUX_TEST(test_keywords),
+	    LINUX_TEST(test_extlinux_without_default),
+	    LINUX_TEST(test_good_default_stays),
+	    LINUX_TEST(test_two_menus),
+	    LINUX_TEST(test_saved_default_lets_nothing_go),
+	    LINUX_TEST(test_default_that_cannot_be_set),
+	    LINUX_TEST(test_grub_without_default),
+	    LINUX_TEST(test_unknown_default_stays),
+	    LINUX_TEST(test_xen_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
