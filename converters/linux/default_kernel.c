@@ -5,6 +5,7 @@
 #include "converters/linux/linux.h"
 #include "guest/files/grubenv.h"
 #include "guest/files/lines.h"
+#include "guest/files/loaderentries.h"
 #include "guest/files/shellvars.h"
 
 static struct kernel *kernel_of(const struct inspection *i, const struct boot_entry *e)
@@ -45,7 +46,7 @@ static const struct boot_entry *best_in_menu(const struct inspection *i, const s
 
 /* --- setting the default --- */
 
-/* Replaces what stands behind a keyword ("default", "DEFAULT") and blanks or "=", or puts it first. */
+/* Replaces what stands behind a keyword ("default") and blanks or "=", or puts it first. */
 struct keyword {
 	const char *word, *value;
 	const char *separator; /* of a new line */
@@ -89,6 +90,11 @@ static void set_grub_default(struct lines *l, const char *path, void *opaque)
 		lines_insert(l, 0, arena_printf(l->arena, "set default=%s", id));
 }
 
+static void set_extlinux_default(struct lines *l, const char *path, void *opaque)
+{
+	extlinux_set_default(l, opaque);
+}
+
 static void set_default_grub(struct lines *l, const char *path, void *opaque)
 {
 	const char *now = shellvars_get(l, "GRUB_DEFAULT"), *id = opaque;
@@ -113,8 +119,7 @@ static int set_saved_entry(const struct step_context *c, const struct boot_entry
 /* In the menu itself. */
 static int set_default(const struct step_context *c, const struct boot_entry *e, const char *reason, struct err *err)
 {
-	struct keyword legacy = {"default", e->id, "="}, loader = {"default", e->id, " "},
-		       extlinux = {"DEFAULT", e->id, " "};
+	struct keyword legacy = {"default", e->id, "="}, loader = {"default", e->id, " "};
 
 	switch (e->menu) {
 	case BOOT_MENU_GRUB_LEGACY:
@@ -122,7 +127,7 @@ static int set_default(const struct step_context *c, const struct boot_entry *e,
 	case BOOT_MENU_SYSTEMD_BOOT:
 		return step_edit_lines(c, e->menu_file, set_keyword, &loader, reason, err);
 	case BOOT_MENU_EXTLINUX:
-		return step_edit_lines(c, e->menu_file, set_keyword, &extlinux, reason, err);
+		return step_edit_lines(c, e->menu_file, set_extlinux_default, e->id, reason, err);
 	case BOOT_MENU_GRUB:
 		if (step_edit_lines(c, e->menu_file, set_grub_default, e->id, reason, err) < 0)
 			return -1;
@@ -144,11 +149,32 @@ static void set_default_package(struct lines *l, const char *path, void *opaque)
 		shellvars_set(l, "DEFAULTKERNEL", "kernel");
 }
 
+/* A variable of the files that extlinux' menu is made from (Alpine's update-extlinux, Debian's extlinux-update). */
+static void set_if_there(struct lines *l, const char *path, void *opaque)
+{
+	const struct keyword *k = opaque;
+
+	if (shellvars_get(l, k->word))
+		shellvars_set(l, k->word, k->value);
+}
+
+static int set_extlinux_settings(const struct step_context *c, const char *label, const char *reason, struct err *err)
+{
+	struct keyword alpine = {.word = "default", .value = label},
+		       debian = {.word = "EXTLINUX_DEFAULT", .value = label};
+
+	if (step_edit_lines(c, "/etc/update-extlinux.conf", set_if_there, &alpine, reason, err) < 0)
+		return -1;
+	return step_edit_lines(c, "/etc/default/extlinux", set_if_there, &debian, reason, err);
+}
+
 /* For the next time that the menu is made. */
 static int set_settings(const struct step_context *c, const struct boot_entry *e, const char *reason, struct err *err)
 {
 	if (e->menu == BOOT_MENU_GRUB &&
 	    step_edit_lines(c, "/etc/default/grub", set_default_grub, e->id, reason, err) < 0)
+		return -1;
+	if (e->menu == BOOT_MENU_EXTLINUX && set_extlinux_settings(c, e->id, reason, err) < 0)
 		return -1;
 	return step_edit_lines(c, "/etc/sysconfig/kernel", set_default_package, NULL, reason, err);
 }

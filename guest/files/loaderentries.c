@@ -148,26 +148,60 @@ static void initrd_argument(struct arena *a, struct grub_entry *e)
 	}
 }
 
+/* What names the default, and the index of its line. */
+struct choice {
+	char *label; /* NULL: there is no such line */
+	size_t line;
+};
+
 struct block {
 	struct grub_menu *menu;
 	struct grub_entry *e; /* of the label around the line, NULL before the first */
+	struct choice by_default, on_timeout, menu_default;
+	bool in_menu; /* a module (menu.c32) shows the entries; without one nothing reads MENU lines */
 };
 
+/* A module of syslinux: chain.c32, reboot.c32. */
+static bool is_module(const char *value)
+{
+	size_t n = strcspn(value, " \t");
+
+	return n > 4 && strncasecmp(value + n - 4, ".c32", 4) == 0;
+}
+
 /* "MENU LABEL ^Arch Linux", "MENU DEFAULT" */
-static void menu_line(struct block *b, struct arena *a, const char *value)
+static void menu_line(struct block *b, struct arena *a, const char *value, size_t i)
 {
 	char *label = keyword_value(a, value, "label");
 
 	if (b->e && label)
 		b->e->title = label;
 	else if (b->e && strncasecmp(value, "default", 7) == 0)
-		b->menu->default_entry = b->e->id;
+		b->menu_default = (struct choice){b->e->id, i};
 }
 
-static void block_line(struct block *b, struct arena *a, const char *text, unsigned line)
+/* Lines that are about the menu; false for others. */
+static bool choice_line(struct block *b, struct arena *a, const char *text, size_t i)
 {
 	char *value;
 
+	if ((value = keyword_value(a, text, "menu")))
+		menu_line(b, a, value, i);
+	else if ((value = keyword_value(a, text, "default")) && !is_module(value))
+		b->by_default = (struct choice){value, i};
+	else if (value || (value = keyword_value(a, text, "ui")))
+		b->in_menu |= is_module(value);
+	else if ((value = keyword_value(a, text, "ontimeout")))
+		b->on_timeout = (struct choice){value, i};
+	return value;
+}
+
+static void block_line(struct block *b, struct arena *a, const char *text, size_t i)
+{
+	char *value;
+
+	if (choice_line(b, a, text, i))
+		return;
 	if ((value = keyword_value(a, text, "label"))) {
 		b->e = vec_push(a, &b->menu->entries);
 		*b->e = (struct grub_entry){.parent = -1,
@@ -175,13 +209,9 @@ static void block_line(struct block *b, struct arena *a, const char *text, unsig
 					    .id = value,
 					    .title = value,
 					    .cmdline = arena_strdup(a, "")};
-	} else if ((value = keyword_value(a, text, "menu"))) {
-		menu_line(b, a, value);
-	} else if ((value = keyword_value(a, text, "default")) || (value = keyword_value(a, text, "ontimeout"))) {
-		b->menu->default_entry = value;
 	} else if (b->e && ((value = keyword_value(a, text, "kernel")) || (value = keyword_value(a, text, "linux")))) {
 		b->e->kernel = value;
-		b->e->line = line;
+		b->e->line = (unsigned)i + 1;
 	} else if (b->e && (value = keyword_value(a, text, "initrd"))) {
 		b->e->initrd = arena_strdup(a, strrchr(value, ',') ? strrchr(value, ',') + 1 : value);
 	} else if (b->e && (value = keyword_value(a, text, "append"))) {
@@ -189,18 +219,80 @@ static void block_line(struct block *b, struct arena *a, const char *text, unsig
 	}
 }
 
+/* The line that decides. */
+static struct choice *chosen(struct block *b)
+{
+	if (b->on_timeout.label)
+		return &b->on_timeout;
+	if (b->menu_default.label && (b->in_menu || !b->by_default.label))
+		return &b->menu_default;
+	return &b->by_default;
+}
+
+static void read_blocks(struct block *b, const struct lines *l, struct grub_menu *menu)
+{
+	*b = (struct block){.menu = menu};
+	*menu = (struct grub_menu){0};
+	for (size_t i = 0; i < l->v.n; i++)
+		block_line(b, l->arena, l->v.v[i].text, i);
+}
+
 void extlinux_parse(const struct lines *l, struct grub_menu *ret)
 {
-	struct block b = {.menu = ret};
+	struct block b;
 
-	*ret = (struct grub_menu){0};
-	for (size_t i = 0; i < l->v.n; i++)
-		block_line(&b, l->arena, l->v.v[i].text, (unsigned)i + 1);
+	read_blocks(&b, l, ret);
+	ret->default_entry = chosen(&b)->label;
 	VEC_FOR (e, &ret->entries) {
 		if (!e->initrd)
 			initrd_argument(l->arena, e);
-		if (e->kernel && strchr(e->kernel, '.') && strcasecmp(strrchr(e->kernel, '.'), ".c32") == 0)
-			e->kernel = NULL; /* a module of syslinux: chain.c32, reboot.c32 */
+		if (e->kernel && is_module(e->kernel))
+			e->kernel = NULL;
+	}
+}
+
+static bool is_menu_default(struct arena *a, const char *text)
+{
+	const char *value = keyword_value(a, text, "menu");
+
+	return value && strncasecmp(value, "default", 7) == 0;
+}
+
+/* MENU DEFAULT stands in the block of its label: it goes from all others. */
+static void move_menu_default(struct lines *l, const char *label)
+{
+	for (size_t i = l->v.n; i-- > 0;)
+		if (is_menu_default(l->arena, l->v.v[i].text))
+			lines_remove(l, i);
+	for (size_t i = 0; i < l->v.n; i++) {
+		const char *value = keyword_value(l->arena, l->v.v[i].text, "label");
+
+		if (value && strcmp(value, label) == 0) {
+			lines_insert(l, i + 1, "  MENU DEFAULT");
+			return;
+		}
+	}
+}
+
+void extlinux_set_default(struct lines *l, const char *label)
+{
+	struct grub_menu menu;
+	struct block b;
+	const struct choice *now;
+
+	read_blocks(&b, l, &menu);
+	now = chosen(&b);
+	if (now->label && strcmp(now->label, label) == 0)
+		return;
+	if (now == &b.menu_default || (!now->label && b.in_menu)) {
+		move_menu_default(l, label);
+	} else if (now->label) {
+		const char *text = l->v.v[now->line].text;
+		size_t at = keyword_at(text, now == &b.on_timeout ? "ontimeout" : "default");
+
+		line_splice(l, now->line, at, strlen(text) - at, label);
+	} else {
+		lines_insert(l, 0, arena_printf(l->arena, "DEFAULT %s", label));
 	}
 }
 

@@ -10,9 +10,13 @@
 void loader_entry_parse(const struct lines *l, struct grub_entry *ret);
 
 /* extlinux.conf, syslinux.cfg, isolinux.cfg: LABEL blocks with KERNEL or LINUX, INITRD (or initrd= behind APPEND), MENU
- * LABEL, MENU DEFAULT. The default is the label that DEFAULT names, or the one that says MENU DEFAULT. Paths are as
- * written: relative ones to the folder of the file. */
+ * LABEL. The default is the label that ONTIMEOUT names; else, where a module shows the menu (UI or DEFAULT menu.c32),
+ * the one that says MENU DEFAULT; else that of DEFAULT. Paths are as written: relative ones to the folder of the file.
+ */
 void extlinux_parse(const struct lines *l, struct grub_menu *ret);
+
+/* Makes another label the default by the keyword that decides now; without one by MENU DEFAULT or a new DEFAULT. */
+void extlinux_set_default(struct lines *l, const char *label);
 
 /* systemd-boot's loader.conf(5): the default's id or pattern ("arch", "arch-*.conf"), NULL when there is none or it
  * lies in the firmware ("@saved"). */

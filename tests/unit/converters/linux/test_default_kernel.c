@@ -108,6 +108,21 @@ static void test_extlinux_without_default(void **state)
 	assert_string_equal(text_of(&f->files, "/extlinux.conf"), "DEFAULT c\nLABEL a\n");
 }
 
+static void test_extlinux_settings(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	old_default(f, BOOT_MENU_EXTLINUX, "/boot/extlinux.conf");
+	plant(&f->files, "/boot/extlinux.conf", "DEFAULT menu.c32\nLABEL a\n  MENU DEFAULT\nLABEL c\n  LINUX x\n");
+	plant(&f->files, "/etc/update-extlinux.conf", "root=x\ndefault=a\n");
+	plant(&f->files, "/etc/default/extlinux", "EXTLINUX_DEFAULT=\"a\"\n");
+	run_twice(f, &step_default_kernel);
+	assert_string_equal(text_of(&f->files, "/boot/extlinux.conf"),
+			    "DEFAULT menu.c32\nLABEL a\nLABEL c\n  MENU DEFAULT\n  LINUX x\n");
+	assert_string_equal(text_of(&f->files, "/etc/update-extlinux.conf"), "root=x\ndefault=c\n");
+	assert_string_equal(text_of(&f->files, "/etc/default/extlinux"), "EXTLINUX_DEFAULT=\"c\"\n");
+}
+
 static void test_good_default_stays(void **state)
 {
 	struct linux_fixture *f = *state;
@@ -208,6 +223,7 @@ int main(void)
 	    LINUX_TEST(test_grub_by_odd_title),
 	    LINUX_TEST(test_keywords),
 	    LINUX_TEST(test_extlinux_without_default),
+	    LINUX_TEST(test_extlinux_settings),
 	    LINUX_TEST(test_good_default_stays),
 	    LINUX_TEST(test_two_menus),
 	    LINUX_TEST(test_saved_default_lets_nothing_go),

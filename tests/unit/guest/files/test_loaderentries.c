@@ -79,6 +79,54 @@ static void test_initrd_on_the_command_line(void **state)
 	assert_string_equal(menu.entries.v[0].initrd, "/initrd.img");
 }
 
+/* Which line decides, and that it is the one that is changed. "b" is the default before, "a" after. */
+static void test_extlinux_default(void **state)
+{
+	static const char *const rows[][2] = {
+	    {"DEFAULT b\nLABEL a\nLABEL b\n", "DEFAULT a\nLABEL a\nLABEL b\n"},
+	    {"default a\nLABEL a\nLABEL b\nONTIMEOUT b\n", "default a\nLABEL a\nLABEL b\nONTIMEOUT a\n"},
+	    {"LABEL b\nMENU DEFAULT\nDEFAULT vesamenu.c32\nLABEL a",
+	     "LABEL b\nDEFAULT vesamenu.c32\nLABEL a\n  MENU DEFAULT\n"},
+	    {"UI menu.c32\nDEFAULT a\nLABEL a\nLABEL b\n menu default\n",
+	     "UI menu.c32\nDEFAULT a\nLABEL a\n  MENU DEFAULT\nLABEL b\n"},
+	    /* nothing reads MENU lines here */
+	    {"DEFAULT b\nLABEL a\n MENU DEFAULT\nLABEL b\n", "DEFAULT a\nLABEL a\n MENU DEFAULT\nLABEL b\n"},
+	};
+	AUTO(arena_done) struct arena a = {0};
+
+	for (size_t n = 0; n < sizeof rows / sizeof *rows; n++) {
+		struct grub_menu menu;
+		struct lines l;
+
+		lines_split(&l, &a, rows[n][0]);
+		extlinux_parse(&l, &menu);
+		assert_string_equal(menu.default_entry, "b");
+		extlinux_set_default(&l, "a");
+		assert_string_equal(lines_join(&l), rows[n][1]);
+		extlinux_parse(&l, &menu);
+		assert_string_equal(menu.default_entry, "a");
+		l.changed = false;
+		extlinux_set_default(&l, "a");
+		assert_false(l.changed);
+	}
+}
+
+static void test_extlinux_without_default(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+	struct grub_menu menu;
+	struct lines l;
+
+	lines_split(&l, &a, "DEFAULT menu.c32\nLABEL b\nLABEL a\n");
+	extlinux_parse(&l, &menu);
+	assert_null(menu.default_entry);
+	extlinux_set_default(&l, "a");
+	assert_string_equal(lines_join(&l), "DEFAULT menu.c32\nLABEL b\nLABEL a\n  MENU DEFAULT\n");
+	lines_split(&l, &a, "LABEL b\nLABEL a\n");
+	extlinux_set_default(&l, "a");
+	assert_string_equal(lines_join(&l), "DEFAULT a\nLABEL b\nLABEL a\n");
+}
+
 static void test_loader_conf(void **state)
 {
 	AUTO(arena_done) struct arena a = {0};
@@ -93,8 +141,12 @@ static void test_loader_conf(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_bls),		cmocka_unit_test(test_bls_without_initrd),
-	    cmocka_unit_test(test_alpine),	cmocka_unit_test(test_initrd_on_the_command_line),
+	    cmocka_unit_test(test_bls),
+	    cmocka_unit_test(test_bls_without_initrd),
+	    cmocka_unit_test(test_alpine),
+	    cmocka_unit_test(test_initrd_on_the_command_line),
+	    cmocka_unit_test(test_extlinux_default),
+	    cmocka_unit_test(test_extlinux_without_default),
 	    cmocka_unit_test(test_loader_conf),
 	};
 
