@@ -17,7 +17,8 @@
 struct editor {
 	const struct step_context *c;
 	struct net_file *file;
-	const char *why; /* what was done to this file, for the log */
+	const char *path; /* that it gets, since its name holds a MAC; NULL: it keeps its own */
+	const char *why;  /* what was done to this file, for the log */
 };
 
 static bool is_own(const char *path)
@@ -134,6 +135,12 @@ static void mend_match(struct editor *e, struct net_item *item)
 	}
 }
 
+/* SUSE's ifcfg-eth-id-MAC for another MAC. */
+static const char *path_with_mac(const struct net_file *f, const struct net_item *item, const char *mac)
+{
+	return arena_printf(f->lines.arena, "%.*s%s", (int)(strlen(f->path) - strlen(item->value)), f->path, mac);
+}
+
 static void mend_mac(struct editor *e, const struct net_item *item)
 {
 	const struct step_context *c = e->c;
@@ -141,7 +148,10 @@ static void mend_mac(struct editor *e, const struct net_item *item)
 
 	if (nic < 0 || strcasecmp(c->machine->nics.v[nic].mac, item->value) == 0)
 		return;
-	net_item_set(&e->file->lines, item, c->machine->nics.v[nic].mac);
+	if (item->value_at.len || !*item->value)
+		net_item_set(&e->file->lines, item, c->machine->nics.v[nic].mac);
+	else
+		e->path = path_with_mac(e->file, item, c->machine->nics.v[nic].mac);
 	note(e, arena_printf(e->file->lines.arena, "the source doesn't say that the card has MAC %s (%s)", item->value,
 			     nic_name_of(c->inspection, (size_t)nic)->reason));
 }
@@ -149,6 +159,18 @@ static void mend_mac(struct editor *e, const struct net_item *item)
 static bool same_pair(const struct net_item *a, const struct net_item *b)
 {
 	return a && a->line == b->line && a->pair_at.len && a->pair_at.at == b->pair_at.at;
+}
+
+static int write_back(const struct editor *e, struct err *err)
+{
+	const struct step_context *c = e->c;
+	const struct net_file *f = e->file;
+
+	if (!e->path && !f->lines.changed)
+		return 0;
+	if (guest_edit(c->guest, c->log, e->path ? e->path : f->path, lines_join(&f->lines), e->why, err) < 0)
+		return -1;
+	return e->path ? guest_drop(c->guest, c->log, f->path, e->why, err) : 0;
 }
 
 static int edit_file(struct net_file *f, void *opaque, struct err *err)
@@ -172,7 +194,7 @@ static int edit_file(struct net_file *f, void *opaque, struct err *err)
 		if (stale)
 			done = item;
 	}
-	return f->lines.changed ? guest_edit(c->guest, c->log, f->path, lines_join(&f->lines), e.why, err) : 0;
+	return write_back(&e, err);
 }
 
 /* --- names --- */

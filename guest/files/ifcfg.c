@@ -1,5 +1,5 @@
 /* ifcfg files: of Red Hat's initscripts and NetworkManager (/etc/sysconfig/network-scripts) and of SUSE's wicked
- * (/etc/sysconfig/network, ifcfg(5)); shell assignments, one interface a file. */
+ * (/etc/sysconfig/network, ifcfg(5)); shell assignments, one interface or profile a file. */
 #include <string.h>
 #include <strings.h>
 
@@ -104,7 +104,7 @@ static void assignment(struct net_items *ret, const struct lines *l, size_t line
 	const char *text = l->v.v[line].text, *key = span_dup(l->arena, text, var->name);
 	char *value = span_dup(l->arena, text, var->value);
 
-	if (strcmp(key, "HWADDR") == 0)
+	if (strcmp(key, "HWADDR") == 0 && *value)
 		net_item_add(ret, NET_MAC, 0, line, value, var->value);
 	else if (strcmp(key, "BOOTPROTO") == 0)
 		net_item_add(ret, NET_METHOD, 0, line, method_of(l, value), var->value);
@@ -124,22 +124,75 @@ static size_t name_line(const struct lines *l)
 	return 0;
 }
 
+/* The text behind "ifcfg-" in the file's name, NULL without one. */
+static const char *config_of(const char *path)
+{
+	const char *base = path ? strstr(path, "/ifcfg-") : NULL;
+
+	return base ? base + strlen("/ifcfg-") : NULL;
+}
+
+/* "eth0-range0": more addresses for eth0. */
+static bool is_range(const char *config)
+{
+	const char *range = config ? strstr(config, "-range") : NULL;
+
+	return range && !range[strlen("-range") + strspn(range + strlen("-range"), "0123456789")];
+}
+
+/* SUSE's configurations by something else than the interface. */
+#define BY_MAC	 "eth-id-"
+#define BY_PLACE "eth-bus-"
+
+static const char *behind(const char *text, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return text && strncmp(text, prefix, len) == 0 ? text + len : NULL;
+}
+
+/* The interface; "" when the file doesn't name one: Red Hat's scripts and NetworkManager take the name of a file for
+ * that of a profile. */
+static char *interface_of(const struct lines *l, const char *path, const char *config)
+{
+	const char *device = shellvars_get(l, "DEVICE");
+
+	if (!device && config && !strstr(path, "/network-scripts/") && !behind(config, BY_MAC) &&
+	    !behind(config, BY_PLACE))
+		device = config;
+	return arena_strdup(l->arena, device ? device : "");
+}
+
+/* What SUSE's getcfg matches by the file's name; there is no place in the text to edit it. */
+static void add_match(struct net_items *ret, const char *config)
+{
+	const char *mac = behind(config, BY_MAC), *place = behind(config, BY_PLACE);
+
+	if (mac || place)
+		net_item_add(ret, mac ? NET_MAC : NET_PATH, 0, 0, arena_strdup(ret->arena, mac ? mac : place),
+			     (struct span){0});
+}
+
 void ifcfg_parse(const struct lines *l, struct net_items *ret)
 {
-	const char *device = shellvars_get(l, "DEVICE"), *base = ret->path ? strstr(ret->path, "/ifcfg-") : NULL;
-	char *name = arena_strdup(l->arena, device ? device : base ? base + strlen("/ifcfg-") : "");
+	const char *config = config_of(ret->path);
+	char *name = interface_of(l, ret->path, config);
 	bool made = is_virtual(l, name);
 
-	if ((ret->path && is_leftover(ret->path)) || !l->v.n || !*name)
+	if ((ret->path && is_leftover(ret->path)) || is_range(config) || !l->v.n)
 		return;
 	ret->sections = 1;
-	net_item_add(ret, made ? NET_VIRTUAL : NET_NAME, 0, name_line(l), name, (struct span){0});
+	if (*name)
+		net_item_add(ret, made ? NET_VIRTUAL : NET_NAME, 0, name_line(l), name, (struct span){0});
+	else if (!strstr(ret->path ? ret->path : "", "/network-scripts/"))
+		add_match(ret, config);
 	for (size_t i = 0; i < l->v.n; i++) {
 		struct shellvar var;
 
 		if (!shellvar_parse(l->v.v[i].text, &var))
 			continue;
-		assignment(ret, l, i, &var);
+		if (*name || !made)
+			assignment(ret, l, i, &var);
 		if (made && names_parts(span_dup(l->arena, l->v.v[i].text, var.name)))
 			add_parts(ret, l, i, var.value);
 	}

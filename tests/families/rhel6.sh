@@ -119,6 +119,19 @@ HWADDR=00:50:56:06:00:02
 ONBOOT=yes
 BOOTPROTO=dhcp
 X
+# two files that name no interface: NetworkManager's profile, more addresses
+file /etc/sysconfig/network-scripts/ifcfg-Auto_eth1 <<'X'
+TYPE=Ethernet
+NAME="Auto eth1"
+HWADDR=00:50:56:06:00:02
+BOOTPROTO=dhcp
+ONBOOT=no
+X
+file /etc/sysconfig/network-scripts/ifcfg-eth0-range0 <<'X'
+IPADDR_START=192.0.2.20
+IPADDR_END=192.0.2.29
+CLONENUM_START=0
+X
 file /etc/modprobe.d/vmware-tools.conf <<'X'
 # VMware Tools
 alias eth0 vmxnet3

@@ -280,6 +280,47 @@ static void test_udev_before_attr(void **state)
 			    "\", KERNEL==\"eth?|eth??\", NAME=\"eth1\"\n");
 }
 
+/* A profile's name is no interface's. */
+static void test_profile_without_device(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	modern(f);
+	add_nic(f, MAC1, 192);
+	plant(&f->files, "/etc/sysconfig/network-scripts/ifcfg-Auto_eth0", "HWADDR=" MAC1 "\nBOOTPROTO=dhcp\n");
+	convert(f);
+	assert_int_equal(f->inspection->nic_names.n, 1);
+	assert_string_equal(name_of(f, 0)->name, "ens192");
+	assert_null(finding_of(f, "W-NET-MAC-UNKNOWN"));
+}
+
+/* An OVA has no MACs: the one in the name of SUSE's file follows the new card. */
+static void test_suse_file_by_mac(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	add_nic(f, MAC1, -1)->mac_generated = true;
+	plant(&f->files, "/etc/udev/rules.d/50-udev-default.rules", "");
+	plant(&f->files, "/etc/sysconfig/network/ifcfg-eth-id-00:0c:29:aa:bb:cc", "BOOTPROTO='dhcp'\n");
+	convert(f);
+	assert_string_equal(text_of(&f->files, "/etc/sysconfig/network/ifcfg-eth-id-" MAC1), "BOOTPROTO='dhcp'\n");
+	assert_false(guest_exists(f->files.g, "/etc/sysconfig/network/ifcfg-eth-id-00:0c:29:aa:bb:cc"));
+	assert_false(guest_exists(f->files.g, "/etc/udev/rules.d/70-persistent-net.rules"));
+}
+
+static void test_suse_file_by_place(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	add_nic(f, MAC1, -1);
+	plant(&f->files, "/etc/udev/rules.d/50-udev-default.rules", "");
+	plant(&f->files, "/etc/sysconfig/network/ifcfg-eth-bus-pci-0000:02:00.0", "BOOTPROTO='dhcp'\n");
+	convert(f);
+	assert_int_equal(f->files.log.changes.n, 0);
+	assert_string_equal(finding_of(f, "W-NET-PATH-MATCH")->evidence,
+			    "/etc/sysconfig/network/ifcfg-eth-bus-pci-0000:02:00.0:1");
+}
+
 static void test_rule_by_place_becomes_one_by_mac(void **state)
 {
 	struct linux_fixture *f = *state;
@@ -480,6 +521,9 @@ int main(void)
 	    LINUX_TEST(test_network_manager),
 	    LINUX_TEST(test_old_udev_gets_a_rule),
 	    LINUX_TEST(test_udev_before_attr),
+	    LINUX_TEST(test_profile_without_device),
+	    LINUX_TEST(test_suse_file_by_mac),
+	    LINUX_TEST(test_suse_file_by_place),
 	    LINUX_TEST(test_rule_by_place_becomes_one_by_mac),
 	    LINUX_TEST(test_settings_of_a_shadowed_link_file),
 	    LINUX_TEST(test_guesses_are_findings),

@@ -262,6 +262,22 @@ static void test_ifcfg_of_red_hat(void **state)
 	assert_string_equal(found_at(&a, REDHAT "eth0", ""), "");
 }
 
+/* Red Hat: the file's name is that of a profile; only DEVICE names an interface. */
+static void test_ifcfg_profiles(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+
+	assert_string_equal(
+	    found_at(&a, REDHAT "Auto_eth0", "TYPE=Ethernet\nBOOTPROTO=dhcp\nHWADDR=00:0C:29:AA:BB:CC\n"),
+	    "0:2:method=dhcp 0:3:mac=00:0C:29:AA:BB:CC ");
+	assert_string_equal(found_at(&a, REDHAT "eth1", "HWADDR=\n"), "");
+	assert_string_equal(found_at(&a, REDHAT "eth-id-x", "ONBOOT=yes\n"), "");
+	assert_string_equal(found_at(&a, REDHAT "Vlan_7", "TYPE=Vlan\nHWADDR=00:0C:29:AA:BB:CC\nPHYSDEV=ens192\n"),
+			    "1:3:name=ens192 ");
+	assert_string_equal(found_at(&a, REDHAT "eth0-range0", "DEVICE=eth9\nIPADDR_START=10.0.0.7\n"), "");
+	assert_string_equal(found_at(&a, REDHAT "long-ranges", "DEVICE=eth0\n"), "0:1:name=eth0 ");
+}
+
 static void test_ifcfg_of_suse(void **state)
 {
 	AUTO(arena_done) struct arena a = {0};
@@ -276,6 +292,10 @@ static void test_ifcfg_of_suse(void **state)
 			    "0:1:virtual=br0 1:2:name=eth0 2:2:name=eth1 ");
 	assert_string_equal(found_at(&a, SUSE "vlan9", "ETHERDEVICE='eth0'\nVLAN_ID='9'\n"),
 			    "0:1:virtual=vlan9 1:1:name=eth0 ");
+	assert_string_equal(found_at(&a, SUSE "eth-id-00:0c:29:aa:bb:cc", "BOOTPROTO='dhcp'\n"),
+			    "0:1:mac=00:0c:29:aa:bb:cc 0:1:method=dhcp ");
+	assert_string_equal(found_at(&a, SUSE "eth-bus-pci-0000:02:00.0", "BOOTPROTO='dhcp'\n"),
+			    "0:1:path=pci-0000:02:00.0 0:1:method=dhcp ");
 }
 
 static void test_profiles(void **state)
@@ -316,7 +336,7 @@ int main(void)
 	    cmocka_unit_test(test_ifupdown),	     cmocka_unit_test(test_networkd),
 	    cmocka_unit_test(test_network_manager),  cmocka_unit_test(test_udev_rules),
 	    cmocka_unit_test(test_ifcfg_of_red_hat), cmocka_unit_test(test_ifcfg_of_suse),
-	    cmocka_unit_test(test_profiles),
+	    cmocka_unit_test(test_profiles),	     cmocka_unit_test(test_ifcfg_profiles),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
