@@ -20,8 +20,9 @@ void lockdown_limits(void);
 void lockdown_files(const struct lockdown_folder *folders, size_t n);
 
 /* From now on this process, with all its threads, has only the system calls that reading, writing and serving images
- * take (seccomp): no new socket or connection, no other process or program, no executable memory; the rest fails with
- * EPERM. Logged where the kernel has no seccomp. */
+ * take (seccomp): no new socket or connection, no other process or program, no executable memory, no signal to another;
+ * the rest fails with EPERM. Logged where the kernel has no seccomp, and on machines other than x86_64 and aarch64,
+ * whose calls the list doesn't know: nothing changes there. */
 void lockdown_calls(void);
 
 /* Built with a sanitizer, which needs a shadow memory larger than any bound, and /proc: nothing is locked down. */
