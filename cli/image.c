@@ -1,6 +1,7 @@
 /* info, map, compare, copy, nbd and formats: images by themselves. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/terminal.h"
@@ -18,6 +19,8 @@ struct arguments {
 	bool tables_only; /* of info and map: no option */
 	struct cli_list create, key;
 	struct keys keys; /* what the options --key say */
+	int unpack[2];	  /* one for each image, from image_confine() */
+	int *unpack_fd;	  /* the one of the image that is opened next; NULL: not confined yet */
 };
 
 static const char *const codecs[] = {"zlib", "zstd", NULL};
@@ -113,7 +116,8 @@ static struct image_rules rules_of(const struct arguments *a)
 				    .bwlimit = a->bwlimit,
 				    .keys = &a->keys,
 				    .tables_only = a->tables_only,
-				    .snapshot = a->snapshot};
+				    .snapshot = a->snapshot,
+				    .unpack_fd = a->unpack_fd};
 }
 
 static int open_image(const char *path, const char *format, const struct arguments *a, struct block **ret,
@@ -125,14 +129,26 @@ static int open_image(const char *path, const char *format, const struct argumen
 	return image_open_user(path, format, &rules, ret, err);
 }
 
-/* Images are hostile: what they could make of a parser is kept to their own folders. */
-static void read_only(const struct arguments *a, const struct positionals *p)
+/* Images are hostile: what they could make of a parser is kept to their own folders, and to the target. Landlock is a
+ * thread's own: before terminal_start(), whose thread inherits it. */
+static void confine(struct arguments *a, const char *const *images_read, size_t n, const char *target)
 {
-	image_confine(p->v, p->n, &(struct image_confine_options){.allow_parent = a->allow_parent.v});
+	a->unpack[0] = a->unpack[1] = -1;
+	image_confine(images_read, n,
+		      &(struct image_confine_options){.allow_parent = a->allow_parent.v, .writes = target}, a->unpack);
+	a->unpack_fd = a->unpack;
+}
+
+static void read_only(struct arguments *a, const struct positionals *p)
+{
+	confine(a, p->v, p->n, NULL);
 }
 
 static void arguments_done(struct arguments *a)
 {
+	for (size_t i = 0; a->unpack_fd && i < 2; i++)
+		if (a->unpack[i] >= 0)
+			close(a->unpack[i]);
 	keys_done(&a->keys);
 }
 
@@ -264,6 +280,7 @@ static int run_compare(const struct command *self, int argc, char **argv, struct
 	if (open_image(p.v[0], a.format, &a, &one, err) < 0)
 		return -1;
 	a.snapshot = a.second_snapshot;
+	a.unpack_fd++;
 	if (open_image(p.v[1], a.second_format, &a, &two, err) < 0 || image_compare(one, two, &d, err) < 0)
 		return -1;
 	if (a.json)
@@ -285,9 +302,9 @@ static int run_copy(const struct command *self, int argc, char **argv, struct er
 
 	if (images(self, argc, argv, 2, &a, &p, err) < 0)
 		return -1;
+	confine(&a, &p.v[0], 1, p.v[1]);
 	terminal_start(&(struct terminal_options){.quiet = a.quiet});
 	terminal_phase("copying", NULL);
-	image_confine(&p.v[0], 1, &(struct image_confine_options){.allow_parent = a.allow_parent.v, .writes = p.v[1]});
 	copy = (struct image_copy_options){.source = p.v[0],
 					   .source_format = a.format,
 					   .rules = rules_of(&a),

@@ -113,9 +113,9 @@ static int unpack_to(int out, int fd, const struct folder *folder, const char *n
 
 /* It can't be read at random: it is unpacked into a file without a name, sparse, which is ours and needs no pace. */
 static int open_packed(int fd, const struct folder *folder, const char *name, const struct format *format,
-		       struct block **ret, struct err *err)
+		       int *unpack_fd, struct block **ret, struct err *err)
 {
-	AUTO_FD int out = file_unnamed(err);
+	AUTO_FD int out = unpack_fd && *unpack_fd >= 0 ? take_fd(unpack_fd) : file_unnamed(err);
 	struct open_options options = *folder->options;
 	struct folder own = *folder;
 
@@ -130,15 +130,15 @@ static int open_packed(int fd, const struct folder *folder, const char *name, co
 	return 0;
 }
 
-static int open_top(const struct folder *folder, const char *name, const struct format *format, struct block **ret,
-		    struct err *err)
+static int open_top(const struct folder *folder, const char *name, const struct format *format, int *unpack_fd,
+		    struct block **ret, struct err *err)
 {
 	AUTO_FD int fd = file_open_beneath(folder->dirfd, name, true, err);
 	bool packed;
 
 	if (fd < 0 || is_packed(fd, name, format, &packed, err) < 0)
 		return -1;
-	return packed ? open_packed(fd, folder, name, format, ret, err)
+	return packed ? open_packed(fd, folder, name, format, unpack_fd, ret, err)
 		      : image_open(folder, name, format, NULL, ret, err);
 }
 
@@ -178,7 +178,7 @@ int image_open_watched(const char *path, const char *format, const struct image_
 	watch->dirfd = p.dirfd;
 	watch->path = p.dir;
 	watch->options = &open.options;
-	opened = open_top(watch, p.base, f, ret, err);
+	opened = open_top(watch, p.base, f, rules ? rules->unpack_fd : NULL, ret, err);
 	watch->options = NULL;
 	return opened;
 }
@@ -194,7 +194,7 @@ int image_open_user(const char *path, const char *format, const struct image_rul
 /* ----------------------------------------------------------------------------------------------------------- confine
  */
 
-enum { CONFINED_MAX = RULES_FOLDERS_MAX + 5 /* the rest: two images, a target, a socket, TMPDIR */ };
+enum { CONFINED_MAX = RULES_FOLDERS_MAX + 4 /* the rest: two images, a target, a socket */ };
 
 static void add_folder(struct lockdown_folder *folders, size_t *n, int fd, struct lockdown_folder rights)
 {
@@ -219,23 +219,36 @@ static int folder_of_image(const char *path)
 	return place_of_image(&p, path, NULL) == 0 ? take_fd(&p.dirfd) : -1;
 }
 
-static bool any_packed(const char *const *sources, size_t n)
+/* Where a packed image is unpacked: made while $TMPDIR can be reached. -1 when it isn't packed or there is no room for
+ * one, which is an error where it is unpacked. */
+static int unpack_file_of(const char *path)
 {
-	bool ret = false;
+	AUTO(place_done) struct place p = {.dirfd = -1};
+	AUTO_FD int fd = -1;
+	bool packed = false;
 
-	for (size_t i = 0; i < n && !ret; i++) {
-		AUTO(place_done) struct place p = {.dirfd = -1};
-		AUTO_FD int fd = -1;
-
-		if (place_of_image(&p, sources[i], NULL) == 0)
-			fd = file_open_beneath(p.dirfd, p.base, true, NULL);
-		if (fd >= 0)
-			is_packed(fd, p.base, NULL, &ret, NULL);
-	}
-	return ret;
+	if (place_of_image(&p, path, NULL) == 0)
+		fd = file_open_beneath(p.dirfd, p.base, true, NULL);
+	if (fd >= 0)
+		is_packed(fd, p.base, NULL, &packed, NULL);
+	return packed ? file_unnamed(NULL) : -1;
 }
 
-void image_confine(const char *const *sources, size_t nsources, const struct image_confine_options *o)
+/* A device is allowed by itself, through whatever links it is named: not its folder with all the others. What can't be
+ * a target gets no right; open_target() says why. */
+static void add_target(struct lockdown_folder *folders, size_t *n, const char *path)
+{
+	AUTO_FD int fd = path ? open(path, O_PATH | O_CLOEXEC) : -1;
+	const struct lockdown_folder rights = {.writable = 1};
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || S_ISREG(st.st_mode))
+		add_folder(folders, n, folder_of(path), rights);
+	else if (S_ISBLK(st.st_mode))
+		add_folder(folders, n, take_fd(&fd), rights);
+}
+
+void image_confine(const char *const *sources, size_t nsources, const struct image_confine_options *o, int *ret_unpack)
 {
 	struct lockdown_folder folders[CONFINED_MAX];
 	size_t n = 0;
@@ -244,9 +257,9 @@ void image_confine(const char *const *sources, size_t nsources, const struct ima
 		add_folder(folders, &n, folder_of_image(sources[i]), (struct lockdown_folder){0});
 	for (const char *const *dir = o->allow_parent; dir && *dir; dir++)
 		add_folder(folders, &n, file_open_dir(*dir, NULL), (struct lockdown_folder){0});
-	if (any_packed(sources, nsources)) /* it is unpacked there */
-		add_folder(folders, &n, file_open_dir(file_tmpdir(), NULL), (struct lockdown_folder){.writable = 1});
-	add_folder(folders, &n, folder_of(o->writes), (struct lockdown_folder){.writable = 1});
+	for (size_t i = 0; i < nsources; i++)
+		ret_unpack[i] = unpack_file_of(sources[i]);
+	add_target(folders, &n, o->writes);
 	add_folder(folders, &n, folder_of(o->removes_beside), (struct lockdown_folder){.removes = 1});
 	js_free(js_object()); /* the first one takes its hashes' seed from /dev/urandom */
 	lockdown_limits();
@@ -331,17 +344,30 @@ static int open_device(struct copying *c, const struct format *f, struct err *er
 	return take_fd(&fd);
 }
 
+static const char *kind_of_file(mode_t mode)
+{
+	return S_ISDIR(mode)	? "a folder"
+	       : S_ISCHR(mode)	? "a character device"
+	       : S_ISFIFO(mode) ? "a FIFO"
+	       : S_ISSOCK(mode) ? "a socket"
+				: "a special file";
+}
+
 /* A descriptor of what is written: the device itself, else a partial file beside the name. */
 static int open_target(struct copying *c, const struct format *f, struct err *err)
 {
+	const char *target = c->o->target;
 	struct stat st;
 
-	if (stat(c->o->target, &st) == 0 && S_ISBLK(st.st_mode)) {
+	if (stat(target, &st) == 0 && !S_ISREG(st.st_mode)) {
+		if (!S_ISBLK(st.st_mode))
+			return err_set(err, ERR_USAGE, "target '%s' is %s, a file or a block device expected", target,
+				       kind_of_file(st.st_mode));
 		c->device = true;
 		return open_device(c, f, err);
 	}
 	if (!c->o->force && fstatat(c->place.dirfd, c->place.base, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return err_set(err, ERR_BLOCKED, "target '%s' exists already: --force replaces it", c->o->target);
+		return err_set(err, ERR_BLOCKED, "target '%s' exists already: --force replaces it", target);
 	return open_partial(c, err);
 }
 
@@ -360,6 +386,9 @@ static int create_target(struct copying *c, struct err *err)
 		return err_set(err, ERR_UNSUPPORTED, "format '%s' can't be written", f->name);
 	if (c->o->codec && f != format_by_name("qcow2"))
 		return err_set(err, ERR_USAGE, "format '%s' is not compressed: --compress goes with qcow2", f->name);
+	if (c->o->cluster_size && f != format_by_name("qcow2"))
+		return err_set(err, ERR_USAGE, "format '%s' has no cluster size: --cluster-size goes with qcow2",
+			       f->name);
 	for (const char *const *text = c->o->create; text && *text; text++)
 		if (create_options_parse(f, *text, &o, err) < 0)
 			return -1;
@@ -588,14 +617,18 @@ int image_serve(const char *path, const char *format, const struct image_rules *
 {
 	AUTO(block_closep) struct block *b = NULL;
 	AUTO_FD int fd = listen_at(socket_path, err);
+	AUTO_FD int unpack = -1;
+	struct image_rules own = *rules;
 	int ret;
 
 	if (fd < 0)
 		return -1;
 	image_confine(
 	    &path, 1,
-	    &(struct image_confine_options){.allow_parent = rules->allow_parent, .removes_beside = socket_path});
-	ret = image_open_user(path, format, rules, &b, err);
+	    &(struct image_confine_options){.allow_parent = rules->allow_parent, .removes_beside = socket_path},
+	    &unpack);
+	own.unpack_fd = &unpack;
+	ret = image_open_user(path, format, &own, &b, err);
 	if (ret == 0)
 		ret = serve_until_signal(b, take_fd(&fd), socket_path, ready, err);
 	unlink(socket_path);

@@ -22,13 +22,17 @@ int image_open_watched(const char *path, const char *format, const struct image_
 
 struct image_confine_options {
 	const char *const *allow_parent; /* folders in which parents may lie, NULL-terminated; NULL none */
-	const char *writes;		 /* a target, in whose folder files may be made and removed; NULL none */
+	const char *writes;		 /* a target: files may be made and removed in its folder; or a block device,
+					  * which alone may be written; NULL none */
 	const char *removes_beside;	 /* a file in whose folder files may be removed; NULL none */
 };
 
 /* For programs that end with their image: from now on this process sees no files but those in the images' folders, and
- * has no system calls but those that reading and writing take (run/lockdown.h). Before the first image is opened. */
-void image_confine(const char *const *sources, size_t nsources, const struct image_confine_options *options);
+ * has no system calls but those that reading and writing take (run/lockdown.h). Before the first image is opened, and
+ * before there are threads. ret_unpack gets a descriptor for each source, for image_rules.unpack_fd: -1 when it isn't
+ * packed; the caller closes those that were not taken. */
+void image_confine(const char *const *sources, size_t nsources, const struct image_confine_options *options,
+		   int *ret_unpack);
 
 struct image_copy_options {
 	const char *source, *source_format; /* format NULL: by bid */

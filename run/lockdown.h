@@ -7,16 +7,17 @@
 #include <stddef.h>
 
 struct lockdown_folder {
-	int fd;	      /* O_PATH is enough */
-	int writable; /* files may be made and removed in it, too */
+	int fd;	      /* O_PATH is enough; of a folder, or of a file or device that is allowed by itself */
+	int writable; /* files may be made and removed in it, too; it may be written */
 	int removes;  /* files may be removed in it */
 };
 
 /* No core dumps (they would hold guest data), a bound on memory, as many descriptors as we may have. */
 void lockdown_limits(void);
 
-/* From now on this process (call it before there are threads) opens files only beneath these folders, by Landlock;
- * descriptors that are open stay usable. A kernel without Landlock changes nothing and is logged. */
+/* From now on this process (call it before there are threads: those that run are not confined) opens files only
+ * beneath these folders, by Landlock; descriptors that are open stay usable. A kernel without Landlock changes nothing
+ * and is logged. */
 void lockdown_files(const struct lockdown_folder *folders, size_t n);
 
 /* From now on this process, with all its threads, has only the system calls that reading, writing and serving images

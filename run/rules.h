@@ -17,6 +17,7 @@ struct image_rules {
 	const struct keys *keys; /* borrowed; NULL: none */
 	bool tables_only;	 /* data won't be read */
 	const char *snapshot;	 /* inside the top image of each disk, ID or name; NULL: as it is now */
+	int *unpack_fd; /* an empty file for a packed image, taken when it is opened; NULL or -1: made in $TMPDIR */
 };
 
 /* The same with the folders open, for the readers. */

@@ -41,6 +41,17 @@ for source in "-f raw disk.raw" disk.qcow2; do
 	tail -c 7M "$loop" | tr -d '\377' | cmp -s - /dev/null || fail "$source: the rest of the device was touched"
 done
 
+# Through a link of the user's; nothing but the device can be written, whatever else is in its folder.
+ln -s "$loop" link
+head -c 40M /dev/zero | tr '\0' '\377' | dd of="$loop" bs=1M status=none conv=fsync
+"$rehost" copy -q disk.qcow2 ./link -O raw || fail "copy to a link to $loop"
+cmp -n $((33 * 1048576)) disk.raw "$loop" || fail "through a link: the device differs"
+[ -L link ] || fail "the link was replaced"
+if command -v strace > /dev/null; then
+	strace -f -qq -y -o trace -e trace=landlock_add_rule "$rehost" copy -q disk.qcow2 "$loop" -O raw || fail "strace"
+	! grep WRITE_FILE trace | grep -qvF "<$loop" || fail "more than the device can be written: $(cat trace)"
+fi
+
 says 2 "is a device: -O raw writes it" "$rehost" copy -q disk.qcow2 "$loop"
 truncate -s 41M large.raw
 says 3 "has 41943040 bytes, the disk needs 42991616" "$rehost" copy -q -f raw large.raw "$loop" -O raw

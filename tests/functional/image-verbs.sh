@@ -57,6 +57,28 @@ X
 
 says 3 "target 'copy.raw' exists already: --force replaces it" "$rehost" copy -q -f raw disk.raw copy.raw -O raw
 says 2 "format 'raw' is not compressed: --compress goes with qcow2" "$rehost" copy -q -f raw disk.raw new.raw -O raw -c zlib
+for format in raw vmdk vhd vhdx; do
+	says 2 "format '$format' has no cluster size: --cluster-size goes with qcow2" \
+		"$rehost" copy -q -f raw disk.raw new.$format -O $format --cluster-size 4096
+	[ ! -e new.$format ] || fail "new.$format is made all the same"
+done
+"$rehost" copy -q -f raw disk.raw small.qcow2 --cluster-size 4096 || fail "--cluster-size"
+[ "$(qemu-img info --output=json small.qcow2 | jq '."cluster-size"')" = 4096 ] || fail "--cluster-size: not 4096"
+
+# What is neither a file nor a block device is no target, and stays what it is.
+mkdir folder && mkfifo fifo && ln -s folder to-folder
+refused() {
+	says 2 "target '$1' is $2, a file or a block device expected" "$rehost" copy -q -f raw disk.raw "$1" -O raw
+	says 2 "target '$1' is $2, a file or a block device expected" "$rehost" copy -q -f raw disk.raw "$1" -O raw --force
+}
+refused folder "a folder"
+refused to-folder "a folder"
+refused fifo "a FIFO"
+[ "$(stat -c %F fifo folder to-folder | paste -sd,)" = "fifo,directory,symbolic link" ] || fail "a special file was replaced"
+if mknod null c 1 3 2> /dev/null; then
+	refused null "a character device"
+	[ -c null ] || fail "a character device was replaced"
+fi
 : > .busy.qcow2.partial
 says 75 'is locked: another copy is writing it' flock .busy.qcow2.partial "$rehost" copy -q -f raw disk.raw busy.qcow2
 [ -e .busy.qcow2.partial ] || fail "the other copy's file is gone"
@@ -69,6 +91,28 @@ says 2 "option --bwlimit: '0' is not a number of bytes" "$rehost" copy -q -f raw
 
 cp disk.raw other.raw && printf x | dd of=other.raw bs=1 seek=40000600 conv=notrunc status=none
 says 6 'differ, first at 0x2625c58' "$rehost" compare -f raw -F raw disk.raw other.raw
+
+# Landlock comes before the first thread, and before it the file of $TMPDIR into which a packed image goes.
+confined_first() {
+	strace -f -qq -o all -e trace=openat,clone,clone3,landlock_restrict_self "$rehost" "$@" > log 2>&1 ||
+		fail "$*: $(cat log)"
+	grep -E 'CLONE_THREAD|O_TMPFILE|landlock' all > trace
+	awk '/landlock_restrict_self\(.* = 0$/ { confined++ } /CLONE_THREAD/ && !confined { early++ }
+		/O_TMPFILE/ { unnamed[confined + 0]++ }
+		END { print confined + 0, early + 0, unnamed[0] + 0, unnamed[1] + 0 }' trace
+}
+if ! command -v strace > /dev/null || [ "$(confined_first info copy.qcow2 | cut -d' ' -f1)" = 0 ]; then
+	note=" (order of confinement not tried: no strace or no Landlock)"
+else
+	gzip -k disk.raw && gzip -k zlib.qcow2
+	[ "$(confined_first copy -f raw disk.raw threads.raw -O raw)" = "1 0 0 0" ] || fail "copy: $(cat trace)"
+	grep -q CLONE_THREAD trace || fail "copy has no threads: nothing was tried"
+	[ "$(confined_first copy -f raw disk.raw.gz unpacked.qcow2)" = "1 0 1 0" ] || fail "copy of a packed image: $(cat trace)"
+	[ "$(confined_first info -f raw disk.raw.gz)" = "1 0 1 0" ] || fail "info of a packed image: $(cat trace)"
+	[ "$(confined_first compare -f raw disk.raw.gz zlib.qcow2.gz)" = "1 0 2 0" ] || fail "compare of packed images: $(cat trace)"
+	qemu-img compare -q -f raw -F qcow2 disk.raw unpacked.qcow2 || fail "qemu-img compare: a packed image"
+	note=
+fi
 
 # The map's data covers what qemu-img calls data, and nothing much besides.
 qemu-img map --output=json -f qcow2 copy.qcow2 | jq '[.[] | select(.data) | .length] | add' > theirs
@@ -84,4 +128,4 @@ kill $server
 wait $server || fail "nbd ended with $?"
 [ ! -e nbd.sock ] || fail "the socket is left"
 qemu-img compare -q -f raw -F raw disk.raw nbd.raw || fail "what nbdcopy got differs"
-echo "copies, comparisons, map and export agree with qemu-img and nbdcopy"
+echo "copies, comparisons, map and export agree with qemu-img and nbdcopy$note"

@@ -54,15 +54,21 @@ static int look_around(const char *path)
 {
 	int source = openat(AT_FDCWD, path, O_PATH | O_DIRECTORY), partial = openat(source, "partial", O_PATH);
 	int before = openat(source, "../..", O_PATH), missed = 0;
-	struct lockdown_folder folders[] = {{.fd = openat(source, "source", O_PATH)}, {.fd = partial, .writable = 1}};
+	struct lockdown_folder folders[] = {{.fd = openat(source, "source", O_PATH)},
+					    {.fd = partial, .writable = 1},
+					    {.fd = openat(source, "devices/mine", O_PATH), .writable = 1}};
 
-	lockdown_files(folders, 2);
+	lockdown_files(folders, 3);
 	const struct expectation all[] = {
 	    {"read a source", try_open(folders[0].fd, "disk", O_RDONLY), 0},
 	    {"write a source", try_open(folders[0].fd, "disk", O_WRONLY), EACCES},
 	    {"create beside a source", try_open(folders[0].fd, "new", O_WRONLY | O_CREAT), EACCES},
 	    {"create in the partial folder", try_open(partial, "new", O_RDWR | O_CREAT), 0},
 	    {"truncate in the partial folder", try_open(partial, "new", O_RDWR | O_TRUNC), 0},
+	    {"write a file that is allowed by itself", try_open(source, "devices/mine", O_RDWR), 0},
+	    {"read one beside it", try_open(source, "devices/other", O_RDONLY), EACCES},
+	    {"write one beside it", try_open(source, "devices/other", O_WRONLY), EACCES},
+	    {"create one beside it", try_open(source, "devices/new", O_WRONLY | O_CREAT), EACCES},
 	    {"leave by a path", try_open(AT_FDCWD, "/etc/passwd", O_RDONLY), EACCES},
 	    {"leave by a descriptor", try_open(before, "etc/passwd", O_RDONLY), EACCES},
 	    {"read the folder above", try_open(source, "secret", O_RDONLY), EACCES},
@@ -91,11 +97,13 @@ static void test_only_the_given_folders(void **state)
 		skip();
 	}
 	assert_non_null(mkdtemp(path));
-	for (const char *const *dir = (const char *const[]){"source", "partial", NULL}; *dir; dir++) {
+	for (const char *const *dir = (const char *const[]){"source", "partial", "devices", NULL}; *dir; dir++) {
 		snprintf(name, sizeof name, "%s/%s", path, *dir);
 		assert_int_equal(mkdir(name, 0700), 0);
 	}
-	for (const char *const *file = (const char *const[]){"source/disk", "secret", NULL}; *file; file++) {
+	for (const char *const *file =
+		 (const char *const[]){"source/disk", "secret", "devices/mine", "devices/other", NULL};
+	     *file; file++) {
 		snprintf(name, sizeof name, "%s/%s", path, *file);
 		assert_int_equal(try_open(AT_FDCWD, name, O_WRONLY | O_CREAT), 0);
 	}
