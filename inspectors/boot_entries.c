@@ -390,16 +390,19 @@ static int read_menus(struct collector *c, struct err *err)
 }
 
 /* "bootable": some entry boots it, maybe by a link or another way to the same file. */
-static void mark_kernels(struct guest *g, struct inspection *i)
+static int mark_kernels(struct guest *g, struct inspection *i, struct err *err)
 {
 	VEC_FOR (e, &i->boot_entries) {
-		struct kernel *k = e->kernel ? kernel_of_path(g, i, e->kernel) : NULL;
+		struct kernel *k;
 
+		if (kernel_of_entry(g, i, e, &k, err) < 0)
+			return -1;
 		if (!k)
 			continue;
 		k->bootable = true;
 		e->version = k->version;
 	}
+	return 0;
 }
 
 /* Unified kernel images need no menu: systemd-boot and firmware list the files. */
@@ -432,8 +435,7 @@ static int run(struct guest *g, const struct machine *m, struct inspection *i, s
 		finding_add(i, "W-BOOT-NO-ENTRIES", SEVERITY_WARNING, NULL,
 			    "Check which boot loader the guest uses, and boot the result before you rely on it.",
 			    "no boot entry of GRUB, systemd-boot or extlinux was found");
-	mark_kernels(g, i);
-	return 0;
+	return mark_kernels(g, i, err);
 }
 
 const struct inspector inspector_boot_entries = {.id = "boot-entries", .applies = is_linux, .run = run};

@@ -164,7 +164,7 @@ static void describe_initrd(struct kernel *k, const struct initramfs *im, struct
 	k->initrd_has_virtio_net = initramfs_has(im, k->version, "virtio_net");
 }
 
-static int read_initrd(struct survey *s, struct kernel *k, struct err *err)
+static int read_initrd(struct guest *g, struct inspection *i, struct kernel *k, struct err *err)
 {
 	AUTO(initramfs_freep) struct initramfs *im = NULL;
 	struct err local = ERR_INIT;
@@ -172,18 +172,18 @@ static int read_initrd(struct survey *s, struct kernel *k, struct err *err)
 
 	if (!k->initrd)
 		return 0;
-	if (s->g->ops->stat(s->g, k->initrd, true, &st, err) < 0)
+	if (g->ops->stat(g, k->initrd, true, &st, err) < 0)
 		return -1;
 	k->initrd_size = st.size;
-	if (initramfs_read(s->g, k->initrd, NULL, &im, &local) < 0) {
+	if (initramfs_read(g, k->initrd, NULL, &im, &local) < 0) {
 		finding_add(
-		    s->i, "W-BOOT-INITRAMFS-UNREADABLE", SEVERITY_WARNING, local.text,
+		    i, "W-BOOT-INITRAMFS-UNREADABLE", SEVERITY_WARNING, local.text,
 		    "Make it anew in the guest and convert again.",
 		    "kernel %s: the initramfs can't be read as the kernel reads it, so no driver can be put into it",
 		    k->version);
 		return 0;
 	}
-	describe_initrd(k, im, &s->i->arena);
+	describe_initrd(k, im, &i->arena);
 	return 0;
 }
 
@@ -203,7 +203,7 @@ static int add_kernel(struct survey *s, const char *version, struct err *err)
 			    "modules of kernel %s are there without a kernel image; they were left alone", version);
 		return 0;
 	}
-	if (read_support(s, &k, err) < 0 || read_initrd(s, &k, err) < 0)
+	if (read_support(s, &k, err) < 0 || read_initrd(s->g, s->i, &k, err) < 0)
 		return -1;
 	*vec_push(&s->i->arena, &s->i->kernels) = k;
 	return 0;
@@ -372,6 +372,72 @@ struct kernel *kernel_of_path(struct guest *g, struct inspection *i, const char 
 		if (g->ops->stat(g, k->vmlinuz, true, &st, NULL) == 0 && st.dev == wanted.dev && st.ino == wanted.ino)
 			return k;
 	return NULL;
+}
+
+static bool same_file(const struct guest_stat *a, const struct guest_stat *b)
+{
+	return a->dev == b->dev && a->ino == b->ino;
+}
+
+/* The kernel of that image which has that file as its initramfs, or has none so far. */
+static struct kernel *kernel_with(struct guest *g, struct inspection *i, const struct kernel *image,
+				  const struct guest_stat *initrd)
+{
+	struct guest_stat st;
+
+	VEC_FOR (k, &i->kernels)
+		if (strcmp(k->version, image->version) == 0 &&
+		    (!k->initrd || (g->ops->stat(g, k->initrd, true, &st, NULL) == 0 && same_file(&st, initrd))))
+			return k;
+	return NULL;
+}
+
+static void report_missing_initrd(struct inspection *i, const struct boot_entry *e, const struct kernel *k)
+{
+	const char *id = e->is_default ? "W-BOOT-INITRAMFS-MISSING" : "W-ENTRY-INITRAMFS-MISSING";
+
+	/* what GRUB's variables or devices stand in isn't a path */
+	if (e->initrd[0] == '/' && !strchr(e->initrd, '$'))
+		finding_add(i, id, SEVERITY_WARNING, e->initrd,
+			    "Make the initramfs anew in the guest, or correct the menu, and convert again.",
+			    "the boot entry '%s' (%s:%u) boots kernel %s with an initramfs that isn't there", e->title,
+			    e->file, e->line, k->version);
+}
+
+/* The same kernel, without what is known of its initramfs. */
+static struct kernel *add_twin(struct inspection *i, const struct kernel *of)
+{
+	struct kernel twin = *of;
+
+	twin.initrd = twin.initrd_compression = twin.initrd_generator = NULL;
+	twin.initrd_size = 0;
+	twin.initrd_has_virtio_blk = twin.initrd_has_virtio_scsi = false;
+	twin.initrd_has_virtio_net = twin.initrd_has_virtio_pci = false;
+	twin.bootable = false;
+	*vec_push(&i->arena, &i->kernels) = twin;
+	return &i->kernels.v[i->kernels.n - 1];
+}
+
+int kernel_of_entry(struct guest *g, struct inspection *i, const struct boot_entry *e, struct kernel **ret,
+		    struct err *err)
+{
+	struct kernel *image = e->kernel ? kernel_of_path(g, i, e->kernel) : NULL;
+	struct guest_stat st;
+
+	*ret = image;
+	if (!image || !e->initrd)
+		return 0;
+	if (g->ops->stat(g, e->initrd, true, &st, NULL) < 0 || !S_ISREG(st.mode)) {
+		report_missing_initrd(i, e, image);
+		return 0;
+	}
+	*ret = kernel_with(g, i, image, &st);
+	if (!*ret)
+		*ret = add_twin(i, image);
+	if ((*ret)->initrd)
+		return 0;
+	(*ret)->initrd = arena_strdup(&i->arena, e->initrd);
+	return read_initrd(g, i, *ret, err);
 }
 
 const struct inspector inspector_kernels = {.id = "kernels", .applies = is_linux, .run = run};

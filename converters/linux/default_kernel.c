@@ -8,12 +8,18 @@
 #include "guest/files/loaderentries.h"
 #include "guest/files/shellvars.h"
 
-static struct kernel *kernel_of(const struct inspection *i, const struct boot_entry *e)
+/* Of several that differ in their initramfs, the first. */
+static struct kernel *kernel_named(const struct inspection *i, const char *version)
 {
 	VEC_FOR (k, &i->kernels)
-		if (e->version && strcmp(k->version, e->version) == 0)
+		if (version && strcmp(k->version, version) == 0)
 			return k;
 	return NULL;
+}
+
+static struct kernel *kernel_of(const struct inspection *i, const struct boot_entry *e)
+{
+	return kernel_named(i, e->version);
 }
 
 /* As far as the kernel's files tell; an initramfs is looked into later. */
@@ -230,6 +236,8 @@ static void let_go(struct inspection *i)
 		if (!k->bootable || can_virtio(k))
 			continue;
 		k->left_behind = true;
+		if (k != kernel_named(i, k->version))
+			continue;
 		finding_add(i, "W-KERNEL-LEFT-BEHIND", SEVERITY_WARNING, k->vmlinuz,
 			    "Remove the kernel, or change the disks' bus to SATA before it is booted.",
 			    "kernel %s stays in the boot menu, but %s, so it finds no disk on the new hardware",

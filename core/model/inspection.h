@@ -38,7 +38,8 @@ struct filesystem {
 };
 
 struct kernel {
-	char *version;			 /* "6.1.0-18-amd64": the name in /lib/modules */
+	char *version; /* "6.1.0-18-amd64": the name in /lib/modules; twice when entries boot it with two initramfs
+			  images */
 	char *vmlinuz, *initrd, *config; /* guest paths; NULL when missing */
 	char *modules;			 /* "/lib/modules/6.1.0-18-amd64" */
 	char *unified;			 /* the unified image that holds its initramfs when it has no other; NULL */

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# Arch with systemd-boot: the ESP at /boot, mkinitcpio with a MODULES list, NVMe disk names, systemd-networkd with a bridge.
+# Arch with systemd-boot: the ESP at /boot, two initramfs images of one kernel, mkinitcpio with a MODULES list, NVMe disk names, systemd-networkd with a bridge.
 facts <<'X'
 os archlinux 0 x86_64
 firmware uefi
@@ -37,7 +37,10 @@ ln -s usr/lib "$tree/lib"
 : >"$tree/init_functions"
 : >"$tree/config"
 : >"$tree/usr/bin/udevadm"
+cp -a "$tree" "$tree-fallback"
 initramfs /boot/initramfs-linux.img zstd $v nvme ext4
+mv "$tree-fallback" "$tree"
+initramfs /boot/initramfs-linux-fallback.img zstd $v nvme ext4 libata libahci ahci scsi_mod sd_mod
 file /boot/loader/loader.conf <<'X'
 default  arch.conf
 timeout  4

@@ -1,6 +1,8 @@
 /* Tests of the inspector boot-entries. */
 #include "tests/unit/converters/linux/linux_fixture.h"
 
+#include <stdlib.h>
+
 #include "inspectors/registry.h"
 
 static void inspect(struct linux_fixture *f)
@@ -135,6 +137,71 @@ static void test_versions(void **state)
 	assert_true(f->inspection->kernels.v[0].bootable);
 }
 
+static void pack_nothing(struct linux_fixture *f, const char *path)
+{
+	const char *dir = on_host(&f->files, "/tree");
+
+	plant(&f->files, "/tree/init", "");
+	plant(&f->files, path, "");
+	assert_int_equal(system(arena_printf(&f->files.arena, "tests/support/pack-initramfs %s gzip >%s", dir,
+					     on_host(&f->files, path))),
+			 0);
+}
+
+/* An initramfs that isn't found by its name is the one to graft, when an entry boots it. */
+static void test_other_initrd(void **state)
+{
+	struct linux_fixture *f = *state;
+	const struct kernel *k;
+
+	*vec_push(&f->inspection->arena, &f->inspection->kernels) =
+	    (struct kernel){.version = (char *)"1.0",
+			    .vmlinuz = (char *)"/boot/vmlinuz-1.0",
+			    .initrd = (char *)"/boot/initrd-1.0",
+			    .virtio_blk_module = true};
+	*vec_push(&f->inspection->arena, &f->inspection->kernels) =
+	    (struct kernel){.version = (char *)"2.0", .vmlinuz = (char *)"/boot/vmlinuz-2.0"};
+	plant(&f->files, "/boot/vmlinuz-1.0", "one");
+	plant(&f->files, "/boot/vmlinuz-2.0", "two");
+	pack_nothing(f, "/boot/initrd-1.0");
+	pack_nothing(f, "/boot/custom-1.img");
+	pack_nothing(f, "/boot/custom-2.img");
+	plant(&f->files, "/boot/grub/menu.lst",
+	      "title A\nkernel /vmlinuz-1.0\ninitrd /custom-1.img\ntitle B\nkernel /vmlinuz-1.0\ninitrd /custom-1.img\n"
+	      "title C\nkernel /vmlinuz-2.0\ninitrd /custom-2.img\n");
+	inspect(f);
+	assert_int_equal(f->inspection->kernels.n, 3);
+	k = f->inspection->kernels.v;
+	assert_string_equal(k[0].initrd, "/boot/initrd-1.0");
+	assert_false(k[0].bootable);
+	assert_string_equal(k[1].initrd, "/boot/custom-2.img");
+	assert_string_equal(k[1].initrd_compression, "gzip");
+	assert_true(k[1].bootable);
+	assert_string_equal(k[2].version, "1.0");
+	assert_string_equal(k[2].initrd, "/boot/custom-1.img");
+	assert_true(k[2].initrd_size > 0 && k[2].virtio_blk_module && k[2].bootable);
+	assert_int_equal(f->inspection->findings.n, 0);
+}
+
+static void test_missing_initrd(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	*vec_push(&f->inspection->arena, &f->inspection->kernels) =
+	    (struct kernel){.version = (char *)"1.0", .vmlinuz = (char *)"/boot/vmlinuz-1.0"};
+	plant(&f->files, "/boot/vmlinuz-1.0", "one");
+	plant(&f->files, "/boot/grub/menu.lst",
+	      "title A\nkernel /vmlinuz-1.0\ninitrd /gone\ntitle B\nkernel /vmlinuz-1.0\ninitrd /gone-too\n"
+	      "title C\nkernel /of-another-disk\ninitrd /there\n");
+	inspect(f);
+	assert_int_equal(f->inspection->findings.n, 2);
+	assert_string_equal(
+	    finding_of(f, "W-BOOT-INITRAMFS-MISSING")->text,
+	    "the boot entry 'A' (/boot/grub/menu.lst:2) boots kernel 1.0 with an initramfs that isn't there");
+	assert_string_equal(finding_of(f, "W-ENTRY-INITRAMFS-MISSING")->evidence, "/gone-too");
+	assert_true(f->inspection->kernels.v[0].bootable);
+}
+
 static void test_none(void **state)
 {
 	struct linux_fixture *f = *state;
@@ -156,6 +223,8 @@ int main(void)
 	    LINUX_TEST(test_extlinux_and_legacy),
 	    LINUX_TEST(test_legacy_saved),
 	    LINUX_TEST(test_versions),
+	    LINUX_TEST(test_other_initrd),
+	    LINUX_TEST(test_missing_initrd),
 	    LINUX_TEST(test_none),
 	};
 
