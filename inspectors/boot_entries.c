@@ -196,7 +196,8 @@ static int grub2_menu(struct collector *c, const char *file, struct err *err)
 		expand_entry(&vars, e);
 	add_menu(c, file, &menu, saved, BOOT_MENU_GRUB);
 
-	const struct bls_menu bls = {"/boot", &vars, saved, BOOT_MENU_GRUB_BLS, file};
+	const struct bls_menu bls = {"/boot", &vars, menu.default_saved ? saved : menu.default_entry,
+				     BOOT_MENU_GRUB_BLS, file};
 
 	return reads_bls(&l) ? loader_entries(c, &bls, err) : 0;
 }
@@ -256,8 +257,8 @@ static int by_version_last_first(const void *a, const void *b)
 	return strverscmp(*(char *const *)b, *(char *const *)a);
 }
 
-/* The entry that is meant: by its id or place (GRUB's saved_entry), or by systemd-boot's pattern; else the one with the
- * highest version, which both loaders sort to the top. Sorts the files. */
+/* The entry that is meant: by its id or place (GRUB's default or saved_entry), or by systemd-boot's pattern; else the
+ * one with the highest version, which both loaders sort to the top. Sorts the files. */
 static const char *wanted_entry(struct collector *c, struct names *files, const char *wanted)
 {
 	char *end = NULL;

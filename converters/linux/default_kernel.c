@@ -135,10 +135,9 @@ static int set_default(const struct step_context *c, const struct boot_entry *e,
 	case BOOT_MENU_EXTLINUX:
 		return step_edit_lines(c, e->menu_file, set_extlinux_default, e->id, reason, err);
 	case BOOT_MENU_GRUB:
+	case BOOT_MENU_GRUB_BLS:
 		if (step_edit_lines(c, e->menu_file, set_grub_default, e->id, reason, err) < 0)
 			return -1;
-		return set_saved_entry(c, e, reason, err);
-	case BOOT_MENU_GRUB_BLS:
 		return set_saved_entry(c, e, reason, err);
 	case BOOT_MENU_UNKNOWN:
 		break;
@@ -177,7 +176,7 @@ static int set_extlinux_settings(const struct step_context *c, const char *label
 /* For the next time that the menu is made. */
 static int set_settings(const struct step_context *c, const struct boot_entry *e, const char *reason, struct err *err)
 {
-	if (e->menu == BOOT_MENU_GRUB &&
+	if ((e->menu == BOOT_MENU_GRUB || e->menu == BOOT_MENU_GRUB_BLS) &&
 	    step_edit_lines(c, "/etc/default/grub", set_default_grub, e->id, reason, err) < 0)
 		return -1;
 	if (e->menu == BOOT_MENU_EXTLINUX && set_extlinux_settings(c, e->id, reason, err) < 0)

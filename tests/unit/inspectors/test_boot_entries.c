@@ -70,6 +70,24 @@ static void test_btrfs_subvolume(void **state)
 	assert_string_equal(entry(f, 0)->initrd, "/@/boot/initrd");
 }
 
+static void test_bls_default(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant(&f->files, "/boot/loader/entries/id-1.conf", "title one\nlinux /vmlinuz-1\n");
+	plant(&f->files, "/boot/loader/entries/id-2.conf", "title two\nlinux /vmlinuz-2\n");
+	plant(&f->files, "/boot/grub2/grubenv", "# GRUB Environment Block\nsaved_entry=id-1\n####");
+	plant(&f->files, "/boot/grub2/grub.cfg", "set default=\"0\"\nblscfg\n");
+	inspect(f);
+	assert_string_equal(entry(f, 0)->title, "two");
+	assert_true(entry(f, 0)->is_default);
+	assert_false(entry(f, 1)->is_default);
+	f->inspection->boot_entries.n = 0;
+	plant(&f->files, "/boot/grub2/grub.cfg", "set default=\"${saved_entry}\"\nblscfg\n");
+	inspect(f);
+	assert_true(entry(f, 1)->is_default);
+}
+
 static void test_systemd_boot(void **state)
 {
 	struct linux_fixture *f = *state;
@@ -219,6 +237,7 @@ int main(void)
 	    LINUX_TEST(test_debian12),
 	    LINUX_TEST(test_boot_partition_and_saved_default),
 	    LINUX_TEST(test_btrfs_subvolume),
+	    LINUX_TEST(test_bls_default),
 	    LINUX_TEST(test_systemd_boot),
 	    LINUX_TEST(test_extlinux_and_legacy),
 	    LINUX_TEST(test_legacy_saved),

@@ -58,6 +58,19 @@ static void test_grub_by_saved_entry(void **state)
 	assert_false(f->inspection->kernels.v[0].left_behind);
 }
 
+/* grub.cfg says which loader entry is the default, whatever grubenv has. */
+static void test_bls_with_its_own_default(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	old_default(f, BOOT_MENU_GRUB_BLS, "/boot/grub2/grub.cfg");
+	plant(&f->files, "/boot/grub2/grub.cfg", "set default=\"0\"\nblscfg\n");
+	plant(&f->files, "/etc/default/grub", "GRUB_DEFAULT=0\n");
+	run_twice(f, &step_default_kernel);
+	assert_string_equal(text_of(&f->files, "/boot/grub2/grub.cfg"), "set default=\"c\"\nblscfg\n");
+	assert_string_equal(text_of(&f->files, "/etc/default/grub"), "GRUB_DEFAULT=c\n");
+}
+
 static void test_grub_by_title(void **state)
 {
 	struct linux_fixture *f = *state;
@@ -219,6 +232,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    LINUX_TEST(test_grub_by_saved_entry),
+	    LINUX_TEST(test_bls_with_its_own_default),
 	    LINUX_TEST(test_grub_by_title),
 	    LINUX_TEST(test_grub_by_odd_title),
 	    LINUX_TEST(test_keywords),
