@@ -293,11 +293,21 @@ static void note_unified(struct survey *s, const char *version, const char *path
 static int report_unified_image(struct survey *s, const char *path, struct err *err)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(UKI_MAX);
+	struct err local = ERR_INIT;
+	struct guest_stat st;
 	char *version;
 	bool virtio;
 
-	if (s->g->ops->read(s->g, path, &b, err) < 0)
-		return -1;
+	if (s->g->ops->stat(s->g, path, true, &st, NULL) < 0 || !S_ISREG(st.mode))
+		return 0;
+	if (s->g->ops->read(s->g, path, &b, &local) < 0) {
+		if (local.code == ERR_INTERNAL)
+			return err_set(err, local.code, "%s", local.text);
+		finding_add(s->i, "W-BOOT-UNIFIED-KERNEL", SEVERITY_WARNING, path,
+			    "Look at the file in the guest, and remove it if nothing boots it.",
+			    "the unified kernel image can't be read: %s", local.text);
+		return 0;
+	}
 	version = section_text(s, &b, ".uname");
 	if (version)
 		version[strcspn(version, "\n")] = '\0';

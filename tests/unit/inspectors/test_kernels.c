@@ -1,6 +1,7 @@
 /* Tests of inspectors/kernels.c over a folder guest with this machine's modules. */
 #include "inspectors/kernels.h"
 
+#include "guest/files/uki.h"
 #include "inspectors/registry.h"
 #include "tests/unit/support/initramfs_fixture.h"
 
@@ -145,6 +146,24 @@ static void test_findings(void **state)
 	assert_int_equal(i->findings.n, 6);
 }
 
+/* Whatever is called *.efi beside the unified images doesn't end the run. */
+static void test_odd_unified_images(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(inspection_freep) struct inspection *i = NULL;
+
+	plant(f, "/boot/efi/EFI/Linux/folder.efi/x", "");
+	plant(f, "/boot/efi/EFI/Linux/large.efi", "MZ");
+	assert_int_equal(truncate(on_host(f, "/boot/efi/EFI/Linux/large.efi"), (off_t)UKI_MAX + 1), 0);
+	assert_int_equal(symlink("gone", on_host(f, "/boot/efi/EFI/Linux/link.efi")), 0);
+	i = survey(f);
+	assert_int_equal(i->findings.n, 2);
+	assert_string_equal(i->findings.v[0].id, "W-BOOT-NO-KERNEL");
+	assert_string_equal(i->findings.v[1].id, "W-BOOT-UNIFIED-KERNEL");
+	assert_string_equal(i->findings.v[1].evidence, "/boot/efi/EFI/Linux/large.efi");
+	assert_non_null(strstr(i->findings.v[1].text, "can't be read: "));
+}
+
 static void test_none(void **state)
 {
 	AUTO(inspection_freep) struct inspection *i = survey(*state);
@@ -174,7 +193,8 @@ static void test_kernel_of_path(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_debian), TEST(test_names), TEST(test_findings), TEST(test_none), TEST(test_kernel_of_path),
+	    TEST(test_debian), TEST(test_names),	  TEST(test_findings), TEST(test_odd_unified_images),
+	    TEST(test_none),   TEST(test_kernel_of_path),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
