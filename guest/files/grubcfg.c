@@ -1,6 +1,7 @@
 /* GRUB 2's grub.cfg (and what is written in its language): device names, menu entries. */
 #include "guest/files/grubcfg.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "guest/files/devices.h"
@@ -56,14 +57,65 @@ static bool continues(const struct lines *l, size_t i)
 	return len && l->v.v[i].text[len - 1] == '\\' && i + 1 < l->v.n;
 }
 
+/* Variables that are the value of some root= ("root=$rootpartition"). A menu has one; more than these aren't read. */
+enum { ROOT_VARIABLES = 16 };
+
+struct root_variables {
+	char *name[ROOT_VARIABLES];
+	size_t n;
+};
+
+static bool is_root_variable(const struct root_variables *r, const char *name)
+{
+	for (size_t k = 0; k < r->n; k++)
+		if (strcmp(r->name[k], name) == 0)
+			return true;
+	return false;
+}
+
+static size_t variable_len(const char *text)
+{
+	size_t n = 0;
+
+	while (isalnum((unsigned char)text[n]) || text[n] == '_')
+		n++;
+	return n;
+}
+
+static void find_root_variables(const struct lines *l, struct root_variables *ret)
+{
+	VEC_FOR (line, &l->v) {
+		for (const char *p = strstr(line->text, "root="); p; p = strstr(p, "root=")) {
+			bool whole = p == line->text || is_blank(p[-1]) || p[-1] == '"' || p[-1] == '\'';
+			char *name;
+
+			p += 5;
+			p += *p == '"';
+			if (!whole || *p != '$' || ret->n == ROOT_VARIABLES)
+				continue;
+			p += p[1] == '{' ? 2 : 1;
+			name = arena_strndup(l->arena, p, variable_len(p));
+			if (*name && !is_root_variable(ret, name))
+				ret->name[ret->n++] = name;
+		}
+	}
+}
+
 static const char *const set_commands[] = {"set"};
 
-/* `set rootpartition=/dev/sda3` (Photon, which else writes PARTUUID= there): the value of root= further down. */
-static bool set_device(struct lines *l, size_t i, const struct device_visitor *v)
+/* `set rootpartition=/dev/sda3` (Photon, which else writes PARTUUID= there) of such a variable. */
+static bool set_device(struct lines *l, size_t i, const struct root_variables *roots, const struct device_visitor *v)
 {
 	const char *text = l->v.v[i].text, *equals = strchr(text, '=');
+	struct span word;
+	size_t pos;
 
 	if (!is_command(text, set_commands, 1) || !equals)
+		return false;
+	first_word(text, &word, &pos);
+	pos += line_indent(text + pos);
+	if (text + pos > equals ||
+	    !is_root_variable(roots, arena_strndup(l->arena, text + pos, (size_t)(equals - text) - pos)))
 		return false;
 
 	size_t at = (size_t)(equals - text) + 1;
@@ -78,13 +130,16 @@ static bool set_device(struct lines *l, size_t i, const struct device_visitor *v
 
 void grubcfg_devices(struct lines *l, const struct device_visitor *v)
 {
+	struct root_variables roots = {0};
+
+	find_root_variables(l, &roots);
 	for (size_t i = 0; i < l->v.n; i++) {
 		const char *text = l->v.v[i].text;
 		bool kernel = is_command(text, kernel_commands, COUNT(kernel_commands));
 		size_t from;
 		struct span word;
 
-		if (!kernel && set_device(l, i, v))
+		if (!kernel && set_device(l, i, &roots, v))
 			continue;
 		/* `set kernelopts="root=…"` and the like; `set root=` names a GRUB device. */
 		if (!kernel && !(is_command(text, set_commands, 1) && strstr(text, "opts")))

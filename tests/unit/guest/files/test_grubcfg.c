@@ -203,12 +203,32 @@ static void test_legacy(void **state)
 	assert_string_equal(menu.entries.v[1].kernel, "/boot/vmlinuz-2.4");
 }
 
+/* A variable is the root only where some root= says so. */
+static void test_root_in_a_variable(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+	const char *asked;
+
+	walk(
+	    &a, grubcfg_devices,
+	    "set datadisk=/dev/sdb1\nset rootpart=/dev/sda3\nset other=\"/dev/sda4\"\nset rootpartition=\"/dev/sda5\"\n"
+	    "menuentry a {\n linux /v root=$rootpart quiet disk=$datadisk\n initrd /i\n}\n"
+	    "menuentry b {\n linux /v nfsroot=$datadisk root=\"${other}\"\n initrd /i\n}\n",
+	    NULL, &asked);
+	assert_string_equal(asked,
+			    "2:/dev/sda3 m=/ partition|3:/dev/sda4 m=/ partition|6:$rootpart m=/|10:${other m=/|");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_debian12_devices),  cmocka_unit_test(test_debian12_entries),
-	    cmocka_unit_test(test_other_commands),    cmocka_unit_test(test_saved_default),
-	    cmocka_unit_test(test_unbalanced_braces), cmocka_unit_test(test_legacy),
+	    cmocka_unit_test(test_root_in_a_variable),
+	    cmocka_unit_test(test_debian12_devices),
+	    cmocka_unit_test(test_debian12_entries),
+	    cmocka_unit_test(test_other_commands),
+	    cmocka_unit_test(test_saved_default),
+	    cmocka_unit_test(test_unbalanced_braces),
+	    cmocka_unit_test(test_legacy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
