@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "drivers-inject/linux/graft.h"
+#include "guest/files/fstab.h"
 #include "guest/files/lvmconf.h"
 
 struct copied_folder {
@@ -118,14 +119,54 @@ static void remove_lvm_devices(struct graft_plan *p)
 		*vec_push(&p->arena, &p->copies) = (struct graft_copy){LVM_DEVICES, NULL};
 }
 
-int graft_refresh_copies(struct graft_plan *p, struct err *err)
+/* A target that only the image knows keeps its device. */
+static void report_crypttab(struct graft_plan *p, struct inspection *i, const char *member, const struct lines *l)
+{
+	char *device;
+	size_t line;
+
+	if (p->kernel->left_behind || p->kernel->xen_only || !crypttab_hardware_device(l, &line, &device))
+		return;
+	finding_add(i, "W-BOOT-INITRAMFS-CRYPTTAB", SEVERITY_WARNING, p->kernel->initrd,
+		    "Name the volume by UUID in the guest's crypttab and make the initramfs anew.",
+		    "%s:%zu in the initramfs of kernel %s opens '%s', which depends on the source's hardware", member,
+		    line + 1, p->kernel->version, device);
+}
+
+/* Generators leave out lines that they don't need (dracut) or take them from a file of their own (mkinitcpio), so only
+ * the devices are taken over, by target. */
+static int refresh_crypttab(struct graft_plan *p, const char *member, struct inspection *i, struct err *err)
+{
+	static const char *const sources[] = {"/etc/crypttab.initramfs", "/etc/crypttab"};
+	const struct initramfs_member *m = initramfs_at(p->im, member);
+	struct lines image, guest;
+	char *text;
+
+	if (!m || !m->content || !S_ISREG(m->mode))
+		return 0;
+	lines_split(&image, &p->arena, m->content);
+	for (size_t k = 0; k < sizeof sources / sizeof *sources; k++) {
+		if (text_of(p, sources[k], &text, err) < 0)
+			return -1;
+		lines_split(&guest, &p->arena, text ? text : "");
+		crypttab_take_devices(&image, &guest);
+	}
+	report_crypttab(p, i, member, &image);
+	text = lines_join(&image);
+	if (strcmp(text, m->content) != 0)
+		*vec_push(&p->arena, &p->copies) = (struct graft_copy){m->path, text};
+	return 0;
+}
+
+int graft_refresh_copies(struct graft_plan *p, struct inspection *i, struct err *err)
 {
 	if (!p->im || !p->kernel->initrd)
 		return 0;
 	VEC_FOR (m, &p->im->members)
 		if (refresh_member(p, m, err) < 0)
 			return -1;
-	if (refresh_lvm_filters(p, err) < 0)
+	if (refresh_lvm_filters(p, err) < 0 || refresh_crypttab(p, "etc/crypttab", i, err) < 0 ||
+	    refresh_crypttab(p, "cryptroot/crypttab", i, err) < 0) /* initramfs-tools */
 		return -1;
 	remove_lvm_devices(p);
 	return add_new_links(p, err);

@@ -60,8 +60,9 @@ int graft_want(struct graft_plan *p, const char *module, struct err *err);
 /* The image has drivers of network cards in it: it configures the network itself. */
 bool graft_has_net(const struct graft_plan *p);
 
-/* Plans for the files of the guest's configuration that the image holds other copies of. */
-int graft_refresh_copies(struct graft_plan *p, struct err *err);
+/* Plans for the files of the guest's configuration that the image holds other copies of; what can't be carried over
+ * becomes a finding. */
+int graft_refresh_copies(struct graft_plan *p, struct inspection *i, struct err *err);
 
 /* A file of /lib/modules, inflated. */
 int graft_read_module(struct graft_plan *p, const char *path, struct buf *out, struct err *err);

@@ -188,7 +188,7 @@ static int plan_modules(struct injection *j, struct graft_plan *p, struct err *e
 		if (buses[b].bus == j->caps->disk &&
 		    (graft_want(p, buses[b].needs[0], err) < 0 || graft_want(p, buses[b].needs[1], err) < 0))
 			return -1;
-	if (graft_refresh_copies(p, err) < 0)
+	if (graft_refresh_copies(p, j->i, err) < 0)
 		return -1;
 	return graft_make_part(p, err);
 }

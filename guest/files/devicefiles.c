@@ -6,6 +6,7 @@
 const struct device_file device_files[] = {
     {"/etc/fstab", fstab_devices, DEVICE_FILES_MOUNT},
     {"/etc/crypttab", crypttab_devices, DEVICE_FILES_MOUNT},
+    {"/etc/crypttab.initramfs", crypttab_devices, DEVICE_FILES_MOUNT}, /* mkinitcpio's own */
     {"/etc/auto.*", autofs_devices, DEVICE_FILES_MOUNT},
     {"/etc/autofs/auto.*", autofs_devices, DEVICE_FILES_MOUNT},
     {"/etc/systemd/system/*.mount", unit_devices, DEVICE_FILES_MOUNT},

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "guest/files/devices.h"
+#include "guest/files/devnames.h"
 
 ptrdiff_t device_visit_span(struct lines *l, size_t i, struct span s, struct device_use use,
 			    const struct device_visitor *v)
@@ -135,6 +136,53 @@ void crypttab_devices(struct lines *l, const struct device_visitor *v)
 								  option_present(options, "nofail")},
 				  v);
 	}
+}
+
+/* The fields "target device" of a line whose device depends on the hardware. */
+static bool hardware_line(struct arena *a, const char *text, struct span f[2])
+{
+	struct devname parsed;
+
+	return fields_split(text, f, 2) == 2 && devname_parse(span_dup(a, text, f[1]), &parsed);
+}
+
+static char *device_of_target(const struct lines *l, const char *target)
+{
+	VEC_FOR (line, &l->v) {
+		struct span f[2];
+
+		if (fields_split(line->text, f, 2) == 2 && span_is(line->text, f[0], target))
+			return span_dup(l->arena, line->text, f[1]);
+	}
+	return NULL;
+}
+
+void crypttab_take_devices(struct lines *l, const struct lines *from)
+{
+	for (size_t i = 0; i < l->v.n; i++) {
+		struct span f[2];
+		const char *with;
+
+		if (!hardware_line(l->arena, l->v.v[i].text, f))
+			continue;
+		with = device_of_target(from, span_dup(l->arena, l->v.v[i].text, f[0]));
+		if (with)
+			line_splice(l, i, f[1].at, f[1].len, with);
+	}
+}
+
+bool crypttab_hardware_device(const struct lines *l, size_t *ret_line, char **ret_device)
+{
+	for (size_t i = 0; i < l->v.n; i++) {
+		struct span f[2];
+
+		if (!hardware_line(l->arena, l->v.v[i].text, f))
+			continue;
+		*ret_line = i;
+		*ret_device = span_dup(l->arena, l->v.v[i].text, f[1]);
+		return true;
+	}
+	return false;
 }
 
 /* "# / was on /dev/sda1 during installation" */

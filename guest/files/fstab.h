@@ -21,6 +21,12 @@ bool fstab_installed_on(struct arena *a, const char *comment, char **ret_device)
 /* Splits a line into at most max blank-separated fields; 0 for comments. */
 unsigned fields_split(const char *text, struct span *fields, unsigned max);
 
+/* crypttab: every device of l that depends on the hardware (devnames.h) becomes what from has for the same target, in a
+ * copy of which some lines may be missing. */
+void crypttab_take_devices(struct lines *l, const struct lines *from);
+/* The first line (0-based) with such a device; false when there is none. *ret_device in l's arena. */
+bool crypttab_hardware_device(const struct lines *l, size_t *ret_line, char **ret_device);
+
 /* True when the comma-separated options hold name or name=…; NULL options hold nothing. */
 bool option_present(const char *options, const char *name);
 

@@ -44,8 +44,9 @@ enum { INIT_MAX = 64 << 10 };
 static bool is_kept_name(const char *path)
 {
 	static const char *const patterns[] = {
-	    "conf/modules",   "*lib/modules/*/modules.*", "conf/conf.d/*",	   "conf/initramfs.conf",
-	    "etc/lvm/*.conf", "*systemd/network/*.link",  "*udev/rules.d/*.rules",
+	    "conf/modules",	   "*lib/modules/*/modules.*", "conf/conf.d/*",
+	    "conf/initramfs.conf", "etc/lvm/*.conf",	       "etc/crypttab",
+	    "cryptroot/crypttab",  "*systemd/network/*.link",  "*udev/rules.d/*.rules",
 	};
 
 	for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)

@@ -28,6 +28,8 @@ kernel $v .zst virtio virtio_ring virtio_pci virtio_blk virtio_net virtio_scsi v
 	vmw_pvscsi e1000 e1000e 8139cp vmxnet3 xfs
 touch_file /boot/vmlinuz-$v
 dracut_tree
+# install_items of Void's handbook: the image has crypttab and the key
+cp "$root/etc/crypttab" "$tree/etc/crypttab"
 initramfs /boot/initramfs-$v.img zstd $v vmw_pvscsi scsi_mod sd_mod xfs
 file /boot/grub/grub.cfg <<X
 menuentry 'Void GNU/Linux' {

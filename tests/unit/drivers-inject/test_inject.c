@@ -212,6 +212,35 @@ static void test_copies(void **state)
 	outcome_done(&o);
 }
 
+/* dracut leaves lines out of its crypttab: only the devices are taken over. What the guest doesn't tell is a finding.
+ */
+static void test_crypttab(void **state)
+{
+	struct fixture *f = *state;
+	const struct finding *told;
+	struct outcome o;
+
+	plant_kernel(f, VIRTIO);
+	make_root(f, "tree", "dracut", "ahci");
+	shell(f, arena_printf(&f->arena,
+			      "mkdir -p %s/tree/etc && printf 'root /dev/sda2 none\\nlost /dev/sdb1 none\\n' "
+			      ">%s/tree/etc/crypttab",
+			      f->dir, f->dir));
+	pack(f, "tree", "gzip", initrd(f));
+	plant(f, "/etc/crypttab", "swap UUID=9 /dev/urandom swap\nroot UUID=2 none\n");
+	o = inject_well(f);
+	told = finding(&o, "W-BOOT-INITRAMFS-CRYPTTAB");
+	assert_non_null(told);
+	assert_non_null(strstr(told->text, "etc/crypttab:2 in the initramfs of kernel "));
+	assert_non_null(strstr(told->text, " opens '/dev/sdb1', which depends on the source's hardware"));
+	outcome_done(&o);
+	assert_string_equal(shell(f, arena_printf(&f->arena, "cat %s/etc/crypttab", unpack(f, initrd(f)))),
+			    "root UUID=2 none\nlost /dev/sdb1 none\n");
+	o = inject_well(f);
+	assert_int_equal(o.log.changes.n, 0);
+	outcome_done(&o);
+}
+
 /* An image with drivers of network cards names them, so it gets the new .link files. */
 static void test_new_links(void **state)
 {
@@ -564,14 +593,23 @@ static void test_errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_graft),	       TEST(test_replaces),
-	    TEST(test_copies),	       TEST(test_new_links),
-	    TEST(test_enough_already), TEST(test_built_in),
-	    TEST(test_settings),       TEST(test_compressed_modules),
-	    TEST(test_shared_files),   TEST(test_network_only_where_it_was),
-	    TEST(test_no_room),	       TEST(test_safe_mode),
-	    TEST(test_no_bus),	       TEST(test_no_loader),
-	    TEST(test_old_virtio),     TEST(test_errors),
+	    TEST(test_graft),
+	    TEST(test_replaces),
+	    TEST(test_copies),
+	    TEST(test_crypttab),
+	    TEST(test_new_links),
+	    TEST(test_enough_already),
+	    TEST(test_built_in),
+	    TEST(test_settings),
+	    TEST(test_compressed_modules),
+	    TEST(test_shared_files),
+	    TEST(test_network_only_where_it_was),
+	    TEST(test_no_room),
+	    TEST(test_safe_mode),
+	    TEST(test_no_bus),
+	    TEST(test_no_loader),
+	    TEST(test_old_virtio),
+	    TEST(test_errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,6 +46,26 @@ static void test_crypttab(void **state)
 				   "5:/dev/sda8 t=crypto_LUKS|");
 }
 
+/* The copy in an image has fewer lines; only names of the hardware are replaced. */
+static void test_crypttab_copy(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+	struct lines copy, guest;
+	size_t line = 99;
+	char *device;
+
+	lines_split(&copy, &a,
+		    "#root /dev/sda5\nroot  /dev/sda5 none luks\nby /dev/disk/by-uuid/1 none\ngone /dev/sdb1 none\n");
+	lines_split(&guest, &a, "swap UUID=9 /dev/urandom swap\nroot UUID=5 none luks\nby UUID=1 none\n");
+	crypttab_take_devices(&copy, &guest);
+	assert_string_equal(lines_join(&copy), "#root /dev/sda5\nroot  UUID=5 none luks\n"
+					       "by /dev/disk/by-uuid/1 none\ngone /dev/sdb1 none\n");
+	assert_true(crypttab_hardware_device(&copy, &line, &device));
+	assert_int_equal(line, 3);
+	assert_string_equal(device, "/dev/sdb1");
+	assert_false(crypttab_hardware_device(&guest, &line, &device));
+}
+
 static void test_options(void **state)
 {
 	assert_true(option_present("ro,noauto", "noauto"));
@@ -86,9 +106,10 @@ static void test_autofs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_what_is_asked),     cmocka_unit_test(test_replacements_on_one_line),
-	    cmocka_unit_test(test_crypttab),	      cmocka_unit_test(test_options),
-	    cmocka_unit_test(test_installer_comment), cmocka_unit_test(test_autofs),
+	    cmocka_unit_test(test_what_is_asked), cmocka_unit_test(test_replacements_on_one_line),
+	    cmocka_unit_test(test_crypttab),	  cmocka_unit_test(test_crypttab_copy),
+	    cmocka_unit_test(test_options),	  cmocka_unit_test(test_installer_comment),
+	    cmocka_unit_test(test_autofs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
