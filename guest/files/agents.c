@@ -15,7 +15,7 @@ const struct agent_kind agent_kinds[] = {
 	.paths = {"/usr/bin/vmtoolsd"},
 	.services = {"open-vm-tools", "open-vm-tools-vmhgfs", "open-vm-tools-guestinfo", "open-vm-tools-vmblock-fuse",
 		     "vgauth", "vgauthd", "vmtoolsd", "vmblock-fuse", "vmware-vmblock-fuse",
-		     "run-vmblock\\x2dfuse.mount"},
+		     "run-vmblock\\x2dfuse.mount", "vmware-tools" /* Gentoo's OpenRC script */},
     },
     {
 	.id = "vmware-tools",

@@ -46,3 +46,4 @@ X
 link net.lo /etc/init.d/net.ens160
 touch_file /usr/bin/vmtoolsd
 file /etc/init.d/vmware-tools <<<'#!/sbin/openrc-run'
+link /etc/init.d/vmware-tools /etc/runlevels/default/vmware-tools
