@@ -414,6 +414,18 @@ static void report_missing_initrd(struct inspection *i, const struct boot_entry 
 			    e->file, e->line, k->version);
 }
 
+/* Initramfs images of one kernel: Arch has two, whoever tries things a few. */
+enum { TWINS_MAX = 32 };
+
+static size_t count_twins(const struct inspection *i, const struct kernel *of)
+{
+	size_t n = 0;
+
+	VEC_FOR (k, &i->kernels)
+		n += strcmp(k->version, of->version) == 0;
+	return n;
+}
+
 /* The same kernel, without what is known of its initramfs. */
 static struct kernel *add_twin(struct inspection *i, const struct kernel *of)
 {
@@ -442,6 +454,14 @@ int kernel_of_entry(struct guest *g, struct inspection *i, const struct boot_ent
 		return 0;
 	}
 	*ret = kernel_with(g, i, image, &st);
+	if (!*ret && count_twins(i, image) == TWINS_MAX) {
+		finding_add(i, "W-BOOT-INITRAMFS-UNREADABLE", SEVERITY_WARNING, e->initrd,
+			    "Remove entries that aren't needed from the menu, and convert again.",
+			    "kernel %s is booted with more than %d initramfs images; this one was left as it is",
+			    image->version, TWINS_MAX);
+		*ret = image;
+		return 0;
+	}
 	if (!*ret)
 		*ret = add_twin(i, image);
 	if ((*ret)->initrd)

@@ -261,9 +261,13 @@ static bool is_menu_default(struct arena *a, const char *text)
 /* MENU DEFAULT stands in the block of its label: it goes from all others. */
 static void move_menu_default(struct lines *l, const char *label)
 {
-	for (size_t i = l->v.n; i-- > 0;)
-		if (is_menu_default(l->arena, l->v.v[i].text))
-			lines_remove(l, i);
+	size_t n = 0;
+
+	VEC_FOR (line, &l->v)
+		if (!is_menu_default(l->arena, line->text))
+			l->v.v[n++] = *line;
+	l->changed |= n < l->v.n;
+	l->v.n = n;
 	for (size_t i = 0; i < l->v.n; i++) {
 		const char *value = keyword_value(l->arena, l->v.v[i].text, "label");
 

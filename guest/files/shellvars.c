@@ -130,10 +130,11 @@ void shellvars_set(struct lines *l, const char *name, const char *value)
 		struct shellvar var;
 		struct span word;
 
-		if (!shellvar_parse(text, &var) || !shellvar_named(text, &var, name) ||
-		    !shell_word(text, var.value.at - !!var.quote, &word))
+		if (!shellvar_parse(text, &var) || !shellvar_named(text, &var, name))
 			continue;
-		found = true;
+		found = shell_word(text, var.value.at - !!var.quote, &word);
+		if (!found)
+			continue; /* unless another follows, one at the end must win over it */
 		with = written_as(l->arena, var.quote, value);
 		if (!span_is(text, word, with))
 			line_splice(l, i, word.at, word.len, with);

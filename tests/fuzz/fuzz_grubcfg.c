@@ -26,6 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	grub_menu_find(&menu, "1>0");
 	loader_entry_parse(&l, &entry);
 	extlinux_parse(&l, &menu);
+	extlinux_set_default(&l, "x");
 	grub_vars_take_env(&vars, text);
 	grub_vars_take_menu(&vars, &l);
 	grub_expand(&vars, text);

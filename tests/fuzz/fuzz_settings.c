@@ -41,5 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	shellvars_set(&l, "GRUB_DISABLE_LINUX_UUID", "false");
 	if (strcmp(shellvars_get(&l, "GRUB_DISABLE_LINUX_UUID"), "false") != 0)
 		abort();
+	shellvars_set(&l, "GRUB_DEFAULT", "a>b c");
+	if (strcmp(shellvars_get(&l, "GRUB_DEFAULT"), "a>b c") != 0)
+		abort();
 	return 0;
 }

@@ -201,6 +201,28 @@ static void test_other_initrd(void **state)
 	assert_int_equal(f->inspection->findings.n, 0);
 }
 
+static void test_many_initrds(void **state)
+{
+	struct linux_fixture *f = *state;
+	struct arena *a = &f->files.arena;
+	char *menu = arena_strdup(a, "");
+
+	*vec_push(&f->inspection->arena, &f->inspection->kernels) =
+	    (struct kernel){.version = (char *)"1.0", .vmlinuz = (char *)"/boot/vmlinuz-1.0"};
+	plant(&f->files, "/boot/vmlinuz-1.0", "one");
+	for (unsigned n = 1; n <= 33; n++) {
+		plant(&f->files, arena_printf(a, "/boot/i%u", n), "not an archive");
+		menu = arena_printf(a, "%stitle %u\nkernel /vmlinuz-1.0\ninitrd /i%u\n", menu, n, n);
+	}
+	plant(&f->files, "/boot/grub/menu.lst", menu);
+	inspect(f);
+	assert_int_equal(f->inspection->kernels.n, 32);
+	assert_int_equal(f->inspection->findings.n, 33);
+	assert_string_equal(f->inspection->findings.v[32].text,
+			    "kernel 1.0 is booted with more than 32 initramfs images; this one was left as it is");
+	assert_string_equal(f->inspection->findings.v[32].evidence, "/boot/i33");
+}
+
 static void test_missing_initrd(void **state)
 {
 	struct linux_fixture *f = *state;
@@ -234,17 +256,12 @@ static void test_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    LINUX_TEST(test_debian12),
-	    LINUX_TEST(test_boot_partition_and_saved_default),
-	    LINUX_TEST(test_btrfs_subvolume),
-	    LINUX_TEST(test_bls_default),
-	    LINUX_TEST(test_systemd_boot),
-	    LINUX_TEST(test_extlinux_and_legacy),
-	    LINUX_TEST(test_legacy_saved),
-	    LINUX_TEST(test_versions),
-	    LINUX_TEST(test_other_initrd),
-	    LINUX_TEST(test_missing_initrd),
-	    LINUX_TEST(test_none),
+	    LINUX_TEST(test_debian12),	      LINUX_TEST(test_boot_partition_and_saved_default),
+	    LINUX_TEST(test_btrfs_subvolume), LINUX_TEST(test_bls_default),
+	    LINUX_TEST(test_systemd_boot),    LINUX_TEST(test_extlinux_and_legacy),
+	    LINUX_TEST(test_legacy_saved),    LINUX_TEST(test_versions),
+	    LINUX_TEST(test_other_initrd),    LINUX_TEST(test_many_initrds),
+	    LINUX_TEST(test_missing_initrd),  LINUX_TEST(test_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

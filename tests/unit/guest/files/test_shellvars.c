@@ -60,8 +60,9 @@ static void test_set_for_a_shell(void **state)
 {
 	static const char *const values[] = {"0",   "a>b", "advanced>ALT Server, 5.10", "x\"y", "$HOME `id` \\", "it's",
 					     "a#b", ""};
-	static const char *const before[] = {"A=0\n", "A=\"0\"\n",	   "A='0'\n",	    "A=\"a b\"c' d' # why\n",
-					     "B=0\n", "A=\"open\nB=1\"\n", "A=a\\ b; B=1\n"};
+	static const char *const before[] = {
+	    "A=0\n", "A=\"0\"\n",	  "A='0'\n",	       "A=\"a b\"c' d' # why\n",
+	    "B=0\n", "A=\"open\nB=1\"\n", "A=1\nA='open\n'\n", "A=a\\ b; B=1\n"};
 	AUTO(arena_done) struct arena a = {0};
 
 	for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
