@@ -10,6 +10,14 @@
 #include "core/base/checked.h"
 #include "core/base/utf8.h"
 
+/* In work. */
+enum {
+	READ_COST = 512,
+	CLAIM_COST = 14, /* and one for each byte of the bitmap */
+	PROBLEM_COST = 256,
+	LEAK_COST = 4,
+};
+
 static const char *const names[PROBLEM_KINDS] = {
     [PROBLEM_UNKNOWN] = "unknown",  [PROBLEM_LEAK] = "leak",	   [PROBLEM_REFCOUNT] = "refcount",
     [PROBLEM_FLAG] = "copied_flag", [PROBLEM_OVERLAP] = "overlap", [PROBLEM_OUTSIDE] = "beyond_file",
@@ -52,6 +60,7 @@ void check_report(struct check *c, enum problem kind, uint64_t at, const char *f
 {
 	va_list ap;
 
+	c->work += kind == PROBLEM_LEAK ? LEAK_COST : PROBLEM_COST;
 	if (c->from && (kind == PROBLEM_OUTSIDE || kind == PROBLEM_ENTRY))
 		return;
 	va_start(ap, fmt);
@@ -89,26 +98,55 @@ static bool in_pass(const struct check *c, uint64_t off, uint64_t len, uint64_t 
 	return *ret_from < *ret_to;
 }
 
-/* Units that may be claimed in one pass. Without overlaps it is what the part has, but for tables that share a unit. */
-static uint64_t claims_max(const struct check *c)
+/* What the file holds is asked when it matters only: a file in many pieces takes time to say. One that can't say has no
+ * more than CHECK_WORK. */
+static void measure(struct check *c)
 {
-	return 8 * c->n_units + (1 << 27);
+	uint64_t bytes;
+
+	c->measured = true;
+	if (block_allocated(c->file, &bytes, NULL) == 0)
+		c->allowed += min_u64(bytes, FILE_LENGTH_MAX) * CHECK_WORK_PER_BYTE;
+}
+
+static bool too_much(struct check *c)
+{
+	if (c->work > CHECK_WORK + c->allowed && !c->measured)
+		measure(c);
+	return c->work > CHECK_WORK + c->allowed;
+}
+
+static int give_up(const struct check *c, struct err *err)
+{
+	return err_set(err, ERR_UNSUPPORTED,
+		       "its tables take more than %" PRIu64
+		       " steps, as when they name places over and over: not checked to the end",
+		       CHECK_WORK + c->allowed);
+}
+
+int check_spend(struct check *c, uint64_t entries, struct err *err)
+{
+	c->work += READ_COST + entries;
+	return too_much(c) ? give_up(c, err) : 0;
 }
 
 void check_claim(struct check *c, uint64_t off, uint64_t len, uint64_t at, const char *fmt, ...)
 {
-	char what[CHECK_TEXT_MAX / 2];
+	char what[CHECK_TEXT_MAX / 2] = "";
 	uint64_t from, to;
 	va_list ap;
 
-	if (c->claims > claims_max(c) || !in_pass(c, off, len, &from, &to))
+	c->work += CLAIM_COST;
+	if (!in_pass(c, off, len, &from, &to))
 		return;
-	c->claims += to - from;
-	if (!take(c->taken, from - c->from, to - c->from))
+	c->work += (to - from) / 8;
+	if (too_much(c) || !take(c->taken, from - c->from, to - c->from))
 		return;
-	va_start(ap, fmt);
-	vsnprintf(what, sizeof what, fmt, ap);
-	va_end(ap);
+	if (c->n < CHECK_FINDINGS) {
+		va_start(ap, fmt);
+		vsnprintf(what, sizeof what, fmt, ap);
+		va_end(ap);
+	}
 	check_report(c, PROBLEM_OVERLAP, at,
 		     "%s at 0x%" PRIx64 " with 0x%" PRIx64 " bytes: a part of that has an owner already, expected none",
 		     what, off, len);
@@ -134,15 +172,28 @@ static void count_claimed(struct check *c, bool leaks)
 			report_leak(c, i);
 }
 
-int check_walk(struct check *c, uint64_t base, uint64_t end, uint64_t unit, bool leaks, check_walk_fn *walk,
+/* One pass, over the part from c->from on. */
+static int walk_part(struct check *c, bool leaks, check_walk_fn *walk, void *opaque, struct err *err)
+{
+	memset(c->taken, 0, c->n_units / 8 + 1);
+	c->passes++;
+	c->measured = false;
+	if (walk(c, opaque, err) < 0)
+		return -1;
+	count_claimed(c, leaks);
+	return too_much(c) ? give_up(c, err) : 0;
+}
+
+int check_walk(struct check *c, struct block *file, uint64_t base, uint64_t unit, bool leaks, check_walk_fn *walk,
 	       void *opaque, struct err *err)
 {
 	const uint64_t most = CHECK_BITMAP_BYTES * 8;
 	int ret = 0;
 
+	c->file = file;
 	c->base = base;
 	c->unit = unit;
-	c->total = end > base ? div_round_up(end - base, unit) : 0;
+	c->total = file->size > base ? div_round_up(file->size - base, unit) : 0;
 	if (c->total / most >= CHECK_PASSES_MAX)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "a file of %" PRIu64 " units of %" PRIu64 " bytes: too large to check", c->total, unit);
@@ -151,20 +202,11 @@ int check_walk(struct check *c, uint64_t base, uint64_t end, uint64_t unit, bool
 		return err_nomem(err);
 	for (c->from = 0; !ret && (c->from < c->total || !c->from); c->from += most) {
 		c->n_units = min_u64(c->total - c->from, most);
-		memset(c->taken, 0, c->n_units / 8 + 1);
-		c->passes++;
-		c->claims = 0;
-		ret = walk(c, opaque, err);
-		if (!ret)
-			count_claimed(c, leaks);
-		if (!ret && c->claims > claims_max(c))
-			ret = err_set(err, ERR_UNSUPPORTED,
-				      "its tables name more than %" PRIu64 " units of %" PRIu64 " bytes where %" PRIu64
-				      " are: not checked to the end",
-				      claims_max(c), unit, c->n_units);
+		ret = walk_part(c, leaks, walk, opaque, err);
 	}
 	free(c->taken);
 	c->taken = NULL;
+	c->file = NULL;
 	c->from = 0;
 	return ret;
 }

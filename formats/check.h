@@ -12,8 +12,12 @@
  *     }
  *
  * Memory: a bit for each unit of the file, at most CHECK_BITMAP_BYTES; a larger file is walked once for each part of it
- * that fits, up to CHECK_PASSES_MAX times. Time: what is claimed over and over is looked at as long as an honest file
- * could need (ERR_UNSUPPORTED).
+ * that fits, up to CHECK_PASSES_MAX times.
+ *
+ * Time: all that is looked at counts as work, about a nanosecond each, and a walk says so with check_spend() before it
+ * reads a table. An image may need CHECK_WORK, and for each pass CHECK_WORK_PER_BYTE more for each byte that its files
+ * hold (holes don't count): honest tables and what they name are there once. Tables that name one place over and over
+ * need more, and are given up (ERR_UNSUPPORTED).
  */
 #ifndef REHOST_FORMATS_CHECK_H
 #define REHOST_FORMATS_CHECK_H
@@ -38,6 +42,11 @@ enum {
 };
 #define CHECK_BITMAP_BYTES (128 * MIB)
 
+/* Some seconds; empty tables in holes are looked at within it. The usual grains of a VMDK of 64 TiB are 2^30. */
+#define CHECK_WORK (UINT64_C(1) << 32)
+/* An entry of 4 bytes may take 32. */
+#define CHECK_WORK_PER_BYTE 8
+
 struct check_finding {
 	enum problem kind;
 	uint64_t at; /* byte in the file: of the entry or header that is wrong, or of the leaked cluster */
@@ -57,8 +66,12 @@ struct check {
 	/* Of the pass that runs: which units from `from` on are taken. */
 	uint64_t base, unit, total; /* bytes, bytes, units behind base */
 	uint64_t from, n_units;
-	uint64_t claims; /* units claimed in this pass, each time they are */
 	unsigned char *taken;
+
+	/* Of all walks. */
+	uint64_t work, allowed; /* done; what the files' bytes allow besides CHECK_WORK */
+	struct block *file;	/* of the walk that runs. Borrowed */
+	bool measured;		/* what the file holds is part of `allowed` for this pass */
 };
 
 typedef int check_walk_fn(struct check *c, void *opaque, struct err *err);
@@ -74,12 +87,17 @@ uint64_t check_errors(const struct check *c);
 void check_report(struct check *c, enum problem kind, uint64_t at, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Walks the tables as often as the bitmap needs to cover [base, end) in units; what is claimed in front of base is not
- * looked at. leaks: units that nobody claims are reported. */
-int check_walk(struct check *c, uint64_t base, uint64_t end, uint64_t unit, bool leaks, check_walk_fn *walk,
+/* Walks the tables as often as the bitmap needs to cover the file from base on in units; what is claimed in front of
+ * base is not looked at. leaks: units that nobody claims are reported. ERR_UNSUPPORTED: too large, or too much work. */
+int check_walk(struct check *c, struct block *file, uint64_t base, uint64_t unit, bool leaks, check_walk_fn *walk,
 	       void *opaque, struct err *err);
 
-/* [off, off+len) belongs to what the text says, by the entry at `at`. */
+/* Before a read of a table or a part of it, with the number of entries that will be looked at: counts both as work.
+ * ERR_UNSUPPORTED when that is more than an honest file needs. */
+int check_spend(struct check *c, uint64_t entries, struct err *err);
+
+/* [off, off+len) belongs to what the text says, by the entry at `at`. Does nothing once there is too much work: the
+ * next check_spend(), or the end of the walk, tells. */
 void check_claim(struct check *c, uint64_t off, uint64_t len, uint64_t at, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 

@@ -7,12 +7,16 @@
 #include "formats/check.h"
 #include "formats/mapped.h"
 
-enum { PIECE_BYTES = 64 << 10 };
+enum {
+	PIECE_BYTES = 64 << 10,
+	ENTRY_COST = 4, /* in work: each is asked of its format */
+};
 
 struct walk {
 	struct mapped *m;
 	const struct mapped_check *how;
 	unsigned char *piece; /* of a table */
+	struct err *why;      /* what is wrong with an entry; here, as making one for each takes longer than all else */
 };
 
 /* Compressed units stand side by side, byte by byte: only sectors that are all theirs can be claimed. */
@@ -34,10 +38,10 @@ static void check_entry(struct check *c, const struct walk *w, uint64_t index, c
 	const struct mapped *m = w->m;
 	uint64_t needed = min_u64(m->unit, m->b.size - index * m->unit);
 	struct unit_place p = {0};
-	struct err err = ERR_INIT;
 
-	if (m->place(m, index, entry, &p, &err) < 0) {
-		check_report(c, PROBLEM_ENTRY, at, "%s %" PRIu64 ": %s", m->unit_name, index, err.text);
+	if (m->place(m, index, entry, &p, w->why) < 0) {
+		check_report(c, PROBLEM_ENTRY, at, "%s %" PRIu64 ": %s", m->unit_name, index, w->why->text);
+		err_clear(w->why);
 		return;
 	}
 	if (p.kind != UNIT_PLAIN && p.kind != UNIT_PACKED)
@@ -57,6 +61,8 @@ static int check_table(struct check *c, const struct walk *w, uint64_t first, ui
 
 	for (uint64_t done = 0, here; done < n; done += here) {
 		here = min_u64(n - done, PIECE_BYTES / size);
+		if (check_spend(c, here * ENTRY_COST, err) < 0)
+			return -1;
 		if (block_pread(w->m->file, w->piece, here * size, at + done * size, err) < 0)
 			return err_wrap(err, "%s", w->m->table);
 		for (uint64_t i = 0; i < here; i++)
@@ -96,9 +102,10 @@ static int walk_tables(struct check *c, void *opaque, struct err *err)
 int mapped_check(struct mapped *m, const struct mapped_check *how, struct check *c, struct err *err)
 {
 	AUTO_FREE unsigned char *piece = malloc(PIECE_BYTES);
-	struct walk w = {.m = m, .how = how, .piece = piece};
+	struct err why = ERR_INIT;
+	struct walk w = {.m = m, .how = how, .piece = piece, .why = &why};
 
 	if (!piece)
 		return err_nomem(err);
-	return check_walk(c, how->base, m->file->size, how->unit, how->leaks, walk_tables, &w, err);
+	return check_walk(c, m->file, how->base, how->unit, how->leaks, walk_tables, &w, err);
 }

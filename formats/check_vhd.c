@@ -44,6 +44,8 @@ static int walk_table(struct check *c, void *opaque, struct err *err)
 	check_claim(c, w->h.table, (uint64_t)w->h.entries * TABLE_ENTRY, w->h.table, "block table");
 	for (uint64_t done = 0, n; done < blocks; done += n) {
 		n = min_u64(blocks - done, PIECE_BYTES / TABLE_ENTRY);
+		if (check_spend(c, n, err) < 0)
+			return -1;
 		if (block_pread(w->file, w->piece, n * TABLE_ENTRY, w->h.table + done * TABLE_ENTRY, err) < 0)
 			return err_wrap(err, "block table");
 		for (uint64_t i = 0; i < n; i++) {
@@ -95,7 +97,7 @@ static int check_sparse(struct walk *w, struct check *c, struct err *err)
 	w->piece = piece = malloc(PIECE_BYTES);
 	if (!piece)
 		return err_nomem(err);
-	ret = check_walk(c, 0, w->file->size, VHD_SECTOR, false, walk_table, w, err);
+	ret = check_walk(c, w->file, 0, VHD_SECTOR, false, walk_table, w, err);
 	w->piece = NULL;
 	free(piece);
 	return ret;

@@ -85,7 +85,8 @@ static int check_partial(struct check *c, const struct walk *w, uint64_t index, 
 	if ((entry & VHDX_BAT_STATE) != VHDX_PARTIAL || !w->m->has_parent ||
 	    (bitmap + 1) * VHDX_BAT_ENTRY > w->regions->bat.len)
 		return 0;
-	if (block_pread(w->source, raw, sizeof raw, w->regions->bat.off + bitmap * VHDX_BAT_ENTRY, err) < 0)
+	if (check_spend(c, 1, err) < 0 ||
+	    block_pread(w->source, raw, sizeof raw, w->regions->bat.off + bitmap * VHDX_BAT_ENTRY, err) < 0)
 		return -1;
 	if ((get_le64(raw) & VHDX_BAT_STATE) != VHDX_FULL)
 		check_report(c, PROBLEM_ENTRY, at,
@@ -128,6 +129,8 @@ static int walk_table(struct check *c, void *opaque, struct err *err)
 	}
 	for (uint64_t done = 0, n; done < entries; done += n) {
 		n = min_u64(entries - done, PIECE_BYTES / VHDX_BAT_ENTRY);
+		if (check_spend(c, n, err) < 0)
+			return -1;
 		if (block_pread(w->source, w->piece, n * VHDX_BAT_ENTRY, w->regions->bat.off + done * VHDX_BAT_ENTRY,
 				err) < 0)
 			return err_wrap(err, "block table");
@@ -156,7 +159,7 @@ static int check_tables(const struct vhdx_header *header, struct walk *w, struct
 			       w->source->size);
 	w->blocks = div_round_up(metadata->size, metadata->block_size);
 	w->ratio = (uint64_t)VHDX_CHUNK_SECTORS * metadata->logical_sector / metadata->block_size;
-	return check_walk(c, 0, w->source->size, VHDX_MIB, false, walk_table, w, err);
+	return check_walk(c, w->source, 0, VHDX_MIB, false, walk_table, w, err);
 }
 
 int vhdx_check(const struct open_args *args, struct check *c, struct err *err)

@@ -10,6 +10,7 @@
 #include "formats/check.h"
 #include "formats/vmdk_descriptor.h"
 #include "formats/vmdk_esx.h"
+#include "formats/vmdk_names.h"
 #include "formats/vmdk_stream.h"
 
 enum {
@@ -40,7 +41,7 @@ static int check_packed(struct check *c, const struct walk *w, uint64_t grain, u
 			     grain, off, w->file->size);
 		return 0;
 	}
-	if (block_pread(w->file, marker, sizeof marker, off, err) < 0)
+	if (check_spend(c, 0, err) < 0 || block_pread(w->file, marker, sizeof marker, off, err) < 0)
 		return -1;
 	sector = get_le64(marker);
 	len = (uint64_t)get_le32(marker + VMDK_M_SIZE) + VMDK_M_DATA;
@@ -78,9 +79,10 @@ static int check_grain(struct check *c, const struct walk *w, uint64_t grain, ui
 
 /* ------------------------------------------------------------------------------------------------------- tables */
 
-/* Loads the table that the directory entry names; false when it isn't there or leads out of the file. */
+/* Loads the table that the directory entry names; false when it isn't there or leads out of the file. As many entries
+ * will be looked at. */
 static int load_table(struct check *c, const struct walk *w, uint64_t index, uint32_t sector, uint64_t at,
-		      const char *what, unsigned char *to, bool *ret, struct err *err)
+		      const char *what, uint64_t entries, unsigned char *to, bool *ret, struct err *err)
 {
 	uint64_t off = (uint64_t)sector * VMDK_SECTOR, len = (uint64_t)w->h->gtes * ENTRY;
 
@@ -93,6 +95,8 @@ static int load_table(struct check *c, const struct walk *w, uint64_t index, uin
 			     what, index, off, len, w->file->size);
 		return 0;
 	}
+	if (check_spend(c, entries, err) < 0)
+		return -1;
 	check_claim(c, off, len, at, "%s %" PRIu64, what, index);
 	*ret = true;
 	return block_pread(w->file, to, len, off, err) < 0 ? err_wrap(err, "%s %" PRIu64, what, index) : 0;
@@ -103,7 +107,7 @@ static int check_table(struct check *c, const struct walk *w, uint64_t index, ui
 {
 	uint64_t first = index * w->h->gtes, n = min_u64(w->h->gtes, w->grains - first);
 
-	if (load_table(c, w, index, sector, at, "grain table", w->table, ret, err) < 0)
+	if (load_table(c, w, index, sector, at, "grain table", n, w->table, ret, err) < 0)
 		return -1;
 	for (uint64_t i = 0; *ret && i < n; i++)
 		if (check_grain(c, w, first + i, get_le32(w->table + i * ENTRY),
@@ -118,7 +122,8 @@ static int check_redundant(struct check *c, const struct walk *w, uint64_t index
 	uint64_t n = min_u64(w->h->gtes, w->grains - index * w->h->gtes);
 	bool second;
 
-	if (load_table(c, w, index, sector, at, "redundant grain table", w->redundant, &second, err) < 0)
+	/* Compared as bytes, that takes less. */
+	if (load_table(c, w, index, sector, at, "redundant grain table", n / 4, w->redundant, &second, err) < 0)
 		return -1;
 	if (loaded != second || (loaded && memcmp(w->table, w->redundant, n * ENTRY) != 0))
 		check_report(c, PROBLEM_ENTRY, at,
@@ -221,7 +226,7 @@ static int hosted_check(struct block *file, struct check *c, struct err *err)
 			       VMDK_GD_ENTRIES_MAX);
 	if (find_directory(&w, &h, err) < 0)
 		return -1;
-	return check_walk(c, 0, file->size, VMDK_SECTOR, false, walk_extent, &w, err);
+	return check_walk(c, file, 0, VMDK_SECTOR, false, walk_extent, &w, err);
 }
 
 static int check_flat(const struct vmdk_extent_line *e, const struct block *file, struct check *c)
@@ -240,9 +245,10 @@ static int check_extent(const struct open_args *args, const struct vmdk_extent_l
 {
 	AUTO(block_closep) struct block *file = NULL;
 
-	if (e->type == VMDK_EXTENT_ZERO || e->type == VMDK_EXTENT_VMFSRAW || e->type == VMDK_EXTENT_VMFSRDM)
+	if (e->access == VMDK_ACCESS_NOACCESS || e->type == VMDK_EXTENT_ZERO || e->type == VMDK_EXTENT_VMFSRAW ||
+	    e->type == VMDK_EXTENT_VMFSRDM)
 		return 0;
-	if (image_open_beside(args, e->file, &file, err) < 0)
+	if (vmdk_open_extent(args, e->file, &file, err) < 0)
 		return -1;
 	switch (e->type) {
 	case VMDK_EXTENT_SPARSE:

@@ -152,6 +152,25 @@ check good 0
 damaged vmdk vmdk overlap
 check bad 0 entry=2 overlap=1 # the marker isn't that of the grain, and the redundant table is right still
 
+# Extents are found as for reading: in another case, behind backslashes; those that are NOACCESS are not looked for.
+mkdir -p windows/disks
+qemu-img convert -f raw -O vmdk disk.raw windows/disks/disk-s001.vmdk
+truncate -s 1M windows/disk-flat.vmdk
+cat > windows/disk.vmdk << X
+# Disk DescriptorFile
+version=1
+CID=fffffffe
+parentCID=ffffffff
+createType="custom"
+RW 409600 SPARSE "disks\\DISK-s001.vmdk"
+RW 2048 FLAT "Disk-flat.vmdk" 0
+NOACCESS 2048 SPARSE "lost.vmdk"
+X
+check windows/disk.vmdk 0
+[ "$(jq '.chain[0].check | [.stopped, .passes]' -c ours.json)" = "[null,1]" ] || fail "extents: $(jq -c '.chain[0].check' ours.json)"
+truncate -s 1000K windows/disk-flat.vmdk
+check windows/disk.vmdk 0 beyond_file=1
+
 # A check goes through the whole chain, and through an image whose parent is missing.
 qemu-img create -q -f qcow2 -b bad.qcow2 -F qcow2 top.qcow2
 got=0 && "$rehost" info --check --json top.qcow2 > chain.json 2> log || got=$?

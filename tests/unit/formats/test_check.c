@@ -10,6 +10,18 @@
 
 #include "core/base/checked.h"
 #include "formats/check.h"
+#include "tests/fuzz/memory_block.h"
+
+/* A walk over a file of which only the size counts. */
+static int walk(struct check *c, uint64_t base, uint64_t size, uint64_t unit, bool leaks, check_walk_fn *fn,
+		struct err *err)
+{
+	struct block *file = memory_block_new(NULL, size);
+	int ret = check_walk(c, file, base, unit, leaks, fn, NULL, err);
+
+	block_close(file);
+	return ret;
+}
 
 static int two_that_meet(struct check *c, void *opaque, struct err *err)
 {
@@ -23,7 +35,7 @@ static void what_only_meets_is_no_overlap(void **state)
 {
 	struct check c = {0};
 
-	assert_int_equal(check_walk(&c, 0, 4096, 512, true, two_that_meet, NULL, NULL), 0);
+	assert_int_equal(walk(&c, 0, 4096, 512, true, two_that_meet, NULL), 0);
 	assert_int_equal(check_errors(&c), 0);
 	assert_int_equal(c.count[PROBLEM_LEAK], 5);
 	assert_int_equal(c.claimed, 1536);
@@ -42,7 +54,7 @@ static void an_overlap_is_told_by_the_later_entry(void **state)
 {
 	struct check c = {0};
 
-	assert_int_equal(check_walk(&c, 0, 4096, 512, false, two_that_overlap, NULL, NULL), 0);
+	assert_int_equal(walk(&c, 0, 4096, 512, false, two_that_overlap, NULL), 0);
 	assert_int_equal(c.count[PROBLEM_OVERLAP], 1);
 	assert_int_equal(c.first[0].at, 0x18);
 	assert_string_equal(c.first[0].text,
@@ -64,7 +76,7 @@ static void only_the_range_counts(void **state)
 {
 	struct check c = {0};
 
-	assert_int_equal(check_walk(&c, 1000, 5096, 512, false, around_the_range, NULL, NULL), 0);
+	assert_int_equal(walk(&c, 1000, 5096, 512, false, around_the_range, NULL), 0);
 	assert_int_equal(check_errors(&c), 0);
 	assert_int_equal(c.claimed, 0);
 }
@@ -86,7 +98,7 @@ static void a_file_beyond_the_bitmap_is_walked_in_parts(void **state)
 {
 	struct check c = {0};
 
-	assert_int_equal(check_walk(&c, 0, 2 * PASS_UNITS + 10, 1, false, far_apart, NULL, NULL), 0);
+	assert_int_equal(walk(&c, 0, 2 * PASS_UNITS + 10, 1, false, far_apart, NULL), 0);
 	assert_int_equal(c.passes, 3);
 	assert_int_equal(c.count[PROBLEM_OVERLAP], 2);
 	assert_int_equal(c.count[PROBLEM_OUTSIDE], 1);
@@ -104,12 +116,13 @@ static void texts_are_kept_as_far_as_there_is_room(void **state)
 	assert_string_equal(c.first[1].text, "'disk-s001.vmdk': entry 1?with a line");
 }
 
-/* A table whose entries all name the whole file. */
+/* Tables without end whose entries all name the whole file. */
 static int everything_again_and_again(struct check *c, void *opaque, struct err *err)
 {
-	for (unsigned i = 0; i < 100000; i++)
-		check_claim(c, 0, 1 << 20, i, "block %u", i);
-	return 0;
+	while (check_spend(c, 4096, err) == 0)
+		for (unsigned i = 0; i < 4096; i++)
+			check_claim(c, 0, 1 << 20, i, "block %u", i);
+	return -1;
 }
 
 static void claims_without_end_are_given_up(void **state)
@@ -117,11 +130,63 @@ static void claims_without_end_are_given_up(void **state)
 	struct check c = {0};
 	struct err err = ERR_INIT;
 
-	assert_int_equal(check_walk(&c, 0, 1 << 20, 256, false, everything_again_and_again, NULL, &err), -1);
+	assert_int_equal(walk(&c, 0, 1 << 20, 256, false, everything_again_and_again, &err), -1);
 	assert_int_equal(err.code, ERR_UNSUPPORTED);
-	assert_string_equal(err.text, "its tables name more than 134250496 units of 256 bytes where 4096 are: not "
-				      "checked to the end");
-	assert_int_equal(c.count[PROBLEM_OVERLAP], 134250496 / 4096);
+	assert_string_equal(err.text, "its tables take more than 4303355904 steps, as when they name places over and "
+				      "over: not checked to the end");
+	assert_true(c.count[PROBLEM_OVERLAP] > 0);
+}
+
+/* What the tables of several files take adds up. */
+static int two_thirds(struct check *c, void *opaque, struct err *err)
+{
+	return check_spend(c, CHECK_WORK / 3 * 2, err);
+}
+
+static void the_extents_of_an_image_share_the_work(void **state)
+{
+	struct check c = {0};
+	struct err err = ERR_INIT;
+
+	assert_int_equal(walk(&c, 0, 4096, 512, false, two_thirds, &err), 0);
+	assert_int_equal(walk(&c, 0, 4096, 512, false, two_thirds, &err), -1);
+	assert_int_equal(err.code, ERR_UNSUPPORTED);
+}
+
+/* As many entries of 4 bytes as the file has room for, each with a sector of its own, in two passes. */
+static int full_tables(struct check *c, void *opaque, struct err *err)
+{
+	if (check_spend(c, c->file->size / 512, err) < 0)
+		return -1;
+	c->work += c->file->size / 512 * 16;
+	return check_spend(c, 1, err);
+}
+
+static void a_large_file_may_take_more(void **state)
+{
+	struct check c = {0};
+	struct err err = ERR_INIT;
+
+	assert_int_equal(walk(&c, 0, 512 * (PASS_UNITS + 1), 512, false, full_tables, &err), 0);
+	assert_int_equal(c.passes, 2);
+	assert_true(c.work > 2 * CHECK_WORK);
+}
+
+/* The end of a walk tells as well: a claim that came too late was not looked at. */
+static int one_table_too_much(struct check *c, void *opaque, struct err *err)
+{
+	c->work = UINT64_C(1) << 40;
+	check_claim(c, 0, 512, 1, "late");
+	return 0;
+}
+
+static void too_much_is_told_at_the_end(void **state)
+{
+	struct check c = {0};
+	struct err err = ERR_INIT;
+
+	assert_int_equal(walk(&c, 0, 4096, 512, false, one_table_too_much, &err), -1);
+	assert_int_equal(err.code, ERR_UNSUPPORTED);
 }
 
 static void a_file_of_too_many_parts_is_refused(void **state)
@@ -129,7 +194,7 @@ static void a_file_of_too_many_parts_is_refused(void **state)
 	struct check c = {0};
 	struct err err = ERR_INIT;
 
-	assert_int_equal(check_walk(&c, 0, UINT64_C(1) << 62, 512, false, two_that_meet, NULL, &err), -1);
+	assert_int_equal(walk(&c, 0, UINT64_C(1) << 62, 512, false, two_that_meet, &err), -1);
 	assert_string_equal(err.text, "a file of 9007199254740992 units of 512 bytes: too large to check");
 	assert_int_equal(c.passes, 0);
 }
@@ -142,6 +207,9 @@ int main(void)
 	    cmocka_unit_test(only_the_range_counts),
 	    cmocka_unit_test(a_file_beyond_the_bitmap_is_walked_in_parts),
 	    cmocka_unit_test(claims_without_end_are_given_up),
+	    cmocka_unit_test(the_extents_of_an_image_share_the_work),
+	    cmocka_unit_test(a_large_file_may_take_more),
+	    cmocka_unit_test(too_much_is_told_at_the_end),
 	    cmocka_unit_test(a_file_of_too_many_parts_is_refused),
 	    cmocka_unit_test(texts_are_kept_as_far_as_there_is_room),
 	};
