@@ -41,11 +41,13 @@ struct unpacker {
 	uint64_t written;      /* of them, what isn't zeros */
 	bool in_member;	       /* one has begun and not ended */
 	uint64_t members;      /* that ended */
+	uint64_t padding;      /* zeros behind the last one so far */
 };
 
 struct codec_steps {
 	const char *name, *magic;
 	size_t magic_len;
+	unsigned padding; /* another member may follow zeros, in multiples of so many; 0: none may */
 	/* Ready for a first member, or another one. */
 	bool (*start)(struct unpacker *p);
 	/* Goes on till input or room is used up or the member ends: 1 then, else 0; -1 is an error, *why its reason. */
@@ -131,9 +133,9 @@ static void zstd_end(struct unpacker *p)
 }
 
 static const struct codec_steps codecs[] = {
-    {"gzip", "\x1f\x8b\x08", 3, gzip_start, gzip_step, gzip_end},
-    {"xz", "\xfd\x37zXZ", 6, xz_start, xz_step, xz_end},
-    {"zstd", "\x28\xb5\x2f\xfd", 4, zstd_start, zstd_step, zstd_end},
+    {"gzip", "\x1f\x8b\x08", 3, 0, gzip_start, gzip_step, gzip_end},
+    {"xz", "\xfd\x37zXZ", 6, 4, xz_start, xz_step, xz_end},
+    {"zstd", "\x28\xb5\x2f\xfd", 4, 0, zstd_start, zstd_step, zstd_end},
 };
 
 static const struct codec_steps *find_codec(const void *head, size_t len)
@@ -237,6 +239,33 @@ static bool at_padding(const struct unpacker *p)
 	return !p->in_member && p->members && !p->in[p->at];
 }
 
+static void skip_padding(struct unpacker *p)
+{
+	size_t before = p->at;
+
+	while (p->at < p->n && !p->in[p->at])
+		p->at++;
+	p->padding += p->at - before;
+}
+
+/* Behind the zeros, at the end or at another byte: the format of xz has streams there, the others have nothing. */
+static int end_padding(struct unpacker *p, struct err *err)
+{
+	uint64_t at = p->taken - (p->n - p->at);
+
+	if (p->codec->padding && p->padding % p->codec->padding)
+		return err_set(err, ERR_CORRUPT,
+			       "%s data: %" PRIu64 " bytes of padding end at 0x%" PRIx64 ", a multiple of %u expected",
+			       p->codec->name, p->padding, at, p->codec->padding);
+	if (!p->codec->padding && p->padding && p->at < p->n)
+		return err_set(err, ERR_CORRUPT,
+			       "%s data at 0x%" PRIx64 ": 0x%02x behind %" PRIu64
+			       " bytes of padding, only zeros expected",
+			       p->codec->name, at, p->in[p->at], p->padding);
+	p->padding = 0;
+	return 0;
+}
+
 static int run(struct unpacker *p, struct err *err)
 {
 	for (;;) {
@@ -244,11 +273,15 @@ static int run(struct unpacker *p, struct err *err)
 			break;
 		if (p->at == p->n && fill(p, err) < 0)
 			return -1;
-		if (at_padding(p))
-			break;
-		if (step(p, err) < 0)
+		if (at_padding(p)) {
+			skip_padding(p);
+			continue;
+		}
+		if (end_padding(p, err) < 0 || step(p, err) < 0)
 			return -1;
 	}
+	if (end_padding(p, err) < 0)
+		return -1;
 	/* What a codec kept back for want of room. */
 	while (p->in_member) {
 		uint64_t before = p->given + p->out_n;

@@ -26,7 +26,8 @@ struct unpack_job {
 	void *opaque;
 };
 
-/* Several members, streams or frames in a row are one, zeros behind the last are ignored (tar padding). Checksums are
+/* Several members, streams or frames in a row are one, zeros behind the last are ignored (tar padding). Behind zeros in
+ * multiples of 4 more xz streams may follow (the .xz format, 2.2); anything else there is ERR_CORRUPT. Checksums are
  * checked; damage, a cut stream and one that needs more than 96 MiB of memory (xz) or a window of more than 8 MiB
  * (zstd) are ERR_CORRUPT. */
 int unpack_run(const struct unpack_job *job, uint64_t *ret_len, struct err *err);

@@ -26,6 +26,12 @@ for suffix in xz zst; do
 	"$rehost" convert -q -i disk disk.qcow2.$suffix -os out --no-convert -on $suffix || fail "convert $suffix"
 	qemu-img compare -q -f raw -F qcow2 disk.raw out/$suffix/$suffix-sda.qcow2 || fail "convert $suffix: another content"
 done
+# Streams of xz with padding between them are one image; what stands behind the padding of the others isn't dropped.
+head -c 20M disk.raw > one && tail -c +20971521 disk.raw > two && xz one two
+(cat one.xz; head -c 8 /dev/zero; cat two.xz; head -c 8 /dev/zero) > parts.xz
+"$rehost" copy -q parts.xz out.raw -O raw || fail "copy of padded streams"
+cmp out.raw disk.raw || fail "padded streams: another content"
+rm out.raw
 # A stated format is that of the image inside; where the name doesn't say that it is packed, it is the guest's data.
 head -c 4M /dev/urandom > noise && gzip -k noise
 "$rehost" copy -q -f raw noise.gz out.raw -O raw || fail "-f raw of a packed file"
@@ -45,6 +51,12 @@ head -c 900 disk.qcow2.gz > cut.gz
 says "'cut.gz': gzip data end inside a member, at 0x[0-9a-f]+" "$rehost" info cut.gz
 printf 'x' | dd of=disk.qcow2.xz bs=1 seek=500 conv=notrunc status=none
 says "'disk.qcow2.xz': xz data near 0x[0-9a-f]+: damaged" "$rehost" info disk.qcow2.xz
+for suffix in gz zst; do
+	(cat disk.raw.$suffix; head -c 8 /dev/zero; cat disk.raw.$suffix) > parts.$suffix
+	says "data at 0x[0-9a-f]+: 0x[0-9a-f]{2} behind 8 bytes of padding, only zeros expected" "$rehost" info parts.$suffix
+done
+(cat one.xz; head -c 7 /dev/zero; cat two.xz) > parts.xz
+says "xz data: 7 bytes of padding end at 0x[0-9a-f]+, a multiple of 4 expected" "$rehost" info parts.xz
 gzip -c disk.vmdk.gz > twice.gz
 says "is gzip data, which is not read as a disk" "$rehost" info twice.gz
 qemu-img create -q -f qcow2 -b disk.raw -F raw over.qcow2 && gzip over.qcow2

@@ -128,6 +128,53 @@ static void expect_corrupt(const struct unpack_job *job, const char *text)
 	assert_string_equal(err.text, text);
 }
 
+/* A member of five letters, zeros, then so many bytes of the same member again: both are read, or the text and where
+ * the zeros end are in the error. */
+static void expect_behind_padding(const struct packer *p, size_t zeros, size_t behind, const char *text)
+{
+	uint64_t len, got;
+	AUTO_FD int in = packed(p->command, "hello", 5, 0, &len);
+	AUTO_FD int out = memfd_create("out", 0);
+	struct unpack_job job = {.in_fd = in, .out_fd = out, .max = 100};
+	char stream[256], back[10], offset[32];
+	struct err err;
+
+	behind = min_u64(behind, len);
+	job.len = len + zeros + behind;
+	snprintf(offset, sizeof offset, "at 0x%x", (unsigned)(len + zeros));
+	assert_int_equal(file_pread(in, stream, len, 0, &err), 0);
+	assert_int_equal(file_pwrite(in, stream, behind, len + zeros, &err), 0);
+	assert_int_equal(ftruncate(in, (off_t)job.len), 0);
+	if (text) {
+		assert_int_equal(unpack_run(&job, &got, &err), -1);
+		assert_int_equal(err.code, ERR_CORRUPT);
+		assert_non_null(strstr(err.text, text));
+		assert_non_null(strstr(err.text, offset));
+		return;
+	}
+	assert_int_equal(unpack_run(&job, &got, &err), 0);
+	assert_int_equal(got, behind ? 10 : 5);
+	assert_int_equal(file_pread(out, back, got, 0, &err), 0);
+	assert_memory_equal(back, "hellohello", got);
+}
+
+/* Nothing behind zeros is dropped without a word: as `xz -dc` and `zstd -dc`; `gzip -dc` warns and goes on. */
+static void test_behind_padding(void **state)
+{
+	const struct packer *gzip = &packers[0], *xz = &packers[1], *zstd = &packers[2];
+
+	expect_behind_padding(gzip, 4, 999, ": 0x1f behind 4 bytes of padding, only zeros expected");
+	expect_behind_padding(gzip, 3 * MIB + 1, 1, ": 0x1f behind 3145729 bytes of padding, only zeros expected");
+	expect_behind_padding(gzip, 3, 0, NULL);
+	expect_behind_padding(zstd, 4, 999, ": 0x28 behind 4 bytes of padding, only zeros expected");
+	expect_behind_padding(zstd, 3, 0, NULL);
+	expect_behind_padding(xz, 4, 999, NULL);
+	expect_behind_padding(xz, 3 * MIB, 999, NULL);
+	expect_behind_padding(xz, 4, 0, NULL);
+	expect_behind_padding(xz, 3, 999, "xz data: 3 bytes of padding end at");
+	expect_behind_padding(xz, 3, 0, "xz data: 3 bytes of padding end at");
+}
+
 static void test_damage(void **state)
 {
 	static const char *const reasons[] = {"incorrect data check", "damaged",
@@ -224,7 +271,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_unpacks_sparse), cmocka_unit_test(test_members_and_padding),
 	    cmocka_unit_test(test_damage),	   cmocka_unit_test(test_other_data),
-	    cmocka_unit_test(test_bombs),
+	    cmocka_unit_test(test_bombs),	   cmocka_unit_test(test_behind_padding),
 	};
 
 	for (int i = 0; i < PACKERS; i++) {
