@@ -39,7 +39,8 @@ static const char *const codecs[] = {"zlib", "zstd", NULL};
 #define ROW_KEY                                                                                                        \
 	{                                                                                                              \
 		"key", 0, CLI_LIST, "SELECTOR", NULL,                                                                  \
-		    "Passphrase of an encrypted image: FILE-NAME, UUID or all, then :file:FILE, :fd:N or :key:TEXT.",  \
+		    "Passphrase of an encrypted image: FILE-NAME, UUID or all, then :file:FILE, :fd:N or :key:TEXT. "  \
+		    "Encryption by AES has no UUID and can't tell a wrong one: exactly one must be for the image.",    \
 		    AT(key)                                                                                            \
 	}
 

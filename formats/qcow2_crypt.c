@@ -6,6 +6,7 @@
 
 #include "core/base/checked.h"
 #include "core/base/keys.h"
+#include "core/base/log.h"
 #include "formats/luks.h"
 
 enum { AES_KEY = 16 /* bytes of the passphrase; a shorter one is filled up with zeros */ };
@@ -52,19 +53,40 @@ static int open_luks(const struct open_args *args, const struct qcow2_header *h,
 	return no_key(args, what, tried, err);
 }
 
+/* The only key for the image in *ret; several that differ can't be tried one by one. */
+static int find_aes_key(const struct open_args *args, const struct key **ret, struct err *err)
+{
+	const struct keys *keys = keys_of(args);
+
+	*ret = NULL;
+	for (size_t i = 0; i < keys->n; i++) {
+		const struct key *key = &keys->v[i];
+
+		if (!key_is_for(key, args->name, NULL))
+			continue;
+		if (*ret && strncmp((*ret)->secret, key->secret, AES_KEY) != 0)
+			return err_set(err, ERR_USAGE,
+				       "the image is encrypted (AES): more than one key is given for it, and AES can't "
+				       "tell which is right");
+		*ret = key;
+	}
+	return *ret ? 0 : no_key(args, "AES", 0, err);
+}
+
 /* AES-128-CBC with the passphrase itself as the key: a wrong one shows only in what is read. */
 static int open_aes(const struct open_args *args, struct disk_cipher **ret, struct err *err)
 {
 	static const struct cipher_spec spec = {CIPHER_CBC, CIPHER_IV_PLAIN64};
-	const struct keys *keys = keys_of(args);
 	unsigned char key[AES_KEY] = {0};
-	size_t i = 0;
+	const struct key *given;
 
-	while (i < keys->n && !key_is_for(&keys->v[i], args->name, NULL))
-		i++;
-	if (i == keys->n)
-		return args->options && args->options->tables_only ? 0 : no_key(args, "AES", 0, err);
-	memcpy(key, keys->v[i].secret, min_u64(keys->v[i].len, sizeof key));
+	if (args->options && args->options->tables_only)
+		return 0;
+	if (find_aes_key(args, &given, err) < 0)
+		return -1;
+	log_warn("qcow2 '%s' is encrypted (AES): its key can't be verified, with a wrong one what is read is noise",
+		 args->name);
+	memcpy(key, given->secret, min_u64(given->len, sizeof key));
 	*ret = disk_cipher_new(&spec, key, sizeof key);
 	explicit_bzero(key, sizeof key);
 	return *ret ? 0 : err_nomem(err);

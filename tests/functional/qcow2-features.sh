@@ -130,6 +130,13 @@ qemu-img create -q --object secret,id=s,file=secret -f qcow2 \
 	-o encrypt.key-secret=s,encrypt.format=luks,encrypt.iter-time=10 locked.qcow2 4M
 says 3 "the key given for it doesn't open it" "$rehost" copy -q --key locked.qcow2:key:wrong locked.qcow2 no.qcow2
 [ ! -e no.qcow2 ] || fail "a copy without a key left a file"
+# The older AES can't tell a wrong key: whoever gives one is told, and may give one only.
+qemu-img create -q --object secret,id=s,file=secret -f qcow2 -o encrypt.key-secret=s,encrypt.format=aes old.qcow2 4M
+"$rehost" copy -q --key all:file:secret old.qcow2 old.raw -O raw 2> said || fail "copy of AES: $(cat said)"
+grep -q "^warning: qcow2 'old.qcow2' is encrypted (AES): its key can't be verified" said || fail "AES: no warning: $(cat said)"
+says 2 "more than one key is given for it, and AES can't tell which" "$rehost" copy -q --key old.qcow2:file:secret \
+	--key all:key:wrong old.qcow2 no.qcow2
+[ ! -e no.qcow2 ] || fail "a copy with two keys left a file"
 
 # A data file is looked up in the image's folder, wherever we are (qemu-img 7.2 looks in its current one).
 mkdir folder

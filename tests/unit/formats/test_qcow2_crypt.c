@@ -235,6 +235,49 @@ static void test_luks(void **state)
 	agrees_with_qemu(f, "x");
 }
 
+static int open_with_two(struct image_folder *f, const char *name, const char *first, const char *second,
+			 bool tables_only, struct block **ret)
+{
+	AUTO(keys_done) struct keys keys = {0};
+	struct open_options options = {.keys = &keys, .tables_only = tables_only};
+	struct folder folder = f->folder;
+
+	run(keys_add(&keys, first, &f->err));
+	run(keys_add(&keys, second, &f->err));
+	folder.options = &options;
+	err_clear(&f->err);
+	return image_open(&folder, name, NULL, NULL, ret, &f->err);
+}
+
+/* A wrong key opens the image, too: the user is told, and has to say which. */
+static void test_keys_that_aes_cannot_check(struct image_folder *f, const char *name)
+{
+	static const char refusal[] =
+	    "qcow2 'x': the image is encrypted (AES): more than one key is given for it, and AES "
+	    "can't tell which is right";
+	static const char warning[] =
+	    "qcow2 'x' is encrypted (AES): its key can't be verified, with a wrong one what is read is noise\n";
+	struct block *b = NULL;
+
+	f->log[0] = '\0';
+	assert_int_equal(open_with_two(f, name, "all:key:wrong", "x:key:open sesame", false, &b), -1);
+	assert_int_equal(f->err.code, ERR_USAGE);
+	assert_string_equal(f->err.text, refusal);
+	assert_int_equal(open_with_two(f, name, "all:key:open sesame", "all:key:open sesam", false, &b), -1);
+	assert_string_equal(f->log, "");
+	run(open_with_two(f, name, "y:key:wrong", "x:key:open sesame", false, &b));
+	assert_string_equal(f->log, warning);
+	assert_holds_file(f, b, "expected");
+	block_close(b);
+	run(open_with_two(f, name, "all:key:open sesame", "x:key:open sesame", false, &b));
+	block_close(b);
+	/* Nothing will be decrypted. */
+	f->log[0] = '\0';
+	run(open_with_two(f, name, "all:key:wrong", "x:key:open sesame", true, &b));
+	assert_string_equal(f->log, "");
+	block_close(b);
+}
+
 static void test_aes(void **state)
 {
 	struct image_folder *f = *state;
@@ -246,6 +289,7 @@ static void test_aes(void **state)
 	agrees_with_qemu(f, "x");
 	refused(f, "x", NULL, ERR_BLOCKED,
 		"qcow2 'x': the image is encrypted (AES): --key all:file:FILE names its passphrase");
+	test_keys_that_aes_cannot_check(f, "x");
 	test_tables_of_an_image_without_its_key(f, "x");
 }
 
