@@ -342,6 +342,7 @@ static int run_nbd(const struct command *self, int argc, char **argv, struct err
 	if (!a.socket)
 		return err_set(err, ERR_USAGE, "nbd: --socket PATH is needed");
 	rules = rules_of(&a);
+	terminal_warnings();
 	return image_serve(p.v[0], a.format, &rules, a.socket, say_ready, err);
 }
 

@@ -128,4 +128,14 @@ kill $server
 wait $server || fail "nbd ended with $?"
 [ ! -e nbd.sock ] || fail "the socket is left"
 qemu-img compare -q -f raw -F raw disk.raw nbd.raw || fail "what nbdcopy got differs"
+# What a cut image lacks is told when a client reads it.
+qemu-img convert -f raw -O vmdk disk.raw whole.vmdk
+head -c "$(($(stat -c %s whole.vmdk) - 65536))" whole.vmdk > cut.vmdk
+"$rehost" nbd --allow-truncated cut.vmdk -s nbd.sock > cut.ready 2> said &
+server=$!
+for _ in $(seq 50); do [ -s cut.ready ] && break; sleep 0.1; done
+nbdcopy "$(cat cut.ready)" nbd.raw || fail "nbdcopy of a cut image"
+kill $server
+wait $server || fail "nbd of a cut image ended with $?: $(cat said)"
+grep -q "^warning: 'cut.vmdk' is cut off" said || fail "nbd serves a cut image without a warning: $(cat said)"
 echo "copies, comparisons, map and export agree with qemu-img and nbdcopy$note"
