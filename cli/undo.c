@@ -36,12 +36,29 @@ struct result {
 	struct arena arena;
 	const char *disks[DISKS_MAX];
 	size_t n;
+	const char *format; /* of every disk */
 	const char *name;
 };
 
 static void result_done(struct result *r)
 {
 	arena_done(&r->arena);
+}
+
+/* A conversion writes all disks in one format. It isn't guessed from what the guest wrote into them. */
+static int read_format(const struct json *disk, const char *folder, struct result *ret, struct err *err)
+{
+	const char *format = js_get_str(disk, "format", "");
+
+	if (strcmp(format, "qcow2") != 0 && strcmp(format, "raw") != 0)
+		return err_set(err, ERR_CORRUPT,
+			       "'%s/report.json': disk %zu: format '%s', which conversions don't write", folder,
+			       ret->n + 1, format);
+	if (ret->format && strcmp(format, ret->format) != 0)
+		return err_set(err, ERR_CORRUPT, "'%s/report.json': disk %zu: format '%s', those before have '%s'",
+			       folder, ret->n + 1, format, ret->format);
+	ret->format = arena_strdup(&ret->arena, format);
+	return 0;
 }
 
 /* What report.json says of the folder's disks; names are its own, so a '/' in one is refused. */
@@ -58,6 +75,8 @@ static int read_disks(const struct json *report, const char *folder, struct resu
 		if (!*file || strchr(file, '/'))
 			return err_set(err, ERR_CORRUPT, "'%s/report.json': disk %zu: '%s' is no file name", folder,
 				       i + 1, file);
+		if (read_format(js_at(disks, i), folder, ret, err) < 0)
+			return -1;
 		ret->disks[ret->n++] = arena_printf(&ret->arena, "%s/%s", folder, file);
 	}
 	return 0;
@@ -104,6 +123,7 @@ static int undo(const char *folder, const struct arguments *a, struct err *err)
 	if (read_result(folder, &r, err) < 0)
 		return -1;
 	how.keys = &keys;
+	how.source.format = how.disk_format = r.format;
 	how.inputs = r.disks;
 	how.ninputs = r.n;
 	how.undo_from = arena_printf(&r.arena, "%s/" UNDO_FOLDER, folder);
