@@ -13,12 +13,24 @@ enum {
 	LOOK_MS = 1000,
 };
 
+/* A kernel that has lost itself goes on complaining about it on the console. */
+static bool is_complaint(const char *text, size_t len)
+{
+	static const char *const words[] = {"rcu:", "rcu_", "stall", "lockup", "blocked for more than", "hung_task"};
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (memmem(text, len, words[i], strlen(words[i])))
+			return true;
+	return false;
+}
+
 void appliance_heard(struct appliance *a, bool trace, const char *text, size_t len)
 {
 	const char *space = memchr(text, ' ', len);
 	bool returned = space && len - (size_t)(space - text) > 2 && space[1] == '=' && space[2] == ' ';
 
-	atomic_fetch_add(&a->messages, 1);
+	if (trace || !is_complaint(text, len))
+		atomic_fetch_add(&a->messages, 1);
 	if (trace && !returned) {
 		pthread_mutex_lock(&a->lock);
 		snprintf(a->call, sizeof a->call, "%.*s", (int)(space ? space - text : (ptrdiff_t)len), text);
