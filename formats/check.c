@@ -172,12 +172,17 @@ static void count_claimed(struct check *c, bool leaks)
 			report_leak(c, i);
 }
 
+void check_pass(struct check *c)
+{
+	c->passes++;
+	c->measured = false;
+}
+
 /* One pass, over the part from c->from on. */
 static int walk_part(struct check *c, bool leaks, check_walk_fn *walk, void *opaque, struct err *err)
 {
 	memset(c->taken, 0, c->n_units / 8 + 1);
-	c->passes++;
-	c->measured = false;
+	check_pass(c);
 	if (walk(c, opaque, err) < 0)
 		return -1;
 	count_claimed(c, leaks);

@@ -92,6 +92,9 @@ void check_report(struct check *c, enum problem kind, uint64_t at, const char *f
 int check_walk(struct check *c, struct block *file, uint64_t base, uint64_t unit, bool leaks, check_walk_fn *walk,
 	       void *opaque, struct err *err);
 
+/* Counts a pass over the tables of c->file; its bytes allow their work once more. For a check that walks by itself. */
+void check_pass(struct check *c);
+
 /* Before a read of a table or a part of it, with the number of entries that will be looked at: counts both as work.
  * ERR_UNSUPPORTED when that is more than an honest file needs. */
 int check_spend(struct check *c, uint64_t entries, struct err *err);

@@ -28,14 +28,10 @@ enum {
 	BITMAP_AT_NAME_SIZE = 18,
 	BITMAP_AT_EXTRA_SIZE = 20,
 	READ_BYTES = 64 << 10,
-	READ_COST = 512,  /* what a read takes, in entries looked at */
 	PASSES_MAX = 256, /* a file of 2 TiB in the smallest clusters, 256 TiB in the usual ones */
 };
 
-#define EXT_BITMAPS UINT32_C(0x23852875)
-/* Entries looked at and clusters counted in one pass, some seconds' work: 64 TiB in the usual clusters are 2^30.
- * Snapshots and bitmaps that name the same tables over and over could make more of it without end. */
-#define WORK_MAX	     (UINT64_C(1) << 32)
+#define EXT_BITMAPS	     UINT32_C(0x23852875)
 #define EXT_LUKS	     UINT32_C(0x0537be77)
 #define BITMAP_DIRECTORY_MAX (64 * MIB)
 
@@ -59,7 +55,6 @@ struct image {
 
 	uint64_t from, n;	 /* the part: first cluster, clusters */
 	uint32_t *used, *stored; /* of the part; used: PACKED and a count that saturates */
-	uint64_t work;		 /* clusters counted in this pass */
 	unsigned char *l2;	 /* one cluster */
 };
 
@@ -86,7 +81,7 @@ static void use_as(struct image *q, uint64_t off, uint64_t len, uint64_t at, uin
 			     len, q->file->size);
 		end = min_u64(end > off ? end : UINT64_MAX, q->clusters << q->bits);
 	}
-	q->work += (end > off ? end - off : 0) >> q->bits;
+	q->c->work += (end > off ? end - off : 0) >> q->bits;
 	for (uint64_t i = max_u64(off >> q->bits, q->from); i < min_u64(div_round_up(end, q->cluster), q->from + q->n);
 	     i++)
 		q->used[i - q->from] = (q->used[i - q->from] + ((q->used[i - q->from] & COUNT) < COUNT)) | packed;
@@ -95,17 +90,6 @@ static void use_as(struct image *q, uint64_t off, uint64_t len, uint64_t at, uin
 static void use(struct image *q, uint64_t off, uint64_t len, uint64_t at, const char *what)
 {
 	use_as(q, off, len, at, 0, what);
-}
-
-static int spend(struct image *q, uint64_t entries, struct err *err)
-{
-	q->work += READ_COST + entries;
-	if (q->work <= WORK_MAX)
-		return 0;
-	return err_set(err, ERR_UNSUPPORTED,
-		       "more than %" PRIu64 " references to clusters, with those of %" PRIu32 " snapshots and %" PRIu32
-		       " bitmaps: not checked to the end",
-		       WORK_MAX, q->snapshots, q->bitmaps);
 }
 
 /* True when a table or cluster stands at a cluster of its own inside the file; else that is reported. */
@@ -256,12 +240,12 @@ static int each_entry(struct image *q, uint64_t off, uint64_t n,
 
 	if (!piece)
 		return err_nomem(err);
-	if (spend(q, 0, err) < 0)
+	if (check_spend(q->c, 0, err) < 0)
 		return -1;
 	n = min_u64(n, left); /* that it reaches behind the end is reported by use() */
 	for (uint64_t done = 0, here; done < n; done += here) {
 		here = min_u64(n - done, READ_BYTES / QCOW2_ENTRY_SIZE);
-		if (spend(q, here, err) < 0 ||
+		if (check_spend(q->c, here, err) < 0 ||
 		    block_pread(q->file, piece, here * QCOW2_ENTRY_SIZE, off + done * QCOW2_ENTRY_SIZE, err) < 0)
 			return -1;
 		for (uint64_t i = 0; i < here; i++)
@@ -330,7 +314,7 @@ static void l2_entry(struct image *q, uint64_t entry, uint64_t at, bool active)
 
 static int l2_table(struct image *q, uint64_t off, bool active, struct err *err)
 {
-	if (spend(q, q->cluster / q->entry, err) < 0)
+	if (check_spend(q->c, q->cluster / q->entry, err) < 0)
 		return -1;
 	if (!range_inside(off, q->cluster, q->file->size)) {
 		if (off < q->file->size)
@@ -486,9 +470,8 @@ static int check_part(struct image *q, struct err *err)
 {
 	memset(q->used, 0, q->n * sizeof *q->used);
 	memset(q->stored, 0, q->n * sizeof *q->stored);
-	q->work = 0;
 	q->c->from = q->from; /* in later passes, what the first one said isn't said again */
-	q->c->passes++;
+	check_pass(q->c);
 	use(q, 0, QCOW2_V2_HEADER_SIZE, 0, "header");
 	if (read_refcounts(q, err) < 0)
 		return -1;
@@ -519,12 +502,14 @@ int qcow2_check(const struct open_args *args, struct check *c, struct err *err)
 	q.l2 = l2 = malloc(q.cluster);
 	if (!used || !stored || !l2)
 		return err_nomem(err);
+	c->file = q.file;
 	c->unit = q.cluster;
 	for (q.from = 0; q.from < q.clusters; q.from += PART) {
 		q.n = min_u64(q.clusters - q.from, PART);
 		if (check_part(&q, err) < 0)
 			return -1;
 	}
+	c->file = NULL;
 	c->from = 0;
 	return 0;
 }

@@ -172,33 +172,7 @@ static int qcow2_pread(struct block *b, void *buf, size_t len, uint64_t off, str
 	return 0;
 }
 
-static bool recall(struct qcow2 *q, uint64_t host, struct extent *ret)
-{
-	bool known;
-
-	pthread_mutex_lock(&q->lock);
-	known = host >= q->known.off && host - q->known.off < q->known.len;
-	if (known)
-		*ret = q->known;
-	pthread_mutex_unlock(&q->lock);
-	return known;
-}
-
-static void remember(struct qcow2 *q, const struct extent *e)
-{
-	struct extent *k = &q->known;
-	uint64_t end = e->off + e->len;
-
-	pthread_mutex_lock(&q->lock);
-	/* Both run to the same next change: the one that begins earlier says more. */
-	if (k->kind != e->kind || end != k->off + k->len || e->off < k->off)
-		*k = *e;
-	pthread_mutex_unlock(&q->lock);
-}
-
-/* A preallocated image has clusters that the file itself doesn't hold yet. What the file answers is remembered, because
- * a guest's clusters are anywhere in it and looking for the next hole may take a file system long (tmpfs: every page).
- */
+/* A preallocated image has clusters that the file itself doesn't hold yet. */
 static int plain_extent(struct qcow2 *q, uint64_t host, struct extent *ret, struct err *err)
 {
 	struct extent e;
@@ -208,11 +182,8 @@ static int plain_extent(struct qcow2 *q, uint64_t host, struct extent *ret, stru
 		ret->kind = EXTENT_DATA;
 		return 0;
 	}
-	if (!recall(q, host, &e)) {
-		if (block_extent(qcow2_data(q), host, qcow2_data(q)->size - host, &e, err) < 0)
-			return -1;
-		remember(q, &e);
-	}
+	if (block_extent(qcow2_data(q), host, min_u64(ret->len, qcow2_data(q)->size - host), &e, err) < 0)
+		return -1;
 	ret->len = min_u64(ret->len, e.off + e.len - host);
 	ret->kind = e.kind == EXTENT_DATA ? EXTENT_DATA : EXTENT_ZERO;
 	return 0;

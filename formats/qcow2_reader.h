@@ -36,7 +36,6 @@ struct qcow2 {
 	struct unit_cache *inflated;
 	pthread_mutex_t lock; /* of what follows */
 	struct qcow2_inflater *inflaters;
-	struct extent known; /* of the file with the data: what it last said of itself; len 0 at first */
 };
 
 /* What L2 entries say about a cluster or a subcluster. */

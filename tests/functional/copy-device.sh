@@ -16,15 +16,6 @@ undo() {
 }
 trap undo EXIT
 
-# says STATUS PATTERN COMMAND…: it ends with that status and an error like that.
-says() {
-	local want=$1 pattern=$2 got=0
-	shift 2
-	"$@" 2> log || got=$?
-	[ "$got" = "$want" ] || fail "$*: exit status $got, expected $want: $(cat log)"
-	grep -q -- "$pattern" log || fail "$*: no '$pattern' in $(cat log)"
-}
-
 # A device of 40 MiB full of old data, a disk of 33 MiB with holes, zeros and data.
 head -c 40M /dev/zero | tr '\0' '\377' > old
 loop=$(losetup -f --show old 2> /dev/null) || { loop='' && skip "no loop device"; }

@@ -7,15 +7,6 @@ scratch
 rehost=$PWD/rehost
 cd "$work"
 
-# says STATUS PATTERN COMMAND…: it ends with that status and an error like that.
-says() {
-	local want=$1 pattern=$2 got=0
-	shift 2
-	"$@" 2> log || got=$?
-	[ "$got" = "$want" ] || fail "$*: exit status $got, expected $want"
-	grep -q -- "$pattern" log || fail "$*: no '$pattern' in $(cat log)"
-}
-
 # 24 MiB and a bit with data at odd places and zeros written.
 truncate -s $((24 * 1048576 + 512)) disk.raw
 qemu-io -f raw -c 'write -P 1 0 512' -c 'write -P 2 3145728 1M' -c 'write -P 3 14000128 70000' -c 'write -z 9M 1M' \

@@ -109,15 +109,6 @@ back() {
 	done
 }
 
-# says STATUS PATTERN COMMAND…: it ends with that status and an error like that.
-says() {
-	local want=$1 pattern=$2 got=0
-	shift 2
-	"$@" 2> log || got=$?
-	[ "$got" = "$want" ] || fail "$*: exit status $got, expected $want: $(cat log)"
-	grep -q -- "$pattern" log || fail "$*: no '$pattern' in $(cat log)"
-}
-
 compared=0 kinds=${#writers[@]}
 # ---- every reader into every writer: an odd size, data at odd places
 make_disk disk.raw $((5 * 1048576 + 1536)) 120

@@ -20,3 +20,12 @@ scratch() {
 	work=$(mktemp -d "${TMPDIR:-/var/tmp}/rehost-test.XXXXXX")
 	trap 'rm -rf "$work"' EXIT
 }
+
+# STATUS PATTERN COMMAND…: it must end so and say that on standard error, which stays in the file "log".
+says() {
+	local want=$1 pattern=$2 got=0
+	shift 2
+	"$@" 2> log || got=$?
+	[ "$got" = "$want" ] || fail "$*: exit status $got, expected $want: $(cat log)"
+	grep -q -- "$pattern" log || fail "$*: no '$pattern' in $(cat log)"
+}

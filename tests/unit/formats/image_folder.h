@@ -77,6 +77,17 @@ static inline struct block *open_ok(struct image_folder *f, const char *name)
 	return b;
 }
 
+/* With the user's word on what may be passed over. */
+static inline struct block *open_with(struct image_folder *f, const char *name, const struct open_options *options)
+{
+	struct block *b;
+
+	f->folder.options = options;
+	b = open_ok(f, name);
+	f->folder.options = NULL;
+	return b;
+}
+
 /* Opening must fail with exactly this code and text. */
 static inline void open_fails(struct image_folder *f, const char *name, enum err_code code, const char *text)
 {

@@ -466,15 +466,7 @@ static void test_bytes_behind_the_footer(void **state)
 
 static struct block *open_ignoring(struct image_folder *f, const char *name)
 {
-	const struct open_options options = {.ignore_checksum = true};
-	struct folder lenient = f->folder;
-	struct block *b = NULL;
-
-	lenient.options = &options;
-	f->log[0] = '\0';
-	if (image_open(&lenient, name, NULL, NULL, &b, &f->err) < 0)
-		fail_msg("%s", f->err.text);
-	return b;
+	return open_with(f, name, &(struct open_options){.ignore_checksum = true});
 }
 
 static void test_wrong_checksums_ignored(void **state)

@@ -212,15 +212,7 @@ static void test_truncated_stream(void **state)
 /* What the user allows: everything that is there, zeros, and a word about it. */
 static struct block *open_lenient(struct image_folder *f, const char *name)
 {
-	const struct open_options options = {.allow_truncated = true};
-	struct folder lenient = f->folder;
-	struct block *b = NULL;
-
-	lenient.options = &options;
-	f->log[0] = '\0';
-	if (image_open(&lenient, name, NULL, NULL, &b, &f->err) < 0)
-		fail_msg("%s", f->err.text);
-	return b;
+	return open_with(f, name, &(struct open_options){.allow_truncated = true});
 }
 
 static void test_truncated_stream_allowed(void **state)
