@@ -89,13 +89,13 @@ demo: setup-demo ## set up, build, make a sample guest, convert it, boot it
 check: setup-check ## set up, build and run all tests but the long ones
 	@$(MAKE) --no-print-directory -j$(JOBS) rehost units fuzz-programs
 	@tools/check-layers
-	@tests/run $(TEST_PROGRAMS) $(FUNCTIONAL) $(E2E)
+	@tests/run -j $(JOBS) $(TEST_PROGRAMS) $(E2E) $(FUNCTIONAL)
 
 check-units: units ## run the unit tests
-	@tests/run $(TEST_PROGRAMS)
+	@tests/run -j $(JOBS) $(TEST_PROGRAMS)
 
 check-e2e: rehost ## run the end-to-end tests
-	@tests/run $(E2E)
+	@tests/run -j $(JOBS) $(E2E)
 
 check-kill: setup-check rehost ## kill -9 at ten moments of every phase (about 40 minutes)
 	@KILLS=10 REHOST_TEST_LIMIT=5000 tests/run tests/e2e/kill.sh
@@ -122,7 +122,7 @@ $(BUILD)/tidy/%.ok: %.c .clang-tidy
 asan: setup-check ## all unit tests and fuzz inputs under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-asan \
 		CFLAGS='-O1 -g -Wno-error -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' asan-units fuzz-programs
-	@ASAN_OPTIONS=detect_leaks=1 tests/run $(TEST_SOURCES:%.c=build-asan/%)
+	@ASAN_OPTIONS=detect_leaks=1 tests/run -j $(JOBS) $(TEST_SOURCES:%.c=build-asan/%)
 	@tests/functional/fuzz-corpus.sh build-asan
 
 .PHONY: asan-units
