@@ -78,7 +78,7 @@ static inline struct block *open_ok(struct image_folder *f, const char *name)
 }
 
 /* With the user's word on what may be passed over. */
-static inline struct block *open_with(struct image_folder *f, const char *name, const struct open_options *options)
+static inline struct block *open_leniently(struct image_folder *f, const char *name, const struct open_options *options)
 {
 	struct block *b;
 

@@ -212,7 +212,7 @@ static void test_truncated_stream(void **state)
 /* What the user allows: everything that is there, zeros, and a word about it. */
 static struct block *open_lenient(struct image_folder *f, const char *name)
 {
-	return open_with(f, name, &(struct open_options){.allow_truncated = true});
+	return open_leniently(f, name, &(struct open_options){.allow_truncated = true});
 }
 
 static void test_truncated_stream_allowed(void **state)
