@@ -56,8 +56,8 @@ static void to_raw(struct image_folder *f, const char *name)
 			image_options(f, name), path_of(f, "expected"), NULL));
 }
 
-static int open_with(struct image_folder *f, const char *name, const char *key, struct open_options options,
-		     struct block **ret)
+static int open_with_key(struct image_folder *f, const char *name, const char *key, struct open_options options,
+			 struct block **ret)
 {
 	AUTO(keys_done) struct keys keys = {0};
 	struct folder folder = f->folder;
@@ -74,7 +74,7 @@ static struct block *open_key(struct image_folder *f, const char *name, const ch
 {
 	struct block *b = NULL;
 
-	if (open_with(f, name, key, (struct open_options){.nallowed = 0}, &b) < 0)
+	if (open_with_key(f, name, key, (struct open_options){.nallowed = 0}, &b) < 0)
 		fail_msg("%s", f->err.text);
 	return b;
 }
@@ -83,7 +83,7 @@ static void refused(struct image_folder *f, const char *name, const char *key, e
 {
 	struct block *b = NULL;
 
-	assert_int_equal(open_with(f, name, key, (struct open_options){.nallowed = 0}, &b), -1);
+	assert_int_equal(open_with_key(f, name, key, (struct open_options){.nallowed = 0}, &b), -1);
 	assert_non_null(strstr(f->err.text, text));
 	assert_int_equal(f->err.code, code);
 }
@@ -136,7 +136,7 @@ static void test_tables_of_an_image_without_its_key(struct image_folder *f, cons
 	unsigned char data[512];
 	struct extent e;
 
-	run(open_with(f, name, NULL, (struct open_options){.tables_only = true}, &b));
+	run(open_with_key(f, name, NULL, (struct open_options){.tables_only = true}, &b));
 	run(block_extent(b, MIB, 3 * MIB, &e, &f->err));
 	assert_int_equal(e.kind, EXTENT_DATA);
 	assert_int_equal(e.len, 128 * KIB);
@@ -229,7 +229,7 @@ static void test_luks(void **state)
 	run(run_program("qemu-img", "snapshot", "--object", secret_object(f), "--image-opts", "-c", "s",
 			image_options(f, "x"), NULL));
 	io(f, "x", "write -P 9 0 4M");
-	run(open_with(f, "x", "all:key:open sesame", (struct open_options){.snapshot = "s"}, &b));
+	run(open_with_key(f, "x", "all:key:open sesame", (struct open_options){.snapshot = "s"}, &b));
 	assert_holds_file(f, b, "expected");
 	block_close(b);
 	agrees_with_qemu(f, "x");
