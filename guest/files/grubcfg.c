@@ -154,20 +154,35 @@ void grubcfg_devices(struct lines *l, const struct device_visitor *v)
 	}
 }
 
+/* Where the argument at text[i] ends: at a blank that no quote holds, or the end of the line. */
+static size_t grub_word_end(const char *text, size_t i)
+{
+	char quote = 0;
+
+	for (; text[i] && (quote || !is_blank(text[i])); i++) {
+		if (quote != '\'' && text[i] == '\\' && text[i + 1])
+			i++;
+		else if (quote ? text[i] == quote : text[i] == '\'' || text[i] == '"')
+			quote = quote ? 0 : text[i];
+	}
+	return i;
+}
+
 /* One argument in GRUB's quoting, unquoted; false at the end of the line. */
 static bool grub_word(struct arena *a, const char *text, size_t *pos, char **ret)
 {
-	size_t i = *pos, n = 0;
+	size_t i = *pos, n = 0, end;
 	char quote = 0;
 
 	while (is_blank(text[i]))
 		i++;
 	if (!text[i])
 		return false;
+	end = grub_word_end(text, i);
 
-	char *word = arena_alloc(a, strlen(text + i) + 1);
+	char *word = arena_alloc(a, end - i + 1);
 
-	for (; text[i] && (quote || !is_blank(text[i])); i++) {
+	for (; i < end; i++) {
 		if (quote != '\'' && text[i] == '\\' && text[i + 1])
 			word[n++] = text[++i];
 		else if (quote ? text[i] == quote : text[i] == '\'' || text[i] == '"')
@@ -175,7 +190,7 @@ static bool grub_word(struct arena *a, const char *text, size_t *pos, char **ret
 		else
 			word[n++] = text[i];
 	}
-	*pos = i;
+	*pos = end;
 	*ret = word;
 	return true;
 }
@@ -186,8 +201,10 @@ enum { NESTING = 16 };
 struct menu_parser {
 	struct arena *arena;
 	struct grub_menu *menu;
-	int open[NESTING]; /* blocks around the current line: index of an entry, -1 for any other block */
-	unsigned depth;	   /* of all blocks; deeper ones than NESTING are only counted */
+	int open[NESTING];   /* blocks around the current line: index of an entry, -1 for any other block */
+	unsigned depth;	     /* of all blocks; deeper ones than NESTING are only counted */
+	unsigned at_top;     /* entries so far outside of all submenus */
+	VEC(unsigned) below; /* the same in each entry of the menu */
 };
 
 /* The innermost entry or submenu around the current line, -1 for none. */
@@ -212,20 +229,42 @@ static void block_close(struct menu_parser *p)
 		p->depth--;
 }
 
-static unsigned siblings(const struct grub_menu *m, int parent)
+/* The place of one more entry among its siblings, which is counted by this. */
+static unsigned next_position(struct menu_parser *p, int parent)
 {
-	unsigned n = 0;
+	return parent < 0 ? p->at_top++ : p->below.v[parent]++;
+}
 
-	VEC_FOR (e, &m->entries)
-		n += e->parent == parent;
-	return n;
+/* Everything behind the first word of the command, joined over continued lines. */
+static char *command_rest(struct arena *a, const struct lines *l, size_t i, size_t from)
+{
+	size_t last = i, total = 0, n = 0;
+
+	while (continues(l, last))
+		last++;
+	for (size_t k = i; k <= last; k++)
+		total += strlen(l->v.v[k].text);
+
+	char *joined = arena_alloc(a, total + 1);
+
+	from += line_indent(l->v.v[i].text + from);
+	for (size_t k = i; k <= last; k++, from = 0) {
+		const char *text = l->v.v[k].text + from;
+		size_t len = strlen(text);
+
+		len -= len && k < last; /* the backslash */
+		memcpy(joined + n, text, len);
+		n += len;
+	}
+	return joined;
 }
 
 /* menuentry TITLE [--class X] [--id ID | $menuentry_id_option ID] { */
-static void entry_open(struct menu_parser *p, const char *text, size_t pos, bool submenu)
+static void entry_open(struct menu_parser *p, const char *text, bool submenu)
 {
 	int parent = current_entry(p);
-	struct grub_entry e = {.submenu = submenu, .parent = parent, .position = siblings(p->menu, parent)};
+	struct grub_entry e = {.submenu = submenu, .parent = parent};
+	size_t pos = 0;
 	char *word;
 
 	if (!grub_word(p->arena, text, &pos, &e.title))
@@ -236,28 +275,14 @@ static void entry_open(struct menu_parser *p, const char *text, size_t pos, bool
 		else if (strncmp(word, "--id=", 5) == 0)
 			e.id = word + 5;
 	}
+	e.position = next_position(p, parent);
 	*vec_push(p->arena, &p->menu->entries) = e;
+	vec_push(p->arena, &p->below);
 
 	size_t len = strlen(text);
 
 	if (len && text[len - 1] != '}')
 		block_open(p, (int)p->menu->entries.n - 1);
-}
-
-/* Everything behind the first word of the command, joined over continued lines. */
-static char *command_rest(struct arena *a, const struct lines *l, size_t i, size_t from)
-{
-	const char *rest = l->v.v[i].text + from;
-	char *joined = arena_strdup(a, rest + line_indent(rest));
-
-	while (continues(l, i)) {
-		size_t len = strlen(joined);
-
-		if (len)
-			joined[len - 1] = 0;
-		joined = arena_printf(a, "%s%s", joined, l->v.v[++i].text);
-	}
-	return joined;
 }
 
 static void kernel_command(struct menu_parser *p, const struct lines *l, size_t i, size_t from)
@@ -335,7 +360,7 @@ static void menu_line(struct menu_parser *p, const struct lines *l, size_t i)
 	if (!first_word(text, &word, &rest) || text[word.at] == '#')
 		return;
 	if (span_is(text, word, "menuentry") || span_is(text, word, "submenu"))
-		entry_open(p, text, rest, span_is(text, word, "submenu"));
+		entry_open(p, command_rest(p->arena, l, i, rest), span_is(text, word, "submenu"));
 	else if (text[word.at] == '}')
 		block_close(p);
 	else if (text[len - 1] == '{')
@@ -357,8 +382,12 @@ void grubcfg_parse(const struct lines *l, struct grub_menu *ret)
 	struct menu_parser p = {.arena = l->arena, .menu = ret};
 
 	*ret = (struct grub_menu){0};
-	for (size_t i = 0; i < l->v.n; i++)
+	for (size_t i = 0; i < l->v.n; i++) {
 		menu_line(&p, l, i);
+		if (l->v.v[i].text[line_indent(l->v.v[i].text)] != '#')
+			while (continues(l, i))
+				i++;
+	}
 }
 
 static bool entry_matches(const struct grub_entry *e, const char *wanted)

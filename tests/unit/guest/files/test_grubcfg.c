@@ -153,6 +153,50 @@ static void test_unbalanced_braces(void **state)
 	assert_int_equal(menu.entries.n, 1);
 }
 
+/* What stands on a continued line is an argument, whatever it looks like. */
+static void test_continued_lines(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+	struct grub_menu menu;
+	struct lines l;
+
+	lines_split(&l, &a,
+		    "# a comment does not go on \\\nmenuentry 'one' \\\n  --id first {\n"
+		    " linux /v a \\\n   set default=9 \\\n b'c \"'d\n initrd \\\n /ucode \\\n /i\n}\n"
+		    "menuentry two {\n linux /w \\\n");
+	grubcfg_parse(&l, &menu);
+	assert_int_equal(menu.entries.n, 2);
+	assert_null(menu.default_entry);
+	assert_string_equal(menu.entries.v[0].id, "first");
+	assert_string_equal(menu.entries.v[0].cmdline, "a    set default=9  b'c \"'d");
+	assert_string_equal(menu.entries.v[0].initrd, "/i");
+	assert_int_equal(menu.entries.v[1].parent, -1);
+	assert_int_equal(menu.entries.v[1].position, 1);
+	assert_string_equal(menu.entries.v[1].kernel, "/w");
+}
+
+/* Positions are GRUB's in a menu of any size: submenus count, what is inside one has its own count. */
+static void test_positions_of_many_entries(void **state)
+{
+	enum { ENTRIES = 30000 };
+	AUTO(arena_done) struct arena a = {0};
+	AUTO(buf_done) struct buf text = BUF_INIT(8 << 20);
+	struct grub_menu menu;
+	struct lines l;
+
+	for (unsigned k = 0; k < ENTRIES; k++)
+		assert_int_equal(
+		    buf_addf(&text, k % 3 ? "menuentry e%u {\n}\n" : "submenu s%u {\nmenuentry in {\n}\n}\n", k), 0);
+	lines_split(&l, &a, buf_str(&text));
+	grubcfg_parse(&l, &menu);
+	assert_int_equal(menu.entries.n, ENTRIES + ENTRIES / 3);
+	assert_string_equal(menu.entries.v[menu.entries.n - 1].title, "e29999");
+	assert_int_equal(menu.entries.v[menu.entries.n - 1].position, ENTRIES - 1);
+	assert_int_equal(menu.entries.v[1].parent, 0);
+	assert_int_equal(menu.entries.v[1].position, 0);
+	assert_string_equal(grub_menu_find(&menu, "29997")->title, "in");
+}
+
 static void test_legacy(void **state)
 {
 	static const char *const pairs[] = {"/dev/sda1", "UUID=r", NULL};
@@ -228,6 +272,8 @@ int main(void)
 	    cmocka_unit_test(test_other_commands),
 	    cmocka_unit_test(test_saved_default),
 	    cmocka_unit_test(test_unbalanced_braces),
+	    cmocka_unit_test(test_continued_lines),
+	    cmocka_unit_test(test_positions_of_many_entries),
 	    cmocka_unit_test(test_legacy),
 	};
 
