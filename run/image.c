@@ -212,11 +212,11 @@ static int folder_of(const char *path)
 	return path && place_open(&p, path, NULL) == 0 ? take_fd(&p.dirfd) : -1;
 }
 
-static int folder_of_image(const char *path)
+static int rights_of_image(const char *path)
 {
 	AUTO(place_done) struct place p = {.dirfd = -1};
 
-	return place_of_image(&p, path, NULL) == 0 ? take_fd(&p.dirfd) : -1;
+	return place_of_image(&p, path, NULL) == 0 ? lockdown_of_image(p.dirfd, p.base) : -1;
 }
 
 /* Where a packed image is unpacked: made while $TMPDIR can be reached. -1 when it isn't packed or there is no room for
@@ -254,7 +254,7 @@ void image_confine(const char *const *sources, size_t nsources, const struct ima
 	size_t n = 0;
 
 	for (size_t i = 0; i < nsources; i++)
-		add_folder(folders, &n, folder_of_image(sources[i]), (struct lockdown_folder){0});
+		add_folder(folders, &n, rights_of_image(sources[i]), (struct lockdown_folder){0});
 	for (const char *const *dir = o->allow_parent; dir && *dir; dir++)
 		add_folder(folders, &n, file_open_dir(*dir, NULL), (struct lockdown_folder){0});
 	for (size_t i = 0; i < nsources; i++)

@@ -96,22 +96,29 @@ static int bad_request(const char *verb, struct err *err)
 	return err_set(err, ERR_INTERNAL, "io process: malformed request '%s'", verb);
 }
 
-/* From here on only the sources' folders, those that the user allows, and the partial folder; and no other process or
- * socket. */
+/* From here on only the sources' folders (of a device: the device), those that the user allows, and the partial folder;
+ * and no other process or socket. */
 static void lock_down(const struct io *io, const struct io_disk_spec *specs)
 {
 	struct lockdown_folder folders[DISKS_MAX + RULES_FOLDERS_MAX + 1];
+	int of_images[DISKS_MAX];
 	size_t n = 0;
 
 	for (size_t i = 0; i < io->rules.options.nallowed; i++)
 		folders[n++] = (struct lockdown_folder){.fd = io->rules.folders[i].dirfd};
 
-	for (unsigned i = 0; i < io->ndisks; i++)
-		folders[n++] = (struct lockdown_folder){.fd = specs[i].folder_fd};
+	for (unsigned i = 0; i < io->ndisks; i++) {
+		of_images[i] = lockdown_of_image(specs[i].folder_fd, specs[i].file);
+		if (of_images[i] >= 0)
+			folders[n++] = (struct lockdown_folder){.fd = of_images[i]};
+	}
 	if (io->place.partial_fd >= 0)
 		folders[n++] = (struct lockdown_folder){.fd = io->place.partial_fd, .writable = true};
 	lockdown_files(folders, n);
 	lockdown_calls();
+	for (unsigned i = 0; i < io->ndisks; i++)
+		if (of_images[i] >= 0)
+			close(of_images[i]);
 }
 
 /* An unreadable or damaged table says nothing. */

@@ -2,6 +2,7 @@
 #include "run/lockdown.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/landlock.h>
 #include <stdint.h>
 #include <string.h>
@@ -31,6 +32,16 @@ bool lockdown_sanitized(void)
 #else
 	return false;
 #endif
+}
+
+int lockdown_of_image(int dirfd, const char *name)
+{
+	AUTO_FD int fd = openat(dirfd, name, O_PATH | O_CLOEXEC);
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISBLK(st.st_mode))
+		return take_fd(&fd);
+	return fcntl(dirfd, F_DUPFD_CLOEXEC, 0);
 }
 
 void lockdown_limits(void)

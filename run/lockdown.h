@@ -12,6 +12,10 @@ struct lockdown_folder {
 	int removes;  /* files may be removed in it */
 };
 
+/* What an image needs that is opened as `name` in a folder, for struct lockdown_folder: the folder, since it may name
+ * others there; of a device, whose folder has all other devices, only itself. The caller closes it; -1 with errno. */
+int lockdown_of_image(int dirfd, const char *name);
+
 /* No core dumps (they would hold guest data), a bound on memory, as many descriptors as we may have. */
 void lockdown_limits(void);
 

@@ -41,6 +41,15 @@ cmp -n $((33 * 1048576)) disk.raw "$loop" || fail "through a link: the device di
 if command -v strace > /dev/null; then
 	strace -f -qq -y -o trace -e trace=landlock_add_rule "$rehost" copy -q disk.qcow2 "$loop" -O raw || fail "strace"
 	! grep WRITE_FILE trace | grep -qvF "<$loop" || fail "more than the device can be written: $(cat trace)"
+
+	# As a source, too: it is read, and /dev with all other devices is not among what may be.
+	for command in "copy -q -f raw $loop out.raw -O raw" "inspect -if raw $loop"; do
+		# shellcheck disable=SC2086
+		strace -f -qq -y -o trace -e trace=landlock_add_rule "$rehost" $command > log 2>&1 || true
+		grep -qF "<$loop" trace || fail "$command: no rule for the device: $(cat trace log)"
+		! grep -qF '</dev>' trace || fail "$command: all of /dev can be read: $(cat trace)"
+	done
+	cmp out.raw "$loop" || fail "copy of $loop: it differs"
 fi
 
 says 2 "is a device: -O raw writes it" "$rehost" copy -q disk.qcow2 "$loop"
