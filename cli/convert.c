@@ -43,8 +43,8 @@ static const char *const progress_kinds[] = {"text", "json", NULL};
 	     CLI_TEXT,                                                                                                 \
 	     "FORMAT",                                                                                                 \
 	     NULL,                                                                                                     \
-	     "Format of a bare disk (vmdk, qcow2, raw …); needed for raw disks that "                                \
-	     "hold nothing recognisable.",                                                                             \
+	     "Format of all disks (vmdk, qcow2, raw …), whatever is said of them elsewhere; "                        \
+	     "needed for raw ones that hold nothing recognisable.",                                                    \
 	     AT(input_format)},                                                                                        \
 	    {"vm", 0, CLI_TEXT, "ID", NULL, "Which virtual system of an OVF that holds several.", AT(vm)},             \
 	    {"snapshot",  0,	CLI_TEXT,                                                                              \

@@ -63,15 +63,7 @@ static int find_format(const char *name, const struct format **ret, struct err *
 	return 0;
 }
 
-static bool ends_in(const char *name, const char *suffix)
-{
-	size_t len = strlen(name), n = strlen(suffix);
-
-	return len > n && !strcmp(name + len - n, suffix);
-}
-
-/* Whether the file is packed. With a stated format it must also be named so: bytes that are stated to be a raw disk are
- * the guest's, who may write what looks packed. */
+/* Whether the file is packed. With a stated format it must also be named so. */
 static int is_packed(int fd, const char *name, const struct format *format, bool *ret, struct err *err)
 {
 	unsigned char head[UNPACK_HEAD];
@@ -79,8 +71,7 @@ static int is_packed(int fd, const char *name, const struct format *format, bool
 
 	if (n < 0)
 		return err_sys(err, ERR_UNREADABLE, "cannot read '%s'", name);
-	*ret = unpack_sniff(head, (size_t)n) &&
-	       (!format || ends_in(name, ".gz") || ends_in(name, ".xz") || ends_in(name, ".zst"));
+	*ret = unpack_sniff(head, (size_t)n) && (!format || unpack_named(name));
 	return 0;
 }
 

@@ -27,12 +27,12 @@ static void first_disk(const char *path, struct machine *m)
 	machine_note(m, "a bare disk says nothing about its machine: memory, CPUs and one network adapter are assumed");
 }
 
-/* A packed image is inflated first; what is stated to be of a format isn't looked at. */
+/* A packed image is inflated first; what is stated to be of a format must be named so, too. */
 static int sniff_packed(int fd, const struct source_options *options, const char *path, struct machine *m, bool *ret,
 			struct err *err)
 {
 	unsigned char head[UNPACK_HEAD];
-	ssize_t n = options->format ? 0 : pread(fd, head, sizeof head, 0);
+	ssize_t n = options->format && !unpack_named(path) ? 0 : pread(fd, head, sizeof head, 0);
 	const char *packing;
 
 	if (n < 0)
@@ -59,7 +59,6 @@ static int open_disk(const char *path, const struct source_options *options, str
 	if (fd < 0 || host_path_in_use(dirfd, disk.file, options->force, m, err) < 0 ||
 	    sniff_packed(fd, options, path, m, &disk.packed, err) < 0)
 		return -1;
-	disk.format = arena_strdup(&m->arena, options->format);
 	if (!m->disks.n)
 		first_disk(path, m);
 	*vec_push(&m->arena, &m->disks) = disk;

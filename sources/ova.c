@@ -107,7 +107,7 @@ static int locate(struct opening *o, const struct ovf_file *f, struct disk *d)
 		return -1;
 	if (!p->tar && host_path_in_use(p->dirfd, member.file, o->options->force, o->m, o->err) < 0)
 		return -1;
-	packed = sniff_packed(o, &member);
+	packed = o->options->format && !d->packed && !unpack_named(f->href) ? 0 : sniff_packed(o, &member);
 	if (packed < 0)
 		return -1;
 	if (d->packed && !packed)

@@ -62,6 +62,14 @@ static int by_bid(const char *path, const struct source **ret, struct err *err)
 			      path);
 }
 
+/* The user knows better than an OVF. */
+static void state_format(struct machine *m, const char *format)
+{
+	VEC_FOR (d, &m->disks)
+		if (format)
+			d->format = arena_strdup(&m->arena, format);
+}
+
 int source_open(const char *const *paths, size_t npaths, const struct source_options *options, struct machine **ret,
 		struct err *err)
 {
@@ -85,6 +93,7 @@ int source_open(const char *const *paths, size_t npaths, const struct source_opt
 	if (!m->disks.n)
 		return err_set(err, ERR_BLOCKED, "'%s' describes a machine without disks: there is nothing to convert",
 			       paths[0]);
+	state_format(m, options->format);
 	machine_complete(m);
 	*ret = take_ptr(&m);
 	return 0;

@@ -9,10 +9,10 @@
 #include "core/model/machine.h"
 
 struct source_options {
-	const char *kind;		 /* -i: "ova", "vmx", "disk"; NULL: autodetect */
-	const char *format;		 /* -if: declared image format of a bare disk; NULL: by bid */
-	bool force;			 /* a source in use is taken as it is (crash-consistent) */
-	bool allow_truncated;		 /* a disk shorter than the description says is taken as it is */
+	const char *kind;     /* -i: "ova", "vmx", "disk"; NULL: autodetect */
+	const char *format;   /* -if: of all disks, whatever is said of them elsewhere; NULL: what is, or by bid */
+	bool force;	      /* a source in use is taken as it is (crash-consistent) */
+	bool allow_truncated; /* a disk shorter than the description says is taken as it is */
 	const char *const *allow_parent; /* folders beside the machine's that disks may lie in; NULL: none */
 	const char *vm;			 /* --vm: which VirtualSystem of several; NULL: the only one */
 };

@@ -153,6 +153,17 @@ const char *unpack_sniff(const void *head, size_t len)
 	return c ? c->name : NULL;
 }
 
+bool unpack_named(const char *name)
+{
+	static const char *const suffixes[] = {".gz", ".xz", ".zst"};
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
+		if (len > strlen(suffixes[i]) && !strcmp(name + len - strlen(suffixes[i]), suffixes[i]))
+			return true;
+	return false;
+}
+
 uint64_t unpack_bound(uint64_t packed)
 {
 	/* A disk of 64 TiB and a little for its tables; a byte of zstd can stand for 32 KiB of zeros. */

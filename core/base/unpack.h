@@ -2,6 +2,7 @@
 #ifndef REHOST_CORE_BASE_UNPACK_H
 #define REHOST_CORE_BASE_UNPACK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,10 @@ enum {
 
 /* "gzip", "xz" or "zstd" by the first bytes; NULL: none of them. */
 const char *unpack_sniff(const void *head, size_t len);
+
+/* Whether a name says that the file is packed (.gz, .xz, .zst). Where a format is stated this must be true, too: the
+ * bytes of a raw disk are the guest's, who may write there what looks packed. */
+bool unpack_named(const char *name);
 
 struct unpack_job {
 	int in_fd;

@@ -236,6 +236,32 @@ static void gzip_is_sniffed(void **state)
 	assert_true(m->disks.v[0].packed);
 }
 
+/* The user knows better than an OVF; what a raw disk holds is the guest's, whatever it looks like. */
+static void a_stated_format_is_that_of_every_disk(void **state)
+{
+	AUTO(scratch_done) struct scratch s = scratch_new();
+	AUTO(buf_done) struct buf b = BUF_INIT(1 << 20);
+	AUTO(machine_freep) struct machine *told = NULL, *stated = NULL, *named = NULL;
+	const struct source_options raw = {.format = "raw"};
+	const char *path;
+
+	tarball_file(&b, "x.ovf", descriptor("d1.img", ""));
+	tarball_file(&b, "d1.img", "\x1f\x8b\x08");
+	path = write_tar(&s, &b);
+	told = good(path, &none);
+	assert_string_equal(told->disks.v[0].format, "vmdk");
+	assert_true(told->disks.v[0].packed);
+	stated = good(path, &raw);
+	assert_string_equal(stated->disks.v[0].format, "raw");
+	assert_false(stated->disks.v[0].packed);
+	buf_clear(&b);
+	tarball_file(&b, "x.ovf", descriptor("d1.img.gz", ""));
+	tarball_file(&b, "d1.img.gz", "\x1f\x8b\x08");
+	named = good(write_tar(&s, &b), &raw);
+	assert_string_equal(named->disks.v[0].format, "raw");
+	assert_true(named->disks.v[0].packed);
+}
+
 static void no_descriptor_or_two(void **state)
 {
 	AUTO(scratch_done) struct scratch s = scratch_new();
@@ -415,6 +441,7 @@ int main(void)
 	    cmocka_unit_test(a_folder_inside_the_tar_and_encoded_names),
 	    cmocka_unit_test(sizes_that_disagree),
 	    cmocka_unit_test(gzip_is_sniffed),
+	    cmocka_unit_test(a_stated_format_is_that_of_every_disk),
 	    cmocka_unit_test(no_descriptor_or_two),
 	    cmocka_unit_test(hostile_members),
 	    cmocka_unit_test(hostile_descriptors),

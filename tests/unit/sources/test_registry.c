@@ -90,12 +90,12 @@ static void a_symlink_of_the_user_is_followed(void **state)
 	assert_string_equal(strrchr(m->disks.v[0].folder, '/'), "/store");
 }
 
-/* Only where no format is stated: the content of a raw disk is the guest's. */
+/* Where a format is stated, only by its name, too: the content of a raw disk is the guest's. */
 static void a_disk_packed_with_gzip(void **state)
 {
 	AUTO(scratch_done) struct scratch s = scratch_new();
 	AUTO(machine_freep) struct machine *m = NULL;
-	AUTO(machine_freep) struct machine *stated = NULL;
+	AUTO(machine_freep) struct machine *stated = NULL, *content = NULL;
 	const struct source_options raw = {.format = "raw"};
 	const char *path = scratch_text(&s, "web01.img.gz", "\x1f\x8b\x08 and so on");
 	struct err err = ERR_INIT;
@@ -106,7 +106,10 @@ static void a_disk_packed_with_gzip(void **state)
 	snprintf(note, sizeof note, "'%s' is packed with gzip: it is inflated first", path);
 	assert_string_equal(m->notes.v[0], note);
 	assert_int_equal(source_open(&path, 1, &raw, &stated, &err), 0);
-	assert_false(stated->disks.v[0].packed);
+	assert_true(stated->disks.v[0].packed);
+	path = scratch_text(&s, "web01.img", "\x1f\x8b\x08 and so on");
+	assert_int_equal(source_open(&path, 1, &raw, &content, &err), 0);
+	assert_false(content->disks.v[0].packed);
 }
 
 static void a_disk_that_qemu_writes_to(void **state)
