@@ -39,7 +39,7 @@ FUNCTIONAL := $(sort $(wildcard tests/functional/*.sh))
 E2E := $(sort $(wildcard tests/e2e/*.sh))
 SCRIPTS := tools/setup tools/sysroot-i386 .ci/run tests/run tests/fuzz/run samples/build \
 	$(wildcard samples/lib/*.sh samples/guests/*) $(FUNCTIONAL) $(E2E) \
-	$(wildcard tests/lib/*) $(wildcard tests/families/*.sh) $(filter-out bench/bench-copy,$(wildcard bench/bench-*)) tools/demo
+	$(wildcard tests/lib/*) tests/support/check-initramfs $(wildcard tests/families/*.sh) $(filter-out bench/bench-copy,$(wildcard bench/bench-*)) tools/demo
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
 TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)

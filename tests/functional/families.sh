@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/common.sh
 export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C
-for tool in cpio gzip xz zstd; do
+for tool in cpio gzip xz zstd python3 modprobe; do
 	command -v $tool >/dev/null || skip "$tool is missing"
 done
 make -s build/tests/support/convert_folder
@@ -22,7 +22,8 @@ if [ $# = 0 ]; then
 	done
 fi
 scratch
-missing=
+missing=''
+closures=0 aliases=0
 
 # Compressed parts have other sizes with other versions of the compressors.
 comparable() {
@@ -93,6 +94,28 @@ check_settings() {
 	fi
 }
 
+# The disks of the new hardware are within reach of every kernel that can be booted: its initramfs, unpacked as the kernel
+# does, loads their drivers and all that these need. Kernels without virtio beside one that has it don't count.
+check_initramfs() {
+	local bus version initrd rest said
+	bus=$(sed -n 's/^disks \([^,]*\),.*/\1/p' "$work/$name.out")
+	while IFS=' ' read -r version _ initrd rest; do
+		version=${version%:}
+		[ "$initrd" != - ] || continue
+		case $bus in
+		virtio-blk) set -- virtio_pci virtio_blk ;;
+		sata) set -- ahci sd_mod ;;
+		*) set -- ata_piix sd_mod ;;
+		esac
+		case $rest in *'in no menu') set -- ;; esac
+		grep -q "/${1:-}\.ko" "$root/lib/modules/$version/modules.dep" "$root/lib/modules/$version/modules.builtin" || set --
+		[ $# -gt 0 ] || grep -q "^binary $initrd: the kernel must drive" "$work/$name.raw" || continue
+		said=$(tests/support/check-initramfs "$root$initrd" "$root" "$version" "$@") || fail "$name: $initrd"
+		closures=$((closures + 1))
+		said=${said#* modules, } aliases=$((aliases + ${said%% *}))
+	done < <(sed -n '/^== kernels/,/^== boot/p' "$work/$name.out" | grep '^[^=]')
+}
+
 # The originals put back are the guest as it was, but for empty folders.
 check_undo() {
 	build/tests/support/convert_folder --undo "$root" "$work/$name.originals" || fail "$name: undo"
@@ -123,6 +146,7 @@ run_family() {
 	check_fstab
 	check_network
 	check_settings
+	check_initramfs
 	check_undo
 	echo "$name: $(grep -c '^W-\|^B-' "$work/$name.out" || true) warnings, $(sed -n 's/^verdict: //p' "$work/$name.out")"
 }
@@ -130,4 +154,4 @@ run_family() {
 for name; do
 	run_family "$name"
 done
-echo "$# phony guests as expected, twice${missing:+; not checked by:$missing}"
+echo "$# phony guests as expected, twice; $closures initramfs load what they must, by $aliases aliases too${missing:+; not checked by:$missing}"

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/common.sh
-for tool in qemu-system-x86_64 cpio depmod modprobe gzip xz zstd lz4 bzip2; do
+for tool in qemu-system-x86_64 python3 cpio depmod modprobe gzip xz zstd lz4 bzip2; do
 	PATH=$PATH:/usr/sbin:/sbin command -v $tool >/dev/null || skip "$tool is missing"
 done
 for version in $(ls -r /lib/modules) ''; do
@@ -66,6 +66,36 @@ boot() { # prints the line of graft_init, or the kernel's last words
 	tr -d '\r' <"$work/serial" | grep -a '^GRAFT' || tail -n 5 "$work/serial"
 }
 
+# depmod's order of what a module needs changes with the modules that are there.
+sort_words() {
+	local line words
+	while read -r line; do
+		read -ra words <<<"${line#*:}"
+		printf '%s:%s\n' "${line%%:*}" "$([ ${#words[@]} = 0 ] || printf ' %s' "$(printf '%s\n' "${words[@]}" | sort | tr '\n' ' ')")"
+	done
+}
+
+# What modprobe would load from the unpacked image is there, and its indexes are those that depmod makes of it.
+judge() { # COMPRESSION
+	local file
+	judged=$(tests/support/check-initramfs "$initrd" "$guest" "$version" virtio_pci virtio_blk virtio_scsi sd_mod ahci) ||
+		fail "$1: the modules of the image don't hold together"
+	rm -rf "$work/unpacked"
+	tests/support/unpack-initramfs "$initrd" "$work/unpacked" || fail "$1: unpack-initramfs"
+	depmod -n -b "$work/unpacked" "$version" >"$work/depmod" 2>"$work/out" || fail "$1: depmod: $(cat "$work/out")"
+	for file in dep alias symbols; do
+		[ -f "$work/unpacked/lib/modules/$version/modules.$file" ] || continue # binary only
+		case $file in
+		dep) grep -E '^[^ ]*\.ko[^ ]*:' "$work/depmod" | sort_words ;;
+		alias) grep '^alias [^ ]*:' "$work/depmod" | grep -v '^alias symbol:' ;;
+		symbols) grep '^alias symbol:' "$work/depmod" ;;
+		esac | sort >"$work/expected"
+		grep -v '^#' "$work/unpacked/lib/modules/$version/modules.$file" | grep -v '^alias [^:]*$' |
+			if [ $file = dep ]; then sort_words; else cat; fi | sort |
+			diff "$work/expected" - >"$work/out" || fail "$1: modules.$file isn't depmod's: $(cat "$work/out")"
+	done
+}
+
 check() { # COMPRESSION LAYOUT SPECIAL
 	local before after said began=$EPOCHREALTIME
 	make_image "$@"
@@ -73,10 +103,11 @@ check() { # COMPRESSION LAYOUT SPECIAL
 	build/tests/support/inject_folder "$guest" >"$work/changes"
 	after=$(stat -c %s "$initrd")
 	grep -q '"disk":"virtio-blk"' "$work/changes" || fail "$1: $(cat "$work/changes")"
+	judge "$1"
 	said=$(boot)
 	[ "$said" = 'GRAFT OK: vda sda' ] || fail "$1 $2: $said"
-	printf '%-6s %-16s %-6s %8d + %7d bytes, booted in %.1f s\n' "$1" "$2" "$3" "$before" $((after - before)) \
-		"$(bc <<<"$EPOCHREALTIME - $began")"
+	printf '%-6s %-16s %-6s %8d + %7d bytes, %s, booted in %.1f s\n' "$1" "$2" "$3" "$before" $((after - before)) \
+		"$judged" "$(bc <<<"$EPOCHREALTIME - $began")"
 }
 
 # Without a graft there is no disk: the test can fail.
