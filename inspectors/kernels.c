@@ -21,8 +21,9 @@ static const struct pattern image_names[] = {
     {"bzImage-", ""}, {"Image-", ""},	{"kernel-genkernel-x86_64-", ""},
 };
 static const struct pattern initrd_names[] = {
-    {"initrd.img-", ""}, {"initramfs-", ".img"}, {"initrd-", ""},
-    {"initrd-", ".img"}, {"initramfs-", ""},	 {"initramfs-genkernel-x86_64-", ""},
+    {"initrd.img-", ""},  {"initramfs-", ".img"}, {"initrd-", ""},
+    {"initrd-", ".img"},  {"initramfs-", ""},	  {"initramfs-genkernel-x86_64-", ""},
+    {"booster-", ".img"},
 };
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

@@ -40,7 +40,7 @@ static char *original_of(struct graft_plan *p, const char *member)
 	return NULL;
 }
 
-/* conf/modules is made of the guest's list and more; add_conf_modules() in part.c extends it. */
+/* conf/modules is made of the guest's list and more; add_to_list() in part.c extends it. */
 static bool is_generated(const char *member)
 {
 	return strcmp(member, "conf/modules") == 0;

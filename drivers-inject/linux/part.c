@@ -6,6 +6,8 @@
 #include "core/base/archive.h"
 #include "core/base/checked.h"
 #include "core/base/cpio.h"
+#include "drivers-inject/linux/booster.h"
+#include "drivers-inject/linux/genkernel.h"
 #include "drivers-inject/linux/graft.h"
 #include "drivers-inject/linux/nash.h"
 
@@ -85,6 +87,8 @@ static const char *stored_path(struct making *m, const struct module *module)
 
 	if (nash_is(m->p->im))
 		return nash_file(module, a);
+	if (booster_is(m->p->im, m->p->kernel->version))
+		return arena_printf(a, "%s.ko", module->name);
 
 	const char *path = module->path, *prefix = arena_printf(a, "/lib/modules/%s/", m->p->kernel->version);
 	const char *end;
@@ -230,13 +234,19 @@ static bool names_line(const char *text, const char *name)
 	return false;
 }
 
-/* initramfs-tools loads what conf/modules names before it looks for the root file system. */
-static int add_conf_modules(struct making *m, struct err *err)
+/* The image's list of modules that its init loads before it looks for the root file system; NULL: there is none. */
+static const char *list_of(const struct initramfs *im)
 {
-	const struct initramfs_member *there = initramfs_find(m->p->im, "conf/modules");
+	return strcmp(im->generator, "initramfs-tools") == 0 ? "conf/modules" : genkernel_list(im);
+}
+
+static int add_to_list(struct making *m, struct err *err)
+{
+	const char *list = list_of(m->p->im);
+	const struct initramfs_member *there = list ? initramfs_find(m->p->im, list) : NULL;
 	AUTO(buf_done) struct buf b = BUF_INIT(GUEST_TEXT_MAX);
 
-	if (strcmp(m->p->im->generator, "initramfs-tools") != 0)
+	if (!list)
 		return 0;
 	if (there && there->content && buf_adds(&b, there->content) < 0)
 		return err_set(err, ERR_CONVERT, "'%s' in the initramfs is over %d bytes long", there->path,
@@ -246,7 +256,7 @@ static int add_conf_modules(struct making *m, struct err *err)
 	VEC_FOR (name, &m->p->roots)
 		if (!names_line(buf_str(&b), *name) && buf_addf(&b, "%s\n", *name) < 0)
 			return err_nomem(err);
-	return add_file(m, "conf/modules", buf_str(&b), b.len, err);
+	return add_file(m, list, buf_str(&b), b.len, err);
 }
 
 static int add_marker(struct making *m, struct err *err)
@@ -289,13 +299,26 @@ static int add_nash_init(struct making *m, struct err *err)
 	return add_entry(m, &e, init, err);
 }
 
+static int add_booster_lists(struct making *m, struct err *err)
+{
+	struct graft_plan *p = m->p;
+	const char *config = booster_config_with(p->im, &p->add, &p->arena);
+	const char *aliases = booster_aliases_with(p->im, p->modules, &p->add, &p->arena);
+
+	if (add_file(m, BOOSTER_ALIASES, aliases, strlen(aliases), err) < 0)
+		return -1;
+	return add_file(m, BOOSTER_CONFIG, config, strlen(config), err);
+}
+
 static int add_drivers(struct making *m, struct err *err)
 {
+	if (booster_is(m->p->im, m->p->kernel->version))
+		return add_modules(m, err) < 0 ? -1 : add_booster_lists(m, err);
 	if (nash_is(m->p->im))
 		return add_modules(m, err) < 0 ? -1 : add_nash_init(m, err);
 	if (add_modules(m, err) < 0 || add_indexes(m, err) < 0 || add_builtin_lists(m, err) < 0)
 		return -1;
-	return add_conf_modules(m, err);
+	return add_to_list(m, err);
 }
 
 static int fill(struct making *m, struct err *err)
@@ -357,8 +380,7 @@ int graft_make_part(struct graft_plan *p, struct err *err)
 
 	if (!p->add.list.n && !p->copies.n)
 		return 0;
-	m.dir = initramfs_place(
-	    p->im, nash_is(p->im) ? "lib" : arena_printf(&p->arena, "lib/modules/%s", p->kernel->version), &p->arena);
+	m.dir = initramfs_place(p->im, initramfs_modules_folder(p->im, p->kernel->version, &p->arena), &p->arena);
 	if (!m.dir)
 		ret = err_set(err, ERR_CONVERT, "'lib/modules' in the initramfs: symlinks go round");
 	else
@@ -372,6 +394,14 @@ uint64_t graft_new_size(const struct graft_plan *p)
 	return p->part.len ? p->im->base + p->part.len : p->old_size;
 }
 
+static const char *what_loads(const struct graft_plan *p)
+{
+	if (nash_is(p->im))
+		return " and an init that loads them";
+	return booster_is(p->im, p->kernel->version) ? " and the lists by which booster loads them"
+						     : " with their indexes";
+}
+
 static int describe(const struct graft_plan *p, struct buf *b)
 {
 	if (buf_adds(b, "appends") < 0)
@@ -379,7 +409,7 @@ static int describe(const struct graft_plan *p, struct buf *b)
 	VEC_FOR (it, &p->add.list)
 		if (buf_addf(b, "%s %s", it == p->add.list.v ? "" : ",", it->name) < 0)
 			return -1;
-	if (p->add.list.n && buf_adds(b, nash_is(p->im) ? " and an init that loads them" : " with their indexes") < 0)
+	if (p->add.list.n && buf_adds(b, what_loads(p)) < 0)
 		return -1;
 	VEC_FOR (c, &p->copies)
 		if (buf_addf(b, "%s %s %s", c == p->copies.v && !p->add.list.n ? "" : ",", c->path,

@@ -5,6 +5,8 @@
 
 #include "core/base/archive.h"
 #include "core/base/checked.h"
+#include "drivers-inject/linux/booster.h"
+#include "drivers-inject/linux/genkernel.h"
 #include "drivers-inject/linux/nash.h"
 #include "guest/files/kconfig.h"
 #include "guest/files/uki.h"
@@ -26,6 +28,13 @@ static int open_unified(struct graft_plan *p, struct err *err)
 	return 0;
 }
 
+/* Something in the image would load what is added to it. */
+static bool loads_modules(const struct graft_plan *p)
+{
+	return strcmp(p->im->generator, "initramfs-tools") == 0 || nash_is(p->im) || genkernel_list(p->im) ||
+	       booster_is(p->im, p->kernel->version) || initramfs_loads_by_alias(p->im);
+}
+
 /* An image that can't be read is the inspector's finding; here it only means that nothing can be added. */
 static int open_initramfs(struct graft_plan *p, struct err *err)
 {
@@ -45,8 +54,7 @@ static int open_initramfs(struct graft_plan *p, struct err *err)
 		if (local.code == ERR_INTERNAL)
 			return err_set(err, local.code, "%s", local.text);
 		p->no_graft = "its initramfs can't be read";
-	} else if (strcmp(p->im->generator, "initramfs-tools") != 0 && !nash_is(p->im) &&
-		   !initramfs_loads_by_alias(p->im)) {
+	} else if (!loads_modules(p)) {
 		p->no_graft = "nothing in its initramfs would load them";
 	}
 	return 0;

@@ -15,6 +15,7 @@ static const struct {
     {"dracut", settings_dracut},
     {"mkinitcpio", settings_mkinitcpio},
     {"mkinitfs", settings_mkinitfs},
+    {"booster", settings_booster},
     {"mkinitrd-suse", settings_suse},
     {"mkinitrd-nash", settings_modprobe_conf},
     {"unknown", settings_make_initrd},

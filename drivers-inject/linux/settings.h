@@ -24,6 +24,7 @@ settings_writer settings_mkinitcpio;	  /* MODULES=(…) of /etc/mkinitcpio.conf 
 settings_writer settings_mkinitfs;	  /* features="…" of /etc/mkinitfs/mkinitfs.conf */
 settings_writer settings_suse;		  /* INITRD_MODULES="…" of /etc/sysconfig/kernel */
 settings_writer settings_modprobe_conf; /* scsi_hostadapter in /etc/modprobe.conf: the step module-aliases writes it */
+settings_writer settings_booster;	/* modules: of /etc/booster.yaml */
 settings_writer settings_make_initrd;	/* MODULES_ADD of /etc/initrd.mk (ALT) */
 
 /* For the writers: text with the names that its list lacks put before position `behind` of its quotes or brackets; the

@@ -15,6 +15,9 @@ static const struct device_argument arguments[] = {
     {"root=", NULL, "", "/", NULL},
     {"real_root=", NULL, "", "/", NULL},
     {"resume=", NULL, "", NULL, "swap"},
+    {"real_resume=", NULL, "", NULL, "swap"},
+    {"crypt_root=", NULL, "", NULL, "crypto_LUKS"},
+    {"crypt_swap=", NULL, "", NULL, "crypto_LUKS"},
     {"cryptdevice=", NULL, ":", NULL, "crypto_LUKS"},
     {"cryptopts=", "source=", ",", NULL, "crypto_LUKS"},
 };

@@ -44,9 +44,19 @@ enum { INIT_MAX = 64 << 10 };
 static bool is_kept_name(const char *path)
 {
 	static const char *const patterns[] = {
-	    "conf/modules",	   "*lib/modules/*/modules.*", "conf/conf.d/*",
-	    "conf/initramfs.conf", "etc/lvm/*.conf",	       "etc/crypttab",
-	    "cryptroot/crypttab",  "*systemd/network/*.link",  "*udev/rules.d/*.rules",
+	    "conf/modules",
+	    "*lib/modules/*/modules.*",
+	    "conf/conf.d/*",
+	    "conf/initramfs.conf",
+	    "etc/lvm/*.conf",
+	    "etc/crypttab",
+	    "cryptroot/crypttab",
+	    "*systemd/network/*.link",
+	    "*udev/rules.d/*.rules",
+	    "etc/booster.init.yaml",
+	    "*lib/modules/booster.alias",
+	    "etc/initrd.defaults",
+	    "etc/modules/*",
 	};
 
 	for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
@@ -308,6 +318,7 @@ static const struct {
     {"dracut", {"lib/dracut-lib.sh"}},
     {"mkinitcpio", {"init_functions", "config"}},
     {"booster", {"etc/booster.init.yaml"}},
+    {"genkernel", {"etc/initrd.defaults", "etc/initrd.scripts"}},
     {"mkinitfs", {"sbin/nlplug-findfs"}},
     {"mkinitrd-suse", {"run_all.sh"}},
     {"mkinitrd-nash", {"bin/nash"}},
@@ -466,18 +477,17 @@ char *initramfs_place(const struct initramfs *im, const char *path, struct arena
 	return walk(im, path, &w) < 0 ? NULL : arena_strdup(a, w.done);
 }
 
-/* The folder of a kernel's modules: nash's images hold those of one kernel only. */
-static const char *modules_folder(const struct initramfs *im, const char *version, struct arena *a)
+const char *initramfs_modules_folder(const struct initramfs *im, const char *version, struct arena *a)
 {
-	bool flat = strcmp(im->generator, "mkinitrd-nash") == 0;
-
-	return flat ? "lib" : arena_printf(a, "lib/modules/%s", version);
+	if (strcmp(im->generator, "mkinitrd-nash") == 0)
+		return "lib";
+	return strcmp(im->generator, "booster") == 0 ? "usr/lib/modules" : arena_printf(a, "lib/modules/%s", version);
 }
 
 const struct initramfs_member *initramfs_module(const struct initramfs *im, const char *version, const char *name)
 {
 	AUTO(arena_done) struct arena a = {0};
-	const char *dir = initramfs_place(im, modules_folder(im, version, &a), &a);
+	const char *dir = initramfs_place(im, initramfs_modules_folder(im, version, &a), &a);
 	size_t n = dir ? strlen(dir) : 0;
 
 	if (!dir)
@@ -495,7 +505,7 @@ const struct initramfs_member *initramfs_module(const struct initramfs *im, cons
 bool initramfs_has(const struct initramfs *im, const char *version, const char *name)
 {
 	AUTO(arena_done) struct arena a = {0};
-	const char *dir = arena_printf(&a, "%s/", modules_folder(im, version, &a));
+	const char *dir = arena_printf(&a, "%s/", initramfs_modules_folder(im, version, &a));
 	char found[MODULE_NAME_MAX];
 
 	VEC_FOR (path, &im->grafted)

@@ -71,6 +71,9 @@ const struct initramfs_member *initramfs_find(const struct initramfs *im, const 
 char *initramfs_place(const struct initramfs *im, const char *path, struct arena *a);
 /* The member at exactly this place, symlinks not followed; NULL when there is none. */
 const struct initramfs_member *initramfs_at(const struct initramfs *im, const char *place);
+/* The folder of a kernel's modules, symlinks not followed; without the version where an image is for one kernel only.
+ * In the arena or a literal. */
+const char *initramfs_modules_folder(const struct initramfs *im, const char *version, struct arena *a);
 /* The module's file for a kernel ("virtio_blk", "6.1.0-18-amd64"), NULL when it isn't inside. */
 const struct initramfs_member *initramfs_module(const struct initramfs *im, const char *version, const char *name);
 /* The module is in the image or in the graft behind it. */
