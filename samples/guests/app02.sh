@@ -3,12 +3,16 @@
 # (SC2034, SC2154: variables go to and come from samples/build.)
 
 packages=(grub-efi-amd64 grub-efi-amd64-signed shim-signed efibootmgr open-vm-tools)
+source=ova
 firmware=efi
 # Debian's OVMF has no driver for pvscsi, which VMware's firmware has: on SATA the same disk boots on both.
 controller=sata
+own=(--nvram vmware-sata)
 pci_slots=
+drivers=(mptspi mptsas vmw_pvscsi ahci sd_mod ext4)
 annotation='application server, UEFI'
-esp_mib=48 root_mib=1200 swap_mib=64 disk_mib=1314 deleted_mib=100
+esp_mib=48 root_mib=1200 swap_mib=64 disk_mib=(1314) deleted_mib=100
+expect+=('address: ens192 10.0.2.50/24' 'tcp: OK')
 root_uuid=5b0bd7a1-7d1c-4c77-9d0f-3c6a9a1f0e11
 swap_uuid=5b0bd7a1-7d1c-4c77-9d0f-3c6a9a1f0e12
 
@@ -21,15 +25,13 @@ guest_configure() {
 	printf '[Match]\nName=ens192\n\n[Network]\nAddress=10.0.2.50/24\nGateway=10.0.2.2\n' \
 		>"$root/etc/systemd/network/20-lan.network"
 	in_root systemctl enable systemd-networkd
-	configure_initramfs mptspi mptsas vmw_pvscsi ahci sd_mod ext4
+	configure_initramfs
 	echo 'RESUME=/dev/sda3' >"$root/etc/initramfs-tools/conf.d/resume"
 	make_content
 }
 
 guest_loader() {
-	local esp=$work/esp.d/EFI/debian
-
-	truncate -s "${disk_mib}M" "$disk"
+	make_disks
 	sfdisk "$disk" <<-T
 		label: gpt
 		label-id: 5B0BD7A1-7D1C-4C77-9D0F-3C6A9A1F0E10
@@ -39,21 +41,12 @@ guest_loader() {
 	T
 	grub_config device=/dev/sda2 fs_uuid=$root_uuid partmap=gpt "drive='(hd0,gpt2)'" \
 		"hints='--hint-bios=hd0,gpt2 --hint-efi=hd0,gpt2 --hint-baremetal=ahci0,gpt2'"
-	mkdir -p "$root/boot/efi" "$root/boot/grub/x86_64-efi" "$esp"
-	cp "$root"/usr/lib/grub/x86_64-efi/{*.mod,*.lst} "$root/boot/grub/x86_64-efi/"
-	# As grub-install --no-extra-removable lays it out: only the firmware's boot entry leads to it.
-	cp "$root/usr/lib/shim/shimx64.efi.signed" "$esp/shimx64.efi"
-	cp "$root/usr/lib/shim/mmx64.efi.signed" "$esp/mmx64.efi"
-	cp "$root/usr/lib/shim/fbx64.efi.signed" "$esp/fbx64.efi"
-	cp "$root/usr/lib/shim/BOOTX64.CSV" "$esp/BOOTX64.CSV"
-	cp "$root/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed" "$esp/grubx64.efi"
-	printf "search.fs_uuid %s root hd0,gpt2 \nset prefix=(\$root)'/boot/grub'\nconfigfile \$prefix/grub.cfg\n" \
-		$root_uuid >"$esp/grub.cfg"
+	grub_esp $root_uuid hd0,gpt2 /boot/grub
 }
 
 guest_pack() {
 	clean_root
-	pack_esp 1 $esp_mib A1B2C3D4 "$work/esp.d"
+	pack_esp 1 $esp_mib A1B2C3D4 "$esp"
 	pack_ext4 $((1 + esp_mib)) $root_mib $root_uuid app02-root
 	pack_swap $((1 + esp_mib + root_mib)) $swap_mib $swap_uuid
 }

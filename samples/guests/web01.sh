@@ -3,11 +3,11 @@
 # (SC2034, SC2154: variables go to and come from samples/build.)
 
 packages=(grub-pc ifupdown open-vm-tools)
-firmware=bios
-controller=pvscsi
-pci_slots=yes
+source=ova
+drivers=(mptspi mptsas vmw_pvscsi ahci ata_piix sd_mod ext4)
 annotation='web server, BIOS'
-root_mib=1407 swap_mib=64 disk_mib=1472 deleted_mib=400
+root_mib=1407 swap_mib=64 disk_mib=(1472) deleted_mib=400
+expect+=('address: ens192 10.0.2.50/24' 'tcp: OK')
 root_uuid=5b0bd7a1-7d1c-4c77-9d0f-3c6a9a1f0e01
 swap_uuid=5b0bd7a1-7d1c-4c77-9d0f-3c6a9a1f0e02
 
@@ -16,24 +16,14 @@ guest_configure() {
 	printf '%s\n' '# <file system> <mount point> <type> <options> <dump> <pass>' \
 		'/dev/sda1 / ext4 errors=remount-ro 0 1' \
 		'/dev/sda2 none swap sw 0 0' >"$root/etc/fstab"
-	cat >"$root/etc/network/interfaces" <<'N'
-# The loopback network interface
-auto lo
-iface lo inet loopback
-
-# The primary network interface
-auto ens192
-iface ens192 inet static
-	address 10.0.2.50/24
-	gateway 10.0.2.2
-N
-	configure_initramfs mptspi mptsas vmw_pvscsi ahci ata_piix sd_mod ext4
+	configure_ifupdown ens192
+	configure_initramfs
 	echo 'RESUME=/dev/sda2' >"$root/etc/initramfs-tools/conf.d/resume"
 	make_content
 }
 
 guest_loader() {
-	truncate -s "${disk_mib}M" "$disk"
+	make_disks
 	sfdisk "$disk" <<-T
 		label: dos
 		label-id: 0x2a5e1001

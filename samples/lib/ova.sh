@@ -2,31 +2,20 @@
 # The export: streamOptimized VMDK, an OVF as ESXi writes it, a SHA-256 manifest, all in a ustar archive.
 # (SC2154: samples/build and the guest's recipe set the variables.)
 
-make_vmdk() {
-	mkdir "$work/ova"
-	qemu-img convert -p -f raw -O vmdk -o subformat=streamOptimized,adapter_type=lsilogic,hwversion=13 \
-		"$disk" "$work/ova/$name-disk1.vmdk"
-}
-
+# One disk and one card: guests with more are exported as VMX.
 make_ova() {
 	local f
+	((${#disks[@]} == 1 && ${#nics[@]} == 1)) || { echo "an OVA here has one disk and one card" && return 1; }
+	mkdir "$work/ova"
 	cd "$work/ova" || return
+	qemu-img convert -p -f raw -O vmdk -o subformat=streamOptimized,adapter_type=lsilogic,hwversion=13 \
+		"$disk" "$name-disk1.vmdk"
 	make_ovf >"$name.ovf"
 	for f in "$name.ovf" "$name-disk1.vmdk"; do
 		echo "SHA256($f)= $(sha256sum "$f" | cut -d' ' -f1)"
 	done >"$name.mf"
 	tar --format=ustar --owner=root --group=root --numeric-owner -cf "$work/$name.ova" \
 		"$name.ovf" "$name.mf" "$name-disk1.vmdk"
-}
-
-publish() {
-	# The stamp of the last build goes first: no moment shows it beside files that it does not belong to.
-	rm -f "$out/.$name.built"
-	mv "$work/$name.ova" "$out/$name.ova"
-	rm -f "$out/$name.raw"
-	if [[ $keep_raw ]]; then mv "$disk" "$out/$name.raw"; fi
-	stamp >"$out/.$name.built"
-	say "done: $out/$name.ova, $(du -m "$out/$name.ova" | cut -f1) MiB"
 }
 
 # item ELEMENT=VALUE...: a hardware item; elements stand in alphabetical order, as OVF asks, vmw:Config after them.
@@ -59,7 +48,7 @@ make_ovf() {
   </References>
   <DiskSection>
     <Info>Virtual disk information</Info>
-    <Disk ovf:capacity="$disk_mib" ovf:capacityAllocationUnits="byte * 2^20" ovf:diskId="vmdisk1" ovf:fileRef="file1" ovf:format="http://www.vmware.com/interfaces/specifications/vmdk.html#streamOptimized" ovf:populatedSize="$(($(stat -c '%b * %B' "$disk")))"/>
+    <Disk ovf:capacity="${disk_mib[0]}" ovf:capacityAllocationUnits="byte * 2^20" ovf:diskId="vmdisk1" ovf:fileRef="file1" ovf:format="http://www.vmware.com/interfaces/specifications/vmdk.html#streamOptimized" ovf:populatedSize="$(($(stat -c '%b * %B' "$disk")))"/>
   </DiskSection>
   <NetworkSection>
     <Info>The list of logical networks</Info>

@@ -42,10 +42,11 @@ install_packages() {
 	chmod 755 "$root/usr/sbin/policy-rc.d"
 	# grub-pc would ask for a disk to install itself on; there is none yet.
 	in_root debconf-set-selections <<<'grub-pc grub-pc/install_devices_empty boolean true'
-	if ! in_root apt-get "${options[@]}" install "${packages[@]}"; then
+	# The initramfs is made once, when all is configured: INITRD=No spares one now.
+	if ! in_root INITRD=No apt-get "${options[@]}" install "${packages[@]}"; then
 		# The cached lists may name packages that the mirror has replaced since.
 		in_root apt-get -q update
-		in_root apt-get "${options[@]}" install "${packages[@]}"
+		in_root INITRD=No apt-get "${options[@]}" install "${packages[@]}"
 	fi
 	rm -f "$root/usr/sbin/policy-rc.d" "$root/etc/apt/apt.conf.d/99sample-build" "$REHOST_DEBS/lock"
 }
@@ -67,78 +68,51 @@ configure_common() {
 	ln -s /lib/systemd/system/serial-getty@.service "$units/getty.target.wants/serial-getty@ttyS0.service"
 }
 
-# An initramfs with the drivers of VMware's controllers and no others, as MODULES=dep or a careful administrator leaves
-# it: such a guest does not find its disk on virtio.
+# configure_ifupdown CARD: the static address that web01 and its kin have.
+configure_ifupdown() {
+	cat >"$root/etc/network/interfaces" <<-N
+		# The loopback network interface
+		auto lo
+		iface lo inet loopback
+
+		# The primary network interface
+		auto $1
+		iface $1 inet static
+			address 10.0.2.50/24
+			gateway 10.0.2.2
+	N
+}
+
+# An initramfs with the recipe's drivers and no others, as MODULES=dep or a careful administrator leaves it: such a guest
+# does not find its disk on virtio.
 configure_initramfs() {
 	sed -i 's/^MODULES=.*/MODULES=list/' "$root/etc/initramfs-tools/initramfs.conf"
-	printf '%s\n' "$@" >>"$root/etc/initramfs-tools/modules"
+	printf '%s\n' "${drivers[@]}" >>"$root/etc/initramfs-tools/modules"
 }
 
 make_initramfs() {
 	rm -f "$root"/boot/initrd.img-*
 	in_root update-initramfs -c -k all
-	in_root sh -c 'lsinitramfs /boot/initrd.img-*' >"$work/initramfs"
-	grep -q vmw_pvscsi.ko "$work/initramfs"
-	if grep -E 'virtio_(blk|scsi|pci|net)' "$work/initramfs"; then return 1; fi
+	check_initramfs lsinitramfs
 }
 
-# grub_config KEY=VALUE...: the guest's own settings and the grub.cfg that its own update-grub writes from them. The disk
-# does not exist yet, so grub-probe and grub-mkrelpath answer from the keys: device, fs_uuid, partmap, drive, hints.
-grub_config() {
-	mkdir -p "$root/.stub" "$root/boot/grub"
-	{
-		printf '#!/bin/sh\n'
-		printf '%s\n' "$@"
-		cat <<'P'
-while [ $# -gt 0 ]; do
-	case $1 in
-	--target=*) target=${1#*=} ;;
-	-t) target=$2 && shift ;;
-	esac
-	shift
-done
-case $target in
-device) echo "$device" ;;
-fs_uuid) echo "$fs_uuid" ;;
-fs) echo ext2 ;;
-partmap) echo "$partmap" ;;
-drive) echo "$drive" ;;
-hints_string) echo "$hints" ;;
-abstraction) ;;
-*) exit 1 ;;
-esac
-P
-	} >"$root/.stub/grub-probe"
-	# /boot is a folder of the root file system: a path is its own relative path.
-	# shellcheck disable=SC2016
-	printf '#!/bin/sh\nfor path; do :; done\necho "$path"\n' >"$root/.stub/grub-mkrelpath"
-	chmod 755 "$root"/.stub/*
-	cat >"$root/etc/default/grub" <<'G'
-# If you change this file, run 'update-grub' afterwards to update
-# /boot/grub/grub.cfg.
-
-GRUB_DEFAULT=0
-GRUB_TIMEOUT=1
-GRUB_DISTRIBUTOR=`lsb_release -i -s 2> /dev/null || echo Debian`
-GRUB_CMDLINE_LINUX_DEFAULT="quiet"
-GRUB_CMDLINE_LINUX="console=tty0 console=ttyS0,115200"
-GRUB_TERMINAL="console serial"
-GRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"
-
-# Uncomment if you don't want GRUB to pass "root=UUID=xxx" parameter to Linux
-GRUB_DISABLE_LINUX_UUID=true
-G
-	in_root update-grub
-	rm -r "$root/.stub"
-	grep -q "root=${1#device=} " "$root/boot/grub/grub.cfg"
+# check_initramfs LISTER: the drivers are there, virtio is not.
+check_initramfs() {
+	local d
+	in_root sh -c "$1 /boot/initrd.img-*" >"$work/initramfs"
+	for d in "${drivers[@]}"; do
+		grep -q "/${d//_/[-_]}\.ko" "$work/initramfs" || { echo "no $d in the initramfs" && return 1; }
+	done
+	if grep -E 'virtio[-_](blk|scsi|pci|net)' "$work/initramfs"; then return 1; fi
 }
 
 # Live content that a test can compare after a conversion, and churn: small files, every second of which is deleted
 # later, so that free space lies in many small holes between live blocks.
 make_content() {
-	local i size
+	local i size files=400
+	if ((deleted_mib)); then files=3000; fi
 	mkdir -p "$root/srv/data" "$root/var/tmp/deleted"
-	for ((i = 0; i < 3000; i++)); do
+	for ((i = 0; i < files; i++)); do
 		size=$((RANDOM % 12000 + 1))
 		if ((i % 2)); then printf -v f '%s/var/tmp/deleted/small-%04d' "$root" "$i"; else
 			printf -v f '%s/srv/data/small-%04d' "$root" "$i"
@@ -146,7 +120,7 @@ make_content() {
 		head -c "$size" /dev/urandom >"$f"
 	done
 	# More than promised: check_disk() counts metadata that was never written as in use.
-	for ((i = 0; i < deleted_mib / 20 + 2; i++)); do
+	for ((i = 0; deleted_mib && i < deleted_mib / 20 + 2; i++)); do
 		head -c 20M /dev/urandom >"$root/var/tmp/deleted/large-$i"
 	done
 	(cd "$root/srv/data" && sha256sum -- * >../data.sha256)

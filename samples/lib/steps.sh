@@ -43,7 +43,7 @@ step() {
 
 # The guest's root is many small files that dpkg syncs one by one: minutes on a disk, seconds in memory.
 begin_work() {
-	local available
+	local available i
 	job='' keep_log=''
 	log=$out/$name.log
 	work=$out/.$name.work
@@ -62,18 +62,26 @@ begin_work() {
 		mkdir "$work/root"
 	fi
 	root=$work/root/guest
-	disk=$work/disk.raw
+	disks=()
+	for i in "${!disk_mib[@]}"; do disks+=("$work/disk$((i + 1)).raw"); done
+	disk=${disks[0]} esp=$work/esp.d
 	export REHOST_DEBS=$cache/debs
 }
 
 end_work() {
-	local status=$?
+	local status=$? loop
 	trap - EXIT
 	if [[ $job ]]; then
 		kill -- "-$job" 2>/dev/null || :
 		wait "$job" 2>/dev/null || :
 	fi
 	umount -R "$work/root" 2>/dev/null || :
+	# Of a packing that failed halfway; a device that was given back since may be another build's.
+	if [[ -e $work/loops ]]; then
+		while read -r loop; do
+			[[ $(losetup --noheadings --output BACK-FILE "$loop" 2>/dev/null) != "$work"/* ]] || losetup --detach "$loop"
+		done <"$work/loops"
+	fi
 	# Whatever is still mounted below must not be emptied: one file system only.
 	rm -rf --one-file-system "$work"
 	[[ $keep_log ]] || rm -f "$log"

@@ -7,4 +7,4 @@ cd "$(dirname "$0")/../.."
 . tests/lib/convert-and-boot.sh
 need_root
 scratch
-convert_and_boot web01 bios "" "vmware"
+convert_and_boot web01

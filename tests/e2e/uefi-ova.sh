@@ -7,4 +7,4 @@ cd "$(dirname "$0")/../.."
 . tests/lib/convert-and-boot.sh
 need_root
 scratch
-convert_and_boot app02 uefi "--uefi" "--uefi --nvram vmware-sata"
+convert_and_boot app02
