@@ -53,7 +53,12 @@ static const char *const progress_kinds[] = {"text", "json", NULL};
 	    {"allow-parent",  0,    CLI_LIST,                                                                          \
 	     "DIR",	      NULL, "A folder beside a disk's own in which the parents and extents it names may lie.", \
 	     AT(allow_parent)},                                                                                        \
-	    {"allow-truncated",	 0, CLI_FLAG, NULL, NULL, "Read what a cut-off disk still has; the rest is zeros.",    \
+	    {"allow-truncated",                                                                                        \
+	     0,                                                                                                        \
+	     CLI_FLAG,                                                                                                 \
+	     NULL,                                                                                                     \
+	     NULL,                                                                                                     \
+	     "Read what a cut-off disk still has, the rest as zeros; all formats but raw.",                            \
 	     AT(allow_truncated)},                                                                                     \
 	    {"ignore-checksum",	 0, CLI_FLAG, NULL, NULL, "Go on where the checksum of a VHD's header is wrong.",      \
 	     AT(ignore_checksum)},                                                                                     \

@@ -54,7 +54,12 @@ static const char *const codecs[] = {"zlib", "zstd", NULL};
 	{"allow-parent",  0,	CLI_LIST,                                                                              \
 	 "DIR",		  NULL, "A folder beside the image's own in which the parents and extents it names may lie.",  \
 	 AT(allow_parent)},                                                                                            \
-	    {"allow-truncated",	 0, CLI_FLAG, NULL, NULL, "Read what a cut-off file still has; the rest is zeros.",    \
+	    {"allow-truncated",                                                                                        \
+	     0,                                                                                                        \
+	     CLI_FLAG,                                                                                                 \
+	     NULL,                                                                                                     \
+	     NULL,                                                                                                     \
+	     "Read what a cut-off file still has, the rest as zeros; all formats but raw.",                            \
 	     AT(allow_truncated)},                                                                                     \
 	{                                                                                                              \
 		"ignore-checksum", 0, CLI_FLAG, NULL, NULL, "Go on where the checksum of a VHD's header is wrong.",    \

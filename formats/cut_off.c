@@ -75,6 +75,17 @@ bool file_may_be_cut_off(const struct block *file)
 	return file->ops == &cut_off_ops;
 }
 
+uint64_t file_end(const struct block *file)
+{
+	return file_may_be_cut_off(file) ? ((const struct cut_off *)file)->file->size : file->size;
+}
+
+void file_tell_cut_off(struct block *file)
+{
+	if (file_may_be_cut_off(file))
+		tell((struct cut_off *)file);
+}
+
 void file_allow_length(struct block *file, uint64_t size)
 {
 	if (file_may_be_cut_off(file) && size > file->size)

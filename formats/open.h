@@ -192,6 +192,10 @@ int cut_off_open(struct block *file, struct block **ret, struct err *err);
 void cut_off_give_back(struct block *b);
 /* True when the user allows that `file`, as a format was given it, lacks its end. */
 bool file_may_be_cut_off(const struct block *file);
+/* How many bytes a file really has, lengthened or not. */
+uint64_t file_end(const struct block *file);
+/* Warns once that the file is cut off: for a format that doesn't read what isn't there. */
+void file_tell_cut_off(struct block *file);
 /* What a file may be lengthened to by a format that has no bound of its own: a disk of 64 TiB with its tables. */
 #define FILE_LENGTH_MAX (UINT64_C(66) << 40)
 /* Then gives it that many bytes, with zeros behind those it has: called once by a format that knows how far its tables

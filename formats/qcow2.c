@@ -76,9 +76,15 @@ static void inflater_give(struct qcow2 *q, struct qcow2_inflater *f)
 static int inflate_to(struct qcow2 *q, struct qcow2_inflater *f, const struct qcow2_stretch *c, const unsigned char *in,
 		      unsigned char *out, struct err *err)
 {
-	if (decoder_run(f->decoder, q->codec, in, c->len, out, q->cluster, err) < 0)
-		return err_wrap(err, "compressed cluster of up to %" PRIu64 " bytes at 0x%" PRIx64, c->len, c->host);
-	return 0;
+	if (decoder_run(f->decoder, q->codec, in, c->len, out, q->cluster, err) == 0)
+		return 0;
+	/* The stream breaks off where the file does. */
+	if (file_may_be_cut_off(q->file) && c->host + c->len == file_end(q->file)) {
+		file_tell_cut_off(q->file);
+		memset(out, 0, q->cluster);
+		return 0;
+	}
+	return err_wrap(err, "compressed cluster of up to %" PRIu64 " bytes at 0x%" PRIx64, c->len, c->host);
 }
 
 /* Inflates n clusters of a run, which lie one behind the other or nearly so, into out. */
@@ -350,6 +356,10 @@ static int qcow2_open(const struct open_args *args, struct block **ret, struct e
 		block_close(&q->b);
 		return -1;
 	}
+	/* The header and the L1 table must be there: without them there is nothing to go by. */
+	file_allow_length(q->file, FILE_LENGTH_MAX);
+	if (q->data_file)
+		file_allow_length(q->data_file, FILE_LENGTH_MAX);
 	*ret = &q->b;
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include "core/base/checked.h"
 #include "core/base/zeros.h"
 #include "formats/qcow2_layout.h"
+#include "formats/open.h"
 #include "formats/qcow2_reader.h"
 
 /* One entry, and where it came from for messages. */
@@ -55,6 +56,8 @@ static int beyond_file(const struct qcow2 *q, const struct entry *e, const char 
 
 static int decode_packed(const struct qcow2 *q, const struct entry *e, struct qcow2_stretch *ret, struct err *err)
 {
+	uint64_t end = file_end(q->file);
+
 	ret->kind = QCOW2_PACKED;
 	qcow2_compressed_range(q->cluster_bits, e->value, &ret->host, &ret->len);
 	if (q->data_file)
@@ -67,8 +70,13 @@ static int decode_packed(const struct qcow2 *q, const struct entry *e, struct qc
 		return bad_entry(q, e, "compressed, with subclusters", err);
 	if (ret->host >= q->file->size)
 		return beyond_file(q, e, "compressed ", ret->host, q->file->size, err);
+	if (ret->host >= end) {
+		file_tell_cut_off(q->file);
+		ret->kind = QCOW2_ZEROS;
+		return 0;
+	}
 	/* The last sector may reach beyond the end: only the stream inside counts. */
-	ret->len = min_u64(ret->len, q->file->size - ret->host);
+	ret->len = min_u64(ret->len, end - ret->host);
 	return 0;
 }
 
