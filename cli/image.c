@@ -18,9 +18,9 @@ struct arguments {
 	bool allow_truncated, ignore_checksum, json, force, quiet, check;
 	bool tables_only; /* of info and map: no option */
 	struct cli_list create, key;
-	struct keys keys; /* what the options --key say */
-	int unpack[2];	  /* one for each image, from image_confine() */
-	int *unpack_fd;	  /* the one of the image that is opened next; NULL: not confined yet */
+	struct keys keys;	     /* what the options --key say */
+	struct image_ready ready[2]; /* one for each image, from image_confine() */
+	struct image_ready *next;    /* the one of the image that is opened next; NULL: not confined yet */
 };
 
 static const char *const codecs[] = {"zlib", "zstd", NULL};
@@ -123,7 +123,7 @@ static struct image_rules rules_of(const struct arguments *a)
 				    .keys = &a->keys,
 				    .tables_only = a->tables_only,
 				    .snapshot = a->snapshot,
-				    .unpack_fd = a->unpack_fd};
+				    .ready = a->next};
 }
 
 static int open_image(const char *path, const char *format, const struct arguments *a, struct block **ret,
@@ -139,10 +139,10 @@ static int open_image(const char *path, const char *format, const struct argumen
  * thread's own: before terminal_start(), whose thread inherits it. */
 static void confine(struct arguments *a, const char *const *images_read, size_t n, const char *target)
 {
-	a->unpack[0] = a->unpack[1] = -1;
+	a->ready[0] = a->ready[1] = (struct image_ready){.unpack_fd = -1};
 	image_confine(images_read, n,
-		      &(struct image_confine_options){.allow_parent = a->allow_parent.v, .writes = target}, a->unpack);
-	a->unpack_fd = a->unpack;
+		      &(struct image_confine_options){.allow_parent = a->allow_parent.v, .writes = target}, a->ready);
+	a->next = a->ready;
 }
 
 static void read_only(struct arguments *a, const struct positionals *p)
@@ -152,9 +152,8 @@ static void read_only(struct arguments *a, const struct positionals *p)
 
 static void arguments_done(struct arguments *a)
 {
-	for (size_t i = 0; a->unpack_fd && i < 2; i++)
-		if (a->unpack[i] >= 0)
-			close(a->unpack[i]);
+	for (size_t i = 0; a->next && i < 2; i++)
+		image_ready_done(&a->ready[i]);
 	keys_done(&a->keys);
 }
 
@@ -286,7 +285,7 @@ static int run_compare(const struct command *self, int argc, char **argv, struct
 	if (open_image(p.v[0], a.format, &a, &one, err) < 0)
 		return -1;
 	a.snapshot = a.second_snapshot;
-	a.unpack_fd++;
+	a.next++;
 	if (open_image(p.v[1], a.second_format, &a, &two, err) < 0 || image_compare(one, two, &d, err) < 0)
 		return -1;
 	if (a.json)

@@ -248,7 +248,7 @@ static int check_extent(const struct open_args *args, const struct vmdk_extent_l
 	if (e->access == VMDK_ACCESS_NOACCESS || e->type == VMDK_EXTENT_ZERO || e->type == VMDK_EXTENT_VMFSRAW ||
 	    e->type == VMDK_EXTENT_VMFSRDM)
 		return 0;
-	if (vmdk_open_extent(args, e->file, &file, err) < 0)
+	if (vmdk_open_extent(args, e->file, e->file_bytes, &file, err) < 0)
 		return -1;
 	switch (e->type) {
 	case VMDK_EXTENT_SPARSE:
@@ -284,6 +284,7 @@ static int check_extents(const struct open_args *args, struct check *c, struct e
 	if (block_pread(args->file, text, args->file->size, 0, err) < 0 ||
 	    vmdk_descriptor_parse(text, args->file->size, &d, err) < 0)
 		return -1;
+	vmdk_descriptor_translate(&d, open_charset(args));
 	VEC_FOR (e, &d.extents) {
 		c->where = e->file;
 		ret = check_extent(args, e, c, err);

@@ -138,6 +138,7 @@ int vmdk_facts(const struct open_args *args, struct image_facts *ret, struct err
 		return 0;
 	if (vmdk_descriptor_parse(text, len, &d, err) < 0)
 		return -1;
+	vmdk_descriptor_translate(&d, open_charset(args));
 	vmdk_fill(&d, ret);
 	return 0;
 }

@@ -15,6 +15,7 @@ struct throttle;
 struct check;
 struct image_snapshot;
 struct keys;
+struct charset;
 
 /* A folder that the user allows names inside images to lead to (--allow-parent). */
 struct allowed_folder {
@@ -26,12 +27,13 @@ struct allowed_folder {
 struct open_options {
 	const struct allowed_folder *allowed;
 	size_t nallowed;
-	bool allow_truncated;	   /* what a file lacks at its end reads as zeros, with a warning */
-	struct throttle *throttle; /* how fast files are read; NULL: as fast as they can be */
-	bool ignore_checksum;	   /* a header whose checksum is wrong counts, with a warning */
-	const struct keys *keys;   /* passphrases of encrypted images; NULL: none (core/base/keys.h) */
-	bool tables_only;	   /* data won't be read, so an encrypted image opens without its key */
-	const char *snapshot;	   /* of the top image of a chain: what it was, by ID or name; NULL: what it is */
+	bool allow_truncated;	       /* what a file lacks at its end reads as zeros, with a warning */
+	struct throttle *throttle;     /* how fast files are read; NULL: as fast as they can be */
+	bool ignore_checksum;	       /* a header whose checksum is wrong counts, with a warning */
+	const struct keys *keys;       /* passphrases of encrypted images; NULL: none (core/base/keys.h) */
+	bool tables_only;	       /* data won't be read, so an encrypted image opens without its key */
+	const struct charset *charset; /* of names in VMDK descriptors that state it; NULL: they are bytes */
+	const char *snapshot;	       /* of the top image of a chain: what it was, by ID or name; NULL: what it is */
 };
 
 /* Where names inside images lead: beneath one folder, or those that the options allow, never elsewhere. */
@@ -72,6 +74,11 @@ struct open_args {
 static inline const char *open_snapshot(const struct open_args *args)
 {
 	return args->options && !(args->chain && args->chain->above) ? args->options->snapshot : NULL;
+}
+
+static inline const struct charset *open_charset(const struct open_args *args)
+{
+	return args->options ? args->options->charset : NULL;
 }
 
 static inline bool open_allows_truncated(const struct open_args *args)

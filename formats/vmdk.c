@@ -246,7 +246,7 @@ static int open_parent(struct vmdk *v, const struct open_args *args, const struc
 		return err_set(err, ERR_POLICY,
 			       "it is a snapshot of '%s', but an image inside an archive may name no file",
 			       d->parent_hint);
-	if (vmdk_find_parent(args, d->parent_hint, &place, err) < 0 ||
+	if (vmdk_find_parent(args, d->parent_hint, d->parent_bytes, &place, err) < 0 ||
 	    image_open_place(args, &place, &format_vmdk, &v->parent, err) < 0)
 		return err_wrap(err, "parent '%s'", d->parent_hint);
 	parent = (const struct vmdk *)v->parent;
@@ -324,6 +324,7 @@ static int open_hosted(const struct open_args *args, struct block **ret, struct 
 		return -1;
 	if (vmdk_descriptor_parse(text, len, &d, err) < 0)
 		return err_wrap(err, "descriptor inside");
+	vmdk_descriptor_translate(&d, open_charset(args));
 	if (check_descriptor(&d, err) < 0)
 		return -1;
 	return open_hosted_extent(args, &h, &d, ret, err);
@@ -336,7 +337,7 @@ static int open_flat(const struct open_args *args, const struct vmdk_extent_line
 	AUTO(block_closep) struct block *file = NULL;
 	uint64_t off, len = e->sectors * VMDK_SECTOR, end = 0;
 
-	if (vmdk_open_extent(args, e->file, &file, err) < 0)
+	if (vmdk_open_extent(args, e->file, e->file_bytes, &file, err) < 0)
 		return -1;
 	if (mul_fits(e->offset, VMDK_SECTOR, &off) && add_fits(off, len, &end))
 		file_allow_length(file, end);
@@ -357,7 +358,7 @@ static int open_sparse(const struct open_args *args, const struct vmdk_extent_li
 	AUTO(block_closep) struct block *file = NULL;
 	struct vmdk_header h;
 
-	if (vmdk_open_extent(args, e->file, &file, err) < 0 || vmdk_header_read(file, &h, err) < 0)
+	if (vmdk_open_extent(args, e->file, e->file_bytes, &file, err) < 0 || vmdk_header_read(file, &h, err) < 0)
 		return -1;
 	if (h.capacity < e->sectors)
 		return err_set(err, ERR_CORRUPT,
@@ -376,7 +377,7 @@ static int open_esx(const struct open_args *args, const struct vmdk_extent_line 
 	AUTO(block_closep) struct block *file = NULL;
 	AUTO(block_closep) struct block *extent = NULL;
 
-	if (vmdk_open_extent(args, e->file, &file, err) < 0 || open(file, &extent, err) < 0)
+	if (vmdk_open_extent(args, e->file, e->file_bytes, &file, err) < 0 || open(file, &extent, err) < 0)
 		return -1;
 	take_ptr(&file);
 	if (extent->size / VMDK_SECTOR < e->sectors)
@@ -468,6 +469,7 @@ static int open_text(const struct open_args *args, struct block **ret, struct er
 	    vmdk_descriptor_parse(text, args->file->size, &d, err) < 0 || check_descriptor(&d, err) < 0 ||
 	    check_extents(&d, err) < 0)
 		return -1;
+	vmdk_descriptor_translate(&d, open_charset(args));
 	v = vmdk_new(args->name, d.extents.n, d.cid);
 	if (!v)
 		return err_nomem(err);

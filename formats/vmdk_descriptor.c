@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/base/charset.h"
+
 static const struct {
 	const char *name;
 	enum vmdk_access access;
@@ -139,7 +141,7 @@ static int parse_cid(const char *key, const char *value, unsigned number, uint32
 
 /* Which keys were seen: those that decide what is read may stand only once. */
 struct seen {
-	bool cid, parent_cid, create_type, parent_hint;
+	bool cid, parent_cid, create_type, parent_hint, encoding;
 };
 
 static int once(bool *seen, const char *key, unsigned number, struct err *err)
@@ -166,6 +168,10 @@ static int parse_pair(struct vmdk_descriptor *d, struct seen *seen, const char *
 	if (!strcasecmp(key, "parentFileNameHint")) {
 		d->parent_hint = arena_strdup(&d->arena, value);
 		return once(&seen->parent_hint, key, number, err);
+	}
+	if (!strcasecmp(key, "encoding")) {
+		d->encoding = arena_strdup(&d->arena, value);
+		return once(&seen->encoding, key, number, err);
 	}
 	if (strcasestr(key, "encryption") || strcasestr(key, "keysafe") ||
 	    (!strcasecmp(key, "ddb.iofilters") && strcasestr(value, "vmcrypt")))
@@ -226,7 +232,8 @@ int vmdk_descriptor_parse(const char *text, size_t len, struct vmdk_descriptor *
 	unsigned number = 1;
 	char *copy, *next;
 
-	*d = (struct vmdk_descriptor){.create_type = "", .parent_hint = "", .parent_cid = VMDK_CID_NONE};
+	*d =
+	    (struct vmdk_descriptor){.create_type = "", .parent_hint = "", .encoding = "", .parent_cid = VMDK_CID_NONE};
 	if (len > VMDK_DESCRIPTOR_MAX)
 		return err_set(err, ERR_CORRUPT, "%zu bytes of descriptor, the limit is %d", len, VMDK_DESCRIPTOR_MAX);
 	text = skip_bom(text, &len);
@@ -254,6 +261,67 @@ static bool line_has(const char *line, size_t len, const char *word)
 		if (!strncasecmp(line + i, word, n))
 			return true;
 	return false;
+}
+
+/* What is behind "encoding =" on this line, without its quotes. */
+static bool encoding_of(const char *line, size_t len, char ret[VMDK_ENCODING_MAX])
+{
+	char text[80], *value;
+
+	if (len >= sizeof text)
+		return false;
+	memcpy(text, line, len);
+	text[len] = '\0';
+	value = trim(text);
+	if (strncasecmp(value, "encoding", 8) != 0 || key_length(value) != 8)
+		return false;
+	value = unquote(trim(strchr(value, '=') + 1));
+	if (!*value || strlen(value) >= VMDK_ENCODING_MAX || !strcasecmp(value, "UTF-8"))
+		return false;
+	strcpy(ret, value);
+	return true;
+}
+
+bool vmdk_descriptor_encoding(const char *head, size_t len, char ret[VMDK_ENCODING_MAX])
+{
+	if (!vmdk_descriptor_likely(head, len) && (len < 4 || memcmp(head, "KDMV", 4) != 0))
+		return false;
+	while (len) {
+		const char *newline = memchr(head, '\n', len);
+		size_t n = newline ? (size_t)(newline - head) : len;
+
+		if (encoding_of(head, n, ret))
+			return true;
+		head += newline ? n + 1 : n;
+		len -= newline ? n + 1 : n;
+	}
+	return false;
+}
+
+static bool is_ascii(const char *text)
+{
+	while (*text && !(*text & 0x80))
+		text++;
+	return !*text;
+}
+
+static void translate(struct arena *a, const struct charset *charset, const char **text, const char **ret_bytes)
+{
+	AUTO_FREE char *utf8 = is_ascii(*text) ? NULL : charset_to_utf8(charset, *text);
+
+	if (!utf8)
+		return;
+	*ret_bytes = *text;
+	*text = arena_strdup(a, utf8);
+}
+
+void vmdk_descriptor_translate(struct vmdk_descriptor *d, const struct charset *charset)
+{
+	if (!charset_is(charset, d->encoding))
+		return;
+	translate(&d->arena, charset, &d->parent_hint, &d->parent_bytes);
+	VEC_FOR (e, &d->extents)
+		translate(&d->arena, charset, &e->file, &e->file_bytes);
 }
 
 /* The usual first comment, after other comments perhaps; or a version line where there is none. */

@@ -17,6 +17,7 @@ enum {
 	/* 64 TiB in extents of 2 GiB are 32768 lines; with names of 80 bytes that is below 4 MiB. */
 	VMDK_DESCRIPTOR_MAX = 4 << 20,
 	VMDK_EXTENTS_MAX = 32768,
+	VMDK_ENCODING_MAX = 32, /* bytes of an encoding's name with its NUL */
 };
 
 #define VMDK_CID_NONE 0xffffffffU /* parentCID of a disk that is no snapshot */
@@ -38,17 +39,20 @@ enum vmdk_extent_type {
 struct vmdk_extent_line {
 	enum vmdk_access access;
 	enum vmdk_extent_type type;
-	uint64_t sectors; /* 512 bytes each */
-	uint64_t offset;  /* sectors into the file */
-	const char *file; /* as written, "" when none is named */
-	unsigned line;	  /* 1 is the first */
+	uint64_t sectors;	/* 512 bytes each */
+	uint64_t offset;	/* sectors into the file */
+	const char *file;	/* "" when none is named */
+	const char *file_bytes; /* as written, where vmdk_descriptor_translate() changed it; else NULL */
+	unsigned line;		/* 1 is the first */
 };
 
 struct vmdk_descriptor {
 	struct arena arena;	 /* owns the texts */
 	const char *create_type; /* "" when absent, as the parent hint */
 	const char *parent_hint;
-	const char *encryption; /* the key that says so; NULL: not encrypted */
+	const char *parent_bytes; /* like file_bytes */
+	const char *encoding;	  /* of the names, "" when absent */
+	const char *encryption;	  /* the key that says so; NULL: not encrypted */
 	uint32_t cid, parent_cid;
 	VEC(struct vmdk_extent_line) extents;
 };
@@ -58,6 +62,15 @@ struct vmdk_descriptor {
  * after errors too. */
 int vmdk_descriptor_parse(const char *text, size_t len, struct vmdk_descriptor *d, struct err *err);
 void vmdk_descriptor_done(struct vmdk_descriptor *d);
+
+/* The encoding that a descriptor in the first bytes of a file states, the descriptor itself or an image with one
+ * inside; false: none, or UTF-8. For who must get ready for it before the file is parsed. */
+bool vmdk_descriptor_encoding(const char *head, size_t len, char ret[VMDK_ENCODING_MAX]);
+
+/* Names become UTF-8 when the descriptor's encoding is this set. NULL, another one, or bytes that it has not: they
+ * stay. */
+struct charset;
+void vmdk_descriptor_translate(struct vmdk_descriptor *d, const struct charset *charset);
 
 /* True when the first lines are those of a descriptor. */
 bool vmdk_descriptor_likely(const char *text, size_t len);

@@ -89,11 +89,14 @@ static int localise(const char *name, char ret[4096], struct err *err)
 	return 0;
 }
 
-int vmdk_open_extent(const struct open_args *args, const char *ref, struct block **ret, struct err *err)
+int vmdk_open_extent(const struct open_args *args, const char *ref, const char *bytes, struct block **ret,
+		     struct err *err)
 {
 	struct image_place place;
 	char path[4096];
 
+	if (bytes && image_resolve(args, bytes, &place, NULL) == 0 && is_there(args, &place))
+		return image_open_bytes(args, &place, ret, err);
 	if (image_resolve(args, ref, &place, err) < 0 || localise(ref, path, err) < 0)
 		return -1;
 	if (!is_there(args, &place) && image_resolve(args, path, &place, NULL) == 0 && found_at(args, &place))
@@ -101,11 +104,14 @@ int vmdk_open_extent(const struct open_args *args, const char *ref, struct block
 	return image_open_beside(args, ref, ret, err);
 }
 
-int vmdk_find_parent(const struct open_args *args, const char *hint, struct image_place *ret, struct err *err)
+int vmdk_find_parent(const struct open_args *args, const char *hint, const char *bytes, struct image_place *ret,
+		     struct err *err)
 {
 	char path[4096];
 	bool foreign;
 
+	if (bytes && image_resolve(args, bytes, ret, NULL) == 0 && is_there(args, ret))
+		return 0;
 	if (localise(hint, path, err) < 0)
 		return -1;
 	if (!strpbrk(path, ":[") && image_resolve(args, path, ret, NULL) == 0 && found_at(args, ret))

@@ -169,7 +169,7 @@ int image_open_watched(const char *path, const char *format, const struct image_
 	watch->dirfd = p.dirfd;
 	watch->path = p.dir;
 	watch->options = &open.options;
-	opened = open_top(watch, p.base, f, rules ? rules->unpack_fd : NULL, ret, err);
+	opened = open_top(watch, p.base, f, rules && rules->ready ? &rules->ready->unpack_fd : NULL, ret, err);
 	watch->options = NULL;
 	return opened;
 }
@@ -210,19 +210,22 @@ static int rights_of_image(const char *path)
 	return place_of_image(&p, path, NULL) == 0 ? lockdown_of_image(p.dirfd, p.base) : -1;
 }
 
-/* Where a packed image is unpacked: made while $TMPDIR can be reached. -1 when it isn't packed or there is no room for
- * one, which is an error where it is unpacked. */
-static int unpack_file_of(const char *path)
+/* Where a packed image is unpacked is made while $TMPDIR can be reached, converters of names are loaded. */
+static void get_ready(struct image_ready *ready, const char *path)
 {
 	AUTO(place_done) struct place p = {.dirfd = -1};
 	AUTO_FD int fd = -1;
 	bool packed = false;
 
-	if (place_of_image(&p, path, NULL) == 0)
-		fd = file_open_beneath(p.dirfd, p.base, true, NULL);
+	*ready = (struct image_ready){.unpack_fd = -1};
+	if (place_of_image(&p, path, NULL) < 0)
+		return;
+	fd = file_open_beneath(p.dirfd, p.base, true, NULL);
 	if (fd >= 0)
 		is_packed(fd, p.base, NULL, &packed, NULL);
-	return packed ? file_unnamed(NULL) : -1;
+	if (packed)
+		ready->unpack_fd = file_unnamed(NULL);
+	image_ready_charset(ready, p.dirfd, p.base);
 }
 
 /* A device is allowed by itself, through whatever links it is named: not its folder with all the others. What can't be
@@ -239,7 +242,8 @@ static void add_target(struct lockdown_folder *folders, size_t *n, const char *p
 		add_folder(folders, n, take_fd(&fd), rights);
 }
 
-void image_confine(const char *const *sources, size_t nsources, const struct image_confine_options *o, int *ret_unpack)
+void image_confine(const char *const *sources, size_t nsources, const struct image_confine_options *o,
+		   struct image_ready *ret_ready)
 {
 	struct lockdown_folder folders[CONFINED_MAX];
 	size_t n = 0;
@@ -249,7 +253,7 @@ void image_confine(const char *const *sources, size_t nsources, const struct ima
 	for (const char *const *dir = o->allow_parent; dir && *dir; dir++)
 		add_folder(folders, &n, file_open_dir(*dir, NULL), (struct lockdown_folder){0});
 	for (size_t i = 0; i < nsources; i++)
-		ret_unpack[i] = unpack_file_of(sources[i]);
+		get_ready(&ret_ready[i], sources[i]);
 	add_target(folders, &n, o->writes);
 	add_folder(folders, &n, folder_of(o->removes_beside), (struct lockdown_folder){.removes = 1});
 	js_free(js_object()); /* the first one takes its hashes' seed from /dev/urandom */
@@ -608,7 +612,7 @@ int image_serve(const char *path, const char *format, const struct image_rules *
 {
 	AUTO(block_closep) struct block *b = NULL;
 	AUTO_FD int fd = listen_at(socket_path, err);
-	AUTO_FD int unpack = -1;
+	AUTO(image_ready_done) struct image_ready prepared = {.unpack_fd = -1};
 	struct image_rules own = *rules;
 	int ret;
 
@@ -617,8 +621,8 @@ int image_serve(const char *path, const char *format, const struct image_rules *
 	image_confine(
 	    &path, 1,
 	    &(struct image_confine_options){.allow_parent = rules->allow_parent, .removes_beside = socket_path},
-	    &unpack);
-	own.unpack_fd = &unpack;
+	    &prepared);
+	own.ready = &prepared;
 	ret = image_open_user(path, format, &own, &b, err);
 	if (ret == 0)
 		ret = serve_until_signal(b, take_fd(&fd), socket_path, ready, err);

@@ -29,10 +29,10 @@ struct image_confine_options {
 
 /* For programs that end with their image: from now on this process sees no files but those in the images' folders, and
  * has no system calls but those that reading and writing take (run/lockdown.h). Before the first image is opened, and
- * before there are threads. ret_unpack gets a descriptor for each source, for image_rules.unpack_fd: -1 when it isn't
- * packed; the caller closes those that were not taken. */
+ * before there are threads. ret_ready has one for each source, for its rules; the caller gives them to
+ * image_ready_done(). */
 void image_confine(const char *const *sources, size_t nsources, const struct image_confine_options *options,
-		   int *ret_unpack);
+		   struct image_ready *ret_ready);
 
 struct image_copy_options {
 	const char *source, *source_format; /* format NULL: by bid */

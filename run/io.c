@@ -203,6 +203,21 @@ static int take_keys(struct io *io, const struct json *request, struct err *err)
 	return ret;
 }
 
+/* A machine's descriptors were written on one host: the first encoding found counts for all. */
+static int open_confined(struct io *io, const struct io_disk_spec *specs, struct json *reply, struct err *err)
+{
+	AUTO(image_ready_done) struct image_ready ready = {.unpack_fd = -1};
+	int ret;
+
+	for (unsigned i = 0; i < io->ndisks && !ready.charset; i++)
+		image_ready_charset(&ready, specs[i].folder_fd, specs[i].file);
+	io->rules.options.charset = ready.charset;
+	lock_down(io, specs);
+	ret = open_disks(io, specs, reply, err);
+	io->rules.options.charset = NULL;
+	return ret;
+}
+
 static int do_open(struct io *io, const struct json *request, struct json *reply, struct err *err)
 {
 	const struct json *list = js_get(request, "disks");
@@ -230,8 +245,7 @@ static int do_open(struct io *io, const struct json *request, struct json *reply
 			return bad_request("open", err);
 		specs[i].options = &io->rules.options;
 	}
-	lock_down(io, specs);
-	return open_disks(io, specs, reply, err);
+	return open_confined(io, specs, reply, err);
 }
 
 /* ---- serve, freeze ---- */

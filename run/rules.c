@@ -3,9 +3,31 @@
 
 #include <unistd.h>
 
+#include "core/base/charset.h"
 #include "core/base/cleanup.h"
 #include "core/base/file.h"
 #include "formats/throttle.h"
+#include "formats/vmdk_descriptor.h"
+
+void image_ready_charset(struct image_ready *ready, int dirfd, const char *name)
+{
+	enum { HEAD = 64 << 10 /* VMware puts a descriptor into the second sector */ };
+	AUTO_FD int fd = file_open_beneath(dirfd, name, true, NULL);
+	AUTO_FREE char *head = malloc(HEAD);
+	char encoding[VMDK_ENCODING_MAX];
+	ssize_t n = fd < 0 || !head ? -1 : pread(fd, head, HEAD, 0);
+
+	if (n > 0 && vmdk_descriptor_encoding(head, (size_t)n, encoding))
+		ready->charset = charset_open(encoding);
+}
+
+void image_ready_done(struct image_ready *ready)
+{
+	if (ready->unpack_fd >= 0)
+		close(ready->unpack_fd);
+	charset_close(ready->charset);
+	*ready = (struct image_ready){.unpack_fd = -1};
+}
 
 int rules_open(const struct image_rules *rules, struct open_rules *ret, struct err *err)
 {
@@ -17,6 +39,7 @@ int rules_open(const struct image_rules *rules, struct open_rules *ret, struct e
 	ret->options.keys = rules->keys;
 	ret->options.tables_only = rules->tables_only;
 	ret->options.snapshot = rules->snapshot;
+	ret->options.charset = rules->ready ? rules->ready->charset : NULL;
 	if (rules->bwlimit && throttle_new(rules->bwlimit, &ret->options.throttle, err) < 0)
 		return -1;
 	for (const char *const *path = rules->allow_parent; path && *path; path++) {

@@ -9,15 +9,25 @@
 
 enum { RULES_FOLDERS_MAX = 64 /* as many as a chain has images */ };
 
+/* What an image may need that can't be had once its parser is locked away from the rest of the system. */
+struct image_ready {
+	int unpack_fd;		 /* an empty file for a packed image, taken when it is opened; -1: none */
+	struct charset *charset; /* of the names in a VMDK descriptor; NULL: none is needed */
+};
+
+/* Looks at the first bytes of folder/name. Nothing fails: what is missing is told where it is needed. */
+void image_ready_charset(struct image_ready *ready, int dirfd, const char *name);
+void image_ready_done(struct image_ready *ready);
+
 /* As the user gave them; borrowed texts. */
 struct image_rules {
 	const char *const *allow_parent; /* NULL-terminated list of folders; NULL: none */
 	bool allow_truncated, ignore_checksum;
-	uint64_t bwlimit;	 /* bytes a second that are read of all files together; 0: no limit */
-	const struct keys *keys; /* borrowed; NULL: none */
-	bool tables_only;	 /* data won't be read */
-	const char *snapshot;	 /* inside the top image of each disk, ID or name; NULL: as it is now */
-	int *unpack_fd; /* an empty file for a packed image, taken when it is opened; NULL or -1: made in $TMPDIR */
+	uint64_t bwlimit;	   /* bytes a second that are read of all files together; 0: no limit */
+	const struct keys *keys;   /* borrowed; NULL: none */
+	bool tables_only;	   /* data won't be read */
+	const char *snapshot;	   /* inside the top image of each disk, ID or name; NULL: as it is now */
+	struct image_ready *ready; /* borrowed; NULL: a packed image is unpacked in $TMPDIR, names are bytes */
 };
 
 /* The same with the folders open, for the readers. */

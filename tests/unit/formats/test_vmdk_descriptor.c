@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/charset.h"
 #include "formats/vmdk_descriptor.h"
 
 static void parse_ok(const char *text, struct vmdk_descriptor *d)
@@ -172,10 +173,56 @@ static void test_likely(void **state)
 	assert_false(vmdk_descriptor_likely("\0\0\0# Disk DescriptorFile", 20));
 }
 
+static void test_names_in_another_encoding(void **state)
+{
+	static const char text[] =
+	    "# Disk DescriptorFile\nEncoding = \"Shift_JIS\"\n"
+	    "parentFileNameHint=\"C:\\\x83\x5c.vmdk\"\n"
+	    "RW 8 FLAT \"\x83\x5c\x83\x74.vmdk\" 0\nRW 8 FLAT \"b.vmdk\"\nRW 8 FLAT \"\xff\xff\"\n";
+	AUTO(charset_closep) struct charset *sjis = charset_open("Shift_JIS"), *gbk = charset_open("GBK");
+	char encoding[VMDK_ENCODING_MAX] = "";
+	struct vmdk_descriptor d;
+
+	assert_true(vmdk_descriptor_encoding(text, sizeof text - 1, encoding));
+	assert_string_equal(encoding, "Shift_JIS");
+	parse_ok(text, &d);
+	vmdk_descriptor_translate(&d, NULL);
+	vmdk_descriptor_translate(&d, gbk);
+	assert_string_equal(d.extents.v[0].file, "\x83\x5c\x83\x74.vmdk");
+	vmdk_descriptor_translate(&d, sjis);
+	assert_string_equal(d.extents.v[0].file, "ソフ.vmdk");
+	assert_string_equal(d.extents.v[0].file_bytes, "\x83\x5c\x83\x74.vmdk");
+	assert_string_equal(d.extents.v[1].file, "b.vmdk");
+	assert_null(d.extents.v[1].file_bytes);
+	assert_string_equal(d.extents.v[2].file, "\xff\xff");
+	assert_string_equal(d.parent_hint, "C:\\ソ.vmdk");
+	vmdk_descriptor_done(&d);
+}
+
+static void test_encodings_that_are_none(void **state)
+{
+	static const char *const texts[] = {
+	    "# Disk DescriptorFile\nversion=1\nencoding=\"utf-8\"\n",
+	    "# Disk DescriptorFile\nencoding=\"\"\n",
+	    "# Disk DescriptorFile\nddb.encoding=\"GBK\"\n",
+	    "# Disk DescriptorFile\n#encoding=\"GBK\"\n",
+	    "hello\nencoding=\"GBK\"\n",
+	    "# Disk DescriptorFile\nencoding",
+	    "# Disk DescriptorFile\nencoding=\"0123456789012345678901234567890123456789\"\n"};
+	char encoding[VMDK_ENCODING_MAX];
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		assert_false(vmdk_descriptor_encoding(texts[i], strlen(texts[i]), encoding));
+	assert_true(vmdk_descriptor_encoding("KDMV\n\0\0\nencoding=GBK", 22, encoding));
+	assert_string_equal(encoding, "GBK");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_usual),
+	    cmocka_unit_test(test_names_in_another_encoding),
+	    cmocka_unit_test(test_encodings_that_are_none),
 	    cmocka_unit_test(test_lenient),
 	    cmocka_unit_test(test_more_behind_the_offset),
 	    cmocka_unit_test(test_encryption),
