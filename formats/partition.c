@@ -26,18 +26,32 @@ struct entry {
 	uint32_t first, sectors;
 };
 
+static bool has_type(const struct partition_table *t, const char *type)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (!strcmp(t->v[i].type, type))
+			return true;
+	return false;
+}
+
+bool partition_table_has_esp(const struct partition_table *t)
+{
+	return has_type(t, "c12a7328-f81f-11d2-ba4b-00a0c93ec93b") || has_type(t, "0xef");
+}
+
 bool partition_table_is_uefi(const struct partition_table *t)
 {
-	static const char system[] = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b",
-			  bios_boot[] = "21686148-6449-6e6f-744e-656564454649";
-	bool found = false;
+	return partition_table_has_esp(t) && !has_type(t, "21686148-6449-6e6f-744e-656564454649");
+}
 
-	for (size_t i = 0; i < t->n; i++) {
-		if (!strcmp(t->v[i].type, bios_boot))
-			return false;
-		found |= !strcmp(t->v[i].type, system) || !strcmp(t->v[i].type, "0xef");
-	}
-	return found;
+bool partition_boot_code(struct block *b)
+{
+	static const uint8_t none[MBR_ID];
+	struct err err = ERR_INIT;
+	uint8_t sector[MBR_BYTES];
+
+	return b->size >= sizeof sector && block_pread(b, sector, sizeof sector, 0, &err) == 0 &&
+	       get_le16(sector + MBR_SIGNATURE) == 0xaa55 && memcmp(sector, none, sizeof none) != 0;
 }
 
 const char *partition_scheme_name(enum partition_scheme scheme)

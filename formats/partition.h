@@ -50,6 +50,10 @@ void partition_table_done(struct partition_table *t);
 
 /* Does UEFI firmware boot from it: an EFI system partition, and no BIOS boot partition beside it? */
 bool partition_table_is_uefi(const struct partition_table *t);
+bool partition_table_has_esp(const struct partition_table *t);
+
+/* Does a BIOS find a program in the first sector? One that can't be read holds none. */
+bool partition_boot_code(struct block *b);
 
 const char *partition_scheme_name(enum partition_scheme scheme); /* "none", "mbr", "gpt" */
 

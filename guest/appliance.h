@@ -51,10 +51,11 @@ int appliance_inspect(struct appliance *a, struct inspection *i, struct err *err
 /* Version of an installed package ("2:1.0-3"), NULL when it isn't installed (after appliance_mount). */
 const char *appliance_package(const struct appliance *a, const char *name);
 
-/* Mounts what the guest's fstab mounts, replaying journals, and reads what is known only then: mount points, bytes
+/* Mounts what the guest's fstab mounts, names like /dev/sdb1 understood by content where the machine has several disks,
+ * replaying journals, and reads what is known only then: mount points, bytes
  * used, init system, SELinux, the packages. What can't be mounted is a finding and copied whole; /, /usr and /boot must
  * be. */
-int appliance_mount(struct appliance *a, struct inspection *i, struct err *err);
+int appliance_mount(struct appliance *a, const struct machine *m, struct inspection *i, struct err *err);
 
 /* Discards free space right after mounting, by the rules of docs/ARCHITECTURE.md (The graft): mounted file systems by
  * fstrim, swap bodies with the header page kept, free LVM extents. What can't be trimmed becomes a finding and is

@@ -10,9 +10,15 @@
 #include "core/base/log.h"
 #include "core/base/units.h"
 #include "guest/facts.h"
+#include "guest/files/devmounts.h"
 
 /* So much of a swap area stays: its header is one page, and no architecture has larger pages. */
 enum { SWAP_HEADER = 64 << 10 };
+
+struct mounting {
+	const struct machine *machine;
+	struct inspection *i;
+};
 
 #define TRIM_REASON "free space is neither read from the source nor copied"
 
@@ -87,14 +93,43 @@ static int load_packages(struct appliance *a, struct err *err)
 	return 0;
 }
 
+/* "btrfsvol:/dev/sdb1/home" on another device. */
+static char *moved_to(struct arena *a, const char *mountable, const char *device)
+{
+	static const char volume[] = "btrfsvol:";
+	const char *name = NULL;
+
+	if (strncmp(mountable, volume, strlen(volume)) == 0)
+		name = strchr(mountable + strlen(volume) + strlen("/dev/"), '/');
+	return name ? arena_printf(a, "%s%s%s", volume, device, name) : arena_strdup(a, device);
+}
+
+/* libguestfs takes "/dev/sdb1" in an fstab for the second disk of the appliance; what it means on a machine with
+ * several is decided by content. */
+static int correct_devices(struct appliance *a, const struct mounting *w, struct err *err)
+{
+	struct device_mounts found = {0};
+
+	if (w->machine->disks.n < 2 || w->i->os.family != OS_LINUX)
+		return 0;
+	if (device_mounts_find(&a->guest, w->machine, w->i, &a->arena, &found, err) < 0)
+		return -1;
+	VEC_FOR (m, &a->mounted)
+		VEC_FOR (f, &found.v)
+			if (strcmp(m->path, "/") != 0 && !strcmp(m->path, f->path))
+				m->device = moved_to(&a->arena, m->device, f->device);
+	return 0;
+}
+
 static int mount_all(struct appliance *a, void *arg, struct err *err)
 {
-	struct inspection *i = arg;
+	const struct mounting *w = arg;
+	struct inspection *i = w->i;
 	struct err why = ERR_INIT;
 
 	VEC_FOR (m, &a->mounted) {
 		m->device = appliance_mapping(a, m->device);
-		if (mount_one(a, i, m, err) < 0)
+		if (mount_one(a, i, m, err) < 0 || (!strcmp(m->path, "/") && correct_devices(a, w, err) < 0))
 			return -1;
 	}
 	if (load_packages(a, &why) < 0)
@@ -103,9 +138,11 @@ static int mount_all(struct appliance *a, void *arg, struct err *err)
 	return i->os.family == OS_LINUX ? guest_facts(&a->guest, &i->arena, &i->os, err) : 0;
 }
 
-int appliance_mount(struct appliance *a, struct inspection *i, struct err *err)
+int appliance_mount(struct appliance *a, const struct machine *m, struct inspection *i, struct err *err)
 {
-	return appliance_ticking(a, "mounting the guest's file systems", mount_all, i, err);
+	struct mounting w = {m, i};
+
+	return appliance_ticking(a, "mounting the guest's file systems", mount_all, &w, err);
 }
 
 /* --------------------------------------------------------------------------------------------------------- trim */

@@ -121,17 +121,18 @@ static void lock_down(const struct io *io, const struct io_disk_spec *specs)
 			close(of_images[i]);
 }
 
-/* An unreadable or damaged table says nothing. */
-static bool boots_by_uefi(struct io_disk_state *d)
+/* What boots from it; an unreadable or damaged table says nothing. */
+static void describe_loaders(struct io_disk_state *d, struct json *to)
 {
 	AUTO(partition_table_done) struct partition_table t = {0};
 	struct err err = ERR_INIT;
 
-	if (partition_table_read(d->source, &t, &err) < 0) {
+	if (partition_table_read(d->source, &t, &err) < 0)
 		log_debug("partition table: %s", err.text);
-		return false;
-	}
-	return partition_table_is_uefi(&t);
+	else
+		js_set_bool(to, "uefi", partition_table_is_uefi(&t));
+	js_set_bool(to, "esp", partition_table_has_esp(&t));
+	js_set_bool(to, "boot_code", partition_boot_code(d->source));
 }
 
 static int describe_disk(struct io_disk_state *d, struct json *to, struct err *err)
@@ -147,7 +148,7 @@ static int describe_disk(struct io_disk_state *d, struct json *to, struct err *e
 	js_set_u64(to, "logical_sector", d->source->logical_sector);
 	js_set_str(to, "format", d->source->ops->name);
 	js_set_str(to, "identity", identity);
-	js_set_bool(to, "uefi", boots_by_uefi(d));
+	describe_loaders(d, to);
 	return 0;
 }
 

@@ -337,6 +337,8 @@ static void take_disks(struct io_client *io, const struct json *reply)
 		d->allocated = js_get_u64(j, "allocated", 0);
 		d->logical_sector = (uint32_t)js_get_u64(j, "logical_sector", 512);
 		d->uefi = js_get_bool(j, "uefi", false);
+		d->esp = js_get_bool(j, "esp", false);
+		d->boot_code = js_get_bool(j, "boot_code", false);
 		d->format = arena_strdup(&io->arena, js_get_str(j, "format", ""));
 		d->identity = arena_strdup(&io->arena, js_get_str(j, "identity", ""));
 	}

@@ -41,6 +41,8 @@ struct io_disk {
 	uint64_t to_copy;   /* bytes of EXTENT_DATA in the graft; known after io_freeze(), else 0 */
 	uint32_t logical_sector;
 	bool uefi;	      /* its partition table is one that UEFI boots from, and no BIOS */
+	bool esp;	      /* it has an EFI system partition */
+	bool boot_code;	      /* its first sector has a program for a BIOS */
 	const char *format;   /* "vmdk" */
 	const char *identity; /* size+mtime+sampled hash, for the journal */
 	const char *socket;   /* NBD socket of the graft after io_serve() */

@@ -110,7 +110,7 @@ static int convert_guest(struct run *r, struct appliance *a, struct err *err)
 static int inspect_in_appliance(struct run *r, struct appliance *a, struct err *err)
 {
 	phase_begin(r, "inspect", "inspecting the guest");
-	if (appliance_inspect(a, r->inspection, err) < 0 || appliance_mount(a, r->inspection, err) < 0)
+	if (appliance_inspect(a, r->inspection, err) < 0 || appliance_mount(a, r->machine, r->inspection, err) < 0)
 		return -1;
 	if (r->o->depth != RUN_INSPECT && !r->o->no_trim) {
 		phase_begin(r, "trim", "discarding free space");

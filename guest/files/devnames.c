@@ -195,10 +195,11 @@ static void decide(struct name *n, int disk, const struct filesystem *fs, const 
 	n->reason = reason;
 }
 
-static const struct filesystem *fs_at(const struct resolver *r, unsigned disk, unsigned partition)
+static const struct filesystem *fs_at(const struct machine *m, const struct inspection *i, unsigned disk,
+				      unsigned partition)
 {
-	VEC_FOR (fs, &r->inspection->filesystems)
-		if (on_disk(r, fs) && fs->disk == disk && fs->partition == partition)
+	VEC_FOR (fs, &i->filesystems)
+		if (lies_on_disk(m, fs) && fs->disk == disk && fs->partition == partition)
 			return fs;
 	return NULL;
 }
@@ -316,7 +317,7 @@ static int disk_by_path(const struct resolver *r, const struct name *n)
 /* A name whose disk is known: by its file system there, or as the disk itself. */
 static bool decide_on_disk(struct resolver *r, struct name *n, int disk, const char *why)
 {
-	const struct filesystem *fs = fs_at(r, (unsigned)disk, n->parsed.partition);
+	const struct filesystem *fs = fs_at(r->machine, r->inspection, (unsigned)disk, n->parsed.partition);
 
 	if (n->parsed.partition && (!fs || !type_fits(n->type, fs->type)))
 		return false;
@@ -489,7 +490,11 @@ bool devnames_uuid_unique(const struct inspection *i, const struct filesystem *o
 		bool same_btrfs =
 		    fs->type && of->type && strcmp(fs->type, "btrfs") == 0 && strcmp(of->type, "btrfs") == 0;
 
-		if (fs != of && !is_member(fs) && !same_btrfs && fs->uuid && strcasecmp(fs->uuid, of->uuid) == 0)
+		/* one that is mounted twice is listed twice */
+		bool same_device = fs->device && of->device && strcmp(fs->device, of->device) == 0;
+
+		if (fs != of && !same_device && !is_member(fs) && !same_btrfs && fs->uuid &&
+		    strcasecmp(fs->uuid, of->uuid) == 0)
 			return false;
 	}
 	return true;
@@ -547,6 +552,13 @@ const struct device_name *devnames_find(const struct inspection *i, const char *
 		if (strcmp(d->name, name) == 0)
 			return d;
 	return NULL;
+}
+
+const struct filesystem *devnames_filesystem(const struct machine *m, const struct inspection *i, const char *name)
+{
+	const struct device_name *d = devnames_find(i, name);
+
+	return d && d->disk >= 0 ? fs_at(m, i, (unsigned)d->disk, d->partition) : NULL;
 }
 
 const char *devnames_replacement(const struct inspection *i, const struct device_use *use, struct arena *a)

@@ -47,6 +47,9 @@ bool devnames_uuid_unique(const struct inspection *i, const struct filesystem *o
 /* The entry for a name as written, NULL when the survey didn't see it. */
 const struct device_name *devnames_find(const struct inspection *i, const char *name);
 
+/* The file system that a name as written means; NULL when that isn't known, or it is a whole disk's name. */
+const struct filesystem *devnames_filesystem(const struct machine *m, const struct inspection *i, const char *name);
+
 /* What to write instead of use->name in the form the place wants, in the arena; NULL: keep it (unknown, or already
  * good). */
 const char *devnames_replacement(const struct inspection *i, const struct device_use *use, struct arena *a);

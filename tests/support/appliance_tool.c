@@ -88,12 +88,21 @@ static int edit(struct appliance *a, struct changelog *log, struct err *err)
 	return 0;
 }
 
-static int look_inside(struct appliance *a, struct inspection *i, struct changelog *log, struct err *err)
+static int mount(struct appliance *a, size_t ndisks, struct inspection *i, struct err *err)
+{
+	AUTO(machine_freep) struct machine *m = machine_new();
+
+	while (m->disks.n < ndisks)
+		vec_push(&m->arena, &m->disks);
+	return appliance_mount(a, m, i, err);
+}
+
+static int look_inside(struct appliance *a, size_t ndisks, struct inspection *i, struct changelog *log, struct err *err)
 {
 	if (appliance_inspect(a, i, err) < 0)
 		return -1;
 	step("inspect");
-	if (appliance_mount(a, i, err) < 0)
+	if (mount(a, ndisks, i, err) < 0)
 		return -1;
 	step("mount");
 	if (appliance_trim(a, i, log, err) < 0)
@@ -132,7 +141,7 @@ static int run(struct appliance_options *o, bool hang, struct err *err)
 	step("start");
 	if (hang)
 		pause(); /* until the signal that is to kill us */
-	if (look_inside(a, i, &log, err) < 0)
+	if (look_inside(a, o->ndisks, i, &log, err) < 0)
 		return -1;
 	print_inspection(i);
 	printf("openssl %s\n", appliance_package(a, "openssl") ? appliance_package(a, "openssl") : "not installed");

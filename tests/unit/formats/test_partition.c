@@ -73,6 +73,15 @@ static void poke(struct image_folder *f, uint64_t off, const void *data, size_t 
 	close(fd);
 }
 
+static bool has_boot_code(struct image_folder *f)
+{
+	struct block *b = open_disk(f);
+	bool ret = partition_boot_code(b);
+
+	block_close(b);
+	return ret;
+}
+
 static void is_at(const struct partition *p, unsigned index, uint64_t first_mib, uint64_t mib)
 {
 	assert_int_equal(p->index, index);
@@ -114,6 +123,18 @@ static void test_mbr(void **state)
 	assert_false(t.v[3].container);
 	is_at(&t.v[4], 6, 16, 2);
 	partition_table_done(&t);
+}
+
+static void test_boot_code(void **state)
+{
+	struct image_folder *f = *state;
+
+	make_disk(f, mbr_script);
+	assert_false(has_boot_code(f));
+	poke(f, 439, "\x90", 1);
+	assert_true(has_boot_code(f));
+	poke(f, 511, "", 1);
+	assert_false(has_boot_code(f));
 }
 
 static void test_logical_loop(void **state)
@@ -209,8 +230,10 @@ static void gpt_is_right(const struct partition_table *t, uint32_t sector, bool 
 	assert_true(t->v[1].bootable);
 	assert_string_equal(t->v[1].name, "d\303\251j\303\240");
 	assert_true(partition_table_is_uefi(t));
+	assert_true(partition_table_has_esp(t));
 	strcpy(t->v[1].type, "21686148-6449-6e6f-744e-656564454649"); /* a disk for both, as clouds have them */
 	assert_false(partition_table_is_uefi(t));
+	assert_true(partition_table_has_esp(t));
 }
 
 static void test_gpt(void **state)
@@ -275,9 +298,10 @@ static void test_gpt_4096(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_mbr),	     cmocka_unit_test(test_logical_loop), cmocka_unit_test(test_mbr_at_the_end),
-	    cmocka_unit_test(test_overlap),  cmocka_unit_test(test_no_table),	  cmocka_unit_test(test_gpt),
-	    cmocka_unit_test(test_gpt_4096),
+	    cmocka_unit_test(test_mbr),		 cmocka_unit_test(test_boot_code),
+	    cmocka_unit_test(test_logical_loop), cmocka_unit_test(test_mbr_at_the_end),
+	    cmocka_unit_test(test_overlap),	 cmocka_unit_test(test_no_table),
+	    cmocka_unit_test(test_gpt),		 cmocka_unit_test(test_gpt_4096),
 	};
 
 	return cmocka_run_group_tests(tests, image_folder_setup, image_folder_teardown);

@@ -166,8 +166,11 @@ static void test_inspect(void **state)
 
 static void test_mount(void **state)
 {
+	AUTO(machine_freep) struct machine *m = machine_new();
+
 	need_appliance();
-	must(appliance_mount(s.appliance, s.inspection, &s.err), &s.err);
+	vec_push(&m->arena, &m->disks);
+	must(appliance_mount(s.appliance, m, s.inspection, &s.err), &s.err);
 	assert_string_equal(s.inspection->filesystems.v[0].mountpoint, "/");
 	assert_true(s.inspection->filesystems.v[0].used > 2 * MIB);
 	assert_true(s.inspection->filesystems.v[0].used < 40 * MIB);

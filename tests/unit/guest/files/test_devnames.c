@@ -1,4 +1,5 @@
 /* Tests of guest/files/devnames.c: what device names mean, by content before order. */
+#include "guest/files/devmounts.h"
 #include "tests/unit/converters/linux/linux_fixture.h"
 
 static void assert_name(const char *name, enum devname_kind kind, unsigned number, unsigned unit, unsigned partition,
@@ -251,6 +252,45 @@ static void test_btrfs_root(void **state)
 	assert_string_equal(meaning(f, "/dev/sda2")->spec, "UUID=" ROOT_UUID);
 }
 
+/* What the appliance mounts: the other disk is /dev/sdb in the guest's fstab and /dev/sda in the appliance. */
+static void test_mounts(void **state)
+{
+	struct linux_fixture *f = *state;
+	struct device_mounts found = {0};
+
+	add_disk(f, CONTROLLER_SATA, 0);
+	f->inspection->filesystems.n = 0;
+	add_fs(f, "/dev/sda1", "ext4", DATA_UUID, 0, 1);
+	add_fs(f, "/dev/sda2", "LVM2_member", NULL, 0, 2);
+	add_fs(f, "/dev/sdb1", "ext4", ROOT_UUID, 1, 1);
+	add_fs(f, "/dev/vg/data", "ext4", SWAP_UUID, 0, 0);
+	f->inspection->os.root = (char *)"/dev/sdb1";
+	plant(&f->files, "/etc/fstab",
+	      "# was /dev/sdb1\n/dev/sda1 / ext4 x 0 1\n/dev/sdb1 /srv ext4 x 0 2\n/dev/vg/data /data ext4 x 0 2\n"
+	      "UUID=" SWAP_UUID " /uuid ext4 x\n/dev/sdc1 /gone xfs x\n");
+	assert_int_equal(
+	    device_mounts_find(f->files.g, f->machine, f->inspection, &f->files.arena, &found, &f->files.err), 0);
+	assert_int_equal(found.v.n, 2);
+	assert_string_equal(found.v.v[0].path, "/");
+	assert_string_equal(found.v.v[0].device, "/dev/sdb1");
+	assert_string_equal(found.v.v[1].path, "/srv");
+	assert_string_equal(found.v.v[1].device, "/dev/sda1");
+}
+
+/* A file system that is mounted at two places is listed twice; its UUID is its own all the same. */
+static void test_mounted_twice(void **state)
+{
+	struct linux_fixture *f = *state;
+	const struct filesystem *root;
+
+	add_fs(f, "/dev/sda1", "ext4", ROOT_UUID, 0, 1);
+	root = &f->inspection->filesystems.v[0];
+	assert_true(devnames_uuid_unique(f->inspection, root));
+	add_fs(f, "/dev/sdb1", "ext4", ROOT_UUID, 1, 1);
+	root = &f->inspection->filesystems.v[0];
+	assert_false(devnames_uuid_unique(f->inspection, root));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +305,8 @@ int main(void)
 	    LINUX_TEST(test_name_without_disk),
 	    LINUX_TEST(test_uuid_that_two_have),
 	    LINUX_TEST(test_btrfs_root),
+	    LINUX_TEST(test_mounts),
+	    LINUX_TEST(test_mounted_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
