@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "guest/files/devnames.h"
+#include "guest/files/hostonly.h"
 #include "guest/files/initramfs.h"
 #include "guest/files/kconfig.h"
 #include "guest/files/modules.h"
@@ -165,6 +166,15 @@ static void describe_initrd(struct kernel *k, const struct initramfs *im, struct
 	k->initrd_has_virtio_net = initramfs_has(im, k->version, "virtio_net");
 }
 
+/* What it names the source's devices in, for the survey of names. */
+static void note_hostonly(struct kernel *k, const struct initramfs *im, struct arena *a)
+{
+	VEC_FOR (m, &im->members)
+		if (m->content && hostonly_walker(m->path, NULL))
+			*vec_push(a, &k->hostonly) = (struct initrd_text){arena_printf(a, "%s:%s", k->initrd, m->path),
+									  arena_strdup(a, m->content)};
+}
+
 static int read_initrd(struct guest *g, struct inspection *i, struct kernel *k, struct err *err)
 {
 	AUTO(initramfs_freep) struct initramfs *im = NULL;
@@ -185,6 +195,48 @@ static int read_initrd(struct guest *g, struct inspection *i, struct kernel *k, 
 		return 0;
 	}
 	describe_initrd(k, im, &i->arena);
+	note_hostonly(k, im, &i->arena);
+	return 0;
+}
+
+/* --- images beside the usual ones: kdump's, and dracut's for rescue --- */
+
+/* The same kernel with an image that a crashing kernel boots. */
+static int add_crash_image(struct survey *s, const struct kernel *of, const char *path, struct err *err)
+{
+	AUTO(initramfs_freep) struct initramfs *im = NULL;
+	struct kernel k = *of;
+	struct guest_stat st;
+
+	if (s->g->ops->stat(s->g, path, true, &st, err) < 0)
+		return -1;
+	if (!S_ISREG(st.mode) || initramfs_read(s->g, path, NULL, &im, NULL) < 0)
+		return 0;
+	k.initrd = arena_strdup(&s->i->arena, path);
+	k.initrd_size = st.size;
+	k.crash = true;
+	k.hostonly.v = NULL;
+	k.hostonly.n = k.hostonly.cap = 0;
+	describe_initrd(&k, im, &s->i->arena);
+	note_hostonly(&k, im, &s->i->arena);
+	*vec_push(&s->i->arena, &s->i->kernels) = k;
+	return 0;
+}
+
+static int add_crash_images(struct survey *s, const struct kernel *of, struct err *err)
+{
+	static const struct pattern names[] = {{"/boot/initramfs-", "kdump.img"},
+					       {"/boot/initrd-", "kdump.img"}, /* RHEL 5 */
+					       {"/boot/initrd-", "-kdump"},    /* SUSE */
+					       {"/var/lib/kdump/initramfs-", "kdump.img"},
+					       {"/var/lib/kdump/initrd-", "-kdump"},
+					       {"/var/lib/kdump/initrd.img-", ""}}; /* Debian */
+
+	for (size_t n = 0; n < COUNT(names); n++)
+		if (add_crash_image(s, of,
+				    arena_printf(&s->scratch, "%s%s%s", names[n].prefix, of->version, names[n].suffix),
+				    err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -207,7 +259,7 @@ static int add_kernel(struct survey *s, const char *version, struct err *err)
 	if (read_support(s, &k, err) < 0 || read_initrd(s->g, s->i, &k, err) < 0)
 		return -1;
 	*vec_push(&s->i->arena, &s->i->kernels) = k;
-	return 0;
+	return add_crash_images(s, &k, err);
 }
 
 static bool is_known_image(const struct inspection *i, const char *path)
@@ -218,22 +270,78 @@ static bool is_known_image(const struct inspection *i, const char *path)
 	return false;
 }
 
+/* Of the kernel whose modules the image holds, in the arena; NULL. */
+static char *version_inside(const struct initramfs *im, struct arena *a)
+{
+	VEC_FOR (m, &im->members) {
+		const char *dir = strstr(m->path, "lib/modules/"), *version = dir ? dir + strlen("lib/modules/") : "";
+		size_t n = strcspn(version, "/");
+
+		if (n && strcmp(version + n, "/modules.dep") == 0)
+			return arena_strndup(a, version, n);
+	}
+	return NULL;
+}
+
+static void report_rescue(struct survey *s, const char *path, const struct kernel *k, const struct initramfs *im)
+{
+	const char *version = k->version ? k->version : "unknown";
+
+	if (!im)
+		finding_add(s->i, "I-KERNEL-RESCUE", SEVERITY_INFO, path, NULL,
+			    "the rescue image was left as it is: no initramfs of it that can be read was found");
+	else if (k->initrd_has_virtio_blk)
+		finding_add(s->i, "I-KERNEL-RESCUE", SEVERITY_INFO, path, NULL,
+			    "the rescue image (kernel %s) has the virtio drivers in it and was left as it is", version);
+	else
+		finding_add(
+		    s->i, "W-KERNEL-RESCUE", SEVERITY_WARNING, path,
+		    "Remove it and install a kernel package again: that makes a new rescue image.",
+		    "the rescue image (kernel %s) has no virtio drivers, and its modules aren't installed any more: "
+		    "it won't find its disks",
+		    version);
+}
+
+/* dracut's rescue image is a copy of some kernel; when that one's modules are still there it is treated like others. */
+static int add_rescue(struct survey *s, const char *name, struct err *err)
+{
+	const char *id = name + strlen("vmlinuz-"), *path = arena_printf(&s->i->arena, "/boot/%s", name);
+	AUTO(initramfs_freep) struct initramfs *im = NULL;
+	struct kernel k = {.vmlinuz = arena_strdup(&s->i->arena, path)};
+
+	k.initrd = find_named(s, initrd_names, COUNT(initrd_names), id);
+	if (k.initrd && initramfs_read(s->g, k.initrd, NULL, &im, NULL) == 0)
+		k.version = version_inside(im, &s->i->arena);
+	if (k.version)
+		describe_initrd(&k, im, &s->i->arena);
+	if (k.version && !k.initrd_has_virtio_blk) {
+		k.modules = arena_printf(&s->i->arena, "/lib/modules/%s", k.version);
+		if (guest_is_dir(s->g, k.modules)) {
+			if (read_support(s, &k, err) < 0 || read_initrd(s->g, s->i, &k, err) < 0)
+				return -1;
+			*vec_push(&s->i->arena, &s->i->kernels) = k;
+			return 0;
+		}
+	}
+	report_rescue(s, path, &k, im);
+	return 0;
+}
+
 /* Kernel images that belong to no folder of modules. */
-static void report_image(struct survey *s, const char *name)
+static int report_image(struct survey *s, const char *name, struct err *err)
 {
 	const char *path = arena_printf(&s->scratch, "/boot/%s", name);
 	struct guest_stat st;
 
 	if ((strncmp(name, "vmlinuz-", 8) != 0 && strncmp(name, "kernel-", 7) != 0) || is_known_image(s->i, path) ||
 	    s->g->ops->stat(s->g, path, false, &st, NULL) < 0 || !S_ISREG(st.mode) || strstr(name, ".hmac"))
-		return;
-	if (strstr(name, "rescue"))
-		finding_add(s->i, "I-KERNEL-RESCUE", SEVERITY_INFO, path, NULL,
-			    "the rescue image was left as it is; its initramfs is made with all drivers");
-	else
-		finding_add(s->i, "W-KERNEL-NO-MODULES", SEVERITY_WARNING, path,
-			    "Remove the image, or install the kernel's modules again.",
-			    "kernel image %s has no folder in /lib/modules, so no driver can be added for it", name);
+		return 0;
+	if (strncmp(name, "vmlinuz-0-rescue", strlen("vmlinuz-0-rescue")) == 0)
+		return add_rescue(s, name, err);
+	finding_add(s->i, "W-KERNEL-NO-MODULES", SEVERITY_WARNING, path,
+		    "Remove the image, or install the kernel's modules again.",
+		    "kernel image %s has no folder in /lib/modules, so no driver can be added for it", name);
+	return 0;
 }
 
 /* --- unified kernel images: signed with their initramfs, which can't be extended --- */
@@ -354,7 +462,8 @@ static int run_survey(struct survey *s, struct err *err)
 		if (add_kernel(s, *version, err) < 0)
 			return -1;
 	VEC_FOR (name, &s->boot.list)
-		report_image(s, *name);
+		if (report_image(s, *name, err) < 0)
+			return -1;
 	if (!s->i->kernels.n)
 		finding_add(s->i, "W-BOOT-NO-KERNEL", SEVERITY_WARNING, "/boot, /lib/modules", NULL,
 			    "no installed kernel was found");
@@ -436,7 +545,9 @@ static struct kernel *add_twin(struct inspection *i, const struct kernel *of)
 	twin.initrd_size = 0;
 	twin.initrd_has_virtio_blk = twin.initrd_has_virtio_scsi = false;
 	twin.initrd_has_virtio_net = twin.initrd_has_virtio_pci = false;
-	twin.bootable = false;
+	twin.bootable = twin.crash = false;
+	twin.hostonly.v = NULL;
+	twin.hostonly.n = twin.hostonly.cap = 0;
 	*vec_push(&i->arena, &i->kernels) = twin;
 	return &i->kernels.v[i->kernels.n - 1];
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "guest/files/devnames.h"
+#include "guest/files/multipath.h"
 
 static void report_unknown(struct inspection *i, const struct device_name *d)
 {
@@ -58,6 +59,87 @@ static void report_duplicates(struct inspection *i)
 	}
 }
 
+static bool has_map_name(const struct inspection *i)
+{
+	VEC_FOR (d, &i->device_names) {
+		struct devname parsed;
+
+		if (devname_parse(d->name, &parsed) && parsed.kind == DEVNAME_MPATH)
+			return true;
+	}
+	return false;
+}
+
+/* What follows a map's name: nothing or a partition. */
+static bool is_partition(const char *rest)
+{
+	static const char *const infixes[] = {"-part", "_part", "p", ""};
+
+	for (size_t k = 0; k < sizeof infixes / sizeof *infixes; k++) {
+		size_t n = strlen(infixes[k]);
+
+		if (strncmp(rest, infixes[k], n) == 0 && (!*rest || rest[n]) &&
+		    rest[n + strspn(rest + n, "0123456789")] == '\0')
+			return true;
+	}
+	return false;
+}
+
+struct aliases {
+	struct inspection *i;
+	const struct names *names;
+};
+
+/* A name of the user's own for a map means what multipath.conf says; which disk that is only the WWID tells. */
+static const char *report_alias(const struct device_use *use, void *opaque)
+{
+	const struct aliases *a = opaque;
+	const char *base = strncmp(use->name, "/dev/mapper/", 12) == 0 ? use->name + 12 : "";
+
+	VEC_FOR (alias, &a->names->list)
+		if (strncmp(base, *alias, strlen(*alias)) == 0 && is_partition(base + strlen(*alias)))
+			finding_add(
+			    a->i, use->optional ? "I-MULTIPATH-ALIAS" : "W-BOOT-MULTIPATH-ALIAS",
+			    use->optional ? SEVERITY_INFO : SEVERITY_WARNING,
+			    arena_printf(&a->i->arena, "/etc/fstab:%u", use->line),
+			    "Name the file system by UUID there before the machine is moved.",
+			    "%s is a name that multipath.conf gives to a disk of the source's storage; the virtual "
+			    "disk doesn't get it",
+			    use->name);
+	return NULL;
+}
+
+static int report_aliases(struct guest *g, struct inspection *i, struct err *err)
+{
+	AUTO(arena_done) struct arena a = {0};
+	struct names names = {0};
+	struct aliases told = {i, &names};
+	const struct device_visitor v = {report_alias, &told};
+	struct lines l;
+	char *fstab;
+
+	if (multipath_aliases(g, &a, &names, err) < 0 || guest_text(g, "/etc/fstab", &a, &fstab, err) < 0)
+		return -1;
+	lines_split(&l, &a, fstab ? fstab : "");
+	fstab_devices(&l, &v);
+	return 0;
+}
+
+static int report_multipath(struct guest *g, struct inspection *i, struct err *err)
+{
+	bool used;
+
+	if (multipath_used(g, &used, err) < 0)
+		return -1;
+	if (!used && !has_map_name(i))
+		return 0;
+	finding_add(
+	    i, "I-MULTIPATH", SEVERITY_INFO, MULTIPATH_CONF, NULL,
+	    "the guest reached its disks over several paths; here each is one virtio disk, which multipath leaves "
+	    "alone by default, and the names of its maps were replaced");
+	return report_aliases(g, i, err);
+}
+
 static int run(struct guest *g, const struct machine *m, struct inspection *i, struct err *err)
 {
 	if (devnames_survey(g, m, i, err) < 0)
@@ -65,7 +147,7 @@ static int run(struct guest *g, const struct machine *m, struct inspection *i, s
 	VEC_FOR (d, &i->device_names)
 		report(i, d);
 	report_duplicates(i);
-	return 0;
+	return report_multipath(g, i, err);
 }
 
 const struct inspector inspector_storage = {.id = "storage", .applies = is_linux, .run = run};

@@ -5,6 +5,7 @@
 #include "guest/files/devnames.h"
 #include "guest/files/lines.h"
 #include "guest/files/lvmconf.h"
+#include "guest/files/multipath.h"
 
 static const char *without_dev(const char *name)
 {
@@ -36,6 +37,7 @@ struct renaming {
 	struct arena *arena;
 	const char *path;
 	const char *stem; /* of the new names: "vd" or "sd" */
+	bool multipath;
 };
 
 static const char *renamed(const char *name, void *opaque)
@@ -72,12 +74,13 @@ static void report_unknown(const char *pattern, unsigned line, void *opaque)
 
 static void extend_filters(struct lines *l, const char *path, void *opaque)
 {
+	const struct renaming *told = opaque;
 	/* virtio-blk and, where virtio can't be, SATA or SCSI: which one isn't known before the initramfs is made. */
-	struct renaming virtio = {opaque, l->arena, path, "vd"}, sata = {opaque, l->arena, path, "sd"};
-	struct lvm_filters f = {renamed, report_unknown, &virtio};
+	struct renaming virtio = {told->c, l->arena, path, "vd"}, sata = {told->c, l->arena, path, "sd"};
+	struct lvm_filters f = {renamed, report_unknown, &virtio, told->multipath};
 
 	lvmconf_extend_filters(l, &f);
-	f = (struct lvm_filters){renamed, NULL, &sata};
+	f = (struct lvm_filters){renamed, NULL, &sata, told->multipath};
 	lvmconf_extend_filters(l, &f);
 }
 
@@ -123,9 +126,12 @@ static int run(const struct step_context *c, struct err *err)
 	static const char *const lvm[] = {"/etc/lvm/lvm.conf", "/etc/lvm/lvmlocal.conf"}, *const mdadm[] = {
 											      "/etc/mdadm/mdadm.conf",
 											      "/etc/mdadm.conf"};
+	struct renaming told = {.c = c};
 
+	if (multipath_used(c->guest, &told.multipath, err) < 0)
+		return -1;
 	for (size_t k = 0; k < 2; k++) {
-		if (step_edit_lines(c, lvm[k], extend_filters, (void *)c,
+		if (step_edit_lines(c, lvm[k], extend_filters, &told,
 				    "LVM finds its volumes on the disks under their new names too", err) < 0 ||
 		    step_edit_lines(c, mdadm[k], open_mdadm, NULL,
 				    "arrays are found by their UUID on whatever the disks are called now", err) < 0)

@@ -123,6 +123,7 @@ static struct json *kernel_json(const struct kernel *k)
 	js_set_bool(j, "initrd_has_virtio_net", k->initrd_has_virtio_net);
 	js_set_bool(j, "initrd_has_virtio_pci", k->initrd_has_virtio_pci);
 	js_set_bool(j, "bootable", k->bootable);
+	js_set_bool(j, "crash", k->crash);
 	return j;
 }
 

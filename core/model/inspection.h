@@ -37,6 +37,11 @@ struct filesystem {
 	bool encrypted;	    /* it lies inside a volume that was opened with a key */
 };
 
+/* A member of an initramfs that names devices of the machine that it was made for. */
+struct initrd_text {
+	const char *path, *text;
+};
+
 struct kernel {
 	char *version; /* "6.1.0-18-amd64": the name in /lib/modules; twice when entries boot it with two initramfs
 			  images */
@@ -49,7 +54,9 @@ struct kernel {
 	bool virtio_blk_builtin, virtio_scsi_builtin, virtio_net_builtin, virtio_pci_builtin;
 	bool virtio_blk_module, virtio_scsi_module, virtio_net_module, virtio_pci_module; /* present in /lib/modules */
 	bool initrd_has_virtio_blk, initrd_has_virtio_scsi, initrd_has_virtio_net, initrd_has_virtio_pci;
+	VEC(struct initrd_text) hostonly;
 	bool bootable;	  /* some boot entry names it */
+	bool crash;	  /* its initramfs is kdump's: booted by a crashing kernel, from no menu */
 	bool xen_only;	  /* it runs on nothing but Xen's hypervisor */
 	bool left_behind; /* the new hardware needn't be one that it drives: another is the default */
 };

@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 
 #include "drivers-inject/linux/graft.h"
+#include "guest/files/devnames.h"
 #include "guest/files/fstab.h"
+#include "guest/files/hostonly.h"
 #include "guest/files/lvmconf.h"
 
 struct copied_folder {
@@ -158,13 +160,62 @@ static int refresh_crypttab(struct graft_plan *p, const char *member, struct ins
 	return 0;
 }
 
+struct renaming {
+	const struct inspection *i;
+	struct arena *arena;
+	bool unknown; /* a name that only the source's hardware has stays */
+};
+
+static const char *renamed(const struct device_use *use, void *opaque)
+{
+	struct renaming *r = opaque;
+	const char *with = devnames_replacement(r->i, use, r->arena);
+	struct devname parsed;
+
+	r->unknown |= !with && devname_parse(use->name, &parsed);
+	return with;
+}
+
+/* Arguments and waits that dracut wrote for the source. A wait for what isn't known here would never end. */
+static void refresh_hostonly(struct graft_plan *p, const struct inspection *i, const struct initramfs_member *m)
+{
+	struct renaming r = {i, &p->arena, false};
+	const struct device_visitor v = {renamed, &r};
+	bool waits;
+	device_walker *walk = m->content && S_ISREG(m->mode) ? hostonly_walker(m->path, &waits) : NULL;
+	struct lines l;
+	char *text;
+
+	if (!walk)
+		return;
+	lines_split(&l, &p->arena, m->content);
+	walk(&l, &v);
+	text = waits && r.unknown ? arena_strdup(&p->arena, "true\n") : lines_join(&l);
+	if (strcmp(text, m->content) != 0)
+		*vec_push(&p->arena, &p->copies) = (struct graft_copy){m->path, text, true};
+}
+
+/* systemd's wait for the device, which can't be taken out of its folder, ends after a second. */
+static void end_wait(struct graft_plan *p, const char *member)
+{
+	char *device = hostonly_awaited(member, &p->arena);
+	struct devname parsed;
+
+	if (device && devname_parse(device, &parsed))
+		*vec_push(&p->arena, &p->copies) = (struct graft_copy){
+		    hostonly_timeout(member, &p->arena), "[Unit]\nJobTimeoutSec=1\nJobRunningTimeoutSec=1\n", true};
+}
+
 int graft_refresh_copies(struct graft_plan *p, struct inspection *i, struct err *err)
 {
 	if (!p->im || !p->kernel->initrd)
 		return 0;
-	VEC_FOR (m, &p->im->members)
+	VEC_FOR (m, &p->im->members) {
+		refresh_hostonly(p, i, m);
+		end_wait(p, m->path);
 		if (refresh_member(p, m, err) < 0)
 			return -1;
+	}
 	if (refresh_lvm_filters(p, err) < 0 || refresh_crypttab(p, "etc/crypttab", i, err) < 0 ||
 	    refresh_crypttab(p, "cryptroot/crypttab", i, err) < 0) /* initramfs-tools */
 		return -1;

@@ -29,6 +29,7 @@ struct module_known {
 struct graft_copy {
 	const char *path; /* in the image */
 	const char *text; /* NULL: the guest has it no more */
+	bool own;	  /* it isn't the guest's own file but made for the new hardware */
 };
 
 struct graft_plan {

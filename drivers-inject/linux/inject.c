@@ -43,7 +43,8 @@ struct injection {
 
 static bool counts(const struct injection *j, const struct graft_plan *p)
 {
-	return (p->kernel->bootable || j->none_marked) && !p->kernel->xen_only && !p->kernel->left_behind;
+	return (p->kernel->bootable || j->none_marked) && !p->kernel->xen_only && !p->kernel->left_behind &&
+	       !p->kernel->crash;
 }
 
 /* Whether every kernel that can be booted has the module at the stage asked for. */
@@ -132,7 +133,14 @@ static int report_safe_mode(struct injection *j, struct err *err)
 			return -1;
 		if (!why || p->kernel->left_behind)
 			continue;
-		if (counts(j, p))
+		if (p->kernel->crash)
+			finding_add(
+			    j->i, "I-KDUMP-IMAGE", SEVERITY_INFO, p->kernel->initrd,
+			    "After the first start, have the guest's kdump service make it anew (kdumpctl rebuild, "
+			    "mkdumprd -f, kdump-config).",
+			    "the image that saves crash dumps of kernel %s wasn't given virtio disks: %s",
+			    p->kernel->version, why);
+		else if (counts(j, p))
 			finding_add(j->i, "W-DISK-SAFE-MODE", SEVERITY_WARNING, p->kernel->vmlinuz,
 				    "Install a kernel with virtio drivers, then set the disks' bus to virtio.",
 				    "kernel %s can't use virtio disks: %s; so the machine gets %s disks",

@@ -413,7 +413,9 @@ static int describe(const struct graft_plan *p, struct buf *b)
 		return -1;
 	VEC_FOR (c, &p->copies)
 		if (buf_addf(b, "%s %s %s", c == p->copies.v && !p->add.list.n ? "" : ",", c->path,
-			     c->text ? "as the guest has it now" : "as removed") < 0)
+			     !c->text ? "as removed"
+			     : c->own ? "for the new hardware"
+				      : "as the guest has it now") < 0)
 			return -1;
 	return buf_addf(b, ", %zu bytes (%s) at 0x%" PRIx64 "; the file was %" PRIu64 " bytes long, is now %" PRIu64,
 			p->part.len, p->compression, p->im->base, p->old_size, graft_new_size(p));

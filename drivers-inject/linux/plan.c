@@ -35,6 +35,13 @@ static bool loads_modules(const struct graft_plan *p)
 	       booster_is(p->im, p->kernel->version) || initramfs_loads_by_alias(p->im);
 }
 
+/* dracut's module squash: what init mounts hides the rest. */
+static bool is_packed(const struct initramfs *im)
+{
+	return initramfs_find(im, "squash-root.img") || initramfs_find(im, "squashfs-root.img") ||
+	       initramfs_find(im, "erofs-root.img");
+}
+
 /* An image that can't be read is the inspector's finding; here it only means that nothing can be added. */
 static int open_initramfs(struct graft_plan *p, struct err *err)
 {
@@ -54,6 +61,8 @@ static int open_initramfs(struct graft_plan *p, struct err *err)
 		if (local.code == ERR_INTERNAL)
 			return err_set(err, local.code, "%s", local.text);
 		p->no_graft = "its initramfs can't be read";
+	} else if (is_packed(p->im)) {
+		p->no_graft = "its files are in an image of a file system inside it";
 	} else if (!loads_modules(p)) {
 		p->no_graft = "nothing in its initramfs would load them";
 	}

@@ -14,6 +14,7 @@ struct device_argument {
 static const struct device_argument arguments[] = {
     {"root=", NULL, "", "/", NULL},
     {"real_root=", NULL, "", "/", NULL},
+    {"boot=", NULL, "", "/boot", NULL}, /* dracut with fips=1 */
     {"resume=", NULL, "", NULL, "swap"},
     {"real_resume=", NULL, "", NULL, "swap"},
     {"crypt_root=", NULL, "", NULL, "crypto_LUKS"},

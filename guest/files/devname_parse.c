@@ -101,11 +101,64 @@ static bool parse_numbered(const char *name, const char *base, struct devname *r
 	return false;
 }
 
+/* The partition of a multipath map: kpartx writes "1", "p1", "-part1" or "_part1" behind the name. */
+static bool take_map_partition(const char *p, unsigned *ret)
+{
+	static const char *const infixes[] = {"-part", "_part", "p", ""};
+
+	for (size_t k = 0; k < sizeof infixes / sizeof *infixes; k++)
+		if (take_partition(p, infixes[k], ret))
+			return true;
+	return false;
+}
+
+/* mapper/mpatha, mapper/mpathap1; RHEL 5's mapper/mpath0p1, whose number is no letter */
+static bool parse_map(const char *name, const char *base, struct devname *ret)
+{
+	const char *p = base + strlen("mapper/mpath"), *copied;
+	char letters[8] = "";
+	size_t n;
+
+	if (strncmp(base, "mapper/mpath", strlen("mapper/mpath")) != 0)
+		return false;
+	ret->kind = DEVNAME_MPATH;
+	if (take_number(&p, &ret->number)) {
+		ret->disk_len = (size_t)(p - name);
+		return !isdigit((unsigned char)*p) && take_map_partition(p, &ret->partition);
+	}
+	/* "mpathap1" is the first partition of mpatha, and so is "mpatha-part1"; no map is called mpathap */
+	n = strspn(p, "abcdefghijklmnopqrstuvwxyz");
+	n -= n > 1 && p[n - 1] == 'p' && isdigit((unsigned char)p[n]);
+	if (n >= sizeof letters)
+		return false;
+	copied = memcpy(letters, p, n);
+	ret->disk_len = (size_t)(p + n - name);
+	return take_map_partition(p + n, &ret->partition) && take_letters(&copied, &ret->number);
+}
+
+/* mapper/3600508b4000c4a37-part1: a map without another name has its WWID */
+static bool parse_wwid(const char *name, const char *base, struct devname *ret)
+{
+	const char *p = base + strlen("mapper/");
+	size_t n;
+
+	if (strncmp(base, "mapper/", strlen("mapper/")) != 0)
+		return false;
+	n = strspn(p, "0123456789abcdef");
+	if ((n != 17 && n != 33) || !strchr("23", *p) || !take_map_partition(p + n, &ret->partition))
+		return false;
+	ret->kind = DEVNAME_BY_ID;
+	ret->disk_len = (size_t)(p + n - name);
+	return true;
+}
+
 /* by-id names that describe content, not hardware. */
 static bool lasting_id(const char *id)
 {
 	static const char *const prefixes[] = {"dm-", "lvm-", "md-", "raid-"};
 
+	if (strncmp(id, "dm-", 3) == 0 && strstr(id, "mpath"))
+		return false;
 	for (size_t k = 0; k < sizeof prefixes / sizeof *prefixes; k++)
 		if (strncmp(id, prefixes[k], strlen(prefixes[k])) == 0)
 			return true;
@@ -126,8 +179,15 @@ static bool parse_link(const char *name, const char *base, struct devname *ret)
 		part = p;
 	ret->kind = by_path ? DEVNAME_BY_PATH : DEVNAME_BY_ID;
 	ret->disk_len = strlen(name);
-	if (part && take_partition(part, "-part", &ret->partition))
+	if (part && take_partition(part, "-part", &ret->partition)) {
 		ret->disk_len = (size_t)(part - name);
+		return true;
+	}
+	ret->partition = 0;
+	if (by_id && strncmp(base + 11, "dm-uuid-part", 12) == 0) { /* dm-uuid-part1-mpath-WWID */
+		part = base + 11 + 12;
+		return take_number(&part, &ret->partition);
+	}
 	return true;
 }
 
@@ -136,7 +196,11 @@ bool devname_parse(const char *name, struct devname *ret)
 	const char *base = strncmp(name, "/dev/", 5) == 0 ? name + 5 : name;
 
 	*ret = (struct devname){0};
-	if (parse_lettered(name, base, ret) || parse_numbered(name, base, ret) || parse_link(name, base, ret))
+	if (parse_lettered(name, base, ret) || parse_numbered(name, base, ret) || parse_link(name, base, ret) ||
+	    parse_map(name, base, ret))
+		return true;
+	*ret = (struct devname){0};
+	if (parse_wwid(name, base, ret))
 		return true;
 	*ret = (struct devname){0};
 	return false;

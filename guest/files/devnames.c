@@ -10,6 +10,7 @@
 #include "guest/files/devicefiles.h"
 #include "guest/files/devicemap.h"
 #include "guest/files/fstab.h"
+#include "guest/files/hostonly.h"
 
 /* A guest that names more devices than this is not configured by people: the rest is reported as unknown. */
 enum { NAMES_MAX = 1024 };
@@ -389,6 +390,7 @@ static bool counts_for(enum devname_kind kind, enum controller c)
 		return c == CONTROLLER_NVME;
 	case DEVNAME_CCISS:
 	case DEVNAME_MMC:
+	case DEVNAME_MPATH:
 		return true;
 	case DEVNAME_BY_PATH:
 	case DEVNAME_BY_ID:
@@ -530,12 +532,31 @@ static void publish(struct inspection *i, const struct name *n)
 	d->spec = devnames_uuid_unique(i, fs) ? arena_printf(a, "UUID=%s", fs->uuid) : d->partspec;
 }
 
+/* Names that only an initramfs has: dracut's arguments and waits. */
+static int gather_hostonly(struct resolver *r, struct err *err)
+{
+	VEC_FOR (k, &r->inspection->kernels) {
+		VEC_FOR (text, &k->hostonly) {
+			const char *member = strchr(text->path, ':');
+			struct device_file f = {member + 1, hostonly_walker(member + 1, NULL), DEVICE_FILES_BOOT};
+			struct lines l;
+
+			lines_split(&l, &r->arena, text->text);
+			if (f.walk && gather_file(&f, text->path, &l, r, err) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
 int devnames_survey(struct guest *g, const struct machine *m, struct inspection *i, struct err *err)
 {
 	AUTO(resolver_done) struct resolver r = {.machine = m, .inspection = i};
 
 	i->device_names.n = 0;
 	if (device_files_each(g, DEVICE_FILES_UNKNOWN, &r.arena, gather_file, &r, err) < 0)
+		return err_wrap(err, "device names");
+	if (gather_hostonly(&r, err) < 0)
 		return err_wrap(err, "device names");
 	for (const struct grub_disk_file *f = grub_disk_files; f->path; f++)
 		if (gather_disks(&r, g, f->path, f->walk, err) < 0)

@@ -18,8 +18,9 @@ enum devname_kind {
 	DEVNAME_NVME,
 	DEVNAME_CCISS,
 	DEVNAME_MMC,
+	DEVNAME_MPATH, /* /dev/mapper/mpatha1 */
 	DEVNAME_BY_PATH,
-	DEVNAME_BY_ID,
+	DEVNAME_BY_ID, /* also multipath's /dev/mapper/WWID */
 };
 
 struct devname {
@@ -30,8 +31,8 @@ struct devname {
 	size_t disk_len;    /* length of the disk's part of the name ("/dev/sda", "/dev/disk/by-id/ata-X") */
 };
 
-/* Takes a name apart, with or without "/dev/". False for names that hold on any hardware: by-uuid, by-label, mapper,
- * md, LVM, sr0, lvm-pv-uuid-… */
+/* Takes a name apart, with or without "/dev/". False for names that hold on any hardware: by-uuid, by-label, mapper
+ * (but multipath's maps), md, LVM, sr0, lvm-pv-uuid-… */
 bool devname_parse(const char *name, struct devname *ret);
 
 /* Finds every such name in the guest's files and fills i->device_names (again from nothing). */

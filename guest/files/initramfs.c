@@ -57,6 +57,8 @@ static bool is_kept_name(const char *path)
 	    "*lib/modules/booster.alias",
 	    "etc/initrd.defaults",
 	    "etc/modules/*",
+	    "etc/cmdline.d/*.conf",
+	    "*/hooks/initqueue/finished/*.sh",
 	};
 
 	for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)

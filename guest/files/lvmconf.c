@@ -61,6 +61,12 @@ static bool is_listed(const struct lines *l, const char *pattern)
 	return false;
 }
 
+/* The pattern accepts multipath's maps. */
+static bool names_maps(const char *pattern, const struct lvm_filters *f)
+{
+	return f->multipath && pattern[0] == 'a' && (strstr(pattern, "mapper/") || strstr(pattern, "mpath"));
+}
+
 /* One quoted string of a filter at column at (its quote); returns the column behind it. */
 static size_t filter_string(struct lines *l, size_t i, size_t at, const struct lvm_filters *f)
 {
@@ -69,15 +75,17 @@ static size_t filter_string(struct lines *l, size_t i, size_t at, const struct l
 	char *pattern = arena_strndup(l->arena, text + at + 1, len);
 	size_t end = at + 1 + len + (text[at + 1 + len] == '"');
 
-	if (!is_pattern(pattern, len))
+	if (!is_pattern(pattern, len) || (f->multipath && pattern[0] == 'r'))
 		return end;
-	if (pattern[0] == 'a' && (strstr(pattern, "by-id/") || strstr(pattern, "by-path/"))) {
+	if (pattern[0] == 'a' && !names_maps(pattern, f) &&
+	    (strstr(pattern, "by-id/") || strstr(pattern, "by-path/"))) {
 		if (f->unknown)
 			f->unknown(pattern, (unsigned)i + 1, f->opaque);
 		return end;
 	}
 
-	const char *with = renamed_pattern(l->arena, pattern, f);
+	const char *with = names_maps(pattern, f) ? arena_printf(l->arena, "a|/dev/%s.*|", f->renamed("sd", f->opaque))
+						  : renamed_pattern(l->arena, pattern, f);
 
 	if (!with || is_listed(l, with))
 		return end;

@@ -11,6 +11,8 @@ struct lvm_filters {
 	/* A filter that names a device in a way that can't be renamed (by-id, by-path); may be NULL. */
 	void (*unknown)(const char *pattern, unsigned line, void *opaque);
 	void *opaque;
+	bool multipath; /* the source's volumes lay on multipath's maps: where those are accepted the disks are now, and
+			 * what rejects disks meant the paths below the maps */
 };
 
 /* For every accepting or rejecting pattern of filter and global_filter that names devices of the source, the same for

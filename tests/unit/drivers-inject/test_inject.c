@@ -241,6 +241,78 @@ static void test_crypttab(void **state)
 	outcome_done(&o);
 }
 
+/* What dracut wrote for the source alone: arguments by other names, waits that never end. */
+static void test_hostonly(void **state)
+{
+	static const char tree[] =
+	    "cd %s/tree && mkdir -p etc/cmdline.d usr/lib/dracut/hooks/initqueue/finished "
+	    "etc/systemd/system/initrd.target.wants && echo ' resume=/dev/sda2 x=y' >etc/cmdline.d/95resume.conf && "
+	    "for d in sda2 sdb1 mapper/vg-root; do "
+	    "printf '[ -e \"/dev/%%s\" ]\\n' $d >usr/lib/dracut/hooks/initqueue/finished/devexists-$(basename $d).sh; "
+	    "done; "
+	    "ln -s ../x etc/systemd/system/initrd.target.wants/dev-sda2.device; "
+	    "ln -s ../x 'etc/systemd/system/initrd.target.wants/dev-mapper-vg\\x2droot.device'";
+	struct fixture *f = *state;
+	struct outcome o = {.i = inspection_new()};
+
+	plant_kernel(f, VIRTIO);
+	make_root(f, "tree", "dracut", "ahci");
+	shell(f, arena_printf(&f->arena, tree, f->dir));
+	pack(f, "tree", "xz", initrd(f));
+	o.i->os.family = OS_LINUX;
+	assert_int_equal(inspector_kernels.run(f->g, NULL, o.i, &f->err), 0);
+	assert_int_equal(o.i->kernels.v[0].hostonly.n, 4);
+	*vec_push(&o.i->arena, &o.i->device_names) = (struct device_name){.name = "/dev/sda2", .spec = "UUID=2-2"};
+	assert_int_equal(inject_linux(f->g, o.i, &o.log, &o.caps, &f->err), 0);
+	assert_non_null(strstr(o.log.changes.v[0].words, "etc/cmdline.d/95resume.conf for the new hardware"));
+	outcome_done(&o);
+	assert_string_equal(
+	    shell(f, arena_printf(&f->arena,
+				  "cd %s && cat etc/cmdline.d/* && cd usr/lib/dracut/hooks/initqueue/finished && "
+				  "cat devexists-sda2.sh devexists-sdb1.sh devexists-vg-root.sh && "
+				  "cd - >/dev/null && ls etc/systemd/system && cat etc/systemd/system/*.d/timeout.conf",
+				  unpack(f, initrd(f)))),
+	    " resume=UUID=2-2 x=y\n[ -e \"/dev/disk/by-uuid/2-2\" ]\ntrue\n[ -e \"/dev/mapper/vg-root\" ]\n"
+	    "dev-sda2.device.d\ninitrd.target.wants\n[Unit]\nJobTimeoutSec=1\nJobRunningTimeoutSec=1\n");
+}
+
+/* kdump's image gets the drivers, but decides nothing; the rescue image is treated as the kernel that it is a copy of.
+ */
+static void test_spare_images(void **state)
+{
+	struct fixture *f = *state;
+	const char *v = host_kernel(f);
+	struct outcome o;
+
+	plant_kernel(f, VIRTIO);
+	make_root(f, "tree", "dracut", "ahci");
+	pack(f, "tree", "xz", initrd(f));
+	pack(f, "tree", "xz", arena_printf(&f->arena, "/var/lib/kdump/initrd.img-%s", v));
+	pack(f, "tree", "xz", "/boot/initramfs-0-rescue-1.img");
+	plant(f, "/boot/vmlinuz-0-rescue-1", "kernel");
+	plant(f, "/tree/squash-root.img", "hsqs");
+	pack(f, "tree", "xz", arena_printf(&f->arena, "/boot/initramfs-%skdump.img", v));
+	o = inject_well(f);
+	assert_int_equal(o.i->kernels.n, 4);
+	assert_int_equal(o.caps.disk, DISK_BUS_VIRTIO_BLK);
+	assert_int_equal(o.log.changes.n, 4); /* three images and the settings */
+	assert_null(finding(&o, "W-DISK-SAFE-MODE"));
+	assert_string_equal(finding(&o, "I-KDUMP-IMAGE")->evidence,
+			    arena_printf(&f->arena, "/boot/initramfs-%skdump.img", v));
+	outcome_done(&o);
+	shell(f, arena_printf(&f->arena, "rm %s/boot/initrd* %s/boot/vmlinuz-%s; mv %s/lib/modules/%s %s/lib/modules/x",
+			      f->dir, f->dir, v, f->dir, v, f->dir));
+	o = inject_well(f); /* the rescue image has the drivers now */
+	assert_int_equal(o.log.changes.n, 0);
+	assert_non_null(finding(&o, "I-KERNEL-RESCUE"));
+	outcome_done(&o);
+	shell(f, arena_printf(&f->arena, "rm %s/tree/squash-root.img", f->dir));
+	pack(f, "tree", "xz", "/boot/initramfs-0-rescue-1.img");
+	o = inject_well(f);
+	assert_non_null(strstr(finding(&o, "W-KERNEL-RESCUE")->text, arena_printf(&f->arena, "(kernel %s) has no", v)));
+	outcome_done(&o);
+}
+
 /* An image with drivers of network cards names them, so it gets the new .link files. */
 static void test_new_links(void **state)
 {
@@ -597,6 +669,8 @@ int main(void)
 	    TEST(test_replaces),
 	    TEST(test_copies),
 	    TEST(test_crypttab),
+	    TEST(test_hostonly),
+	    TEST(test_spare_images),
 	    TEST(test_new_links),
 	    TEST(test_enough_already),
 	    TEST(test_built_in),

@@ -37,6 +37,27 @@ static void test_unknown_names(void **state)
 	assert_int_equal(f->inspection->verdict, VERDICT_MAY_NOT_BOOT);
 }
 
+static void test_multipath(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant(&f->files, "/etc/fstab",
+	      "/dev/mapper/mpathap1 / ext4 x 0 1\n/dev/mapper/archive1 /archive xfs x 0 2\n"
+	      "/dev/mapper/archive-vg /x xfs x 0 2\n/dev/mapper/archive-part2 /y xfs nofail 0 2\n");
+	plant(&f->files, "/etc/multipath.conf",
+	      "multipaths {\n\tmultipath {\n\t\twwid 360a98000486e2f34\n\t\talias \"archive\"\n\t}\n"
+	      "\tmultipath {\n\t\talias unused\n\t}\n}\n");
+	inspect(f);
+	assert_int_equal(f->inspection->findings.n, 3);
+	assert_string_equal(finding_of(f, "I-MULTIPATH-ALIAS")->evidence, "/etc/fstab:4");
+	assert_string_equal(devnames_find(f->inspection, "/dev/mapper/mpathap1")->spec, "UUID=" ROOT_UUID);
+	assert_non_null(finding_of(f, "I-MULTIPATH"));
+	assert_string_equal(
+	    finding_of(f, "W-BOOT-MULTIPATH-ALIAS")->text,
+	    "/dev/mapper/archive1 is a name that multipath.conf gives to a disk of the source's storage; "
+	    "the virtual disk doesn't get it");
+}
+
 static void test_guess(void **state)
 {
 	struct linux_fixture *f = *state;
@@ -82,11 +103,8 @@ static void test_members_of_one_array(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    LINUX_TEST(test_all_clear),
-	    LINUX_TEST(test_unknown_names),
-	    LINUX_TEST(test_guess),
-	    LINUX_TEST(test_copies_of_a_file_system),
-	    LINUX_TEST(test_members_of_one_array),
+	    LINUX_TEST(test_all_clear), LINUX_TEST(test_unknown_names),		  LINUX_TEST(test_multipath),
+	    LINUX_TEST(test_guess),	LINUX_TEST(test_copies_of_a_file_system), LINUX_TEST(test_members_of_one_array),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

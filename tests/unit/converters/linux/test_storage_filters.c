@@ -43,6 +43,24 @@ static void test_old_names_get_both(void **state)
 			    "filter = [ \"a|/dev/vd.*|\", \"a|/dev/sd.*|\", \"a|/dev/hd.*|\", \"r|.*|\" ]\n");
 }
 
+/* What rejects sdX means the paths below multipath's maps; where the maps were, the disks are now. */
+static void test_multipath(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant(&f->files, "/etc/multipath/wwids", "# Multipath wwids, Version : 1.0\n/360a98000486e2f34/\n");
+	assert_string_equal(
+	    after_edit(f, "/etc/lvm/lvm.conf", "filter = [ \"r|/dev/sd.*|\", \"a|/dev/mapper/.*|\", \"r|.*|\" ]\n"),
+	    "filter = [ \"r|/dev/sd.*|\", \"a|/dev/vd.*|\", \"a|/dev/sd.*|\", \"a|/dev/mapper/.*|\", \"r|.*|\" ]\n");
+	assert_string_equal(
+	    after_edit(f, "/etc/lvm/lvm.conf", "filter = [ \"a|/dev/disk/by-id/dm-uuid-.*mpath-.*|\", \"r|.*|\" ]\n"),
+	    "filter = [ \"a|/dev/vd.*|\", \"a|/dev/sd.*|\", \"a|/dev/disk/by-id/dm-uuid-.*mpath-.*|\", "
+	    "\"r|.*|\" ]\n");
+	plant(&f->files, "/etc/multipath/wwids", "# none\n");
+	assert_string_equal(after_edit(f, "/etc/lvm/lvm.conf", "filter = [ \"r|/dev/sd.*|\" ]\n"),
+			    "filter = [ \"r|/dev/vd.*|\", \"r|/dev/sd.*|\" ]\n");
+}
+
 static void test_nothing_to_do(void **state)
 {
 	struct linux_fixture *f = *state;
@@ -97,10 +115,9 @@ static void test_filters_of_a_copy(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    LINUX_TEST(test_class_of_disks),	    LINUX_TEST(test_single_names),
-	    LINUX_TEST(test_old_names_get_both),    LINUX_TEST(test_nothing_to_do),
-	    LINUX_TEST(test_identity_is_a_finding), LINUX_TEST(test_mdadm),
-	    LINUX_TEST(test_filters_of_a_copy),
+	    LINUX_TEST(test_class_of_disks), LINUX_TEST(test_single_names),	 LINUX_TEST(test_old_names_get_both),
+	    LINUX_TEST(test_nothing_to_do),  LINUX_TEST(test_multipath),	 LINUX_TEST(test_identity_is_a_finding),
+	    LINUX_TEST(test_mdadm),	     LINUX_TEST(test_filters_of_a_copy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

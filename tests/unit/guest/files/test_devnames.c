@@ -37,6 +37,11 @@ static void test_parse(void **state)
 					     "/dev/sdzzzzzzzz",
 					     "/dev/disk/by-id/dm-uuid-LVM-abc",
 					     "/dev/loop0",
+					     "/dev/mapper/mpathX",
+					     "/dev/mapper/mpath",
+					     "/dev/mapper/vg-root",
+					     "/dev/mapper/360a98000486e2f34-root",
+					     "/dev/mapper/360a98000486e2f3",
 					     "/dev/disk/by-id/lvm-pv-uuid-x",
 					     "",
 					     "/dev/",
@@ -52,7 +57,17 @@ static void test_parse(void **state)
 	assert_name("/dev/nvme1n2p3", DEVNAME_NVME, 1, 1, 3, 12);
 	assert_name("/dev/cciss/c0d1p2", DEVNAME_CCISS, 0, 1, 2, 15);
 	assert_name("/dev/mmcblk0p1", DEVNAME_MMC, 0, 0, 1, 12);
+	assert_name("/dev/mapper/mpathb", DEVNAME_MPATH, 1, 0, 0, 18);
+	assert_name("/dev/mapper/mpatha2", DEVNAME_MPATH, 0, 0, 2, 18);
+	assert_name("/dev/mapper/mpathap2", DEVNAME_MPATH, 0, 0, 2, 18);
+	assert_name("/dev/mapper/mpatha-part12", DEVNAME_MPATH, 0, 0, 12, 18);
+	assert_name("/dev/mapper/mpathp", DEVNAME_MPATH, 15, 0, 0, 18);
+	assert_name("/dev/mapper/mpathp1", DEVNAME_MPATH, 15, 0, 1, 18);
+	assert_name("/dev/mapper/mpath0p1", DEVNAME_MPATH, 0, 0, 1, 18);
+	assert_name("/dev/mapper/360a98000486e2f34_part1", DEVNAME_BY_ID, 0, 0, 1, 29);
+	assert_name("/dev/disk/by-id/dm-uuid-part1-mpath-360a98000486e2f34", DEVNAME_BY_ID, 0, 0, 1, 53);
 	assert_name("/dev/disk/by-path/pci-0000:03:00.0-scsi-0:0:1:0-part2", DEVNAME_BY_PATH, 0, 0, 2, 47);
+	assert_name("/dev/disk/by-id/ata-a-part1x", DEVNAME_BY_ID, 0, 0, 0, 28);
 	assert_name("/dev/disk/by-id/ata-a-partition", DEVNAME_BY_ID, 0, 0, 0, 31);
 	for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
 		struct devname p;
