@@ -86,6 +86,26 @@ static int folder_read(struct guest *g, const char *path, struct buf *b, struct 
 	return check_regular(fd, path, err) < 0 ? -1 : file_slurp_fd(fd, path, b, err);
 }
 
+static int folder_head(struct guest *g, const char *path, size_t max, struct buf *b, struct err *err)
+{
+	AUTO_FD int fd = open_in(g, path, O_RDONLY | O_NONBLOCK, 0);
+	struct stat st;
+	void *room;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, ERR_UNREADABLE, "cannot open '%s'", path);
+	if (check_regular(fd, path, err) < 0)
+		return -1;
+	max = min_u64(max, (uint64_t)st.st_size);
+	room = buf_reserve(b, max);
+	if (!room)
+		return err_nomem(err);
+	if (file_pread(fd, room, max, 0, err) < 0)
+		return err_wrap(err, "'%s'", path);
+	buf_commit(b, max);
+	return 0;
+}
+
 #define CAPABILITIES "security.capability"
 
 static int write_existing(int fd, const char *path, const void *data, size_t len, struct err *err)
@@ -409,6 +429,7 @@ static void folder_close(struct guest *g)
 
 static const struct guest_ops folder_ops = {
     .read = folder_read,
+    .head = folder_head,
     .write = folder_write,
     .stat = folder_stat,
     .list = folder_list,

@@ -33,6 +33,8 @@ struct names {
 struct guest_ops {
 	/* Whole file; b->max bounds it. Missing: ERR_UNREADABLE with err->sys ENOENT. */
 	int (*read)(struct guest *g, const char *path, struct buf *b, struct err *err);
+	/* The first bytes of a file, at most max (up to 2 MiB), or all of it. */
+	int (*head)(struct guest *g, const char *path, size_t max, struct buf *b, struct err *err);
 	/* Truncates and writes through symlinks; creates with mode when new. File capabilities, which the kernel takes
 	 * off whatever is written to, are put back. */
 	int (*write)(struct guest *g, const char *path, const void *data, size_t len, mode_t mode, struct err *err);

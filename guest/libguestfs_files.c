@@ -77,6 +77,11 @@ static int read_small(struct appliance *a, const char *path, uint64_t size, stru
 	return buf_add(b, data, n) < 0 ? err_nomem(err) : 0;
 }
 
+static int files_head(struct guest *g, const char *path, size_t max, struct buf *b, struct err *err)
+{
+	return read_small(appliance_of(g), path, min_u64(max, MESSAGE_MAX), b, err);
+}
+
 static int files_read(struct guest *g, const char *path, struct buf *b, struct err *err)
 {
 	struct appliance *a = appliance_of(g);
@@ -317,6 +322,7 @@ static void files_close(struct guest *g)
 
 const struct guest_ops appliance_guest_ops = {
     .read = files_read,
+    .head = files_head,
     .write = files_write,
     .stat = files_stat,
     .list = files_list,

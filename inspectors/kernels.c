@@ -4,10 +4,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/model/caps.h"
 #include "guest/files/devnames.h"
 #include "guest/files/hostonly.h"
 #include "guest/files/initramfs.h"
 #include "guest/files/kconfig.h"
+#include "guest/files/kernelimage.h"
 #include "guest/files/modules.h"
 #include "guest/files/uki.h"
 #include "inspectors/registry.h"
@@ -240,6 +242,18 @@ static int add_crash_images(struct survey *s, const struct kernel *of, struct er
 	return 0;
 }
 
+/* An image that can't be read tells nothing; others report it when it matters. */
+static void read_image(struct survey *s, struct kernel *k)
+{
+	AUTO(buf_done) struct buf head = BUF_INIT(KERNELIMAGE_HEAD);
+	const char *arch = NULL;
+
+	if (s->g->ops->head(s->g, k->vmlinuz, KERNELIMAGE_HEAD, &head, NULL) == 0)
+		arch = kernelimage_arch(head.data, head.len);
+	if (arch)
+		k->arch = arena_strdup(&s->i->arena, arch);
+}
+
 /* A folder of modules without an image is what a removed kernel leaves behind. */
 static int add_kernel(struct survey *s, const char *version, struct err *err)
 {
@@ -256,6 +270,7 @@ static int add_kernel(struct survey *s, const char *version, struct err *err)
 			    "modules of kernel %s are there without a kernel image; they were left alone", version);
 		return 0;
 	}
+	read_image(s, &k);
 	if (read_support(s, &k, err) < 0 || read_initrd(s->g, s->i, &k, err) < 0)
 		return -1;
 	*vec_push(&s->i->arena, &s->i->kernels) = k;
@@ -451,6 +466,17 @@ static int report_unified(struct survey *s, struct err *err)
 	return 0;
 }
 
+/* A processor that no machine of ours has. */
+static void report_arch(struct inspection *i)
+{
+	const char *arch = inspection_arch(i);
+
+	if (board_for_arch(arch) == BOARD_UNKNOWN)
+		finding_add(i, "B-ARCHITECTURE", SEVERITY_BLOCKER, i->kernels.n ? i->kernels.v[0].vmlinuz : NULL,
+			    "Convert it with --no-convert, and describe the machine by hand.",
+			    "the guest is for %s processors; machines are made for x86_64, i386 and aarch64", arch);
+}
+
 static int run_survey(struct survey *s, struct err *err)
 {
 	struct names versions = {0};
@@ -467,6 +493,7 @@ static int run_survey(struct survey *s, struct err *err)
 	if (!s->i->kernels.n)
 		finding_add(s->i, "W-BOOT-NO-KERNEL", SEVERITY_WARNING, "/boot, /lib/modules", NULL,
 			    "no installed kernel was found");
+	report_arch(s->i);
 	return report_unified(s, err);
 }
 

@@ -20,6 +20,7 @@ struct domain {
 	const struct output_job *job;
 	const struct machine *m;
 	enum disk_bus bus;
+	enum board board;
 	unsigned ata, scsi, virtio; /* next free sdX/hdX on SATA or IDE, sdX on SCSI, vdX */
 	bool windows;
 };
@@ -126,14 +127,7 @@ static void write_policy(struct domain *d)
 
 static bool secure_boot(const struct domain *d)
 {
-	return d->job->firmware == FIRMWARE_UEFI && d->m->secure_boot == TRI_YES && d->job->caps->q35;
-}
-
-static const char *domain_arch(const struct domain *d)
-{
-	const char *arch = d->job->inspection ? d->job->inspection->os.arch : NULL;
-
-	return arch && !strcmp(arch, "aarch64") ? "aarch64" : "x86_64";
+	return d->job->firmware == FIRMWARE_UEFI && d->m->secure_boot == TRI_YES && d->board == BOARD_Q35;
 }
 
 static void write_os(struct domain *d)
@@ -145,8 +139,8 @@ static void write_os(struct domain *d)
 	if (uefi)
 		xml_attrf(w, "firmware", "efi");
 	xml_open(w, "type");
-	xml_attrf(w, "arch", "%s", domain_arch(d));
-	xml_attrf(w, "machine", "%s", d->job->caps->q35 ? "q35" : "pc");
+	xml_attrf(w, "arch", "%s", board_arch(d->board));
+	xml_attrf(w, "machine", "%s", board_name(d->board));
 	xml_textf(w, "hvm");
 	xml_close(w);
 	if (uefi) {
@@ -172,8 +166,10 @@ static void write_features(struct domain *d)
 	xml_open(w, "features");
 	xml_open(w, "acpi");
 	xml_close(w);
-	xml_open(w, "apic");
-	xml_close(w);
+	if (d->board != BOARD_VIRT) {
+		xml_open(w, "apic");
+		xml_close(w);
+	}
 	if (secure_boot(d))
 		switched_on(d, "smm");
 	if (d->windows) {
@@ -195,7 +191,8 @@ static void write_cpu(struct domain *d)
 	struct xml_writer *w = &d->w;
 
 	xml_open(w, "cpu");
-	xml_attrf(w, "mode", "host-model");
+	/* libvirt has no models of arm64 processors; under KVM the maximum is the host's. */
+	xml_attrf(w, "mode", d->board == BOARD_VIRT ? "maximum" : "host-model");
 	if (m->sockets && m->cores && m->threads && (uint64_t)m->sockets * m->cores * m->threads == m->vcpus) {
 		xml_open(w, "topology");
 		xml_attrf(w, "sockets", "%u", m->sockets);
@@ -218,9 +215,11 @@ static void write_clock(struct domain *d)
 {
 	xml_open(&d->w, "clock");
 	xml_attrf(&d->w, "offset", "%s", d->m->clock == CLOCK_LOCALTIME ? "localtime" : "utc");
-	timer(d, "rtc", "tickpolicy", "catchup");
-	timer(d, "pit", "tickpolicy", "delay");
-	timer(d, "hpet", "present", "no");
+	if (d->board != BOARD_VIRT) {
+		timer(d, "rtc", "tickpolicy", "catchup");
+		timer(d, "pit", "tickpolicy", "delay");
+		timer(d, "hpet", "present", "no");
+	}
 	if (d->windows)
 		timer(d, "hypervclock", "present", "yes");
 	xml_close(&d->w);
@@ -325,7 +324,7 @@ static void write_disk(struct domain *d, size_t i)
 /* An empty drive. IDE has four places; drives that find none are left out. */
 static void write_cdrom(struct domain *d)
 {
-	enum disk_bus bus = d->job->caps->q35 ? DISK_BUS_SATA : DISK_BUS_IDE;
+	enum disk_bus bus = d->board == BOARD_PC ? DISK_BUS_IDE : DISK_BUS_SATA;
 
 	if (bus == DISK_BUS_IDE && d->ata >= IDE_MAX)
 		return;
@@ -367,7 +366,7 @@ static void write_disks(struct domain *d)
 	VEC_FOR (r, &d->m->removables) {
 		if (r->kind == REMOVABLE_CDROM)
 			write_cdrom(d);
-		else if (r->kind == REMOVABLE_FLOPPY && floppies < 2)
+		else if (r->kind == REMOVABLE_FLOPPY && d->board != BOARD_VIRT && floppies < 2)
 			write_floppy(d, floppies++);
 	}
 	if (d->bus == DISK_BUS_VIRTIO_SCSI) {
@@ -454,6 +453,22 @@ static void write_consoles(struct domain *d)
 	}
 }
 
+static void usb_input(struct domain *d, const char *type)
+{
+	xml_open(&d->w, "input");
+	xml_attrf(&d->w, "type", "%s", type);
+	xml_attrf(&d->w, "bus", "usb");
+	xml_close(&d->w);
+}
+
+/* Without virtio_gpu: VGA, or on a board that has no VGA the firmware's frame buffer, which kernels go on to use. */
+static const char *video_model(const struct domain *d)
+{
+	if (d->job->caps->virtio_gpu)
+		return "virtio";
+	return d->board == BOARD_VIRT ? "ramfb" : "vga";
+}
+
 static void write_screen(struct domain *d)
 {
 	struct xml_writer *w = &d->w;
@@ -462,19 +477,18 @@ static void write_screen(struct domain *d)
 	xml_attrf(w, "type", "usb");
 	xml_attrf(w, "index", "0");
 	/* Guests that need a pc machine are older than xHCI. */
-	xml_attrf(w, "model", "%s", d->job->caps->q35 ? "qemu-xhci" : "piix3-uhci");
+	xml_attrf(w, "model", "%s", d->board == BOARD_PC ? "piix3-uhci" : "qemu-xhci");
 	xml_close(w);
-	xml_open(w, "input");
-	xml_attrf(w, "type", "tablet");
-	xml_attrf(w, "bus", "usb");
-	xml_close(w);
+	usb_input(d, "tablet");
+	if (d->board == BOARD_VIRT)
+		usb_input(d, "keyboard"); /* there is no PS/2 */
 	xml_open(w, "graphics");
 	xml_attrf(w, "type", "vnc");
 	xml_attrf(w, "autoport", "yes");
 	xml_attrf(w, "listen", "127.0.0.1");
 	xml_close(w);
 	xml_open(w, "video");
-	attribute(d, "model", "type", d->job->caps->virtio_gpu ? "virtio" : "vga");
+	attribute(d, "model", "type", video_model(d));
 	xml_close(w);
 }
 
@@ -494,9 +508,9 @@ static void write_virtual_parts(struct domain *d)
 		xml_close(w);
 		xml_close(w);
 	}
-	if (d->m->tpm && d->job->caps->q35) {
+	if (d->m->tpm && d->board != BOARD_PC) {
 		xml_open(w, "tpm");
-		xml_attrf(w, "model", "tpm-crb");
+		xml_attrf(w, "model", d->board == BOARD_VIRT ? "tpm-tis" : "tpm-crb");
 		xml_open(w, "backend");
 		xml_attrf(w, "type", "emulator");
 		xml_attrf(w, "version", "2.0");
@@ -507,7 +521,7 @@ static void write_virtual_parts(struct domain *d)
 
 int libvirt_xml(const struct output_job *job, struct buf *out, struct err *err)
 {
-	struct domain d = {.job = job, .m = job->machine, .bus = shared_disk_bus(job)};
+	struct domain d = {.job = job, .m = job->machine, .bus = shared_disk_bus(job), .board = shared_board(job)};
 
 	if (shared_check(job, err) < 0)
 		return -1;

@@ -19,6 +19,7 @@ struct script {
 	const struct output_job *job;
 	const struct machine *m;
 	enum disk_bus bus;
+	enum board board;
 	bool uefi, secure;
 };
 
@@ -74,7 +75,7 @@ static void write_firmware(struct script *s)
 				     "\tcode=\n"
 				     "done\n"
 				     "if [ -z \"$code\" ]; then\n"
-				     "\techo 'no UEFI firmware found: apt-get install ovmf' >&2\n"
+				     "\techo 'no UEFI firmware found: apt-get install %s' >&2\n"
 				     "\texit 1\n"
 				     "fi\n"
 				     "[ -e \"$vars\" ] || cp \"$template\" \"$vars\"\n";
@@ -84,9 +85,17 @@ static void write_firmware(struct script *s)
 	static const char secure[] =
 	    "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd:/usr/share/OVMF/OVMF_VARS_4M.ms.fd "
 	    "/usr/share/edk2/ovmf/OVMF_CODE.secboot.fd:/usr/share/edk2/ovmf/OVMF_VARS.secboot.fd";
+	static const char arm[] = "/usr/share/AAVMF/AAVMF_CODE.fd:/usr/share/AAVMF/AAVMF_VARS.fd "
+				  "/usr/share/edk2/aarch64/QEMU_EFI-pflash.raw:"
+				  "/usr/share/edk2/aarch64/vars-template-pflash.raw";
+	bool is_arm = s->board == BOARD_VIRT;
 
 	if (s->uefi)
-		buf_addf(s->out, search, s->job->name, s->secure ? secure : plain);
+		buf_addf(s->out, search, s->job->name,
+			 is_arm	     ? arm
+			 : s->secure ? secure
+				     : plain,
+			 is_arm ? "qemu-efi-aarch64" : "ovmf");
 }
 
 static void write_machine(struct script *s)
@@ -94,7 +103,10 @@ static void write_machine(struct script *s)
 	const struct machine *m = s->m;
 
 	option(s, "-name", "%s", s->job->name);
-	option(s, "-machine", "%s%s", s->job->caps->q35 ? "q35" : "pc", s->secure ? ",smm=on" : "");
+	option(s, "-machine", "%s%s", board_name(s->board),
+	       s->board == BOARD_VIRT ? ",gic-version=max"
+	       : s->secure	      ? ",smm=on"
+				      : "");
 	buf_adds(s->out, "\t-accel kvm -accel tcg \\\n");
 	option(s, "-cpu", "max");
 	option(s, "-m", "%" PRIu64, div_round_up(m->memory, MIB));
@@ -127,18 +139,18 @@ static const char *disk_device(enum disk_bus bus)
 	return "virtio-blk-pci";
 }
 
-/* q35 has six SATA places, pc four IDE ones; further disks come onto controllers of their own. */
+/* q35 has six SATA places, pc four IDE ones, virt none; further disks come onto controllers of their own. */
 static void ata_place(struct script *s, size_t place, char *ret, size_t size)
 {
-	size_t built_in = s->job->caps->q35 ? 6 : 4;
+	size_t built_in = s->board == BOARD_VIRT ? 0 : 6;
 
-	if (!s->job->caps->q35)
+	if (s->board == BOARD_PC)
 		snprintf(ret, size, ",bus=ide.%zu,unit=%zu", place / 2, place % 2);
 	else if (place < built_in)
 		snprintf(ret, size, ",bus=ide.%zu", place);
 	else
 		snprintf(ret, size, ",bus=ahci%zu.%zu", (place - built_in) / 6, (place - built_in) % 6);
-	if (s->job->caps->q35 && place >= built_in && (place - built_in) % 6 == 0)
+	if (s->board != BOARD_PC && place >= built_in && (place - built_in) % 6 == 0)
 		option(s, "-device", "ahci,id=ahci%zu", (place - built_in) / 6);
 }
 
@@ -171,7 +183,7 @@ static void write_cdroms(struct script *s)
 	char where[48];
 
 	VEC_FOR (r, &s->m->removables) {
-		if (r->kind != REMOVABLE_CDROM || (!s->job->caps->q35 && place >= IDE_MAX))
+		if (r->kind != REMOVABLE_CDROM || (s->board == BOARD_PC && place >= IDE_MAX))
 			continue;
 		ata_place(s, place++, where, sizeof where);
 		option(s, "-drive", "if=none,id=cd%zu,media=cdrom", n);
@@ -210,6 +222,21 @@ static void write_nics(struct script *s, struct arena *a)
 	}
 }
 
+/* virt has neither VGA nor PS/2: the firmware's frame buffer and a USB keyboard stand in. */
+static void write_screen(struct script *s)
+{
+	bool gpu = s->job->caps->virtio_gpu;
+
+	if (s->board == BOARD_VIRT)
+		option(s, "-device", "%s", gpu ? "virtio-gpu-pci" : "ramfb");
+	else
+		option(s, "-vga", "%s", gpu ? "virtio" : "std");
+	option(s, "-device", "%s", s->board == BOARD_PC ? "piix3-usb-uhci" : "qemu-xhci");
+	option(s, "-device", "usb-tablet");
+	if (s->board == BOARD_VIRT)
+		option(s, "-device", "usb-kbd");
+}
+
 static void write_rest(struct script *s)
 {
 	const struct caps *c = s->job->caps;
@@ -223,9 +250,7 @@ static void write_rest(struct script *s)
 		option(s, "-device", "virtio-rng-pci");
 	if (c->balloon)
 		option(s, "-device", "virtio-balloon-pci");
-	option(s, "-vga", "%s", c->virtio_gpu ? "virtio" : "std");
-	option(s, "-device", "%s", c->q35 ? "qemu-xhci" : "piix3-usb-uhci");
-	option(s, "-device", "usb-tablet");
+	write_screen(s);
 }
 
 static void write_script(struct script *s, struct arena *a)
@@ -237,7 +262,7 @@ static void write_script(struct script *s, struct arena *a)
 		 "cd \"$(dirname \"$0\")\"\n",
 		 s->job->name);
 	write_firmware(s);
-	buf_adds(s->out, "exec qemu-system-x86_64 \\\n");
+	buf_addf(s->out, "exec qemu-system-%s \\\n", board_arch(s->board));
 	write_machine(s);
 	if (s->bus == DISK_BUS_VIRTIO_SCSI)
 		option(s, "-device", "virtio-scsi-pci,id=scsi0");
@@ -253,14 +278,15 @@ static int write_qemu(const struct output_job *job, struct err *err)
 {
 	AUTO(buf_done) struct buf out = BUF_INIT(SCRIPT_MAX);
 	AUTO(arena_done) struct arena a = {0};
-	struct script s = {.out = &out, .job = job, .m = job->machine, .bus = shared_disk_bus(job)};
+	struct script s = {
+	    .out = &out, .job = job, .m = job->machine, .bus = shared_disk_bus(job), .board = shared_board(job)};
 	char name[128];
 
 	snprintf(name, sizeof name, "%.100s.sh", job->name);
 	if (shared_check(job, err) < 0)
 		return err_wrap(err, "'%s'", name);
 	s.uefi = job->firmware == FIRMWARE_UEFI;
-	s.secure = s.uefi && job->caps->q35 && job->machine->secure_boot == TRI_YES;
+	s.secure = s.uefi && s.board == BOARD_Q35 && job->machine->secure_boot == TRI_YES;
 	write_script(&s, &a);
 	if (out.failed)
 		return err_set(err, ERR_INTERNAL, "'%s' is over %d bytes", name, SCRIPT_MAX);

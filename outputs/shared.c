@@ -7,11 +7,16 @@
 
 #include "core/base/hash.h"
 
+enum board shared_board(const struct output_job *job)
+{
+	return job->caps->board == BOARD_UNKNOWN ? BOARD_Q35 : job->caps->board;
+}
+
 enum disk_bus shared_disk_bus(const struct output_job *job)
 {
 	switch (job->caps->disk) {
 	case DISK_BUS_IDE:
-		return job->caps->q35 ? DISK_BUS_SATA : DISK_BUS_IDE;
+		return job->caps->board == BOARD_PC ? DISK_BUS_IDE : DISK_BUS_SATA;
 	case DISK_BUS_VIRTIO_BLK:
 	case DISK_BUS_VIRTIO_SCSI:
 	case DISK_BUS_SATA:

@@ -11,7 +11,10 @@ enum {
 	IDE_MAX = 4,	 /* two channels of two */
 };
 
-/* caps->disk, with IDE on a q35 machine (which has none) made SATA and unknown made virtio-blk. */
+/* caps->board; q35 when it isn't known. */
+enum board shared_board(const struct output_job *job);
+
+/* caps->disk, with IDE on a machine that has none (all but pc) made SATA and unknown made virtio-blk. */
 enum disk_bus shared_disk_bus(const struct output_job *job);
 
 /* The source's serial, else one derived from name and position that is the same in every run: letters, digits and '-'.

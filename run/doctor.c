@@ -111,6 +111,7 @@ static void check_tools(const struct doctor_options *o, struct doctor *d)
 		enum check_state missing;
 	} tools[] = {
 	    {"qemu-system-x86_64", "qemu-system-x86", "no guest can be looked into or booted", CHECK_FAIL},
+	    {"qemu-system-aarch64", "qemu-system-arm", "results for arm64 can't be booted here", CHECK_WARN},
 	    {"qemu-img", "qemu-utils", "the appliance can't be started, nor a throw-away overlay made", CHECK_FAIL},
 	    {"virsh", "libvirt-clients", "results can't be defined in libvirt from here", CHECK_WARN},
 	};
@@ -125,20 +126,30 @@ static void check_tools(const struct doctor_options *o, struct doctor *d)
 			    tools[i].program, tools[i].without);
 }
 
-static void check_firmware(const struct doctor_options *o, struct doctor *d)
+/* The first of the files that is there, for one kind of guests. */
+static void check_firmware_for(const struct doctor_options *o, struct doctor *d, const char *const *files,
+			       const char *fix, const char *guests)
 {
-	static const char *const files[] = {"/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd",
-					    "/usr/share/edk2/ovmf/OVMF_CODE.fd"};
 	char path[PATH_MAX];
 
-	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-		snprintf(path, sizeof path, "%s%s", o->root, files[i]);
+	for (; *files; files++) {
+		snprintf(path, sizeof path, "%s%s", o->root, *files);
 		if (access(path, R_OK) == 0) {
-			add(d, "firmware", CHECK_OK, NULL, "UEFI firmware %s", files[i]);
+			add(d, "firmware", CHECK_OK, NULL, "UEFI firmware %s", *files);
 			return;
 		}
 	}
-	add(d, "firmware", CHECK_WARN, "apt-get install ovmf", "no UEFI firmware: UEFI guests can't be booted here");
+	add(d, "firmware", CHECK_WARN, fix, "no UEFI firmware: %s can't be booted here", guests);
+}
+
+static void check_firmware(const struct doctor_options *o, struct doctor *d)
+{
+	static const char *const x86[] = {"/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd",
+					  "/usr/share/edk2/ovmf/OVMF_CODE.fd", NULL};
+	static const char *const arm[] = {"/usr/share/AAVMF/AAVMF_CODE.fd", NULL};
+
+	check_firmware_for(o, d, x86, "apt-get install ovmf", "UEFI guests");
+	check_firmware_for(o, d, arm, "apt-get install qemu-efi-aarch64", "results for arm64");
 }
 
 /* A folder's free space against what is a warning and what fails. */

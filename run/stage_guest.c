@@ -26,6 +26,9 @@ static enum firmware decide_firmware(const struct run *r)
 {
 	enum firmware disk = r->inspection ? r->inspection->firmware_disk : FIRMWARE_UNKNOWN;
 
+	/* arm64 machines have no other. */
+	if (r->caps.board == BOARD_VIRT)
+		return FIRMWARE_UEFI;
 	if (disk != FIRMWARE_UNKNOWN)
 		return disk;
 	if (r->machine->firmware != FIRMWARE_UNKNOWN)
@@ -68,11 +71,20 @@ int start_appliance(struct run *r, bool frozen, struct appliance **ret, struct e
 	return appliance_start(&options, ret, err);
 }
 
+/* Hardware that nearly every system since 2005 drives, on a board for the guest's processor as far as that is known. */
+static struct caps unproven_caps(const struct run *r)
+{
+	const char *arch = r->inspection ? inspection_arch(r->inspection) : machine_arch_hint(r->machine);
+
+	return (struct caps){
+	    .disk = DISK_BUS_SATA, .net = NET_BUS_E1000E, .board = board_for_arch(arch), .safe_mode = true};
+}
+
 /* The guest as it was before: on what hardware it ran isn't known any more. */
 static int undo_guest(struct run *r, struct appliance *a, struct err *err)
 {
 	phase_begin(r, "undo", "putting the originals back");
-	r->caps = (struct caps){.disk = DISK_BUS_SATA, .net = NET_BUS_E1000E, .q35 = true, .safe_mode = true};
+	r->caps = unproven_caps(r);
 	r->log.step = "undo";
 	return originals_restore(AT_FDCWD, r->o->undo_from, appliance_guest(a), &r->log, err);
 }
@@ -161,10 +173,10 @@ int stage_guest(struct run *r, struct err *err)
 	return appliance_finish(a, err);
 }
 
-/* Nothing is known of a guest that isn't looked into: hardware that nearly every system since 2005 drives. */
+/* Nothing is known of a guest that isn't looked into. */
 void stage_no_guest(struct run *r)
 {
-	r->caps = (struct caps){.disk = DISK_BUS_SATA, .net = NET_BUS_E1000E, .q35 = true, .safe_mode = true};
+	r->caps = unproven_caps(r);
 	r->firmware = decide_firmware(r);
 	js_set(r->report, "caps", caps_json(&r->caps));
 	js_set_str(r->report, "firmware", firmware_name(r->firmware));

@@ -172,7 +172,7 @@ static int make(struct fallback *f, struct err *err)
 
 static int run(const struct step_context *c, struct err *err)
 {
-	AUTO(fallback_done) struct fallback f = {.c = c, .names = esp_names_of(c->inspection->os.arch)};
+	AUTO(fallback_done) struct fallback f = {.c = c, .names = esp_names_of(inspection_arch(c->inspection))};
 	char *existing;
 
 	if (!f.names)
@@ -193,7 +193,9 @@ static int run(const struct step_context *c, struct err *err)
 
 static bool applies(const struct step_context *c)
 {
-	return c->machine->firmware == FIRMWARE_UEFI || c->inspection->firmware_disk == FIRMWARE_UEFI;
+	/* an arm64 machine has no other firmware, whatever source and disk say */
+	return c->machine->firmware == FIRMWARE_UEFI || c->inspection->firmware_disk == FIRMWARE_UEFI ||
+	       board_for_arch(inspection_arch(c->inspection)) == BOARD_VIRT;
 }
 
 const struct step step_uefi_fallback = {

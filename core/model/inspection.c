@@ -46,6 +46,19 @@ bool mountable_is_on(const char *mountable, const char *device)
 	return len && strncmp(mountable, device, len) == 0 && (!mountable[len] || mountable[len] == '/');
 }
 
+const char *inspection_arch(const struct inspection *i)
+{
+	const char *any = NULL;
+
+	VEC_FOR (k, &i->kernels) {
+		if (k->arch && k->bootable)
+			return k->arch;
+		if (k->arch && !any)
+			any = k->arch;
+	}
+	return any ? any : i->os.arch;
+}
+
 void inspection_judge(struct inspection *i)
 {
 	i->verdict = i->os.family == OS_UNKNOWN ? VERDICT_UNKNOWN : VERDICT_BOOTS;
@@ -103,6 +116,7 @@ static struct json *kernel_json(const struct kernel *k)
 	struct json *j = js_object();
 
 	js_set_str(j, "version", k->version);
+	js_set_str(j, "arch", k->arch);
 	js_set_str(j, "vmlinuz", k->vmlinuz);
 	js_set_str(j, "initrd", k->initrd);
 	js_set_str(j, "config", k->config);

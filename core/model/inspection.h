@@ -45,6 +45,7 @@ struct initrd_text {
 struct kernel {
 	char *version; /* "6.1.0-18-amd64": the name in /lib/modules; twice when entries boot it with two initramfs
 			  images */
+	char *arch;    /* of its image: "x86_64", "aarch64" …; NULL unknown */
 	char *vmlinuz, *initrd, *config; /* guest paths; NULL when missing */
 	char *modules;			 /* "/lib/modules/6.1.0-18-amd64" */
 	char *unified;			 /* the unified image that holds its initramfs when it has no other; NULL */
@@ -168,6 +169,10 @@ void finding_add(struct inspection *i, const char *id, enum severity severity, c
 /* Blocker: WILL NOT BOOT; a warning whose id begins with "W-BOOT-": MAY NOT BOOT; else BOOTS (UNKNOWN without an OS).
  */
 void inspection_judge(struct inspection *i);
+
+/* The processor that the machine must have ("x86_64", "aarch64" …): of the kernels that boot entries name, else of any
+ * kernel, else of the system's programs, which may be for a narrower one; NULL when nothing tells. */
+const char *inspection_arch(const struct inspection *i);
 
 const char *severity_name(enum severity s);
 enum verdict verdict_by_name(const char *name); /* unknown for any other word, and NULL */

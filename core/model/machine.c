@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/base/checked.h"
 #include "core/base/hash.h"
@@ -193,6 +194,14 @@ static void devices_json(const struct machine *m, struct json *j)
 		js_add(removables, removable_json(r));
 	VEC_FOR (note, &m->notes)
 		js_add_str(notes, *note);
+}
+
+const char *machine_arch_hint(const struct machine *m)
+{
+	const char *hint = m->os_hint ? m->os_hint : "";
+
+	/* VMware's words for its Arm products; those of x86 systems name no processor. */
+	return strncasecmp(hint, "arm", 3) == 0 && strstr(hint, "64") ? "aarch64" : NULL;
 }
 
 struct json *machine_json(const struct machine *m)

@@ -126,6 +126,10 @@ char *machine_safe_name(struct arena *a, const char *name);
 /* "sda", "sdb", … "sdz", "sdaa" for 0, 1, …; buf of 8 bytes. */
 void disk_id(unsigned index, char buf[8]);
 
+/* The processor that the source's own words for the system tell ("arm-debian12-64": "aarch64"), NULL when they don't.
+ */
+const char *machine_arch_hint(const struct machine *m);
+
 const char *firmware_name(enum firmware f);
 enum firmware firmware_by_name(const char *name); /* unknown for any other word, and NULL */
 const char *controller_name(enum controller c);

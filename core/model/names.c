@@ -39,6 +39,7 @@ static const char *const disk_buses[] = {[DISK_BUS_VIRTIO_BLK] = "virtio-blk",
 					 [DISK_BUS_IDE] = "ide"};
 static const char *const net_buses[] = {
     [NET_BUS_VIRTIO] = "virtio", [NET_BUS_E1000E] = "e1000e", [NET_BUS_E1000] = "e1000", [NET_BUS_RTL8139] = "rtl8139"};
+static const char *const boards[] = {[BOARD_PC] = "pc", [BOARD_Q35] = "q35", [BOARD_VIRT] = "virt"};
 static const char *const changes[] = {
     [CHANGE_EDIT] = "edit",	[CHANGE_CREATE] = "create", [CHANGE_BINARY] = "binary",
     [CHANGE_REMOVE] = "remove", [CHANGE_LINK] = "link",	    [CHANGE_TRIM] = "trim"};
@@ -109,6 +110,11 @@ const char *net_bus_name(enum net_bus b)
 	return NAME_OF(net_buses, b);
 }
 
+const char *board_name(enum board b)
+{
+	return NAME_OF(boards, b);
+}
+
 const char *net_bus_driver(enum net_bus b)
 {
 	return b == NET_BUS_E1000E    ? "e1000e"
@@ -140,4 +146,9 @@ enum disk_bus disk_bus_by_name(const char *name)
 enum net_bus net_bus_by_name(const char *name)
 {
 	return (enum net_bus)BY_NAME(net_buses, name);
+}
+
+enum board board_by_name(const char *name)
+{
+	return (enum board)BY_NAME(boards, name);
 }

@@ -13,21 +13,24 @@ static const char *const wanted[] = {"virtio_pci", "virtio_blk", "virtio_scsi", 
 /* From the best to what old kernels still drive. */
 static const struct {
 	enum disk_bus bus;
+	bool x86_only;
 	const char *needs[2];
 } buses[] = {
-    {DISK_BUS_VIRTIO_BLK, {"virtio_pci", "virtio_blk"}},
-    {DISK_BUS_SATA, {"ahci", "sd_mod"}},
-    {DISK_BUS_IDE, {"ata_piix", "sd_mod"}},
+    {DISK_BUS_VIRTIO_BLK, false, {"virtio_pci", "virtio_blk"}},
+    {DISK_BUS_SATA, false, {"ahci", "sd_mod"}},
+    {DISK_BUS_IDE, true, {"ata_piix", "sd_mod"}},
 };
 
+/* The old ones are for old kernels, which there are for x86 only. */
 static const struct {
 	enum net_bus bus;
+	bool x86_only;
 	const char *module;
 } cards[] = {
-    {NET_BUS_VIRTIO, "virtio_net"},
-    {NET_BUS_E1000E, "e1000e"},
-    {NET_BUS_E1000, "e1000"},
-    {NET_BUS_RTL8139, "8139cp"},
+    {NET_BUS_VIRTIO, false, "virtio_net"},
+    {NET_BUS_E1000E, false, "e1000e"},
+    {NET_BUS_E1000, true, "e1000"},
+    {NET_BUS_RTL8139, true, "8139cp"},
 };
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -38,6 +41,7 @@ struct injection {
 	struct caps *caps;
 	struct graft_plan *plans; /* one for each kernel */
 	size_t n;
+	enum board board; /* by the guest's processor */
 	bool none_marked; /* no boot entry names a kernel: all count as bootable */
 };
 
@@ -74,6 +78,8 @@ static int choose_disk_bus(struct injection *j, struct err *err)
 	for (size_t b = 0; b < COUNT(buses); b++) {
 		bool first, second;
 
+		if (buses[b].x86_only && j->board == BOARD_VIRT)
+			continue;
 		if (all_have(j, buses[b].needs[0], true, &first, err) < 0 ||
 		    all_have(j, buses[b].needs[1], true, &second, err) < 0)
 			return -1;
@@ -92,6 +98,8 @@ static int choose_card(struct injection *j, struct err *err)
 	for (size_t c = j->caps->safe_mode ? 1 : 0; c < COUNT(cards); c++) {
 		bool all;
 
+		if (cards[c].x86_only && j->board == BOARD_VIRT)
+			continue;
 		if (all_have(j, cards[c].module, false, &all, err) < 0)
 			return -1;
 		if (all) {
@@ -310,7 +318,10 @@ static int choose_others(struct injection *j, struct err *err)
 	for (size_t k = 0; k < j->n && modern; k++)
 		if (counts(j, &j->plans[k]) && virtio_is_modern(&j->plans[k], &modern, err) < 0)
 			return -1;
-	j->caps->q35 = j->caps->disk == DISK_BUS_SATA || (j->caps->disk == DISK_BUS_VIRTIO_BLK && modern);
+	j->caps->board = j->board;
+	if (j->board == BOARD_Q35 &&
+	    (j->caps->disk == DISK_BUS_IDE || (j->caps->disk == DISK_BUS_VIRTIO_BLK && !modern)))
+		j->caps->board = BOARD_PC;
 	return 0;
 }
 
@@ -338,6 +349,8 @@ int inject_linux(struct guest *g, struct inspection *i, struct changelog *log, s
 {
 	struct injection j = {.g = g, .i = i, .log = log, .caps = caps};
 	int ret;
+
+	j.board = board_for_arch(inspection_arch(i));
 
 	j.plans = calloc(i->kernels.n + 1, sizeof *j.plans);
 	if (!j.plans)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -113,6 +114,14 @@ static int open_folder(struct proof *p, struct err *err)
 	return 0;
 }
 
+/* The host's processor can run the board's programs itself. */
+static bool is_native(enum board board)
+{
+	struct utsname host;
+
+	return uname(&host) == 0 && !strcmp(host.machine, board_arch(board));
+}
+
 static int build_args(struct proof *p, const char *const **ret, struct err *err)
 {
 	struct accel probed;
@@ -123,12 +132,12 @@ static int build_args(struct proof *p, const char *const **ret, struct err *err)
 
 	if (!accel && accel_probe(&probed, err) < 0)
 		return -1;
-	host.kvm = accel ? accel->kvm : probed.kvm;
+	host.kvm = (accel ? accel->kvm : probed.kvm) && is_native(p->d.board);
 	host.cpus_max = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	/* Half of the memory: the rest of the host goes on working. */
 	host.memory_max = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2;
 	if (p->d.uefi && !(p->d.loader && p->d.nvram_template)) {
-		if (qemu_firmware(p->d.secure_boot, &host.code, &vars, err) < 0)
+		if (qemu_firmware(p->d.board, p->d.secure_boot, &host.code, &vars, err) < 0)
 			return -1;
 	}
 	host.vars = p->d.nvram_template && p->d.loader ? p->d.nvram_template : vars;
@@ -146,7 +155,7 @@ static void copy_notes(struct proof *p)
 /* The last line that qemu printed, without its program's name. */
 static const char *qemu_said(struct proof *p)
 {
-	static const char program[] = "qemu-system-x86_64: ";
+	const char *program = qemu_program(p->d.board);
 	AUTO(buf_done) struct buf text = BUF_INIT(64 * KIB);
 	char *line;
 
@@ -157,8 +166,8 @@ static const char *qemu_said(struct proof *p)
 		text.data[--text.len] = '\0';
 	line = strrchr(text.data, '\n');
 	line = line ? line + 1 : text.data;
-	if (!strncmp(line, program, sizeof program - 1))
-		line += sizeof program - 1;
+	if (!strncmp(line, program, strlen(program)) && !strncmp(line + strlen(program), ": ", 2))
+		line += strlen(program) + 2;
 	return arena_strdup(&p->r->arena, line);
 }
 
@@ -180,7 +189,7 @@ static int start_with(struct proof *p, const char *const *argv, int qmp[2], int 
 	p->serial_fd = serial[0];
 	p->agent.fd = agent[0];
 	if (pid < 0)
-		return err_wrap(err, "boot proof (apt-get install qemu-system-x86)");
+		return err_wrap(err, "boot proof (apt-get install %s)", qemu_package(p->d.board));
 	p->pid = pid;
 	return 0;
 }
@@ -252,12 +261,12 @@ static void screenshot(struct proof *p, const char *name)
 		*vec_push(&p->r->arena, &p->r->screenshots) = path;
 }
 
-/* The text on the screen, "" when it shows graphics. */
+/* The text on the screen, "" when it shows graphics, as it always does without VGA. */
 static int read_screen(struct proof *p, struct buf *rows, struct err *err)
 {
 	AUTO(buf_done) struct buf answer = BUF_INIT(ANSWER_MAX);
 
-	if (!p->d.video)
+	if (!p->d.video || p->d.board == BOARD_VIRT)
 		return 0;
 	if (qmp_human(&p->qmp, VGATEXT_COMMAND, &answer, err) < 0)
 		return -1;

@@ -121,23 +121,35 @@ static void parse_firmware(struct parser *p, const struct xml_node *os)
 			d->secure_boot = is(attr(p, f, "enabled"), "yes");
 }
 
+/* Machine types by name, with or without a version. */
+static enum board board_of(const char *machine, bool is_arm)
+{
+	if (is_arm)
+		return is(machine, "virt") || !strncmp(machine, "virt-", 5) ? BOARD_VIRT : BOARD_UNKNOWN;
+	if (strstr(machine, "q35"))
+		return BOARD_Q35;
+	return is(machine, "pc") || !strncmp(machine, "pc-i440fx-", 10) ? BOARD_PC : BOARD_UNKNOWN;
+}
+
 static int parse_os(struct parser *p)
 {
 	const struct xml_node *os = xml_child(p->domain, "os"), *type = os ? xml_child(os, "type") : NULL;
 	const char *kind = type ? xml_text(type, &p->d->arena) : NULL, *arch = attr(p, type, "arch");
+	bool is_arm = is(arch, "aarch64");
 
 	if (!is(kind, "hvm"))
 		return err_set(p->err, ERR_UNSUPPORTED, "<os><type>%s</type>: only hvm machines can be booted",
 			       kind ? kind : "");
-	if (arch && strcmp(arch, "x86_64") != 0 && strcmp(arch, "i686") != 0)
-		return err_set(p->err, ERR_UNSUPPORTED, "<type arch='%s'>: only x86_64 and i686 can be booted", arch);
+	if (arch && strcmp(arch, "x86_64") != 0 && strcmp(arch, "i686") != 0 && !is_arm)
+		return err_set(p->err, ERR_UNSUPPORTED, "<type arch='%s'>: only x86_64, i686 and aarch64 can be booted",
+			       arch);
 	p->d->machine = attr(p, type, "machine");
 	if (!p->d->machine)
-		p->d->machine = arena_strdup(&p->d->arena, "pc");
-	p->d->q35 = strstr(p->d->machine, "q35") != NULL;
-	if (!p->d->q35 && strcmp(p->d->machine, "pc") != 0 && strncmp(p->d->machine, "pc-i440fx-", 10) != 0)
-		return err_set(p->err, ERR_UNSUPPORTED, "<type machine='%s'>: only pc and q35 can be booted",
-			       p->d->machine);
+		p->d->machine = arena_strdup(&p->d->arena, is_arm ? "virt" : "pc");
+	p->d->board = board_of(p->d->machine, is_arm);
+	if (p->d->board == BOARD_UNKNOWN)
+		return err_set(p->err, ERR_UNSUPPORTED, "<type machine='%s'>: only %s can be booted", p->d->machine,
+			       is_arm ? "virt" : "pc and q35");
 	parse_firmware(p, os);
 	return 0;
 }
@@ -221,8 +233,8 @@ static int parse_nic(struct parser *p, const struct xml_node *n)
 	nic = vec_push(&p->d->arena, &p->d->nics);
 	nic->mac = attr_at(p, n, "mac", "address");
 	nic->model = attr_at(p, n, "model", "type");
-	if (!nic->model)
-		nic->model = arena_strdup(&p->d->arena, "rtl8139"); /* libvirt's default for x86 */
+	if (!nic->model) /* libvirt's defaults */
+		nic->model = arena_strdup(&p->d->arena, p->d->board == BOARD_VIRT ? "virtio" : "rtl8139");
 	return number_attr(p, xml_child(n, "boot"), "order", 1000, &nic->boot_order);
 }
 
@@ -278,6 +290,7 @@ static int parse_balloon(struct parser *p, const struct xml_node *n)
 static int parse_input(struct parser *p, const struct xml_node *n)
 {
 	p->d->tablet |= is(attr(p, n, "type"), "tablet") && is(attr(p, n, "bus"), "usb");
+	p->d->keyboard |= is(attr(p, n, "type"), "keyboard") && is(attr(p, n, "bus"), "usb");
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/err.h"
+#include "core/model/caps.h"
 
 enum domain_bus {
 	DOMAIN_BUS_UNKNOWN = 0,
@@ -37,8 +38,8 @@ struct domain_nic {
 struct domain {
 	struct arena arena; /* owns every string and vector below */
 	char *name, *uuid;  /* uuid may be NULL */
-	char *machine;	    /* "q35", "pc-i440fx-7.2" */
-	bool q35;
+	char *machine;	    /* "q35", "pc-i440fx-7.2", "virt" */
+	enum board board;
 	uint64_t memory; /* bytes */
 	unsigned vcpus;
 	bool uefi, secure_boot;
@@ -46,7 +47,7 @@ struct domain {
 	bool localtime;
 	char *scsi_model; /* of the first SCSI controller: "virtio-scsi"; NULL none stated */
 	char *video;	  /* "virtio", "vga" …; NULL: no video */
-	bool serial, agent, rng, balloon, tablet;
+	bool serial, agent, rng, balloon, tablet, keyboard; /* the latter two on USB */
 	VEC(struct domain_disk) disks;
 	VEC(struct domain_nic) nics;
 	VEC(char *) notes; /* what the XML holds that a boot proof leaves out */

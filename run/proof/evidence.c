@@ -196,20 +196,23 @@ static uint64_t reg(const char *registers, const char *name)
 	return at ? strtoull(at + strlen(name), NULL, 16) : 0;
 }
 
+/* Firmware and boot loaders run privileged at the addresses of memory; only kernels move to the upper half of the
+ * address space or start programs without privileges (x86's ring 3, arm64's exception level 0). */
 void evidence_cpu(struct evidence *e, const char *registers)
 {
 	const uint64_t paging = UINT64_C(1) << 31, upper_half = UINT64_C(1) << 63;
-	uint64_t rip = reg(registers, "RIP=");
+	bool arm = strstr(registers, "PSTATE=") != NULL;
+	uint64_t at = reg(registers, arm ? "PC=" : "RIP=");
 	char words[64];
 
-	/* Firmware and boot loaders run in ring 0 at the addresses of memory; only kernels move to the upper half of
-	 * the address space or start programs in ring 3. */
-	if (!(reg(registers, "CR0=") & paging))
+	if (!arm && !(reg(registers, "CR0=") & paging))
 		return;
-	if (rip & upper_half)
-		snprintf(words, sizeof words, "runs at 0x%llx, in a kernel", (unsigned long long)rip);
-	else if (strstr(registers, "CPL=3"))
+	if (at & upper_half)
+		snprintf(words, sizeof words, "runs at 0x%llx, in a kernel", (unsigned long long)at);
+	else if (!arm && strstr(registers, "CPL=3"))
 		snprintf(words, sizeof words, "runs a program in ring 3");
+	else if (arm && strstr(registers, " EL0t"))
+		snprintf(words, sizeof words, "runs a program at exception level 0");
 	else
 		return;
 	if (e->level < BOOT_KERNEL) {

@@ -54,13 +54,13 @@ static const char *value(struct builder *b, const char *text)
 	return ret;
 }
 
-/* Where a PCI Express device goes: on q35 each behind a root port of its own, as libvirt lays machines out; eight ports
- * share a slot, from slot 2 on. "" on pc, whose one bus is the default. */
+/* Where a PCI Express device goes: but on pc each behind a root port of its own, as libvirt lays machines out; eight
+ * ports share a slot, from slot 2 on. "" on pc, whose one bus is the default. */
 static const char *port(struct builder *b)
 {
 	unsigned n = b->ports;
 
-	if (!b->d->q35)
+	if (b->d->board == BOARD_PC)
 		return "";
 	b->ports++;
 	addf(b, "-device", "pcie-root-port,id=port%u,chassis=%u,port=%u,bus=pcie.0,addr=%#x.%#x%s", n, n + 1, n,
@@ -68,11 +68,30 @@ static const char *port(struct builder *b)
 	return arena_printf(&b->d->arena, ",bus=port%u", n);
 }
 
+const char *qemu_program(enum board board)
+{
+	return board == BOARD_VIRT ? "qemu-system-aarch64" : "qemu-system-x86_64";
+}
+
+const char *qemu_package(enum board board)
+{
+	return board == BOARD_VIRT ? "qemu-system-arm" : "qemu-system-x86";
+}
+
+/* Options of the machine: secure boot needs system management mode; virt's interrupt controller is the host's under
+ * KVM, else the one that has no limit of eight processors. */
+static const char *machine_options(const struct builder *b)
+{
+	if (b->d->board == BOARD_VIRT)
+		return b->host->kvm ? ",gic-version=host" : ",gic-version=3";
+	return b->d->secure_boot ? ",smm=on" : "";
+}
+
 static void add_machine(struct builder *b)
 {
 	const struct domain *d = b->d;
 
-	add(b, "qemu-system-x86_64");
+	add(b, qemu_program(d->board));
 	addf(b, "-name", "%s", value(b, d->name));
 	add(b, "-no-user-config");
 	add(b, "-nodefaults");
@@ -80,7 +99,7 @@ static void add_machine(struct builder *b)
 	add(b, "none");
 	/* The guest is unproven code: qemu may neither start programs nor gain privileges. */
 	addf(b, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
-	addf(b, "-machine", "%s%s", value(b, d->machine), d->secure_boot ? ",smm=on" : "");
+	addf(b, "-machine", "%s%s", value(b, d->machine), machine_options(b));
 	addf(b, "-accel", "%s", b->host->kvm ? "kvm" : "tcg,thread=multi");
 	addf(b, "-cpu", "%s", b->host->kvm ? "host" : "max");
 	if (d->uuid)
@@ -113,7 +132,7 @@ static void add_firmware(struct builder *b)
 	addf(b, "-drive", "if=pflash,unit=0,format=raw,readonly=on,file=%s", value(b, b->host->code));
 	/* A fresh copy of the variables, so no boot entry helps: the disk must be bootable by itself. */
 	addf(b, "-drive", "if=pflash,unit=1,format=raw,snapshot=on,file=%s", value(b, b->host->vars));
-	if (b->d->secure_boot)
+	if (b->d->secure_boot && b->d->board != BOARD_VIRT)
 		addf(b, "-global", "driver=cfi.pflash01,property=secure,value=on");
 }
 
@@ -123,7 +142,10 @@ static void add_consoles(struct builder *b)
 	addf(b, "-mon", "chardev=qmp,mode=control");
 	if (b->d->serial) {
 		addf(b, "-chardev", "socket,id=serial,fd=%d", b->host->serial_fd);
-		addf(b, "-device", "isa-serial,chardev=serial");
+		if (b->d->board == BOARD_VIRT) /* its port is on the board */
+			addf(b, "-serial", "chardev:serial");
+		else
+			addf(b, "-device", "isa-serial,chardev=serial");
 	}
 	if (b->d->agent) {
 		const char *bus = port(b);
@@ -138,14 +160,26 @@ static int add_video(struct builder *b)
 {
 	static const struct {
 		const char *model, *device;
-	} models[] = {{"virtio", "virtio-vga"},	  {"vga", "VGA"}, {"cirrus", "cirrus-vga"}, {"vmvga", "vmware-svga"},
-		      {"bochs", "bochs-display"}, {"qxl", "VGA"}};
+		bool vga; /* what arm64 machines don't have */
+	} models[] = {{"virtio", "virtio-vga", true},
+		      {"vga", "VGA", true},
+		      {"cirrus", "cirrus-vga", true},
+		      {"vmvga", "vmware-svga", true},
+		      {"bochs", "bochs-display", true},
+		      {"qxl", "VGA", true},
+		      {"virtio", "virtio-gpu-pci", false},
+		      {"bochs", "bochs-display", false},
+		      {"ramfb", "ramfb", false}};
+	bool vga = b->d->board != BOARD_VIRT;
 
 	if (!b->d->video)
 		return 0;
 	for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
-		if (!strcmp(models[i].model, b->d->video)) {
-			addf(b, "-device", "%s%s", models[i].device, b->d->q35 ? ",bus=pcie.0,addr=0x1" : "");
+		if (models[i].vga == vga && !strcmp(models[i].model, b->d->video)) {
+			bool pci = strcmp(models[i].device, "ramfb") != 0;
+
+			addf(b, "-device", "%s%s", models[i].device,
+			     pci && b->d->board != BOARD_PC ? ",bus=pcie.0,addr=0x1" : "");
 			if (!strcmp(b->d->video, "qxl"))
 				notef(b, "video: plain VGA instead of qxl, which needs SPICE");
 			return 0;
@@ -185,7 +219,7 @@ static int add_scsi_controller(struct builder *b)
 
 static void add_usb(struct builder *b)
 {
-	bool needed = b->d->tablet;
+	bool needed = b->d->tablet || b->d->keyboard;
 	const char *bus;
 
 	VEC_FOR (disk, &b->d->disks)
@@ -196,24 +230,27 @@ static void add_usb(struct builder *b)
 	addf(b, "-device", "qemu-xhci,id=usb%s", bus);
 	if (b->d->tablet)
 		addf(b, "-device", "usb-tablet,bus=usb.0");
+	if (b->d->keyboard)
+		addf(b, "-device", "usb-kbd,bus=usb.0");
 }
 
-/* A SATA disk's port: q35 has six on board; pc gets a controller when the first disk asks. */
+/* A SATA disk's port: q35 has six on board; others get a controller when the first disk asks. */
 static int sata_device(struct builder *b, const struct domain_disk *disk, const char *kind, const char **ret)
 {
 	if (b->sata == 6)
 		return err_set(b->err, ERR_UNSUPPORTED, "disk '%s': there are six SATA ports", disk->target);
-	if (!b->d->q35 && !b->sata)
+	if (b->d->board != BOARD_Q35 && !b->sata)
 		addf(b, "-device", "ahci,id=sata");
-	*ret = arena_printf(&b->d->arena, "ide-%s,bus=%s.%u", kind, b->d->q35 ? "ide" : "sata", b->sata);
+	*ret = arena_printf(&b->d->arena, "ide-%s,bus=%s.%u", kind, b->d->board == BOARD_Q35 ? "ide" : "sata", b->sata);
 	b->sata++;
 	return 0;
 }
 
 static int ide_device(struct builder *b, const struct domain_disk *disk, const char *kind, const char **ret)
 {
-	if (b->d->q35)
-		return err_set(b->err, ERR_UNSUPPORTED, "disk '%s': machine type q35 has no IDE", disk->target);
+	if (b->d->board != BOARD_PC)
+		return err_set(b->err, ERR_UNSUPPORTED, "disk '%s': machine type %s has no IDE", disk->target,
+			       board_name(b->d->board));
 	if (b->ide == 4)
 		return err_set(b->err, ERR_UNSUPPORTED, "disk '%s': IDE has room for four", disk->target);
 	*ret = arena_printf(&b->d->arena, "ide-%s,bus=ide.%u,unit=%u", kind, b->ide / 2, b->ide % 2);
@@ -337,26 +374,30 @@ int qemu_args(struct domain *d, const struct qemu_host *host, const char *const 
 	return 0;
 }
 
-int qemu_firmware(bool secure_boot, const char **ret_code, const char **ret_vars, struct err *err)
+int qemu_firmware(enum board board, bool secure_boot, const char **ret_code, const char **ret_vars, struct err *err)
 {
 	static const struct {
-		bool secure_boot;
+		bool arm, secure_boot;
 		const char *code, *vars;
 	} files[] = {
-	    {false, "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"},
-	    {true, "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"},
-	    {false, "/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"},
-	    {true, "/usr/share/OVMF/OVMF_CODE.secboot.fd", "/usr/share/OVMF/OVMF_VARS.ms.fd"},
+	    {false, false, "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"},
+	    {false, true, "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"},
+	    {false, false, "/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"},
+	    {false, true, "/usr/share/OVMF/OVMF_CODE.secboot.fd", "/usr/share/OVMF/OVMF_VARS.ms.fd"},
+	    {true, false, "/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF_VARS.fd"},
+	    {true, true, "/usr/share/AAVMF/AAVMF_CODE.ms.fd", "/usr/share/AAVMF/AAVMF_VARS.ms.fd"},
 	};
+	bool arm = board == BOARD_VIRT;
 
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-		if (files[i].secure_boot == secure_boot && !access(files[i].code, R_OK) &&
+		if (files[i].arm == arm && files[i].secure_boot == secure_boot && !access(files[i].code, R_OK) &&
 		    !access(files[i].vars, R_OK)) {
 			*ret_code = files[i].code;
 			*ret_vars = files[i].vars;
 			return 0;
 		}
 	}
-	return err_set(err, ERR_HOST, "no UEFI firmware%s under /usr/share/OVMF: apt-get install ovmf",
-		       secure_boot ? " with secure boot" : "");
+	return err_set(err, ERR_HOST, "no UEFI firmware%s under /usr/share/%s: apt-get install %s",
+		       secure_boot ? " with secure boot" : "", arm ? "AAVMF" : "OVMF",
+		       arm ? "qemu-efi-aarch64" : "ovmf");
 }

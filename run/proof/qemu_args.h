@@ -6,7 +6,7 @@
 
 /* What this host adds to the domain. Descriptors are the numbers they have in qemu. */
 struct qemu_host {
-	bool kvm;		 /* else tcg */
+	bool kvm;		 /* else tcg; only for a board of the host's own processor */
 	unsigned cpus_max;	 /* vCPUs beyond the host's only slow an emulated guest down */
 	uint64_t memory_max;	 /* bytes */
 	const char *code, *vars; /* UEFI firmware files, NULL for BIOS */
@@ -17,7 +17,12 @@ struct qemu_host {
  * that qemu has not, or has no room for. */
 int qemu_args(struct domain *d, const struct qemu_host *host, const char *const **ret, struct err *err);
 
-/* Firmware files for UEFI with or without secure boot, as distributions install them. ERR_HOST when there are none. */
-int qemu_firmware(bool secure_boot, const char **ret_code, const char **ret_vars, struct err *err);
+/* The program that emulates the board, and Debian's package that has it. */
+const char *qemu_program(enum board board);
+const char *qemu_package(enum board board);
+
+/* Firmware files for UEFI on the board, with or without secure boot, as distributions install them. ERR_HOST when there
+ * are none. */
+int qemu_firmware(enum board board, bool secure_boot, const char **ret_code, const char **ret_vars, struct err *err);
 
 #endif

@@ -217,7 +217,7 @@ static int run(struct world *w, const char *folder, const char *facts_file, cons
 	w->g->originals = NULL;
 	inspection_judge(w->i);
 	printf("== hardware\ndisks %s, cards %s, %s%s\n", disk_bus_name(w->caps.disk), net_bus_name(w->caps.net),
-	       w->caps.q35 ? "q35" : "pc", w->caps.safe_mode ? ", safe mode" : "");
+	       board_name(w->caps.board), w->caps.safe_mode ? ", safe mode" : "");
 	print_findings(w->i);
 	return print_changes(&w->log, err);
 }

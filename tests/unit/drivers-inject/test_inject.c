@@ -122,7 +122,7 @@ static void check_graft(struct fixture *f, const char *compression, const char *
 	o = inject_well(f);
 	assert_int_equal(o.caps.disk, DISK_BUS_VIRTIO_BLK);
 	assert_int_equal(o.caps.net, NET_BUS_VIRTIO);
-	assert_true(o.caps.q35 && o.caps.rng && o.caps.balloon && o.caps.agent_channel);
+	assert_true(o.caps.board == BOARD_Q35 && o.caps.rng && o.caps.balloon && o.caps.agent_channel);
 	assert_false(o.caps.safe_mode || o.caps.virtio_gpu);
 	assert_string_equal(o.log.changes.v[0].path, initrd(f));
 	outcome_done(&o);
@@ -390,7 +390,7 @@ static void test_built_in(void **state)
 	assert_int_equal(o.log.changes.n, 0);
 	assert_int_equal(o.caps.disk, DISK_BUS_VIRTIO_BLK);
 	assert_int_equal(o.caps.net, NET_BUS_VIRTIO);
-	assert_true(o.caps.q35 && o.caps.rng);
+	assert_true(o.caps.board == BOARD_Q35 && o.caps.rng);
 	assert_false(o.caps.balloon);
 	outcome_done(&o);
 }
@@ -445,7 +445,7 @@ static void test_compressed_modules(void **state)
 	make_root(f, "tree", "initramfs-tools", "ahci");
 	pack(f, "tree", "zstd", initrd(f));
 	o = inject_well(f);
-	assert_true(o.caps.q35);
+	assert_int_equal(o.caps.board, BOARD_Q35);
 	outcome_done(&o);
 	root = unpack(f, initrd(f));
 	assert_string_equal(show_depends(f, root, "virtio_blk"), "virtio_ring.ko virtio.ko virtio_blk.ko ");
@@ -549,7 +549,7 @@ static void test_safe_mode(void **state)
 	assert_int_equal(o.ret, 0);
 	assert_int_equal(o.caps.disk, DISK_BUS_SATA);
 	assert_int_equal(o.caps.net, NET_BUS_E1000E);
-	assert_true(o.caps.safe_mode && o.caps.q35);
+	assert_true(o.caps.safe_mode && o.caps.board == BOARD_Q35);
 	assert_false(o.caps.rng || o.caps.balloon || o.caps.agent_channel);
 	assert_string_equal(
 	    finding(&o, "W-DISK-SAFE-MODE")->text,
@@ -613,14 +613,37 @@ static void test_old_virtio(void **state)
 	pack(f, "tree", "gzip", "/boot/initrd.img-3.16.0");
 	o = inject_well(f);
 	assert_int_equal(o.caps.disk, DISK_BUS_VIRTIO_BLK);
-	assert_false(o.caps.q35);
+	assert_int_equal(o.caps.board, BOARD_PC);
 	assert_int_equal(o.caps.net, NET_BUS_E1000E);
 	assert_string_equal(finding(&o, "W-NET-NO-VIRTIO")->text,
 			    "not every bootable kernel has virtio_net, so the network cards are e1000e");
 	outcome_done(&o);
 	plant(f, "/lib/modules/3.16.0/kernel/virtio_pci.ko", "\177ELF parm=force_legacy:Force legacy mode");
 	o = inject_well(f);
-	assert_true(o.caps.q35);
+	assert_int_equal(o.caps.board, BOARD_Q35);
+	outcome_done(&o);
+}
+
+/* An arm64 kernel gets QEMU's board for it, and nothing that only x86 has. */
+static void test_arm64(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome o;
+
+	shell(f, arena_printf(
+		     &f->arena,
+		     "mkdir -p %s/boot && printf 'MZ%%058d\\100\\0\\0\\0PE\\0\\0\\144\\252' 0 >%s/boot/vmlinuz-6.1.0",
+		     f->dir, f->dir));
+	plant(f, "/lib/modules/6.1.0/modules.dep", "kernel/ata_piix.ko:\nkernel/sd_mod.ko:\nkernel/e1000.ko:\n");
+	plant(f, "/lib/modules/6.1.0/kernel/ata_piix.ko", "\177ELF");
+	plant(f, "/lib/modules/6.1.0/kernel/sd_mod.ko", "\177ELF");
+	plant(f, "/tree/usr/bin/udevadm", "");
+	pack(f, "tree", "gzip", "/boot/initrd.img-6.1.0");
+	o = inject_well(f);
+	assert_int_equal(o.caps.board, BOARD_VIRT);
+	assert_int_equal(o.caps.disk, DISK_BUS_SATA);
+	assert_non_null(finding(&o, "B-NO-DISK-DRIVER"));
+	assert_int_equal(o.caps.net, NET_BUS_E1000E);
 	outcome_done(&o);
 }
 
@@ -683,6 +706,7 @@ int main(void)
 	    TEST(test_no_bus),
 	    TEST(test_no_loader),
 	    TEST(test_old_virtio),
+	    TEST(test_arm64),
 	    TEST(test_errors),
 	};
 

@@ -60,10 +60,37 @@ static void test_debian(void **state)
 	assert_false(k->bootable);
 }
 
+/* An EFI stub's header, of which the machine's code is all that counts here. */
+static void plant_stub(struct fixture *f, const char *path, unsigned machine)
+{
+	plant(f, path, "");
+	shell(f, arena_printf(&f->arena, "printf 'MZ%%058d\\100\\0\\0\\0PE\\0\\0\\%03o\\%03o' 0 >%s%s", machine & 0xff,
+			      machine >> 8, f->dir, path));
+}
+
 static void kernel_folder(struct fixture *f, const char *version)
 {
 	plant(f, arena_printf(&f->arena, "/lib/modules/%s/modules.dep", version), "kernel/virtio_blk.ko.xz:\n");
 	plant(f, arena_printf(&f->arena, "/lib/modules/%s/modules.builtin", version), "kernel/virtio-pci.ko\n");
+}
+
+static void test_processors(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(inspection_freep) struct inspection *i = NULL;
+	struct inspection *other;
+
+	kernel_folder(f, "6.1.0-arm64");
+	plant_stub(f, "/boot/vmlinuz-6.1.0-arm64", 0xaa64);
+	i = survey(f);
+	assert_string_equal(i->kernels.v[0].arch, "aarch64");
+	assert_string_equal(inspection_arch(i), "aarch64");
+	assert_null(finding(i, "B-ARCHITECTURE"));
+	plant_stub(f, "/boot/vmlinuz-6.1.0-arm64", 0x5064);
+	other = survey(f);
+	assert_string_equal(finding(other, "B-ARCHITECTURE")->text,
+			    "the guest is for riscv64 processors; machines are made for x86_64, i386 and aarch64");
+	inspection_free(other);
 }
 
 static void test_names(void **state)
@@ -193,8 +220,9 @@ static void test_kernel_of_path(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_debian), TEST(test_names),	  TEST(test_findings), TEST(test_odd_unified_images),
-	    TEST(test_none),   TEST(test_kernel_of_path),
+	    TEST(test_debian),	       TEST(test_processors),	      TEST(test_names),
+	    TEST(test_findings),       TEST(test_odd_unified_images), TEST(test_none),
+	    TEST(test_kernel_of_path),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

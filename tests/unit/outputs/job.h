@@ -48,7 +48,7 @@ static inline void job_init(struct job_fixture *f)
 	*f = (struct job_fixture){.m = machine_new(), .i = inspection_new()};
 	f->caps = (struct caps){.disk = DISK_BUS_VIRTIO_BLK,
 				.net = NET_BUS_VIRTIO,
-				.q35 = true,
+				.board = BOARD_Q35,
 				.rng = true,
 				.balloon = true,
 				.agent_channel = true,

@@ -200,7 +200,7 @@ static void safe_mode_is_sata_and_e1000e(void **state)
 	AUTO(buf_done) struct buf xml = BUF_INIT(MAX);
 
 	job_init(&f);
-	f.caps = (struct caps){.disk = DISK_BUS_SATA, .net = NET_BUS_E1000E, .q35 = true, .safe_mode = true};
+	f.caps = (struct caps){.disk = DISK_BUS_SATA, .net = NET_BUS_E1000E, .board = BOARD_Q35, .safe_mode = true};
 	vec_push(&f.m->arena, &f.m->removables)->kind = REMOVABLE_CDROM;
 	job_add_disk(&f);
 	machine_complete(f.m);
@@ -225,7 +225,7 @@ static void an_old_guest_on_pc(void **state)
 	struct err err = ERR_INIT;
 
 	job_init(&f);
-	f.caps = (struct caps){.disk = DISK_BUS_IDE, .net = NET_BUS_RTL8139};
+	f.caps = (struct caps){.disk = DISK_BUS_IDE, .net = NET_BUS_RTL8139, .board = BOARD_PC};
 	vec_push(&f.m->arena, &f.m->removables)->kind = REMOVABLE_CDROM;
 	vec_push(&f.m->arena, &f.m->removables)->kind = REMOVABLE_FLOPPY;
 	must_write(&f, &xml);
@@ -240,6 +240,47 @@ static void an_old_guest_on_pc(void **state)
 	assert_int_equal(libvirt_xml(&f.job, &xml, &err), -1);
 	assert_string_equal(err.text, "there are 5 disks, IDE holds 4");
 	assert_int_equal(err.code, ERR_CONVERT);
+}
+
+/* What an arm64 machine doesn't have is not asked for: VGA, PS/2, IDE, floppy drives, x86's timers. */
+static void an_arm64_guest(void **state)
+{
+	static const enum disk_bus buses[] = {DISK_BUS_VIRTIO_BLK, DISK_BUS_SATA};
+	AUTO(job_done) struct job_fixture f;
+
+	job_init(&f);
+	f.caps.board = BOARD_VIRT;
+	f.job.firmware = FIRMWARE_UEFI;
+	vec_push(&f.m->arena, &f.m->removables)->kind = REMOVABLE_CDROM;
+	vec_push(&f.m->arena, &f.m->removables)->kind = REMOVABLE_FLOPPY;
+	for (size_t i = 0; i < sizeof buses / sizeof *buses; i++) {
+		AUTO(buf_done) struct buf xml = BUF_INIT(MAX);
+
+		f.caps.disk = buses[i];
+		f.caps.net = i ? NET_BUS_E1000E : NET_BUS_VIRTIO;
+		f.caps.virtio_gpu = !i;
+		must_write(&f, &xml);
+		must_have(&xml, "<os firmware=\"efi\">\n    <type arch=\"aarch64\" machine=\"virt\">hvm</type>");
+		must_have(&xml, "<cpu mode=\"maximum\"/>\n  <clock offset=\"utc\"/>");
+		must_have(&xml, i ? "<target dev=\"sda\" bus=\"sata\"/>" : "<target dev=\"vda\" bus=\"virtio\"/>");
+		must_have(&xml, i ? "<target dev=\"sdb\" bus=\"sata\"/>\n      <readonly/>"
+				  : "<target dev=\"sda\" bus=\"sata\"/>\n      <readonly/>");
+		must_have(&xml, "<controller type=\"usb\" index=\"0\" model=\"qemu-xhci\"/>");
+		must_have(&xml, "<input type=\"keyboard\" bus=\"usb\"/>");
+		must_have(&xml, i ? "<model type=\"ramfb\"/>" : "<model type=\"virtio\"/>\n    </video>");
+		for (const char *const *x86 = (const char *const[]){"vga", "apic/", "timer", "fdc", "ps2", NULL}; *x86;
+		     x86++)
+			must_not_have(&xml, *x86);
+		if (have("qemu-system-aarch64"))
+			libvirt_accepts(state, &xml);
+		else
+			print_message("SKIP: libvirt's judgement: qemu-system-aarch64 is not installed\n");
+		/* which libvirt takes only where swtpm is installed */
+		f.m->tpm = true;
+		must_write(&f, &xml);
+		must_have(&xml, "<tpm model=\"tpm-tis\">");
+		f.m->tpm = false;
+	}
 }
 
 static void many_disks_on_each_bus(void **state)
@@ -390,6 +431,7 @@ int main(void)
 	    cmocka_unit_test(a_uefi_guest_with_and_without_secure_boot),
 	    cmocka_unit_test(safe_mode_is_sata_and_e1000e),
 	    cmocka_unit_test(an_old_guest_on_pc),
+	    cmocka_unit_test(an_arm64_guest),
 	    cmocka_unit_test(many_disks_on_each_bus),
 	    cmocka_unit_test(big_sectors_only_where_they_can_be_shown),
 	    cmocka_unit_test(maps_links_and_boot_order),

@@ -45,17 +45,22 @@ static void write_script(struct job_fixture *f, const struct place *p)
 }
 
 /* What the script hands to QEMU, a word a line. */
-static void words(const struct place *p, struct buf *out)
+static void words_for(const struct place *p, const char *program, struct buf *out)
 {
 	static const char fake[] = "#!/bin/sh\nfor w; do echo \"$w\"; done\n";
 	char path[300], script[80];
 	struct err err = ERR_INIT;
 
-	assert_int_equal(file_replace(p->fd, "qemu-system-x86_64", fake, sizeof fake - 1, 0755, &err), 0);
+	assert_int_equal(file_replace(p->fd, program, fake, sizeof fake - 1, 0755, &err), 0);
 	snprintf(path, sizeof path, "PATH=%s:/usr/bin:/bin", p->dir);
 	snprintf(script, sizeof script, "%s/web01.sh", p->dir);
 	if (child_run((const char *const[]){"env", path, script, "-extra", NULL}, out, &err) != 0)
 		fail_msg("%s%s", err.text, buf_str(out));
+}
+
+static void words(const struct place *p, struct buf *out)
+{
+	words_for(p, "qemu-system-x86_64", out);
 }
 
 static void must_have(const struct buf *out, const char *text)
@@ -133,6 +138,28 @@ static void uefi_variables_are_kept_beside(void **state)
 	assert_int_equal(st.st_size, 4); /* not overwritten by the second start */
 }
 
+static void an_arm64_guest(void **state)
+{
+	AUTO(job_done) struct job_fixture f;
+	AUTO(place_done) struct place p;
+	AUTO(buf_done) struct buf out = BUF_INIT(1 << 20);
+
+	if (access("/usr/share/AAVMF/AAVMF_CODE.fd", R_OK) < 0) {
+		print_message("SKIP: the package qemu-efi-aarch64 is not installed\n");
+		skip();
+	}
+	place_new(&p);
+	job_init(&f);
+	f.caps.board = BOARD_VIRT;
+	f.job.firmware = FIRMWARE_UEFI;
+	write_script(&f, &p);
+	words_for(&p, "qemu-system-aarch64", &out);
+	must_have(&out, "-machine\nvirt,gic-version=max\n");
+	must_have(&out, "file=/usr/share/AAVMF/AAVMF_CODE.fd\n");
+	must_have(&out, "-device\nvirtio-gpu-pci\n-device\nqemu-xhci\n-device\nusb-tablet\n-device\nusb-kbd\n");
+	assert_null(strstr(buf_str(&out), "-vga"));
+}
+
 /* QEMU reads the whole command line, opens the disks, and is told to quit before the first instruction. */
 static void qemu_takes(struct job_fixture *f, const struct place *p)
 {
@@ -161,14 +188,16 @@ static void qemu_takes_every_bus(void **state)
 	static const struct caps kinds[] = {
 	    {.disk = DISK_BUS_VIRTIO_BLK,
 	     .net = NET_BUS_VIRTIO,
-	     .q35 = true,
+	     .board = BOARD_Q35,
 	     .rng = true,
 	     .balloon = true,
 	     .agent_channel = true,
 	     .virtio_gpu = true},
-	    {.disk = DISK_BUS_VIRTIO_SCSI, .net = NET_BUS_VIRTIO, .q35 = true},
-	    {.disk = DISK_BUS_SATA, .net = NET_BUS_E1000E, .q35 = true},
-	    {.disk = DISK_BUS_IDE, .net = NET_BUS_RTL8139},
+	    {.disk = DISK_BUS_VIRTIO_SCSI, .net = NET_BUS_VIRTIO, .board = BOARD_Q35},
+	    {.disk = DISK_BUS_SATA, .net = NET_BUS_E1000E, .board = BOARD_Q35},
+	    {.disk = DISK_BUS_IDE, .net = NET_BUS_RTL8139, .board = BOARD_PC},
+	    {.disk = DISK_BUS_VIRTIO_BLK, .net = NET_BUS_VIRTIO, .board = BOARD_VIRT, .virtio_gpu = true, .rng = true},
+	    {.disk = DISK_BUS_SATA, .net = NET_BUS_E1000E, .board = BOARD_VIRT},
 	};
 
 	if (access("/usr/bin/qemu-system-x86_64", X_OK) < 0) {
@@ -179,9 +208,15 @@ static void qemu_takes_every_bus(void **state)
 		AUTO(job_done) struct job_fixture f;
 		AUTO(place_done) struct place p;
 
+		if (kinds[i].board == BOARD_VIRT && (access("/usr/bin/qemu-system-aarch64", X_OK) < 0 ||
+						     access("/usr/share/AAVMF/AAVMF_CODE.fd", R_OK) < 0)) {
+			print_message("SKIP: qemu-system-aarch64 or its firmware is not installed\n");
+			continue;
+		}
 		place_new(&p);
 		job_init(&f);
 		f.caps = kinds[i];
+		f.job.firmware = kinds[i].board == BOARD_VIRT ? FIRMWARE_UEFI : FIRMWARE_BIOS;
 		f.m->memory = 64 * MIB;
 		vec_push(&f.m->arena, &f.m->removables)->kind = REMOVABLE_CDROM;
 		for (unsigned more = 0; more < (kinds[i].disk == DISK_BUS_IDE ? 2 : 7); more++)
@@ -197,6 +232,7 @@ int main(void)
 	    cmocka_unit_test(a_bios_guest),
 	    cmocka_unit_test(words_stay_words),
 	    cmocka_unit_test(uefi_variables_are_kept_beside),
+	    cmocka_unit_test(an_arm64_guest),
 	    cmocka_unit_test(qemu_takes_every_bus),
 	};
 

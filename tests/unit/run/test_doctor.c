@@ -93,7 +93,11 @@ static void test_bare_host(void **state)
 	assert_string_equal(find(f, "libguestfs", "has no supermin")->fix, "apt-get install supermin");
 	assert_int_equal(find(f, "tool", "virsh is missing")->state, CHECK_WARN);
 	assert_string_equal(find(f, "tool", "qemu-img is missing: the appliance")->fix, "apt-get install qemu-utils");
-	assert_int_equal(find(f, "firmware", "no UEFI firmware")->state, CHECK_WARN);
+	assert_int_equal(find(f, "firmware", "no UEFI firmware: UEFI guests")->state, CHECK_WARN);
+	assert_int_equal(find(f, "tool", "qemu-system-aarch64 is missing")->state, CHECK_WARN);
+	assert_string_equal(find(f, "tool", "results for arm64 can't be booted here")->fix,
+			    "apt-get install qemu-system-arm");
+	assert_string_equal(find(f, "firmware", "results for arm64")->fix, "apt-get install qemu-efi-aarch64");
 	assert_true(doctor_failed(&f->d) >= 5);
 	assert_int_equal(doctor_print(&f->d, &b), 0);
 	assert_non_null(strstr(buf_str(&b), "warn  firmware     no UEFI firmware: UEFI guests can't be booted here\n"
@@ -117,12 +121,16 @@ static void test_equipped_host(void **state)
 	plant(f, "boot/vmlinuz-6.1.0-1-amd64", "");
 	plant(f, "lib/modules/6.1.0-1-amd64/modules.dep", "");
 	plant(f, "usr/share/OVMF/OVMF_CODE_4M.fd", "");
+	plant(f, "qemu-system-aarch64", "");
+	plant(f, "usr/share/AAVMF/AAVMF_CODE.fd", "");
 	doctor_run(&f->o, &f->d);
 	assert_int_equal(find(f, "kernel", "kernel /boot/vmlinuz-6.1.0-1-amd64 for the appliance")->state, CHECK_OK);
 	assert_null(find(f, "kernel", "")->fix);
 	assert_int_equal(find(f, "libguestfs", "libguestfs 1.")->state, CHECK_OK);
 	assert_int_equal(find(f, "firmware", "/usr/share/OVMF/OVMF_CODE_4M.fd")->state, CHECK_OK);
 	assert_int_equal(find(f, "tool", "/virsh")->state, CHECK_OK);
+	assert_int_equal(find(f, "tool", "/qemu-system-aarch64")->state, CHECK_OK);
+	assert_int_equal(find(f, "firmware", "/usr/share/AAVMF/AAVMF_CODE.fd")->state, CHECK_OK);
 	assert_true(f->d.have_accel);
 	find(f, "memory", "of memory available");
 	find(f, "scratch", f->dir);

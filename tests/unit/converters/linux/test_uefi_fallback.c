@@ -33,13 +33,28 @@ static void test_grub_alone_on_arm(void **state)
 {
 	struct linux_fixture *f = *state;
 
-	uefi(f);
-	f->inspection->os.arch = (char *)"aarch64";
+	assert_false(step_uefi_fallback.applies(&f->c));
+	f->inspection->os.arch = (char *)"aarch64"; /* which has no other firmware, whatever the source says */
+	assert_true(step_uefi_fallback.applies(&f->c));
 	plant(&f->files, "/boot/efi/efi/Debian/GRUBAA64.EFI", "GRUB");
 	plant(&f->files, "/boot/efi/efi/boot/readme", "");
 	run_twice(f, &step_uefi_fallback);
 	assert_string_equal(text_of(&f->files, "/boot/efi/efi/boot/BOOTAA64.EFI"), "GRUB");
 	assert_int_equal(f->files.log.changes.n, 1);
+}
+
+/* 32-bit programs on a 64-bit kernel: the machine is the kernel's. */
+static void test_the_kernel_decides(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	uefi(f);
+	f->inspection->os.arch = (char *)"i386";
+	*vec_push(&f->inspection->arena, &f->inspection->kernels) =
+	    (struct kernel){.version = (char *)"6.1.0", .vmlinuz = (char *)"/boot/vmlinuz", .arch = (char *)"x86_64"};
+	plant(&f->files, "/boot/efi/EFI/debian/grubx64.efi", "GRUB");
+	run_twice(f, &step_uefi_fallback);
+	assert_string_equal(text_of(&f->files, "/boot/efi/EFI/BOOT/BOOTX64.EFI"), "GRUB");
 }
 
 static void test_systemd_boot(void **state)
@@ -156,6 +171,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    LINUX_TEST(test_debian_with_shim),
 	    LINUX_TEST(test_grub_alone_on_arm),
+	    LINUX_TEST(test_the_kernel_decides),
 	    LINUX_TEST(test_systemd_boot),
 	    LINUX_TEST(test_there_already),
 	    LINUX_TEST(test_no_loader),

@@ -100,7 +100,7 @@ static void json_has_the_hardware(void **state)
 
 static void caps_as_json(void **state)
 {
-	const struct caps caps = {.disk = DISK_BUS_VIRTIO_SCSI, .net = NET_BUS_E1000E, .q35 = true, .rng = true};
+	const struct caps caps = {.disk = DISK_BUS_VIRTIO_SCSI, .net = NET_BUS_E1000E, .board = BOARD_Q35, .rng = true};
 	AUTO(js_freep) struct json *j = caps_json(&caps);
 	struct caps back;
 
@@ -117,6 +117,23 @@ static void caps_as_json(void **state)
 	assert_int_equal(firmware_by_name("openfirmware"), FIRMWARE_UNKNOWN);
 }
 
+static void boards_and_processors(void **state)
+{
+	struct machine m = {.os_hint = (char *)"arm-debian12-64"};
+
+	assert_int_equal(board_for_arch("aarch64"), BOARD_VIRT);
+	assert_int_equal(board_for_arch("i386"), BOARD_Q35);
+	assert_int_equal(board_for_arch(NULL), BOARD_Q35);
+	assert_int_equal(board_for_arch("riscv64"), BOARD_UNKNOWN);
+	assert_string_equal(board_arch(BOARD_VIRT), "aarch64");
+	assert_string_equal(board_arch(BOARD_PC), "x86_64");
+	assert_string_equal(machine_arch_hint(&m), "aarch64");
+	m.os_hint = (char *)"debian12_64Guest";
+	assert_null(machine_arch_hint(&m));
+	m.os_hint = NULL;
+	assert_null(machine_arch_hint(&m));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +142,7 @@ int main(void)
 	    cmocka_unit_test(complete_fills_once_and_alike),
 	    cmocka_unit_test(json_has_the_hardware),
 	    cmocka_unit_test(caps_as_json),
+	    cmocka_unit_test(boards_and_processors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

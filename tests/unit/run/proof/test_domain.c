@@ -60,7 +60,7 @@ static void test_a_whole_machine(void **state)
 	assert_string_equal(d.uuid, "11111111-2222-3333-4444-555555555555");
 	assert_int_equal(d.memory, 2 * GIB);
 	assert_int_equal(d.vcpus, 2);
-	assert_true(d.q35 && d.uefi && d.secure_boot && d.localtime);
+	assert_true(d.board == BOARD_Q35 && d.uefi && d.secure_boot && d.localtime);
 	assert_null(d.loader);
 	assert_string_equal(d.scsi_model, "virtio-scsi");
 	assert_string_equal(d.video, "virtio");
@@ -114,11 +114,26 @@ static void test_the_first_disk_boots_when_no_order_is_stated(void **state)
 				      "<disk device='cdrom'><target dev='hda'/></disk>" DISK),
 			       &d, &err),
 			 0);
-	assert_false(d.q35);
+	assert_int_equal(d.board, BOARD_PC);
 	assert_string_equal(d.machine, "pc");
 	assert_int_equal(d.disks.v[0].bus, DOMAIN_BUS_IDE);
 	assert_int_equal(d.disks.v[0].boot_order, 0);
 	assert_int_equal(d.disks.v[1].boot_order, 1);
+}
+
+static void test_an_arm64_machine(void **state)
+{
+	AUTO(domain_done) struct domain d;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(parse(DOMAIN("<os firmware='efi'><type arch='aarch64' machine='virt-7.2'>hvm</type></os>",
+				      DISK "<interface/><input type='keyboard' bus='usb'/>"),
+			       &d, &err),
+			 0);
+	assert_int_equal(d.board, BOARD_VIRT);
+	assert_string_equal(d.machine, "virt-7.2");
+	assert_string_equal(d.nics.v[0].model, "virtio"); /* libvirt's default there */
+	assert_true(d.uefi && d.keyboard && !d.tablet);
 }
 
 static void test_what_cannot_be_booted(void **state)
@@ -133,8 +148,12 @@ static void test_what_cannot_be_booted(void **state)
 		  "t.xml: <vcpu>0</vcpu>: expected a number from 1 to 4096");
 	must_fail(DOMAIN("<os><type>linux</type></os>", DISK), ERR_UNSUPPORTED,
 		  "t.xml: <os><type>linux</type>: only hvm machines can be booted");
-	must_fail(DOMAIN("<os><type arch='aarch64' machine='virt'>hvm</type></os>", DISK), ERR_UNSUPPORTED,
-		  "t.xml: <type arch='aarch64'>: only x86_64 and i686 can be booted");
+	must_fail(DOMAIN("<os><type arch='ppc64le' machine='pseries'>hvm</type></os>", DISK), ERR_UNSUPPORTED,
+		  "t.xml: <type arch='ppc64le'>: only x86_64, i686 and aarch64 can be booted");
+	must_fail(DOMAIN("<os><type arch='aarch64' machine='raspi3b'>hvm</type></os>", DISK), ERR_UNSUPPORTED,
+		  "t.xml: <type machine='raspi3b'>: only virt can be booted");
+	must_fail(DOMAIN("<os><type machine='virt'>hvm</type></os>", DISK), ERR_UNSUPPORTED,
+		  "t.xml: <type machine='virt'>: only pc and q35 can be booted");
 	must_fail(DOMAIN("<os><type machine='microvm'>hvm</type></os>", DISK), ERR_UNSUPPORTED,
 		  "t.xml: <type machine='microvm'>: only pc and q35 can be booted");
 	must_fail(DOMAIN(Q35, ""), ERR_UNSUPPORTED, "t.xml: the domain has no disk to boot from");
@@ -167,6 +186,7 @@ int main(void)
 	    cmocka_unit_test(test_a_whole_machine),
 	    cmocka_unit_test(test_explicit_firmware),
 	    cmocka_unit_test(test_the_first_disk_boots_when_no_order_is_stated),
+	    cmocka_unit_test(test_an_arm64_machine),
 	    cmocka_unit_test(test_what_cannot_be_booted),
 	    cmocka_unit_test(test_a_doctype_is_refused),
 	};

@@ -156,6 +156,26 @@ static void test_where_the_cpu_is(void **state)
 	assert_string_equal(e.proof, "CPU: runs a program in ring 3");
 }
 
+/* As qemu-system-aarch64 prints them. */
+static void test_where_an_arm64_cpu_is(void **state)
+{
+	static const char kernel[] = " PC=ffff800008c1f2e0 X00=0000000000000000 X01=ffff800009b2ad28\r\n"
+				     "X30=ffff800008c1f1f8  SP=ffff800009b23e10\r\n"
+				     "PSTATE=600000c5 -ZC- EL1h    FPU disabled\r\n";
+	static const char user[] = " PC=0000aaaae2f41234 X00=0000000000000000\r\nPSTATE=60001000 -ZC- EL0t\r\n";
+	static const char firmware[] = " PC=000000007f5a1234 X00=0000000000000000\r\nPSTATE=60000005 -ZC- EL1h\r\n";
+	struct evidence e = {0};
+
+	evidence_cpu(&e, firmware);
+	assert_int_equal(e.level, BOOT_LEVEL_UNKNOWN);
+	evidence_cpu(&e, kernel);
+	assert_int_equal(e.level, BOOT_KERNEL);
+	assert_string_equal(e.proof, "CPU: runs at 0xffff800008c1f2e0, in a kernel");
+	e = (struct evidence){0};
+	evidence_cpu(&e, user);
+	assert_string_equal(e.proof, "CPU: runs a program at exception level 0");
+}
+
 static void test_the_agent_is_enough(void **state)
 {
 	struct evidence e = {0};
@@ -178,10 +198,15 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_a_guest_that_boots),	cmocka_unit_test(test_known_failures),
-	    cmocka_unit_test(test_what_proves_nothing), cmocka_unit_test(test_failed_services_are_warnings),
-	    cmocka_unit_test(test_the_screen),		cmocka_unit_test(test_where_the_cpu_is),
-	    cmocka_unit_test(test_the_agent_is_enough), cmocka_unit_test(test_names),
+	    cmocka_unit_test(test_a_guest_that_boots),
+	    cmocka_unit_test(test_known_failures),
+	    cmocka_unit_test(test_what_proves_nothing),
+	    cmocka_unit_test(test_failed_services_are_warnings),
+	    cmocka_unit_test(test_the_screen),
+	    cmocka_unit_test(test_where_the_cpu_is),
+	    cmocka_unit_test(test_where_an_arm64_cpu_is),
+	    cmocka_unit_test(test_the_agent_is_enough),
+	    cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -157,6 +157,59 @@ static void test_uefi_and_secure_boot(void **state)
 	assert_non_null(strstr(buf_str(&line), "driver=cfi.pflash01,property=secure,value=on "));
 }
 
+static void test_arm64(void **state)
+{
+	static const char xml[] =
+	    "<domain><name>a</name><memory unit='GiB'>1</memory><vcpu>2</vcpu>"
+	    "<os firmware='efi'><type arch='aarch64' machine='virt'>hvm</type></os><devices>" DISK("vda", "virtio")
+		DISK("sda", "sata") "<serial/><video><model type='virtio'/></video>"
+				    "<input type='tablet' bus='usb'/><input type='keyboard' bus='usb'/>"
+				    "<interface><mac address='52:54:00:00:00:01'/></interface></devices></domain>";
+	static const char expected[] =
+	    "qemu-system-aarch64 -name a -no-user-config -nodefaults -display none "
+	    "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny "
+	    "-machine virt,gic-version=3 -accel tcg,thread=multi -cpu max -rtc base=utc -boot strict=on -m 1024M -smp "
+	    "2 "
+	    "-drive if=pflash,unit=0,format=raw,readonly=on,file=/f/CODE.fd "
+	    "-drive if=pflash,unit=1,format=raw,snapshot=on,file=/f/VARS.fd "
+	    "-chardev socket,id=qmp,fd=3 -mon chardev=qmp,mode=control "
+	    "-chardev socket,id=serial,fd=4 -serial chardev:serial "
+	    "-device virtio-gpu-pci,bus=pcie.0,addr=0x1 "
+	    "-device pcie-root-port,id=port0,chassis=1,port=0,bus=pcie.0,addr=0x2.0,multifunction=on "
+	    "-device qemu-xhci,id=usb,bus=port0 -device usb-tablet,bus=usb.0 -device usb-kbd,bus=usb.0 "
+	    "-device pcie-root-port,id=port1,chassis=2,port=1,bus=pcie.0,addr=0x2.0x1 "
+	    "-drive if=none,id=drive-vda,snapshot=on,cache=unsafe,format=raw,readonly=off,file=/v/vda.raw "
+	    "-device virtio-blk-pci,bus=port1,drive=drive-vda,bootindex=1 "
+	    "-device ahci,id=sata "
+	    "-drive if=none,id=drive-sda,snapshot=on,cache=unsafe,format=raw,readonly=off,file=/v/sda.raw "
+	    "-device ide-hd,bus=sata.0,drive=drive-sda "
+	    "-device pcie-root-port,id=port2,chassis=3,port=2,bus=pcie.0,addr=0x2.0x2 "
+	    "-netdev user,id=net0,restrict=on "
+	    "-device virtio-net-pci,bus=port2,netdev=net0,romfile=,mac=52:54:00:00:00:01 ";
+	struct qemu_host efi = host;
+	AUTO(domain_done) struct domain d;
+	AUTO(buf_done) struct buf line = BUF_INIT(64 * KIB);
+	struct err err = ERR_INIT;
+
+	efi.code = "/f/CODE.fd";
+	efi.vars = "/f/VARS.fd";
+	assert_int_equal(args(xml, &efi, &d, &line, &err), 0);
+	assert_string_equal(buf_str(&line), expected);
+}
+
+#define ARM(devices)                                                                                                   \
+	"<domain><name>a</name><memory>524288</memory><os><type arch='aarch64' machine='virt'>hvm</type></os>"         \
+	"<devices>" devices "</devices></domain>"
+
+static void test_what_arm64_has_not(void **state)
+{
+	must_hold(ARM(DISK("vda", "virtio") "<video><model type='ramfb'/></video>"),
+		  (const char *const[]){"-device ramfb ", NULL});
+	must_fail(ARM(DISK("vda", "virtio") "<video><model type='vga'/></video>"),
+		  "video model 'vga' is not known here");
+	must_fail(ARM(DISK("hda", "ide")), "disk 'hda': machine type virt has no IDE");
+}
+
 static void test_a_small_host_is_noted(void **state)
 {
 	struct qemu_host small = host;
@@ -202,6 +255,8 @@ int main(void)
 	    cmocka_unit_test(test_cards_and_the_rest),
 	    cmocka_unit_test(test_many_ports),
 	    cmocka_unit_test(test_uefi_and_secure_boot),
+	    cmocka_unit_test(test_arm64),
+	    cmocka_unit_test(test_what_arm64_has_not),
 	    cmocka_unit_test(test_a_small_host_is_noted),
 	    cmocka_unit_test(test_what_qemu_has_not),
 	};

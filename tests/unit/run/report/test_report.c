@@ -99,7 +99,7 @@ static struct json *some_changes(void)
 static struct json *whole_report(void)
 {
 	struct json *r = js_object(), *d, *copy, *t;
-	const struct caps caps = {.disk = DISK_BUS_VIRTIO_BLK, .net = NET_BUS_VIRTIO, .q35 = true};
+	const struct caps caps = {.disk = DISK_BUS_VIRTIO_BLK, .net = NET_BUS_VIRTIO, .board = BOARD_Q35};
 	const struct accel accel = {.tcg_ms = 63, .kvm_ms = -1, .reason = "kvm: no such device; tcg took 63 ms"};
 
 	js_set_str(r, "schema", "rehost-report-1");
