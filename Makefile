@@ -32,26 +32,30 @@ LIB_DIRS := core/base core/model formats net guest guest/files sources inspector
 	converters converters/linux outputs run run/proof run/report
 LIB_SOURCES := $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c)))
 CLI_SOURCES := $(sort $(wildcard cli/*.c))
+AGENT_SOURCES := $(sort $(wildcard boot-iso/agent/*.c))
 TEST_SOURCES := $(sort $(shell find tests/unit -name 'test_*.c' 2>/dev/null))
 FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_TARGETS ?= $(patsubst tests/fuzz/%.c,%,$(FUZZ_SOURCES))
 FUNCTIONAL := $(sort $(wildcard tests/functional/*.sh))
 E2E := $(sort $(wildcard tests/e2e/*.sh))
+P2V := $(sort $(wildcard tests/p2v/*.sh))
 # Real guests that are built, converted and booted; make check takes those that differ most.
 GUESTS := $(filter-out %/kill.sh,$(E2E))
 CHECK_GUESTS := $(patsubst %,tests/e2e/%.sh,bios-ova uefi-ova)
-SCRIPTS := tools/setup tools/sysroot-i386 .ci/run tests/run tests/fuzz/run samples/build \
-	$(wildcard samples/lib/*.sh samples/guests/*) $(FUNCTIONAL) $(E2E) \
+SCRIPTS := boot-iso/build $(wildcard boot-iso/lib/*.sh) boot-iso/files/init boot-iso/files/udhcpc \
+	tools/setup tools/sysroot-i386 .ci/run tests/run tests/fuzz/run samples/build \
+	$(wildcard samples/lib/*.sh samples/guests/*) $(FUNCTIONAL) $(E2E) $(P2V) \
 	$(wildcard tests/lib/*) tests/support/check-initramfs $(wildcard tests/families/*.sh) $(filter-out bench/bench-copy,$(wildcard bench/bench-*)) tools/demo
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
+AGENT_OBJECTS := $(AGENT_SOURCES:%.c=$(BUILD)/%.o)
 TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
-SOURCES := $(LIB_SOURCES) $(CLI_SOURCES)
-HEADERS := $(sort $(shell find $(LIB_DIRS) cli -maxdepth 1 -name '*.h'))
+SOURCES := $(LIB_SOURCES) $(CLI_SOURCES) $(AGENT_SOURCES)
+HEADERS := $(sort $(shell find $(LIB_DIRS) cli boot-iso/agent -maxdepth 1 -name '*.h'))
 ALL_C := $(SOURCES) $(HEADERS) $(TEST_SOURCES) $(sort $(shell find tests -name '*.h' 2>/dev/null)) $(FUZZ_SOURCES) \
 	tests/fuzz/mutate.c tests/fuzz/replay.c bench/copy-limit.c
 
-.PHONY: all lib units demo check check-units check-guests lint asan fuzz fuzz32 bench bench-open bench-copy bench-convert check-kill format metrics cover install \
+.PHONY: all lib units demo check check-units check-guests lint asan fuzz fuzz32 bench bench-open bench-copy bench-convert check-kill check-p2v iso format metrics cover install \
 	uninstall clean help setup-%
 
 all: rehost ## build ./rehost
@@ -61,6 +65,15 @@ lib: $(BUILD)/librehost.a
 rehost: $(CLI_OBJECTS) $(BUILD)/librehost.a
 	$(say) LD $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $(CLI_OBJECTS) $(BUILD)/librehost.a $(PKG_LIBS)
+
+# The live ISO's program. Only the libraries that it uses come with it.
+$(BUILD)/rehost-p2v: $(AGENT_OBJECTS) $(BUILD)/librehost.a
+	$(say) LD $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -Wl,--as-needed -o $@ $(AGENT_OBJECTS) $(BUILD)/librehost.a $(PKG_LIBS)
+
+$(BUILD)/libagent.a: $(filter-out %/main.o,$(AGENT_OBJECTS))
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
 
 # For the tests of cli/: all but main().
 $(BUILD)/libcli.a: $(filter-out %/main.o,$(CLI_OBJECTS))
@@ -76,14 +89,19 @@ $(BUILD)/%.o: %.c
 	$(say) CC $@
 	$(Q)$(CC) $(REHOST_CFLAGS) $(PKG_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libcli.a $(BUILD)/librehost.a
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libcli.a $(BUILD)/libagent.a $(BUILD)/librehost.a
 	$(say) LD $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $< $(BUILD)/libcli.a $(BUILD)/librehost.a $(PKG_LIBS) -lcmocka
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $< $(BUILD)/libcli.a $(BUILD)/libagent.a $(BUILD)/librehost.a $(PKG_LIBS) \
+		-lcmocka
 
 units: $(TEST_PROGRAMS) ## build the unit tests
 
 setup-%:
 	@tools/setup --for=$*
+
+iso: setup-build setup-iso ## build the live ISO for P2V: build/iso/rehost-p2v.iso
+	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/rehost-p2v
+	@boot-iso/build --agent $(BUILD)/rehost-p2v --out $(BUILD)/iso $(ISO_OPTIONS)
 
 demo: setup-demo ## set up, build, make a sample guest, convert it, boot it
 	@$(MAKE) --no-print-directory -j$(JOBS) rehost
@@ -102,6 +120,9 @@ check-guests: setup-check rehost ## convert and boot all real guests (3 minutes 
 
 check-kill: setup-check rehost ## kill -9 at ten moments of every phase (about 40 minutes)
 	@KILLS=10 REHOST_TEST_LIMIT=5000 tests/run tests/e2e/kill.sh
+
+check-p2v: setup-check setup-iso rehost ## the live ISO in virtual machines (about 10 minutes)
+	@BUILD=$(BUILD) REHOST_TEST_LIMIT=3000 tests/run $(P2V)
 
 lint: setup-build setup-lint ## layers, headers alone, format, static analysis, shell scripts
 	tools/check-layers
@@ -208,4 +229,4 @@ clean: ## remove what was built
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
--include $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(TEST_PROGRAMS:=.d) $(FUZZ_SOURCES:%.c=$(BUILD)/%.d)
+-include $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(AGENT_OBJECTS:.o=.d) $(TEST_PROGRAMS:=.d) $(FUZZ_SOURCES:%.c=$(BUILD)/%.d)

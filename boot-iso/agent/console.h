@@ -1,0 +1,33 @@
+/* The plain text screen: the same lines on every console of the kernel, an answer from whichever speaks first. */
+#ifndef REHOST_BOOT_ISO_AGENT_CONSOLE_H
+#define REHOST_BOOT_ISO_AGENT_CONSOLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "boot-iso/agent/tree.h"
+
+enum {
+	CONSOLES_MAX = 8,
+	ANSWER_MAX = 256,
+};
+
+struct console {
+	int fds[CONSOLES_MAX];
+	size_t n;
+	bool in_status; /* the last line is a status, without its newline */
+};
+
+/* Those of the kernel's console= words that can be opened; standard input and output when there is none. */
+void console_open(struct console *c, const struct tree *t);
+void console_close(struct console *c);
+
+void console_say(struct console *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A line that the next one overwrites. */
+void console_status(struct console *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Asks; answer gets the line without white space at its ends, or preset (may be "") when that is empty. -1: no console
+ * can answer. */
+int console_ask(struct console *c, const char *question, const char *preset, char answer[ANSWER_MAX]);
+
+#endif

@@ -1,0 +1,82 @@
+/* rehost-p2v: the program of the live ISO that reads a physical machine and serves its disks to the conversion host. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "boot-iso/agent/inventory.h"
+#include "boot-iso/agent/live.h"
+#include "core/base/checked.h"
+#include "core/base/cleanup.h"
+#include "core/model/version.h"
+
+struct arguments {
+	bool live, inventory;
+	const char *root, *words;
+};
+
+static int usage(FILE *out)
+{
+	fputs("usage: rehost-p2v --inventory [--root DIR] [--words 'rehost.name=… rehost.disks=…']\n"
+	      "       rehost-p2v --live\n\n"
+	      "  --inventory   print what this machine is as JSON (docs/p2v.md)\n"
+	      "  --root DIR    read DIR/sys, DIR/proc and DIR/run instead of this machine's\n"
+	      "  --words TEXT  settings as on the kernel's command line (docs/p2v-iso.md)\n"
+	      "  --live        be the live system; only its /init calls this\n",
+	      out);
+	return out == stdout ? 0 : err_exit_status(ERR_USAGE);
+}
+
+static bool parse(int argc, char **argv, struct arguments *a)
+{
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--live"))
+			a->live = true;
+		else if (!strcmp(argv[i], "--inventory"))
+			a->inventory = true;
+		else if (!strcmp(argv[i], "--root") && i + 1 < argc)
+			a->root = argv[++i];
+		else if (!strcmp(argv[i], "--words") && i + 1 < argc)
+			a->words = argv[++i];
+		else
+			return false;
+	}
+	return a->live != a->inventory;
+}
+
+static int print_inventory(const struct arguments *a, struct err *err)
+{
+	AUTO(hardware_freep) struct hardware *h = hardware_read(a->root, err);
+	AUTO(settings_done) struct settings s = {0};
+	AUTO(buf_done) struct buf text = BUF_INIT(16 * MIB);
+	AUTO(js_freep) struct json *j = NULL;
+
+	if (!h || settings_add(&s, a->words, err) < 0 || inventory_choose(h, &s, err) < 0)
+		return -1;
+	j = inventory_json(h, s.name);
+	if (js_print(j, true, &text) < 0)
+		return err_nomem(err);
+	fputs(buf_str(&text), stdout);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments a = {.root = "/", .words = ""};
+	struct err err = ERR_INIT;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (argc == 2 && !strcmp(argv[1], "--help"))
+		return usage(stdout);
+	if (argc == 2 && !strcmp(argv[1], "--version")) {
+		puts("rehost-p2v " REHOST_VERSION);
+		return 0;
+	}
+	if (!parse(argc, argv, &a))
+		return usage(stderr);
+	if (a.live)
+		return (int)live_run();
+	if (print_inventory(&a, &err) == 0)
+		return 0;
+	fprintf(stderr, "rehost-p2v: %s\n", err.text);
+	return err_exit_status(err.code);
+}
