@@ -17,7 +17,7 @@ JOBS := $(shell nproc)
 Q := $(if $(V),,@)
 say := @$(if $(V),:,printf '  %-3s %s\n')
 
-PACKAGES := libguestfs libxml-2.0 libarchive libdeflate libzstd liblz4 liblzma zlib jansson nettle libxxhash uuid libseccomp
+PACKAGES := libguestfs libxml-2.0 libarchive libdeflate libzstd liblz4 liblzma zlib jansson nettle gnutls libxxhash uuid libseccomp
 # Optional: faster deflate.
 PACKAGES += $(shell $(PKG_CONFIG) --exists libisal && echo libisal)
 WARNINGS := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
@@ -29,7 +29,7 @@ PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PACKAGES)) $(if $(filter libisal,$
 PKG_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm
 
 LIB_DIRS := core/base core/model formats net guest guest/files sources inspectors drivers-inject drivers-inject/linux \
-	converters converters/linux outputs run run/proof run/report
+	converters converters/linux outputs run run/proof run/report run/serve
 LIB_SOURCES := $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c)))
 CLI_SOURCES := $(sort $(wildcard cli/*.c))
 AGENT_SOURCES := $(sort $(wildcard boot-iso/agent/*.c))

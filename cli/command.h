@@ -17,7 +17,7 @@ extern const struct command *const commands[];
 
 extern const struct command command_convert, command_plan, command_inspect, command_check, command_info, command_boot,
     command_doctor, command_clean, command_undo, command_formats, command_map, command_compare, command_copy,
-    command_nbd, command_iso;
+    command_nbd, command_iso, command_serve, command_machines;
 
 void command_usage(const struct command *c, FILE *out);
 

@@ -75,8 +75,12 @@ enum { /* chunk types */
        NBD_REPLY_TYPE_OFFSET_DATA = 1,
        NBD_REPLY_TYPE_OFFSET_HOLE = 2,
        NBD_REPLY_TYPE_BLOCK_STATUS = 5,
+       NBD_REPLY_TYPE_REHOST_HASH = 0x4001, /* ours, where NBD_CONTEXT_HASH was agreed (docs/p2v.md) */
        NBD_REPLY_TYPE_ERROR = (1 << 15) + 1,
 };
+
+#define NBD_CONTEXT_ALLOCATION "base:allocation"
+#define NBD_CONTEXT_HASH       "x-rehost:xxh3"
 
 enum { NBD_STATE_HOLE = 1 << 0, NBD_STATE_ZERO = 1 << 1 }; /* of base:allocation */
 

@@ -9,38 +9,44 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "core/base/buf.h"
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/cleanup.h"
+#include "core/base/hash.h"
 #include "core/base/log.h"
+#include "core/base/zeros.h"
 #include "net/nbd_protocol.h"
+#include "net/stream.h"
 
 enum {
 	CONNECTIONS_MAX = 16, /* qemu uses one, nbdcopy four; each may hold threads × 32 MiB */
 	THREADS_DEFAULT = 4,
 	THREADS_MAX = 16,
-	KEEP_BUFFER = 1 << 20, /* a larger one is given back after its request */
-	STATUS_MAX = 1024,     /* descriptors in a block status reply */
-	STATUS_STEPS = 8192,   /* extents asked for one */
-	CONTEXT_ID = 1,	       /* base:allocation */
+	KEEP_BUFFER = 1 << 20,	/* a larger one is given back after its request */
+	STATUS_MAX = 1024,	/* descriptors in a block status reply */
+	STATUS_STEPS = 8192,	/* extents asked for one */
+	SPARSE_STEP = 64 << 10, /* zeros in a reply are looked for in steps of this */
 	ACCEPT_PAUSE_MS = 100,
 	STOP_SECONDS = 5, /* then a client that doesn't take its replies is cut off */
 };
 
-static const char context_name[] = "base:allocation";
+/* Metadata contexts; their numbers on the wire are their places here, from 1 on. */
+static const char *const contexts[] = {NBD_CONTEXT_ALLOCATION, NBD_CONTEXT_HASH};
+
+enum { CONTEXTS = sizeof contexts / sizeof *contexts, ALLOCATION_ID = 1 };
 
 struct connection {
 	struct connection *next;
 	struct nbd_server *server;
 	pthread_t thread;
-	int fd;
+	struct stream *stream;
 	bool finished; /* under server->lock: only to be joined */
 	/* negotiated */
-	bool no_zeroes, structured, allocation;
+	bool no_zeroes, structured, allocation, hashes;
 	/* transmission: one thread at a time reads a whole request, one writes a whole reply */
 	pthread_mutex_t reading, writing;
 	bool over; /* under reading: no more requests */
@@ -55,50 +61,6 @@ struct nbd_server {
 	struct connection *connections;
 	unsigned active; /* not finished */
 };
-
-/* ---- bytes in and out ---- */
-
-/* True when all came; false at the end of the stream. */
-static bool take(int fd, void *buf, size_t len)
-{
-	char *to = buf;
-
-	while (len) {
-		ssize_t n = recv(fd, to, len, 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		to += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
-/* Sends head and body as one; false when the peer is gone. */
-static bool give(int fd, const void *head, size_t head_len, const void *body, size_t body_len)
-{
-	while (head_len + body_len) {
-		struct iovec parts[2] = {{(void *)(uintptr_t)head, head_len}, {(void *)(uintptr_t)body, body_len}};
-		struct msghdr msg = {.msg_iov = parts, .msg_iovlen = 2};
-		ssize_t n = sendmsg(fd, &msg, MSG_NOSIGNAL);
-		size_t skip;
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return false;
-		skip = min_u64((uint64_t)n, head_len);
-		head = (const char *)head + skip;
-		head_len -= skip;
-		skip = (size_t)n - skip;
-		if (skip)
-			body = (const char *)body + skip;
-		body_len -= skip;
-	}
-	return true;
-}
 
 /* ---- negotiation ---- */
 
@@ -117,7 +79,7 @@ static bool option_reply(struct connection *c, const struct option *o, uint32_t 
 	put_be32(head + 8, o->number);
 	put_be32(head + 12, type);
 	put_be32(head + 16, (uint32_t)len);
-	return give(c->fd, head, sizeof head, data, len);
+	return stream_give(c->stream, head, sizeof head, data, len);
 }
 
 /* A reply after which negotiation goes on; errors carry their reason as text. */
@@ -149,7 +111,8 @@ static enum next on_export_name(struct connection *c, const struct option *o)
 		return NEXT_CLOSE;
 	put_be64(reply, c->server->o.block->size);
 	put_be16(reply + 8, transmission_flags(&c->server->o));
-	return give(c->fd, reply, c->no_zeroes ? 10 : sizeof reply, NULL, 0) ? NEXT_TRANSMISSION : NEXT_CLOSE;
+	return stream_give(c->stream, reply, c->no_zeroes ? 10 : sizeof reply, NULL, 0) ? NEXT_TRANSMISSION
+											: NEXT_CLOSE;
 }
 
 static enum next on_abort(struct connection *c, const struct option *o)
@@ -228,23 +191,26 @@ static enum next on_structured_reply(struct connection *c, const struct option *
 	return ack(c, o);
 }
 
-/* Whether a query means base:allocation. LIST also takes a namespace alone. */
-static bool query_matches(const struct option *o, const unsigned char *query, uint32_t len)
+/* Whether a query means this context. LIST also takes a namespace alone. */
+static bool query_matches(const struct option *o, const char *context, const unsigned char *query, uint32_t len)
 {
-	if (len == sizeof context_name - 1 && !memcmp(query, context_name, len))
+	size_t prefix = (size_t)(strchr(context, ':') - context) + 1;
+
+	if (len == strlen(context) && !memcmp(query, context, len))
 		return true;
-	return o->number == NBD_OPT_LIST_META_CONTEXT && len == 5 && !memcmp(query, context_name, 5);
+	return o->number == NBD_OPT_LIST_META_CONTEXT && len == prefix && !memcmp(query, context, len);
 }
 
 /* Walks the queries; NULL when they are well-formed. */
-static const char *match_queries(const struct option *o, uint32_t at, bool *ret_matched)
+static const char *match_queries(const struct option *o, uint32_t at, size_t offered, bool ret_matched[CONTEXTS])
 {
 	uint32_t n, len;
 
 	if (o->len - at < 4)
 		return "the option ends before its number of queries";
 	n = get_be32(o->data + at);
-	*ret_matched = !n && o->number == NBD_OPT_LIST_META_CONTEXT;
+	for (size_t i = 0; i < offered; i++)
+		ret_matched[i] = !n && o->number == NBD_OPT_LIST_META_CONTEXT;
 	for (at += 4; n; n--, at += len) {
 		if (o->len - at < 4)
 			return "the option ends before a query";
@@ -252,36 +218,46 @@ static const char *match_queries(const struct option *o, uint32_t at, bool *ret_
 		at += 4;
 		if (len > NBD_NAME_MAX || len > o->len - at)
 			return "a query is longer than the option";
-		*ret_matched |= query_matches(o, o->data + at, len);
+		for (size_t i = 0; i < offered; i++)
+			ret_matched[i] |= query_matches(o, contexts[i], o->data + at, len);
 	}
 	return at == o->len ? NULL : "bytes follow the last query";
 }
 
+static bool name_context(struct connection *c, const struct option *o, size_t i)
+{
+	unsigned char id[4];
+	AUTO(buf_done) struct buf reply = BUF_INIT(NBD_NAME_MAX);
+
+	put_be32(id, o->number == NBD_OPT_SET_META_CONTEXT ? (uint32_t)i + 1 : 0);
+	if (buf_add(&reply, id, sizeof id) < 0 || buf_adds(&reply, contexts[i]) < 0)
+		return false;
+	return option_reply(c, o, NBD_REP_META_CONTEXT, reply.data, reply.len);
+}
+
 static enum next on_meta_context(struct connection *c, const struct option *o)
 {
-	unsigned char reply[4 + sizeof context_name - 1];
-	bool set = o->number == NBD_OPT_SET_META_CONTEXT, ours, matched = false;
+	bool set = o->number == NBD_OPT_SET_META_CONTEXT, ours, matched[CONTEXTS] = {false};
 	uint32_t at;
 	const char *bad = option_name(o, &at, &ours);
 
 	if (set)
-		c->allocation = false;
+		c->allocation = c->hashes = false;
 	if (!bad)
-		bad = match_queries(o, at, &matched);
+		bad = match_queries(o, at, c->server->o.remote ? CONTEXTS : 1, matched);
 	if (!bad && set && !c->structured)
 		bad = "structured replies must be agreed before";
 	if (bad)
 		return refuse(c, o, NBD_REP_ERR_INVALID, bad);
 	if (!ours)
 		return refuse(c, o, NBD_REP_ERR_UNKNOWN, "the only export has an empty name");
-	if (matched) {
-		put_be32(reply, set ? CONTEXT_ID : 0);
-		memcpy(reply + 4, context_name, sizeof context_name - 1);
-		if (!option_reply(c, o, NBD_REP_META_CONTEXT, reply, sizeof reply))
+	for (size_t i = 0; i < CONTEXTS; i++)
+		if (matched[i] && !name_context(c, o, i))
 			return NEXT_CLOSE;
+	if (set) {
+		c->allocation = matched[0];
+		c->hashes = matched[1];
 	}
-	if (set)
-		c->allocation = matched;
 	return ack(c, o);
 }
 
@@ -313,14 +289,14 @@ static enum next read_option(struct connection *c)
 	AUTO_FREE unsigned char *data = NULL;
 	struct option o;
 
-	if (!take(c->fd, head, sizeof head) || get_be64(head) != NBD_OPTION_MAGIC)
+	if (!stream_take(c->stream, head, sizeof head) || get_be64(head) != NBD_OPTION_MAGIC)
 		return NEXT_CLOSE;
 	o.number = get_be32(head + 8);
 	o.len = get_be32(head + 12);
 	if (o.len > NBD_OPTION_MAX)
 		return NEXT_CLOSE;
 	data = malloc(o.len + 1);
-	if (!data || !take(c->fd, data, o.len))
+	if (!data || !stream_take(c->stream, data, o.len))
 		return NEXT_CLOSE;
 	o.data = data;
 	return handle_option(c, &o);
@@ -336,7 +312,7 @@ static bool negotiate(struct connection *c)
 	put_be64(hello, NBD_MAGIC);
 	put_be64(hello + 8, NBD_OPTION_MAGIC);
 	put_be16(hello + 16, NBD_FLAG_FIXED_NEWSTYLE | NBD_FLAG_NO_ZEROES);
-	if (!give(c->fd, hello, sizeof hello, NULL, 0) || !take(c->fd, answer, sizeof answer))
+	if (!stream_give(c->stream, hello, sizeof hello, NULL, 0) || !stream_take(c->stream, answer, sizeof answer))
 		return false;
 	flags = get_be32(answer);
 	if (flags & ~(uint32_t)(NBD_FLAG_FIXED_NEWSTYLE | NBD_FLAG_NO_ZEROES))
@@ -386,24 +362,32 @@ static bool locked_give(struct connection *c, const void *head, size_t head_len,
 	bool ok;
 
 	pthread_mutex_lock(&c->writing);
-	ok = give(c->fd, head, head_len, body, body_len);
+	ok = stream_give(c->stream, head, head_len, body, body_len);
 	pthread_mutex_unlock(&c->writing);
 	return ok;
 }
 
-/* One last chunk: `front` bytes of the payload stand in head behind the chunk's header of 20 bytes. */
-enum { CHUNK_HEADER = 20, CHUNK_FRONT_MAX = 12 };
+/* One chunk: `front` bytes of the payload stand in head behind the chunk's header of 20 bytes. */
+enum { CHUNK_HEADER = 20, CHUNK_FRONT_MAX = 20 };
 
-static bool give_chunk(struct connection *c, const struct request *r, unsigned type,
+static bool give_piece(struct connection *c, const struct request *r, unsigned type, bool last,
 		       unsigned char head[CHUNK_HEADER + CHUNK_FRONT_MAX], size_t front, const void *body,
 		       size_t body_len)
 {
 	put_be32(head, NBD_STRUCTURED_REPLY_MAGIC);
-	put_be16(head + 4, NBD_REPLY_FLAG_DONE);
+	put_be16(head + 4, last ? NBD_REPLY_FLAG_DONE : 0);
 	put_be16(head + 6, (uint16_t)type);
 	memcpy(head + 8, r->cookie, sizeof r->cookie);
 	put_be32(head + 16, (uint32_t)(front + body_len));
 	return locked_give(c, head, CHUNK_HEADER + front, body, body_len);
+}
+
+/* The last one. */
+static bool give_chunk(struct connection *c, const struct request *r, unsigned type,
+		       unsigned char head[CHUNK_HEADER + CHUNK_FRONT_MAX], size_t front, const void *body,
+		       size_t body_len)
+{
+	return give_piece(c, r, type, true, head, front, body, body_len);
 }
 
 static bool give_simple(struct connection *c, const struct request *r, uint32_t error, const void *body, size_t len)
@@ -456,19 +440,60 @@ static bool known_zero(struct block *b, const struct request *r)
 	return block_extent(b, r->off, r->len, &e, NULL) == 0 && e.kind != EXTENT_DATA && e.len == r->len;
 }
 
-static bool give_hole(struct connection *c, const struct request *r)
+static bool give_hole(struct connection *c, const struct request *r, uint64_t off, uint32_t len, bool last)
 {
 	unsigned char head[CHUNK_HEADER + CHUNK_FRONT_MAX];
 
-	put_be64(head + CHUNK_HEADER, r->off);
-	put_be32(head + CHUNK_HEADER + 8, r->len);
-	return give_chunk(c, r, NBD_REPLY_TYPE_OFFSET_HOLE, head, 12, NULL, 0);
+	put_be64(head + CHUNK_HEADER, off);
+	put_be32(head + CHUNK_HEADER + 8, len);
+	return give_piece(c, r, NBD_REPLY_TYPE_OFFSET_HOLE, last, head, 12, NULL, 0);
+}
+
+static bool give_hash(struct connection *c, const struct request *r, const char *data, uint64_t off, uint32_t len,
+		      bool last)
+{
+	unsigned char head[CHUNK_HEADER + CHUNK_FRONT_MAX];
+
+	put_be64(head + CHUNK_HEADER, off);
+	put_be32(head + CHUNK_HEADER + 8, len);
+	put_be64(head + CHUNK_HEADER + 12, hash_xxh3(data, len));
+	return give_piece(c, r, NBD_REPLY_TYPE_REHOST_HASH, last, head, 20, NULL, 0);
+}
+
+static bool give_data(struct connection *c, const struct request *r, const char *data, uint64_t off, uint32_t len,
+		      bool last)
+{
+	unsigned char head[CHUNK_HEADER + CHUNK_FRONT_MAX];
+
+	put_be64(head + CHUNK_HEADER, off);
+	if (!give_piece(c, r, NBD_REPLY_TYPE_OFFSET_DATA, last && !c->hashes, head, 8, data, len))
+		return false;
+	return !c->hashes || give_hash(c, r, data, off, len, last);
+}
+
+/* What was read, its zeros as holes. */
+static bool give_runs(struct connection *c, const struct request *r, const char *data)
+{
+	for (uint32_t at = 0, len; at < r->len; at += len) {
+		bool zero = all_zeros(data + at, len = (uint32_t)min_u64(SPARSE_STEP, r->len - at));
+
+		while (at + len < r->len) {
+			uint32_t step = (uint32_t)min_u64(SPARSE_STEP, r->len - at - len);
+
+			if (all_zeros(data + at + len, step) != zero)
+				break;
+			len += step;
+		}
+		if (!(zero ? give_hole(c, r, r->off + at, len, at + len == r->len)
+			   : give_data(c, r, data + at, r->off + at, len, at + len == r->len)))
+			return false;
+	}
+	return true;
 }
 
 static bool on_read(struct connection *c, const struct request *r, struct payload *p)
 {
 	struct block *b = c->server->o.block;
-	unsigned char head[CHUNK_HEADER + CHUNK_FRONT_MAX];
 	struct err err = ERR_INIT;
 
 	if (r->len > NBD_PAYLOAD_MAX)
@@ -476,15 +501,16 @@ static bool on_read(struct connection *c, const struct request *r, struct payloa
 	if (!r->len)
 		return give_done(c, r);
 	if (c->structured && known_zero(b, r))
-		return give_hole(c, r);
+		return give_hole(c, r, r->off, r->len, true);
 	if (!payload_room(p, r->len))
 		return give_error(c, r, NBD_ENOMEM, "out of memory");
 	if (block_pread(b, p->data, r->len, r->off, &err) < 0)
 		return give_failure(c, r, &err);
 	if (!c->structured)
 		return give_simple(c, r, 0, p->data, r->len);
-	put_be64(head + CHUNK_HEADER, r->off);
-	return give_chunk(c, r, NBD_REPLY_TYPE_OFFSET_DATA, head, 8, p->data, r->len);
+	if (c->server->o.remote && !(r->flags & NBD_CMD_FLAG_DF))
+		return give_runs(c, r, p->data);
+	return give_data(c, r, p->data, r->off, r->len, true);
 }
 
 /* The end of every command that changes something. */
@@ -582,7 +608,7 @@ static bool on_block_status(struct connection *c, const struct request *r, struc
 		return give_error(c, r, NBD_EINVAL, "block status of no bytes");
 	if (collect_status(c->server->o.block, r, &s, &err) < 0)
 		return give_failure(c, r, &err);
-	put_be32(head + CHUNK_HEADER, CONTEXT_ID);
+	put_be32(head + CHUNK_HEADER, ALLOCATION_ID);
 	return give_chunk(c, r, NBD_REPLY_TYPE_BLOCK_STATUS, head, 4, s.wire, 8 * s.n);
 }
 
@@ -621,7 +647,7 @@ static bool take_request(struct connection *c, struct request *r, struct payload
 {
 	unsigned char wire[28];
 
-	if (!take(c->fd, wire, sizeof wire) || get_be32(wire) != NBD_REQUEST_MAGIC)
+	if (!stream_take(c->stream, wire, sizeof wire) || get_be32(wire) != NBD_REQUEST_MAGIC)
 		return false;
 	r->flags = get_be16(wire + 4);
 	r->type = get_be16(wire + 6);
@@ -632,7 +658,7 @@ static bool take_request(struct connection *c, struct request *r, struct payload
 		return false;
 	if (r->type != NBD_CMD_WRITE)
 		return true;
-	return r->len <= NBD_PAYLOAD_MAX && payload_room(p, r->len + 1) && take(c->fd, p->data, r->len);
+	return r->len <= NBD_PAYLOAD_MAX && payload_room(p, r->len + 1) && stream_take(c->stream, p->data, r->len);
 }
 
 static bool next_request(struct connection *c, struct request *r, struct payload *p)
@@ -655,7 +681,7 @@ static void *transmit(void *opaque)
 
 	while (next_request(c, &r, &p)) {
 		if (!serve_request(c, &r, &p))
-			shutdown(c->fd, SHUT_RDWR); /* ends the other threads' reads too */
+			stream_shut(c->stream, SHUT_RDWR); /* ends the other threads' reads too */
 		if (p.cap > KEEP_BUFFER)
 			payload_done(&p);
 	}
@@ -685,7 +711,7 @@ static void *run_connection(void *opaque)
 	if (negotiate(c))
 		run_threads(c);
 	pthread_mutex_lock(&s->lock);
-	shutdown(c->fd, SHUT_RDWR);
+	stream_shut(c->stream, SHUT_RDWR);
 	c->finished = true;
 	s->active--;
 	pthread_cond_broadcast(&s->changed);
@@ -695,7 +721,7 @@ static void *run_connection(void *opaque)
 
 static void free_connection(struct connection *c)
 {
-	close(c->fd);
+	stream_close(c->stream);
 	pthread_mutex_destroy(&c->reading);
 	pthread_mutex_destroy(&c->writing);
 	free(c);
@@ -717,18 +743,28 @@ static void reap(struct nbd_server *s)
 	}
 }
 
-static void add_connection(struct nbd_server *s, int fd)
+static struct connection *new_connection(struct nbd_server *s, struct stream *stream)
 {
 	struct connection *c = calloc(1, sizeof *c);
 
-	if (!c) {
-		close(fd);
-		return;
-	}
+	if (!c)
+		return NULL;
 	c->server = s;
-	c->fd = fd;
+	c->stream = stream;
 	pthread_mutex_init(&c->reading, NULL);
 	pthread_mutex_init(&c->writing, NULL);
+	return c;
+}
+
+static void add_connection(struct nbd_server *s, int fd)
+{
+	struct stream *stream = NULL;
+	struct connection *c = stream_of_fd(fd, &stream, NULL) == 0 ? new_connection(s, stream) : NULL;
+
+	if (!c) {
+		stream ? stream_close(stream) : (void)close(fd);
+		return;
+	}
 	pthread_mutex_lock(&s->lock);
 	reap(s);
 	if (s->active < CONNECTIONS_MAX && pthread_create(&c->thread, NULL, run_connection, c) == 0) {
@@ -747,7 +783,7 @@ static void add_connection(struct nbd_server *s, int fd)
 static void *accept_all(void *opaque)
 {
 	struct nbd_server *s = opaque;
-	struct pollfd on[2] = {{s->o.listen_fd, POLLIN, 0}, {s->wake, POLLIN, 0}};
+	struct pollfd on[2] = {{s->o.listen_fd, POLLIN, 0}, {s->wake, POLLIN, 0}}; /* -1 is never ready */
 
 	for (;;) {
 		int fd;
@@ -798,12 +834,26 @@ int nbd_server_start(const struct nbd_server_options *options, struct nbd_server
 	return 0;
 }
 
+int nbd_server_serve(struct nbd_server *s, struct stream *stream, struct err *err)
+{
+	struct connection *c = new_connection(s, stream);
+
+	if (!c) {
+		stream_close(stream);
+		return err_nomem(err);
+	}
+	if (negotiate(c))
+		run_threads(c);
+	free_connection(c);
+	return 0;
+}
+
 /* Called with the lock held. */
 static void shut_all(struct nbd_server *s, int how)
 {
 	for (struct connection *c = s->connections; c; c = c->next)
 		if (!c->finished)
-			shutdown(c->fd, how);
+			stream_shut(c->stream, how);
 }
 
 void nbd_server_stop(struct nbd_server *s)
@@ -815,7 +865,8 @@ void nbd_server_stop(struct nbd_server *s)
 		return;
 	if (eventfd_write(s->wake, 1) == 0)
 		pthread_join(s->acceptor, NULL);
-	close(s->o.listen_fd);
+	if (s->o.listen_fd >= 0)
+		close(s->o.listen_fd);
 	clock_gettime(CLOCK_MONOTONIC, &deadline);
 	deadline.tv_sec += STOP_SECONDS;
 	pthread_mutex_lock(&s->lock);

@@ -14,7 +14,7 @@
 struct nbd_server;
 
 struct nbd_server_options {
-	int listen_fd;	     /* a listening Unix socket; owned by the server from here on */
+	int listen_fd;	     /* a listening Unix socket, owned by the server from here on; -1: none */
 	struct block *block; /* borrowed */
 	/* NULL: TRIM is refused. Discarded blocks need not read as zeros. */
 	int (*trim)(struct block *b, uint64_t off, uint64_t len, struct err *err);
@@ -23,10 +23,15 @@ struct nbd_server_options {
 	void (*failed)(const struct err *err, void *opaque);
 	void *opaque;
 	bool readonly;
+	bool remote; /* over a network: zeros are searched in what was read, and go as holes; checksums on request */
 	unsigned threads; /* per connection; 0: 4 */
 };
 
 int nbd_server_start(const struct nbd_server_options *options, struct nbd_server **ret, struct err *err);
+/* Serves one client in the caller's thread until it leaves; takes the stream, and closes it. Not to be running when the
+ * server is stopped. */
+struct stream;
+int nbd_server_serve(struct nbd_server *s, struct stream *stream, struct err *err);
 /* Closes the listener and all connections after their running requests, joins the threads, frees. NULL is fine. */
 void nbd_server_stop(struct nbd_server *s);
 

@@ -3,70 +3,37 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/base/bytes.h"
 #include "core/base/checked.h"
-#include "core/base/cleanup.h"
 #include "core/base/file.h"
-#include "core/base/hash.h"
+#include "formats/sample.h"
 
-enum { SAMPLES = 32, SAMPLE = 64 << 10 };
-
-/* Chains the hash: what was so far stands before the new bytes. */
-static void add_hash(struct identity *id, uint64_t value)
+static int read_file(void *opaque, void *buf, size_t len, uint64_t off)
 {
-	unsigned char both[16];
-
-	put_le64(both, id->hash);
-	put_le64(both + 8, value);
-	id->hash = hash_xxh3(both, sizeof both);
-}
-
-/* buf has room for a sample. */
-static void add_sample(struct identity *id, int fd, uint64_t off, uint64_t size, char *buf)
-{
-	size_t len = min_u64(SAMPLE, size - off);
-
-	if (file_pread(fd, buf, len, off, NULL) < 0)
-		add_hash(id, UINT64_MAX);
-	else
-		add_hash(id, hash_xxh3(buf, len));
-}
-
-static void add_samples(struct identity *id, int fd, uint64_t size, char *buf)
-{
-	uint64_t last = size > SAMPLE ? size - SAMPLE : 0;
-
-	if (size <= (uint64_t)SAMPLES * SAMPLE) {
-		for (uint64_t off = 0; off < size; off += SAMPLE)
-			add_sample(id, fd, off, size, buf);
-		return;
-	}
-	for (unsigned i = 0; i < SAMPLES - 1; i++)
-		add_sample(id, fd, align_down(last / (SAMPLES - 1) * i, 4096), size, buf);
-	add_sample(id, fd, last, size, buf);
+	return file_pread(*(int *)opaque, buf, len, off, NULL);
 }
 
 int identity_add(struct identity *id, int fd, const char *name, struct err *err)
 {
-	AUTO_FREE char *buf = malloc(SAMPLE);
 	off_t size = lseek(fd, 0, SEEK_END); /* st_size of a block device is 0 */
 	struct stat st;
 
-	if (!buf)
-		return err_nomem(err);
 	if (size < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, ERR_UNREADABLE, "cannot ask for size and time of '%s'", name);
 	id->files++;
 	id->size += (uint64_t)size;
 	if (S_ISREG(st.st_mode)) /* a device node's time says nothing */
 		id->mtime = max_u64(id->mtime, (uint64_t)st.st_mtim.tv_sec * 1000000000 + (uint64_t)st.st_mtim.tv_nsec);
-	add_hash(id, (uint64_t)size);
-	add_samples(id, fd, (uint64_t)size, buf);
-	return 0;
+	return sample_hash(&id->hash, (uint64_t)size, read_file, &fd, err);
+}
+
+int identity_add_block(struct identity *id, struct block *b, struct err *err)
+{
+	id->files++;
+	id->size += b->size;
+	return sample_block(b, &id->hash, err);
 }
 
 void identity_text(const struct identity *id, char text[IDENTITY_TEXT])

@@ -20,6 +20,10 @@ struct identity {
  * between. A block that can't be read counts as such: the copy will say where. */
 int identity_add(struct identity *id, int fd, const char *name, struct err *err);
 
+/* The same for what is no file of this host: it has no time. */
+struct block;
+int identity_add_block(struct identity *id, struct block *b, struct err *err);
+
 /* "2 files 1073741824 bytes 1700000000.123456789 0123456789abcdef" */
 void identity_text(const struct identity *id, char text[IDENTITY_TEXT]);
 

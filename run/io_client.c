@@ -23,14 +23,15 @@
 #include "core/base/keys.h"
 #include "core/base/log.h"
 #include "run/channel.h"
+#include "run/io_disk.h"
 #include "run/runtime.h"
 
 enum {
 	CONTROL_FD = 3,
 	FIRST_FD = 4,
-	FDS_A_DISK = 4, /* folder, socket, delta, spool */
-	FDS_OF_ALL = 2, /* control socket, partial folder; and the folders of --allow-parent */
-	STOP_MS = 3000, /* then the process is killed */
+	FDS_A_DISK = 4 + IO_LANES, /* folder, socket, delta, spool, connections to a live machine */
+	FDS_OF_ALL = 2,		   /* control socket, partial folder; and the folders of --allow-parent */
+	STOP_MS = 3000,		   /* then the process is killed */
 };
 
 struct io_client {
@@ -197,6 +198,36 @@ static int hand(struct handover *h, struct json *to, const char *key, int fd)
 	return 0;
 }
 
+static int connect_live(const struct disk *d, struct err *err)
+{
+	AUTO_FD int dirfd = file_open_dir(d->folder, err);
+	AUTO_FD int fd = dirfd < 0 ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	if (dirfd < 0)
+		return -1;
+	/* whatever the folder's path has for a length */
+	snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%.60s", dirfd, d->file);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+		return err_sys(err, ERR_TEMPFAIL, "cannot connect to '%s/%s'", d->folder, d->file);
+	return take_fd(&fd);
+}
+
+/* The process may make no connection itself. */
+static int hand_lanes(const struct disk *d, struct handover *h, struct json *to, struct err *err)
+{
+	struct json *list = js_set(to, "lanes", js_array());
+
+	for (unsigned i = 0; d->live && i < IO_LANES; i++) {
+		int fd = connect_live(d, err);
+
+		if (fd < 0)
+			return -1;
+		js_add_u64(list, (uint64_t)give_fd(h, fd));
+	}
+	return 0;
+}
+
 static int describe_disk(struct io_client *io, unsigned i, struct handover *h, struct json *to, struct err *err)
 {
 	const struct disk *d = &io->options.machine->disks.v[i];
@@ -206,6 +237,8 @@ static int describe_disk(struct io_client *io, unsigned i, struct handover *h, s
 		return -1;
 	if (!io->options.partial && (hand(h, to, "delta_fd", file_unnamed(err)) < 0 ||
 				     (d->packed && hand(h, to, "spool_fd", file_unnamed(err)) < 0)))
+		return -1;
+	if (hand_lanes(d, h, to, err) < 0)
 		return -1;
 	js_set_str(to, "folder", d->folder);
 	js_set_str(to, "file", d->file);

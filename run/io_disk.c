@@ -13,6 +13,7 @@
 #include "core/base/log.h"
 #include "core/base/unpack.h"
 #include "formats/throttle.h"
+#include "net/nbd_block.h"
 #include "run/graft.h"
 
 static int js_fd(const struct json *j, const char *key)
@@ -35,6 +36,8 @@ bool io_disk_parse(const struct json *j, unsigned index, struct io_disk_spec *re
 				     .listen_fd = js_fd(j, "listen_fd"),
 				     .delta_fd = js_fd(j, "delta_fd"),
 				     .spool_fd = js_fd(j, "spool_fd")};
+	for (size_t i = 0; i < IO_LANES; i++)
+		ret->lanes[i] = (int)js_u64(js_at(js_get(j, "lanes"), i), UINT32_MAX);
 	return ret->file && ret->folder_fd >= 0;
 }
 
@@ -140,6 +143,29 @@ static int open_spooled(struct io_disk_state *d, const struct io_disk_spec *spec
 	return 0;
 }
 
+/* One connection of a live disk. The first one tells its size. */
+static int add_lane(struct io_disk_state *d, const struct io_disk_spec *spec, int fd, struct err *err)
+{
+	AUTO(nbd_client_closep) struct nbd_client *client = NULL;
+	struct nbd_block_options o = {.name = spec->file, .logical_sector = spec->logical_sector};
+	struct stream *stream;
+
+	if (stream_of_fd(fd, &stream, err) < 0 || nbd_client_open(stream, &client, err) < 0)
+		return -1;
+	o.size = nbd_client_size(client);
+	if (!d->source && nbd_block_new(&o, &d->source, err) < 0)
+		return -1;
+	return nbd_block_add(d->source, take_ptr(&client), err);
+}
+
+static int open_live(struct io_disk_state *d, const struct io_disk_spec *spec, struct err *err)
+{
+	for (size_t i = 0; i < IO_LANES; i++)
+		if (spec->lanes[i] >= 0 && add_lane(d, spec, spec->lanes[i], err) < 0)
+			return -1;
+	return identity_add_block(&d->identity, d->source, err);
+}
+
 static int open_source(struct io_disk_state *d, const struct io_disk_spec *spec, const struct io_place *place,
 		       struct err *err)
 {
@@ -152,6 +178,8 @@ static int open_source(struct io_disk_state *d, const struct io_disk_spec *spec,
 
 	if (spec->format && !format)
 		return err_set(err, ERR_UNSUPPORTED, "format '%s' is unknown", spec->format);
+	if (spec->lanes[0] >= 0)
+		return open_live(d, spec, err);
 	if (spec->packed)
 		return open_spooled(d, spec, &folder, format, place, err);
 	if (spec->window_off || spec->window_len)

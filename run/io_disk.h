@@ -11,12 +11,15 @@
 #include "net/nbd_server.h"
 #include "run/identity.h"
 
+enum { IO_LANES = 4 /* to a live machine's disk: reads that are on their way at once */ };
+
 /* What the control process says of a disk (docs/journal.md); strings belong to the message. */
 struct io_disk_spec {
 	unsigned index;
 	int folder_fd;
 	const char *folder, *file; /* folder only for messages */
 	uint64_t window_off, window_len;
+	int lanes[IO_LANES];	 /* connections to an NBD server that has the disk; -1: none */
 	bool packed;		 /* with gzip, xz or zstd */
 	const char *format;	 /* NULL: by bid */
 	uint64_t capacity;	 /* bytes by the metadata, 0 unknown */

@@ -7,10 +7,11 @@
 #include "core/base/cleanup.h"
 #include "sources/disk.h"
 #include "sources/ova.h"
+#include "sources/physical.h"
 #include "sources/source.h"
 #include "sources/vmx.h"
 
-const struct source *const sources[] = {&source_ova, &source_vmx, &source_disk, NULL};
+const struct source *const sources[] = {&source_ova, &source_vmx, &source_physical, &source_disk, NULL};
 
 static int by_name(const char *kind, const struct source **ret, struct err *err)
 {

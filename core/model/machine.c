@@ -139,6 +139,7 @@ static struct json *disk_json(const struct disk *d)
 	js_set_str(j, "file", d->file);
 	js_set_u64(j, "window_offset", d->window_off);
 	js_set_u64(j, "window_length", d->window_len);
+	js_set_bool(j, "live", d->live);
 	js_set_bool(j, "packed", d->packed);
 	js_set_str(j, "format", d->format);
 	js_set_u64(j, "capacity", d->capacity);

@@ -54,6 +54,7 @@ struct disk {
 	char *folder;			 /* host path of the folder that bounds every name the image follows */
 	char *file;			 /* name beneath folder */
 	uint64_t window_off, window_len; /* bytes; window_len 0: the whole file */
+	bool live;			 /* file is a Unix socket where an NBD server has the disk (docs/p2v.md) */
 	bool packed;			 /* with gzip, xz or zstd: it must be spooled */
 	char *format;			 /* declared format, NULL: by bid */
 	uint64_t capacity;		 /* bytes as the metadata say; 0 unknown */

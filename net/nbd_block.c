@@ -1,0 +1,341 @@
+/* A pool of NBD connections as a read-only block. */
+#include "net/nbd_block.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "core/base/checked.h"
+#include "core/base/log.h"
+#include "formats/throttle.h"
+
+struct lane {
+	struct nbd_client *client; /* NULL: the place is free */
+	bool busy;
+	bool dropped; /* while it was busy */
+};
+
+struct nbd_block {
+	struct block b;
+	struct nbd_block_options o;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct lane lanes[NBD_BLOCK_LANES_MAX];
+	bool given_up;
+	struct timespec alone_since; /* no lane has been there since; 0: there is one */
+	struct nbd_block_stats stats;
+	/* the last answer about extents */
+	struct extent extents[NBD_CLIENT_EXTENTS_MAX];
+	size_t nextents;
+};
+
+/* ---- lanes ---- */
+
+static bool has_lane(const struct nbd_block *n)
+{
+	for (unsigned i = 0; i < NBD_BLOCK_LANES_MAX; i++)
+		if (n->lanes[i].client)
+			return true;
+	return false;
+}
+
+/* Called with the lock held. */
+static void note_lanes(struct nbd_block *n)
+{
+	if (has_lane(n))
+		n->alone_since = (struct timespec){0};
+	else if (!n->alone_since.tv_sec)
+		clock_gettime(CLOCK_MONOTONIC, &n->alone_since);
+}
+
+static struct lane *free_lane(struct nbd_block *n)
+{
+	for (unsigned i = 0; i < NBD_BLOCK_LANES_MAX; i++)
+		if (n->lanes[i].client && !n->lanes[i].busy)
+			return &n->lanes[i];
+	return NULL;
+}
+
+/* False when there is nothing to wait for any more; called with the lock held. */
+static bool wait_for_lane(struct nbd_block *n)
+{
+	struct timespec until = n->alone_since;
+
+	if (n->given_up)
+		return false;
+	if (!until.tv_sec) {
+		pthread_cond_wait(&n->changed, &n->lock);
+		return true;
+	}
+	until.tv_sec += n->o.patience_seconds;
+	return pthread_cond_clockwait(&n->changed, &n->lock, CLOCK_MONOTONIC, &until) != ETIMEDOUT || has_lane(n);
+}
+
+static int take_lane(struct nbd_block *n, struct lane **ret, struct err *err)
+{
+	bool there = true;
+
+	pthread_mutex_lock(&n->lock);
+	while (there && (n->given_up || !(*ret = free_lane(n))))
+		there = wait_for_lane(n);
+	if (there)
+		(*ret)->busy = true;
+	pthread_mutex_unlock(&n->lock);
+	return there ? 0 : err_set(err, ERR_TEMPFAIL, "the machine is no longer connected");
+}
+
+static void close_lane(struct nbd_client *c)
+{
+	stream_shut(nbd_client_stream(c), SHUT_RDWR);
+	nbd_client_close(c);
+}
+
+/* After a request; broken: the connection is of no more use. */
+static void give_lane(struct nbd_block *n, struct lane *lane, bool broken)
+{
+	struct nbd_client *dead = NULL;
+
+	pthread_mutex_lock(&n->lock);
+	lane->busy = false;
+	if (broken || lane->dropped) {
+		dead = lane->client;
+		*lane = (struct lane){0};
+		n->stats.lost++;
+	}
+	note_lanes(n);
+	pthread_cond_broadcast(&n->changed);
+	pthread_mutex_unlock(&n->lock);
+	if (dead)
+		close_lane(dead);
+}
+
+int nbd_block_add(struct block *b, struct nbd_client *c, struct err *err)
+{
+	struct nbd_block *n = (struct nbd_block *)b;
+	struct lane *lane = NULL;
+
+	if (nbd_client_size(c) != b->size) {
+		err_set(err, ERR_CORRUPT, "disk '%s' has %" PRIu64 " bytes now, it had %" PRIu64, b->name,
+			nbd_client_size(c), b->size);
+		nbd_client_close(c);
+		return -1;
+	}
+	pthread_mutex_lock(&n->lock);
+	for (unsigned i = 0; i < NBD_BLOCK_LANES_MAX && !n->given_up && !lane; i++)
+		if (!n->lanes[i].client)
+			lane = &n->lanes[i];
+	if (lane)
+		*lane = (struct lane){.client = c};
+	note_lanes(n);
+	pthread_cond_broadcast(&n->changed);
+	pthread_mutex_unlock(&n->lock);
+	if (lane)
+		return 0;
+	nbd_client_close(c);
+	return err_set(err, ERR_TEMPFAIL, "disk '%s' has %d connections: no more are taken", b->name,
+		       NBD_BLOCK_LANES_MAX);
+}
+
+void nbd_block_drop_lanes(struct block *b)
+{
+	struct nbd_block *n = (struct nbd_block *)b;
+	struct nbd_client *dead[NBD_BLOCK_LANES_MAX];
+	unsigned ndead = 0;
+
+	pthread_mutex_lock(&n->lock);
+	for (struct lane *lane = n->lanes; lane < n->lanes + NBD_BLOCK_LANES_MAX; lane++) {
+		if (lane->client && lane->busy) {
+			lane->dropped = true;
+			stream_shut(nbd_client_stream(lane->client), SHUT_RDWR);
+		} else if (lane->client) {
+			dead[ndead++] = lane->client;
+			*lane = (struct lane){0};
+		}
+	}
+	note_lanes(n);
+	pthread_cond_broadcast(&n->changed);
+	pthread_mutex_unlock(&n->lock);
+	while (ndead)
+		close_lane(dead[--ndead]);
+}
+
+void nbd_block_give_up(struct block *b)
+{
+	struct nbd_block *n = (struct nbd_block *)b;
+
+	pthread_mutex_lock(&n->lock);
+	n->given_up = true;
+	pthread_cond_broadcast(&n->changed);
+	pthread_mutex_unlock(&n->lock);
+	nbd_block_drop_lanes(b);
+}
+
+void nbd_block_stats(struct block *b, struct nbd_block_stats *ret)
+{
+	struct nbd_block *n = (struct nbd_block *)b;
+
+	pthread_mutex_lock(&n->lock);
+	*ret = n->stats;
+	for (unsigned i = 0; i < NBD_BLOCK_LANES_MAX; i++)
+		ret->lanes += n->lanes[i].client != NULL;
+	pthread_mutex_unlock(&n->lock);
+}
+
+/* ---- the block ---- */
+
+/* Repeats fn on one connection after the other until it comes through, or the server itself says no. */
+static int with_lane(struct nbd_block *n, int (*fn)(struct nbd_client *c, void *opaque, struct err *err), void *opaque,
+		     struct err *err)
+{
+	struct err failure = ERR_INIT;
+	struct lane *lane;
+
+	for (;;) {
+		int got;
+
+		if (take_lane(n, &lane, err) < 0)
+			return failure.code ? err_wrap(err, "%s", failure.text) : -1;
+		err_clear(&failure);
+		got = fn(lane->client, opaque, &failure);
+		give_lane(n, lane, got < 0 && failure.code != ERR_UNREADABLE);
+		if (got == 0)
+			return 0;
+		if (failure.code == ERR_UNREADABLE) {
+			if (err)
+				*err = failure;
+			return -1;
+		}
+		log_debug("disk '%s': %s: once more", n->b.name, failure.text);
+	}
+}
+
+struct piece {
+	char *buf;
+	size_t len, sent;
+	uint64_t off;
+};
+
+static int read_piece(struct nbd_client *c, void *opaque, struct err *err)
+{
+	struct piece *p = opaque;
+
+	return nbd_client_read(c, p->buf, p->len, p->off, &p->sent, err);
+}
+
+static void count(struct nbd_block *n, size_t sent)
+{
+	pthread_mutex_lock(&n->lock);
+	n->stats.read += sent;
+	pthread_mutex_unlock(&n->lock);
+	if (n->o.throttle && sent)
+		throttle_wait(n->o.throttle, sent);
+}
+
+static int nbd_pread(struct block *b, void *buf, size_t len, uint64_t off, struct err *err)
+{
+	struct nbd_block *n = (struct nbd_block *)b;
+
+	for (size_t at = 0; at < len;) {
+		struct piece p = {
+		    .buf = (char *)buf + at, .len = min_u64(NBD_CLIENT_READ_MAX, len - at), .off = off + at};
+
+		if (with_lane(n, read_piece, &p, err) < 0)
+			return -1;
+		count(n, p.sent);
+		at += p.len;
+	}
+	return 0;
+}
+
+struct question {
+	uint64_t off, len;
+	struct extent extents[NBD_CLIENT_EXTENTS_MAX];
+	size_t n;
+};
+
+static int ask_extents(struct nbd_client *c, void *opaque, struct err *err)
+{
+	struct question *q = opaque;
+
+	return nbd_client_extents(c, q->off, q->len, q->extents, &q->n, err);
+}
+
+/* What the last answer has for off. */
+static bool known_extent(struct nbd_block *n, uint64_t off, uint64_t max, struct extent *ret)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&n->lock);
+	for (size_t i = 0; i < n->nextents && !found; i++) {
+		const struct extent *e = &n->extents[i];
+
+		found = off >= e->off && off - e->off < e->len;
+		if (found)
+			*ret =
+			    (struct extent){.off = off, .len = min_u64(max, e->len - (off - e->off)), .kind = e->kind};
+	}
+	pthread_mutex_unlock(&n->lock);
+	return found;
+}
+
+static int nbd_extent(struct block *b, uint64_t off, uint64_t max, struct extent *ret, struct err *err)
+{
+	struct nbd_block *n = (struct nbd_block *)b;
+	AUTO_FREE struct question *q = NULL;
+
+	if (known_extent(n, off, max, ret))
+		return 0;
+	q = malloc(sizeof *q);
+	if (!q)
+		return err_nomem(err);
+	q->off = off;
+	q->len = b->size - off;
+	if (with_lane(n, ask_extents, q, err) < 0)
+		return -1;
+	pthread_mutex_lock(&n->lock);
+	memcpy(n->extents, q->extents, q->n * sizeof *q->extents);
+	n->nextents = q->n;
+	pthread_mutex_unlock(&n->lock);
+	*ret = q->extents[0];
+	ret->len = min_u64(ret->len, max);
+	return 0;
+}
+
+static void nbd_close(struct block *b)
+{
+	struct nbd_block *n = (struct nbd_block *)b;
+
+	for (unsigned i = 0; i < NBD_BLOCK_LANES_MAX; i++)
+		nbd_client_close(n->lanes[i].client);
+	throttle_drop(n->o.throttle);
+	pthread_mutex_destroy(&n->lock);
+	pthread_cond_destroy(&n->changed);
+	free(n);
+}
+
+static const struct block_ops ops = {.name = "nbd", .pread = nbd_pread, .extent = nbd_extent, .close = nbd_close};
+
+int nbd_block_new(const struct nbd_block_options *options, struct block **ret, struct err *err)
+{
+	struct nbd_block *n = calloc(1, sizeof *n);
+
+	if (!n)
+		return err_nomem(err);
+	block_init(&n->b, &ops, options->name, options->size);
+	n->o = *options;
+	n->o.throttle = options->throttle ? throttle_hold(options->throttle) : NULL;
+	n->o.name = n->b.name;
+	if (options->logical_sector)
+		n->b.logical_sector = n->b.physical_sector = options->logical_sector;
+	if (options->physical_sector)
+		n->b.physical_sector = options->physical_sector;
+	pthread_mutex_init(&n->lock, NULL);
+	pthread_cond_init(&n->changed, NULL);
+	note_lanes(n);
+	*ret = &n->b;
+	return 0;
+}

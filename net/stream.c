@@ -1,0 +1,119 @@
+/* Streams: whole messages over partial reads and writes, and the plain socket. */
+#include "net/stream.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+
+#include "core/base/checked.h"
+
+static ssize_t fd_take(struct stream *s, void *buf, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = recv(s->fd, buf, len, 0);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+static ssize_t fd_give(struct stream *s, const void *head, size_t head_len, const void *body, size_t body_len)
+{
+	struct iovec parts[2] = {{(void *)(uintptr_t)head, head_len}, {(void *)(uintptr_t)body, body_len}};
+	struct msghdr msg = {.msg_iov = parts, .msg_iovlen = 2};
+	ssize_t n;
+
+	do
+		n = sendmsg(s->fd, &msg, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+static void fd_close(struct stream *s)
+{
+	free(s);
+}
+
+static const struct stream_ops fd_ops = {.take = fd_take, .give = fd_give, .close = fd_close};
+
+int stream_of_fd(int fd, struct stream **ret, struct err *err)
+{
+	struct stream *s = calloc(1, sizeof *s);
+
+	if (!s)
+		return err_nomem(err);
+	s->ops = &fd_ops;
+	s->fd = fd;
+	*ret = s;
+	return 0;
+}
+
+bool stream_take(struct stream *s, void *buf, size_t len)
+{
+	char *to = buf;
+
+	while (len) {
+		ssize_t n = s->ops->take(s, to, len);
+
+		if (n <= 0)
+			return false;
+		to += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+bool stream_give(struct stream *s, const void *head, size_t head_len, const void *body, size_t body_len)
+{
+	while (head_len + body_len) {
+		ssize_t n = s->ops->give(s, head, head_len, body, body_len);
+		size_t skip;
+
+		if (n < 0)
+			return false;
+		skip = min_u64((uint64_t)n, head_len);
+		head = (const char *)head + skip;
+		head_len -= skip;
+		skip = (size_t)n - skip;
+		if (skip)
+			body = (const char *)body + skip;
+		body_len -= skip;
+	}
+	return true;
+}
+
+int stream_wait(struct stream *s, int ms)
+{
+	struct pollfd on = {s->fd, POLLIN, 0};
+
+	if (s->ops->pending && s->ops->pending(s))
+		return 1;
+	return poll(&on, 1, ms) > 0;
+}
+
+void stream_shut(struct stream *s, int how)
+{
+	shutdown(s->fd, how);
+}
+
+void stream_patience(struct stream *s, unsigned seconds)
+{
+	struct timeval t = {.tv_sec = seconds};
+
+	setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
+	setsockopt(s->fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t);
+}
+
+void stream_close(struct stream *s)
+{
+	int fd;
+
+	if (!s)
+		return;
+	fd = s->fd;
+	s->ops->close(s);
+	close(fd);
+}

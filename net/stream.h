@@ -1,0 +1,44 @@
+/* A connected stream of bytes: a socket, or a TLS session over one. */
+#ifndef REHOST_NET_STREAM_H
+#define REHOST_NET_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/cleanup.h"
+#include "core/base/err.h"
+
+struct stream;
+
+struct stream_ops {
+	/* Some bytes, at least one; 0 at the end, -1 on error. One thread at a time takes, one gives. */
+	ssize_t (*take)(struct stream *s, void *buf, size_t len);
+	/* Some bytes of head and then body; -1 on error. */
+	ssize_t (*give)(struct stream *s, const void *head, size_t head_len, const void *body, size_t body_len);
+	/* Bytes that a take gets without the socket. NULL: none. */
+	size_t (*pending)(struct stream *s);
+	void (*close)(struct stream *s); /* frees s, not its descriptor */
+};
+
+struct stream {
+	const struct stream_ops *ops;
+	int fd; /* owned */
+};
+
+/* A socket as it is; takes fd on success. */
+int stream_of_fd(int fd, struct stream **ret, struct err *err);
+
+/* True when all came; false at the end of the stream, on an error, and when the socket's receive timeout has passed. */
+bool stream_take(struct stream *s, void *buf, size_t len);
+/* Sends head and body as one; false when the peer is gone. */
+bool stream_give(struct stream *s, const void *head, size_t head_len, const void *body, size_t body_len);
+/* Waits for something to take, or the end: 1, or 0 after ms milliseconds. */
+int stream_wait(struct stream *s, int ms);
+/* As shutdown(2), from any thread: ends what others wait for. */
+void stream_shut(struct stream *s, int how);
+/* How long a take may wait for its next byte, and a give for room; 0: for ever. */
+void stream_patience(struct stream *s, unsigned seconds);
+void stream_close(struct stream *s); /* NULL is fine */
+DEFINE_CLEANUP(struct stream *, stream_close)
+
+#endif

@@ -1,0 +1,86 @@
+/* Who may be converted: tokens, the machines that they enrolled, and what became of them; one file keeps it all.
+ *
+ * No threads and no clock in here: the caller locks, and says what time it is.
+ */
+#ifndef REHOST_RUN_SERVE_ENROL_H
+#define REHOST_RUN_SERVE_ENROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/cleanup.h"
+#include "core/base/err.h"
+#include "core/base/json.h"
+#include "net/token.h"
+
+/* In the output folder; mode 0700, as the tokens are in there. */
+#define SERVE_FOLDER ".rehost-serve"
+
+enum {
+	ENROL_TOKENS_MAX = 256,
+	ENROL_MACHINES_MAX = 4096,
+	ENROL_KEY_TEXT = 17,  /* 16 hex digits */
+	ENROL_NAME_TEXT = 80, /* a safe name, and what makes it unique */
+	ENROL_SESSION_TEXT = 33,
+};
+
+enum enrol_state {
+	ENROL_UNKNOWN = 0,
+	ENROL_WAITING, /* for its turn, or to dial again */
+	ENROL_CONVERTING,
+	ENROL_DONE,
+	ENROL_FAILED, /* may dial again, and is tried again then */
+};
+
+/* What an enrolment found. */
+enum enrol_change {
+	ENROL_NEW = 1,	   /* a machine that wasn't known */
+	ENROL_SAME,	   /* the same boot of its live system */
+	ENROL_REBOOTED,	   /* another boot, the same disks */
+	ENROL_OTHER_DISKS, /* another boot, and the disks have changed since: what was read is void */
+};
+
+struct enrol_machine {
+	char key[ENROL_KEY_TEXT], token[TOKEN_IDENTITY_TEXT], name[ENROL_NAME_TEXT], session[ENROL_SESSION_TEXT];
+	enum enrol_state state;
+	char disks[ENROL_KEY_TEXT]; /* a hash over the disks' sizes and samples */
+	uint64_t size;		    /* bytes of all disks */
+	uint64_t done, total;	    /* bytes of the copy */
+	uint64_t sent;		    /* bytes of disk data that came over the network in the last conversion */
+	uint64_t enrolled, changed; /* seconds since 1970 */
+	unsigned ndisks;
+	char address[64];
+	char text[256]; /* what it does, or why it failed */
+};
+
+struct enrol;
+
+/* What folder `dirfd` has, or nothing yet. */
+int enrol_load(int dirfd, struct enrol **ret, struct err *err);
+int enrol_save(const struct enrol *e, int dirfd, struct err *err);
+void enrol_free(struct enrol *e); /* NULL is fine */
+DEFINE_CLEANUP(struct enrol *, enrol_free)
+
+/* expires: seconds since 1970. */
+int enrol_add_token(struct enrol *e, const struct token *t, unsigned uses, uint64_t expires, struct err *err);
+/* One with room for another machine; false: there is none. */
+bool enrol_open_token(const struct enrol *e, uint64_t now, struct token *ret, unsigned *ret_uses,
+		      uint64_t *ret_expires);
+/* The token of this identity, as long as it can still be of use: it hasn't expired, or a machine it enrolled isn't
+ * done. */
+bool enrol_find_token(const struct enrol *e, const char *identity, uint64_t now, struct token *ret);
+
+/* Who has this token comes with a (checked) inventory. Its entry, which stays where it is until enrol_free().
+ * ERR_BLOCKED: refused, and the text says why; the machine may see it. */
+int enrol_machine(struct enrol *e, const struct token *t, const struct json *inventory, const char *session,
+		  uint64_t now, struct enrol_machine **ret, enum enrol_change *ret_change, struct err *err);
+
+size_t enrol_count(const struct enrol *e);
+struct enrol_machine *enrol_at(struct enrol *e, size_t i);
+
+const char *enrol_state_name(enum enrol_state s); /* "waiting", "converting", "done", "failed" */
+/* A machine as `rehost machines --json` shows it. */
+struct json *enrol_json(const struct enrol_machine *m);
+
+#endif

@@ -1,0 +1,264 @@
+/* Conversions: one `rehost convert` a machine, as many at once as the host has room for. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/checked.h"
+#include "core/base/child.h"
+#include "core/base/log.h"
+#include "run/serve/live.h"
+
+enum {
+	JOBS_DEFAULT = 2,
+	ATTEMPTS_MAX = 5, /* in a row that end with "try again" while the machine is there */
+	PAUSE_SECONDS = 10,
+	ARGS_MAX = 64,
+	LINE_MAX_BYTES = 64 << 10, /* of the conversion's progress */
+};
+
+/* What a conversion says goes to this thread until the conversion ends. */
+struct listener {
+	struct live *live;
+	pid_t pid;
+	int fd;
+};
+
+/* ---- what it says ---- */
+
+static void set_text(struct live *l, const char *text)
+{
+	snprintf(l->entry->text, sizeof l->entry->text, "%.250s", text);
+	l->serve->dirty = true;
+}
+
+static void on_event(struct live *l, const struct json *event)
+{
+	const char *kind = js_get_str(event, "event", ""), *text = js_get_str(event, "text", "");
+
+	if (!strcmp(kind, "phase") || !strcmp(kind, "error"))
+		set_text(l, text);
+	if (!strcmp(kind, "warning"))
+		log_warn("%s: %s", l->entry->name, text);
+	if (js_get(event, "total")) {
+		l->entry->done = js_get_u64(event, "done", 0);
+		l->entry->total = js_get_u64(event, "total", 0);
+		l->serve->dirty = true;
+	}
+}
+
+static void on_line(const struct listener *job, const char *line, size_t len)
+{
+	AUTO(js_freep) struct json *event = js_parse(line, len, NULL);
+
+	if (!event)
+		return;
+	pthread_mutex_lock(&job->live->serve->lock);
+	if (job->live->pid == job->pid)
+		on_event(job->live, event);
+	pthread_mutex_unlock(&job->live->serve->lock);
+}
+
+static void *listen_to(void *opaque)
+{
+	struct listener *job = opaque;
+	FILE *in = fdopen(job->fd, "r");
+	char *line = NULL;
+	size_t cap = 0;
+	ssize_t n;
+
+	while (in && (n = getline(&line, &cap, in)) > 0)
+		if (n < LINE_MAX_BYTES)
+			on_line(job, line, (size_t)n);
+	free(line);
+	in ? (void)fclose(in) : (void)close(job->fd);
+	free(job);
+	return NULL;
+}
+
+/* Takes fd. */
+static void hear(struct live *l, int fd)
+{
+	struct listener *job = calloc(1, sizeof *job);
+	pthread_t thread;
+
+	if (!job) {
+		close(fd);
+		return;
+	}
+	*job = (struct listener){.live = l, .pid = l->pid, .fd = fd};
+	if (pthread_create(&thread, NULL, listen_to, job) == 0) {
+		pthread_detach(thread);
+		return;
+	}
+	close(fd);
+	free(job);
+}
+
+/* ---- start ---- */
+
+static pid_t spawn(const struct live *l, int out, struct err *err)
+{
+	const struct serve *s = l->serve;
+	const char *argv[ARGS_MAX + 16] = {"rehost", "convert",	       "--progress", "json",
+					   "-os",    s->o->output_dir, "-on",	     l->entry->name};
+	const struct child_fd fds[] = {{out, STDOUT_FILENO}, {out, STDERR_FILENO}};
+	struct child_spec spec = {.program = "/proc/self/exe", .argv = argv, .fds = fds, .nfds = 2};
+	char folder[4096 + ENROL_KEY_TEXT + 1];
+	size_t n = 8;
+
+	for (size_t i = 0; s->o->convert_args && s->o->convert_args[i] && i < ARGS_MAX; i++)
+		argv[n++] = s->o->convert_args[i];
+	if (l->anew)
+		argv[n++] = "--restart";
+	snprintf(folder, sizeof folder, "%s/%s", s->path, l->entry->key);
+	argv[n++] = folder;
+	return child_start(&spec, err);
+}
+
+static int start(struct live *l, struct err *err)
+{
+	int pair[2];
+	pid_t pid;
+
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return err_sys(err, ERR_HOST, "cannot make a pipe");
+	pid = spawn(l, pair[1], err);
+	close(pair[1]);
+	if (pid < 0) {
+		close(pair[0]);
+		return -1;
+	}
+	l->pid = pid;
+	l->stop = false;
+	l->attempts++;
+	l->entry->state = ENROL_CONVERTING;
+	l->entry->done = l->entry->total = 0;
+	set_text(l, "starting");
+	l->serve->urgent = true;
+	hear(l, pair[0]);
+	log_info("%s: conversion begins", l->entry->name);
+	return 0;
+}
+
+/* ---- end ---- */
+
+static void wait_again(struct live *l, const char *why)
+{
+	l->entry->state = ENROL_WAITING;
+	l->not_before = serve_now() + PAUSE_SECONDS;
+	set_text(l, why);
+	log_info("%s: waits: %s", l->entry->name, why);
+}
+
+static void succeed(struct live *l)
+{
+	l->entry->state = ENROL_DONE;
+	l->entry->done = l->entry->total;
+	set_text(l, "converted");
+	log_info("%s: converted; %" PRIu64 " MiB of its disks came over the network", l->entry->name,
+		 l->entry->sent >> 20);
+	live_close(l);
+}
+
+static void fail(struct live *l, int status)
+{
+	l->entry->state = ENROL_FAILED;
+	if (WIFSIGNALED(status))
+		set_text(l, "the conversion was killed");
+	log_warn("%s: conversion failed: %s", l->entry->name, l->entry->text);
+	live_close(l);
+}
+
+static void on_end(struct live *l, int status)
+{
+	bool tempfail = WIFEXITED(status) && WEXITSTATUS(status) == err_exit_status(ERR_TEMPFAIL);
+
+	l->pid = 0;
+	l->entry->sent = live_sent(l);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		succeed(l);
+	} else if (l->stop) {
+		wait_again(l, l->anew ? "its disks have changed: begins anew" : "stopped by the machine");
+	} else if (!l->connected) {
+		wait_again(l, "the machine is no longer connected");
+	} else if (tempfail && l->attempts < ATTEMPTS_MAX) {
+		wait_again(l, l->entry->text);
+	} else {
+		fail(l, status);
+	}
+	if (l->entry->state != ENROL_WAITING)
+		l->anew = false;
+	l->entry->changed = (uint64_t)time(NULL);
+	l->serve->urgent = true;
+}
+
+static void reap(struct live *l)
+{
+	int status;
+
+	if (l->pid && l->stop)
+		kill(l->pid, SIGTERM);
+	if (l->pid && waitpid(l->pid, &status, WNOHANG) == l->pid)
+		on_end(l, status);
+}
+
+/* ---- what there is room for ---- */
+
+static uint64_t memory_available(void)
+{
+	FILE *in = fopen("/proc/meminfo", "re");
+	char line[128];
+	uint64_t kib = 0;
+
+	while (in && fgets(line, sizeof line, in))
+		if (sscanf(line, "MemAvailable: %" SCNu64, &kib) == 1)
+			break;
+	if (in)
+		fclose(in);
+	return kib * KIB;
+}
+
+static bool has_room(const struct serve *s)
+{
+	unsigned running = 0;
+
+	for (const struct live *l = s->lives; l; l = l->next)
+		running += l->pid != 0;
+	if (!running)
+		return true;
+	return running < (s->o->jobs ? s->o->jobs : JOBS_DEFAULT) &&
+	       memory_available() >= (s->o->memory ? s->o->memory : 2 * GIB);
+}
+
+/* Who enrolled first is first. */
+static struct live *next_waiting(const struct serve *s)
+{
+	struct live *ret = NULL;
+
+	for (struct live *l = s->lives; l; l = l->next) {
+		if (l->pid || l->entry->state != ENROL_WAITING || l->not_before > serve_now() || !live_reachable(l))
+			continue;
+		if (!ret || l->entry->enrolled <= ret->entry->enrolled)
+			ret = l;
+	}
+	return ret;
+}
+
+void jobs_step(struct serve *s)
+{
+	struct err err = ERR_INIT;
+	struct live *next;
+
+	pthread_mutex_lock(&s->lock);
+	for (struct live *l = s->lives; l; l = l->next)
+		reap(l);
+	next = next_waiting(s);
+	if (next && has_room(s) && start(next, &err) < 0)
+		wait_again(next, err.text);
+	pthread_mutex_unlock(&s->lock);
+}

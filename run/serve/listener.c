@@ -1,0 +1,429 @@
+/* Connections: who has no token hears nothing; who has one is a machine's control connection or one of its disks'. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/base/checked.h"
+#include "core/base/log.h"
+#include "net/address.h"
+#include "net/frame.h"
+#include "net/tls.h"
+#include "run/serve/live.h"
+
+enum {
+	STRANGERS_MAX = 64,	/* handshakes at once: each takes a thread and a few KiB */
+	CONNECTIONS_MAX = 2048, /* control connections that stay; the disks' belong to their blocks */
+	STACK_BYTES = 512 << 10,
+	LANES = 4, /* connections that a machine is to open for each disk */
+	SILENT_SECONDS = 30,
+	TICK_MS = 250,
+	PAUSE_MS = 100,
+};
+
+struct caller {
+	struct serve *serve;
+	int fd;
+	char address[ADDRESS_TEXT];
+	struct token token;
+};
+
+/* ---- tokens ---- */
+
+static bool find_token(const char *identity, struct token *ret, void *opaque)
+{
+	struct serve *s = opaque;
+	bool found;
+
+	pthread_mutex_lock(&s->lock);
+	found = enrol_find_token(s->enrol, identity, (uint64_t)time(NULL), ret);
+	pthread_mutex_unlock(&s->lock);
+	return found;
+}
+
+static int refuse(struct stream *stream, const char *reason, struct err *err)
+{
+	struct json *j = frame_new("refused");
+
+	js_set_str(j, "reason", reason);
+	return frame_send(stream, j, err);
+}
+
+/* ---- a disk ---- */
+
+static struct live *by_session(const struct serve *s, const struct token *token, const char *session)
+{
+	char identity[TOKEN_IDENTITY_TEXT];
+
+	token_identity(token, identity);
+	for (struct live *l = s->lives; l; l = l->next)
+		if (!strcmp(l->entry->token, identity) && !strcmp(l->entry->session, session))
+			return l;
+	return NULL;
+}
+
+/* Whether the machine that says so has such a disk open; looked at twice, as the negotiation takes its time. */
+static bool knows_disk(struct serve *s, const struct caller *c, const char *session, uint64_t disk)
+{
+	struct live *l;
+	bool ret;
+
+	pthread_mutex_lock(&s->lock);
+	l = by_session(s, &c->token, session);
+	ret = l && disk < l->ndisks;
+	pthread_mutex_unlock(&s->lock);
+	return ret;
+}
+
+static int add_lane(struct serve *s, const struct caller *c, const char *session, uint64_t disk,
+		    struct nbd_client *client, struct err *err)
+{
+	struct live *l;
+	int ret;
+
+	pthread_mutex_lock(&s->lock);
+	l = by_session(s, &c->token, session);
+	if (l && disk < l->ndisks) {
+		ret = nbd_block_add(l->disks[disk], client, err);
+	} else {
+		nbd_client_close(client);
+		ret = err_set(err, ERR_TEMPFAIL, "the machine has left meanwhile");
+	}
+	pthread_mutex_unlock(&s->lock);
+	return ret;
+}
+
+/* Takes the stream. */
+static int serve_disk(struct caller *c, struct stream *stream, const struct json *hello, struct err *err)
+{
+	const char *session = js_get_str(hello, "session", "");
+	uint64_t disk = js_get_u64(hello, "disk", UINT64_MAX);
+	struct nbd_client *client;
+	int ret;
+
+	if (!knows_disk(c->serve, c, session, disk)) {
+		ret = refuse(stream, "this machine and disk are not awaited", err);
+		stream_close(stream);
+		return ret;
+	}
+	if (frame_send(stream, frame_new("welcome"), err) < 0) {
+		stream_close(stream);
+		return -1;
+	}
+	if (nbd_client_open(stream, &client, err) < 0)
+		return -1;
+	return add_lane(c->serve, c, session, disk, client, err);
+}
+
+/* ---- control ---- */
+
+/* Called with the lock held. */
+static int take_machine(struct caller *c, const struct json *inventory, const char *session, struct live **ret,
+			struct err *err)
+{
+	struct serve *s = c->serve;
+	struct enrol_machine *entry;
+	enum enrol_change change;
+	struct live *l;
+
+	if (enrol_machine(s->enrol, &c->token, inventory, session, (uint64_t)time(NULL), &entry, &change, err) < 0)
+		return -1;
+	l = live_of(s, entry);
+	if (!l)
+		return err_nomem(err);
+	snprintf(entry->address, sizeof entry->address, "%.60s", c->address);
+	s->dirty = true;
+	*ret = l;
+	if (entry->state == ENROL_DONE)
+		return 0;
+	if (change == ENROL_REBOOTED)
+		live_drop_lanes(l);
+	if (change == ENROL_OTHER_DISKS)
+		l->anew = l->stop = true;
+	if (!l->ndisks || change == ENROL_OTHER_DISKS)
+		return live_open(l, inventory, err);
+	return 0;
+}
+
+static void log_machine(const struct live *l, const struct caller *c, const char *what)
+{
+	log_info("%s: %s from %s: %u disk%s, %llu MiB", l->entry->name, what, c->address, l->entry->ndisks,
+		 l->entry->ndisks == 1 ? "" : "s", (unsigned long long)(l->entry->size >> 20));
+}
+
+/* The machine is ours: *ret_control tells this connection from later ones. */
+static int enrol(struct caller *c, const struct json *inventory, const char *session, struct live **ret,
+		 unsigned *ret_control, struct err *err)
+{
+	struct serve *s = c->serve;
+	int got;
+
+	pthread_mutex_lock(&s->lock);
+	got = take_machine(c, inventory, session, ret, err);
+	if (got == 0) {
+		*ret_control = ++(*ret)->control;
+		(*ret)->connected = true;
+		(*ret)->attempts = 0;
+		got = enrol_save(s->enrol, s->dirfd, err);
+		log_machine(*ret, c, "connected");
+	}
+	pthread_mutex_unlock(&s->lock);
+	return got;
+}
+
+static int check_inventory(const struct json *inventory, struct err *err)
+{
+	AUTO(machine_freep) struct machine *m = machine_new();
+
+	if (!m)
+		return err_nomem(err);
+	if (strcmp(frame_type(inventory), "inventory") != 0)
+		return err_set(err, ERR_CORRUPT, "an inventory was expected");
+	return physical_parse(inventory, m, err);
+}
+
+static int welcome(struct live *l, struct stream *stream, struct err *err)
+{
+	struct json *j = frame_new("welcome");
+
+	js_set_str(j, "machine", l->entry->name);
+	js_set_u64(j, "lanes", LANES);
+	return frame_send(stream, j, err);
+}
+
+struct seen {
+	enum enrol_state state;
+	uint64_t done;
+	char text[256];
+	time_t told;
+};
+
+static struct json *state_frame(const struct enrol_machine *m)
+{
+	struct json *j = frame_new("state");
+
+	js_set_str(j, "state", enrol_state_name(m->state));
+	js_set_str(j, "text", m->text);
+	js_set_u64(j, "done", m->done);
+	js_set_u64(j, "total", m->total);
+	return j;
+}
+
+/* What is new since it was told last, at most once a second; *ret_over: it was the last word, or another connection
+ * has taken over. */
+static struct json *news(struct live *l, unsigned control, struct seen *seen, bool *ret_over)
+{
+	const struct enrol_machine *m = l->entry;
+	struct json *ret = NULL;
+
+	pthread_mutex_lock(&l->serve->lock);
+	*ret_over = l->control != control || ((m->state == ENROL_DONE || m->state == ENROL_FAILED) && !l->pid);
+	if (l->control == control && (*ret_over || serve_now() != seen->told) &&
+	    (m->state != seen->state || m->done != seen->done || strcmp(m->text, seen->text) != 0)) {
+		*seen = (struct seen){.state = m->state, .done = m->done, .told = serve_now()};
+		memcpy(seen->text, m->text, sizeof seen->text);
+		ret = state_frame(m);
+	}
+	pthread_mutex_unlock(&l->serve->lock);
+	return ret;
+}
+
+static void cancel(struct live *l)
+{
+	pthread_mutex_lock(&l->serve->lock);
+	l->connected = false;
+	l->stop = l->pid != 0;
+	pthread_mutex_unlock(&l->serve->lock);
+}
+
+/* 1: the machine has left. */
+static int on_frame(struct live *l, struct stream *stream, struct err *err)
+{
+	AUTO(js_freep) struct json *frame = NULL;
+
+	if (frame_receive(stream, &frame, err) < 0)
+		return -1;
+	if (!strcmp(frame_type(frame), "ping"))
+		return frame_send(stream, frame_new("pong"), err);
+	if (strcmp(frame_type(frame), "cancel") != 0)
+		return err_set(err, ERR_CORRUPT, "an unexpected frame");
+	cancel(l);
+	return 1;
+}
+
+static int converse(struct live *l, unsigned control, struct stream *stream, struct err *err)
+{
+	struct seen seen = {.state = ENROL_UNKNOWN};
+	time_t heard = serve_now();
+	bool over = false;
+
+	while (!over) {
+		struct json *j = news(l, control, &seen, &over);
+		int got = 0;
+
+		if (j && frame_send(stream, j, err) < 0)
+			return -1;
+		if (over)
+			break;
+		if (stream_wait(stream, TICK_MS)) {
+			got = on_frame(l, stream, err);
+			heard = serve_now();
+		}
+		if (got)
+			return got < 0 ? -1 : 0;
+		if (serve_now() - heard > SILENT_SECONDS)
+			return err_set(err, ERR_TEMPFAIL, "nothing was heard for %d seconds", SILENT_SECONDS);
+	}
+	return 0;
+}
+
+static void leave(struct live *l, unsigned control)
+{
+	pthread_mutex_lock(&l->serve->lock);
+	if (l->control == control)
+		l->connected = false;
+	pthread_mutex_unlock(&l->serve->lock);
+}
+
+static int serve_control(struct caller *c, struct stream *stream, const struct json *hello, struct err *err)
+{
+	AUTO(js_freep) struct json *inventory = NULL;
+	const char *session = js_get_str(hello, "session", "");
+	unsigned control = 0;
+	struct live *l;
+	int ret;
+
+	if (frame_receive(stream, &inventory, err) < 0)
+		return -1;
+	if (check_inventory(inventory, err) < 0 || enrol(c, inventory, session, &l, &control, err) < 0) {
+		log_warn("%s: refused: %s", c->address, err->text);
+		return refuse(stream, err->text, NULL);
+	}
+	ret = welcome(l, stream, err);
+	if (ret == 0)
+		ret = converse(l, control, stream, err);
+	leave(l, control);
+	return ret;
+}
+
+/* ---- connections ---- */
+
+/* Takes the stream. */
+static int serve_stream(struct caller *c, struct stream *stream, struct err *err)
+{
+	AUTO(stream_closep) struct stream *s = stream;
+	AUTO(js_freep) struct json *hello = NULL;
+	const char *role;
+
+	stream_patience(s, SILENT_SECONDS);
+	if (frame_receive(s, &hello, err) < 0)
+		return -1;
+	role = js_get_str(hello, "role", "");
+	if (strcmp(frame_type(hello), "hello") != 0 || strlen(js_get_str(hello, "session", "")) != 32)
+		return err_set(err, ERR_CORRUPT, "no hello");
+	if (!strcmp(role, "disk"))
+		return serve_disk(c, take_ptr(&s), hello, err);
+	if (!strcmp(role, "control"))
+		return serve_control(c, s, hello, err);
+	return err_set(err, ERR_CORRUPT, "an unknown role");
+}
+
+static void count(struct serve *s, int strangers, int connections)
+{
+	pthread_mutex_lock(&s->lock);
+	s->strangers = (unsigned)((int)s->strangers + strangers);
+	s->connections = (unsigned)((int)s->connections + connections);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void *receive(void *opaque)
+{
+	struct caller *c = opaque;
+	struct serve *s = c->serve;
+	struct stream *stream = NULL;
+	struct err err = ERR_INIT;
+
+	address_tune(c->fd);
+	address_peer(c->fd, c->address);
+	if (tls_accept(c->fd, find_token, s, &c->token, &stream, &err) < 0) {
+		close(c->fd);
+		log_warn("%s: refused: %s", c->address, err.text);
+		count(s, -1, 0);
+	} else {
+		count(s, -1, 1);
+		if (serve_stream(c, stream, &err) < 0)
+			log_info("%s: connection ended: %s", c->address, err.text);
+		count(s, 0, -1);
+	}
+	explicit_bzero(&c->token, sizeof c->token);
+	free(c);
+	return NULL;
+}
+
+static bool room_for_one(struct serve *s)
+{
+	bool ret;
+
+	pthread_mutex_lock(&s->lock);
+	ret = s->strangers < STRANGERS_MAX && s->connections < CONNECTIONS_MAX;
+	s->strangers += ret;
+	pthread_mutex_unlock(&s->lock);
+	return ret;
+}
+
+static void start_thread(struct caller *c)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	int e;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	e = pthread_create(&thread, &attr, receive, c);
+	pthread_attr_destroy(&attr);
+	if (!e)
+		return;
+	count(c->serve, -1, 0);
+	close(c->fd);
+	free(c);
+}
+
+/* Those that there is no room for wait in the kernel's queue. */
+static void *accept_all(void *opaque)
+{
+	struct serve *s = opaque;
+	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+
+	for (;;) {
+		struct caller *c;
+		int fd;
+
+		while (!room_for_one(s))
+			nanosleep(&pause, NULL);
+		fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+		c = fd < 0 ? NULL : calloc(1, sizeof *c);
+		if (!c) {
+			count(s, -1, 0);
+			if (fd >= 0)
+				close(fd);
+			nanosleep(&pause, NULL);
+			continue;
+		}
+		*c = (struct caller){.serve = s, .fd = fd};
+		start_thread(c);
+	}
+	return NULL;
+}
+
+int listener_start(struct serve *s, struct err *err)
+{
+	pthread_t thread;
+
+	errno = pthread_create(&thread, NULL, accept_all, s);
+	if (errno)
+		return err_sys(err, ERR_HOST, "cannot start a thread");
+	pthread_detach(thread);
+	return 0;
+}

@@ -1,0 +1,160 @@
+/* The conversion host's start, its state, and its main loop. */
+#include "run/serve/serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/file.h"
+#include "core/base/log.h"
+#include "formats/throttle.h"
+#include "net/address.h"
+#include "net/dial.h"
+#include "run/serve/live.h"
+
+enum {
+	STEP_MS = 200,
+	SAVE_SECONDS = 5, /* progress needs no more */
+	HOURS_DEFAULT = 24,
+};
+
+/* ---- the folder ---- */
+
+static int open_folder(struct serve *s, struct err *err)
+{
+	AUTO_FD int dirfd = -1;
+	char real[PATH_MAX];
+
+	if (file_mkdirs(s->o->output_dir, err) < 0)
+		return -1;
+	if (!realpath(s->o->output_dir, real))
+		return err_sys(err, ERR_BLOCKED, "cannot open '%s'", s->o->output_dir);
+	dirfd = file_open_dir(real, err);
+	if (dirfd < 0)
+		return -1;
+	if (mkdirat(dirfd, SERVE_FOLDER, 0700) < 0 && errno != EEXIST)
+		return err_sys(err, ERR_BLOCKED, "cannot make '%s/" SERVE_FOLDER "'", real);
+	s->dirfd = openat(dirfd, SERVE_FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (s->dirfd < 0)
+		return err_sys(err, ERR_BLOCKED, "cannot open '%s/" SERVE_FOLDER "'", real);
+	if (flock(s->dirfd, LOCK_EX | LOCK_NB) < 0)
+		return err_set(err, ERR_TEMPFAIL, "another `rehost serve` works in '%s'", real);
+	if ((size_t)snprintf(s->path, sizeof s->path, "%s/" SERVE_FOLDER, real) >= sizeof s->path)
+		return err_set(err, ERR_USAGE, "'%s' is too long a path", real);
+	return 0;
+}
+
+/* ---- start ---- */
+
+/* What an earlier host was converting goes on when its machine dials again. */
+static void forget_conversions(struct enrol *e)
+{
+	for (size_t i = 0; i < enrol_count(e); i++)
+		if (enrol_at(e, i)->state == ENROL_CONVERTING)
+			enrol_at(e, i)->state = ENROL_WAITING;
+}
+
+static int prepare_token(struct serve *s, struct token *t, unsigned *ret_uses, uint64_t *ret_expires, struct err *err)
+{
+	uint64_t now = (uint64_t)time(NULL), hours = s->o->expire_hours ? s->o->expire_hours : HOURS_DEFAULT;
+
+	if (enrol_open_token(s->enrol, now, t, ret_uses, ret_expires))
+		return 0;
+	*ret_uses = s->o->uses ? s->o->uses : 1;
+	*ret_expires = now + hours * 3600;
+	return token_new(t, err) < 0 ? -1 : enrol_add_token(s->enrol, t, *ret_uses, *ret_expires, err);
+}
+
+static int open_listener(struct serve *s, struct err *err)
+{
+	char host[256], port[8];
+
+	if (address_split(s->o->listen ? s->o->listen : "", DIAL_PORT, host, port, err) < 0)
+		return -1;
+	s->listen_fd = address_listen(host, port, err);
+	return s->listen_fd < 0 ? -1 : 0;
+}
+
+static int start(struct serve *s, struct err *err)
+{
+	char words[TOKEN_TEXT], where[ADDRESS_TEXT];
+	struct token t;
+	unsigned uses;
+	uint64_t expires;
+
+	if (open_folder(s, err) < 0 || enrol_load(s->dirfd, &s->enrol, err) < 0)
+		return -1;
+	forget_conversions(s->enrol);
+	if (prepare_token(s, &t, &uses, &expires, err) < 0 || enrol_save(s->enrol, s->dirfd, err) < 0 ||
+	    open_listener(s, err) < 0)
+		return -1;
+	if (s->o->bwlimit && throttle_new(s->o->bwlimit, &s->throttle, err) < 0)
+		return -1;
+	if (listener_start(s, err) < 0)
+		return -1;
+	token_text(&t, words);
+	address_own(s->listen_fd, where);
+	if (s->o->ready)
+		s->o->ready(words, uses, expires, where, s->o->opaque);
+	return 0;
+}
+
+/* ---- work ---- */
+
+static void save(struct serve *s)
+{
+	struct err err = ERR_INIT;
+
+	pthread_mutex_lock(&s->lock);
+	if ((s->dirty || s->urgent) && enrol_save(s->enrol, s->dirfd, &err) < 0)
+		log_warn("cannot save the list of machines: %s", err.text);
+	s->dirty = s->urgent = false;
+	pthread_mutex_unlock(&s->lock);
+}
+
+int serve_run(const struct serve_options *options, struct err *err)
+{
+	struct serve *s = calloc(1, sizeof *s);
+	time_t saved = 0;
+
+	if (!s)
+		return err_nomem(err);
+	s->o = options;
+	pthread_mutex_init(&s->lock, NULL);
+	if (start(s, err) < 0)
+		return -1; /* the program ends, and threads may be there */
+	for (;;) {
+		jobs_step(s);
+		if (s->urgent || serve_now() - saved >= SAVE_SECONDS) {
+			save(s);
+			saved = serve_now();
+		}
+		nanosleep(&(struct timespec){.tv_nsec = STEP_MS * 1000000L}, NULL);
+	}
+}
+
+int serve_machines(const char *output_dir, struct json **ret, struct err *err)
+{
+	AUTO(enrol_freep) struct enrol *e = NULL;
+	AUTO_FD int dirfd = file_open_dir(output_dir, err);
+	AUTO_FD int fd = -1;
+
+	if (dirfd < 0)
+		return -1;
+	fd = openat(dirfd, SERVE_FOLDER, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno != ENOENT)
+		return err_sys(err, ERR_BLOCKED, "cannot open '%s/" SERVE_FOLDER "'", output_dir);
+	*ret = js_array();
+	if (fd < 0)
+		return 0;
+	if (enrol_load(fd, &e, err) < 0)
+		return -1;
+	for (size_t i = 0; i < enrol_count(e); i++)
+		js_add(*ret, enrol_json(enrol_at(e, i)));
+	return 0;
+}

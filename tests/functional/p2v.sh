@@ -1,0 +1,130 @@
+#!/bin/bash
+# Physical machines over the network: a file is the machine's disk. Tokens, refusals, links that break, a host that is
+# killed, a machine that boots again: what arrives equals the disk.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/lib/common.sh
+command -v python3 > /dev/null || skip "python3 is missing"
+make -s build/tests/support/p2v_client > /dev/null
+rehost=$PWD/rehost client=$PWD/build/tests/support/p2v_client proxy=$PWD/tests/support/cutting-proxy
+scratch
+trap 'kill ${host:-} ${link:-} ${machine:-} 2> /dev/null || true; wait; rm -rf "$work"' EXIT
+cd "$work"
+
+wait_for() { # FILE PATTERN
+	for _ in $(seq 600); do
+		grep -q -- "$2" "$1" && return
+		sleep 0.1
+	done
+	fail "no '$2' in $1: $(cat "$1")"
+}
+
+start_host() { # OPTIONS…: $host, $port, $token
+	: > host.log
+	"$rehost" serve --listen 127.0.0.1:"${port:-0}" -os out --no-convert -of raw "$@" > host.out 2> host.log &
+	host=$!
+	wait_for host.out '^for '
+	port=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' host.out)
+	token=$(sed -n 's/^token: //p' host.out)
+}
+
+stop_host() {
+	kill -9 "$host"
+	wait "$host" 2> /dev/null || true
+	host=
+}
+
+inventory() { # NAME UUID
+	printf '{"schema":"rehost-machine-1","name":"%s","smbios":{"uuid":"%s"},"firmware":"bios","memory":1073741824,
+		"cpu":{"sockets":1,"cores":2,"threads":2},"nics":[{"name":"eno1","mac":"52:54:00:11:22:33","driver":"e1000e"}]}' "$1" "$2"
+}
+
+state() { "$rehost" machines -os out --json | python3 -c 'import json, sys
+print(next((m["'"$2"'"] for m in json.load(sys.stdin) if m["name"] == "'"$1"'"), "none"))'; }
+
+await_state() { # NAME STATE
+	for _ in $(seq 600); do
+		[ "$(state "$1" state)" = "$2" ] && return
+		sleep 0.1
+	done
+	fail "$1 is not '$2': $("$rehost" machines -os out): $(cat host.log)"
+}
+
+same_disk() { cmp "$1" "out/$2/$2-$3.raw" || fail "the copy of $1 differs"; }
+
+# 24 MiB of data at several places of 256 MiB, with a partition table
+disk() { # FILE
+	truncate -s 256M "$1"
+	for at in 1 40 100 240; do
+		dd if=/dev/urandom of="$1" bs=1M seek=$at count=6 conv=notrunc status=none
+	done
+	dd if=/dev/zero of="$1" bs=1M seek=60 count=16 conv=notrunc status=none # allocated zeros
+}
+
+disk sda
+disk sdb
+inventory web01 4c4c4544-0042-3510-8051-b4c04f4b3132 > web01.json
+inventory web02 4c4c4544-0042-3510-8051-b4c04f4b3133 > web02.json
+
+# ---- two disks arrive, and no more data than they have ----
+start_host
+"$client" 127.0.0.1:"$port" "$token" web01.json 20 "$work/sda" "$work/sdb" > client.out 2> client.err ||
+	fail "client: $(cat client.err host.log)"
+same_disk sda web01 sda
+same_disk sdb web01 sdb
+await_state web01 "done"
+sent=$(state web01 sent)
+[ "$sent" -ge $((48 << 20)) ] || fail "$sent bytes were counted, 48 MiB are there"
+[ "$sent" -le $((52 << 20)) ] || fail "$sent bytes came for 48 MiB"
+
+# ---- a token is for one machine, and not for one that is done ----
+says 3 'refuses: the token belongs to another machine' "$client" 127.0.0.1:"$port" "$token" web02.json 5 "$work/sda"
+grep -q 'refused: the token belongs' host.log || fail "the refusal is not in the log: $(cat host.log)"
+says 3 'refuses: this machine is converted already' "$client" 127.0.0.1:"$port" "$token" web01.json 5 "$work/sda" "$work/sdb"
+
+# ---- without the token nothing is learned, and the host goes on ----
+other=bafab-bafab-bafab-bafab-bafab-bafab-bafab-bafab
+says 2 'mistyped' "$client" 127.0.0.1:"$port" "$other-bafab" web02.json 5 "$work/sda"
+for check in $(python3 -c 'import hashlib
+c, v = "bdfghjklmnprstvz", "aiou"
+n = int.from_bytes(bytes(2), "big")
+t = bytes(16)
+def w(x): return c[x >> 12] + v[x >> 10 & 3] + c[x >> 6 & 15] + v[x >> 4 & 3] + c[x & 15]
+print("-".join([w(0)] * 8 + [w(int.from_bytes(hashlib.sha256(t).digest()[:2], "big"))]))'); do
+	says 4 'handshake failed' "$client" 127.0.0.1:"$port" "$check" web02.json 5 "$work/sda"
+done
+for _ in 1 2 3 4 5; do
+	head -c 4096 /dev/urandom > /dev/tcp/127.0.0.1/"$port" || true
+	echo 'GET / HTTP/1.0' > /dev/tcp/127.0.0.1/"$port" || true
+done
+if command -v openssl > /dev/null; then # a TLS client with another key, with none, and of an older version
+	for how in '-psk 00112233445566778899aabbccddeeff -psk_identity 0011223344556677' '-tls1_3' '-tls1_2'; do
+		# shellcheck disable=SC2086
+		if openssl s_client -connect 127.0.0.1:"$port" -alpn rehost-p2v/1 $how < /dev/null > ssl.out 2>&1; then
+			fail "a handshake without the token: $how"
+		fi
+	done
+fi
+stop_host
+
+# ---- the link breaks in the middle of the copy, then the host is killed and comes back ----
+start_host --uses 2 --bwlimit 6M
+coproc "$proxy" 127.0.0.1 "$port"
+link=$COPROC_PID
+read -r door <&"${COPROC[0]}"
+"$client" 127.0.0.1:"$door" "$token" web02.json 60 "$work/sda" > client.out 2> client.err &
+machine=$!
+for mib in 10 14 18; do
+	until awk -v want=$((mib << 20)) '$4 > want { found = 1 } END { exit !found }' client.out; do
+		kill -0 $machine 2> /dev/null || fail "the client ended: $(cat client.err host.log)"
+		sleep 0.1
+	done
+	kill -USR1 "$link"
+done
+stop_host
+[ -d out/.web02.partial ] || fail "nothing was kept"
+[ ! -e out/web02 ] || fail "half a machine was published"
+start_host --bwlimit 20M
+wait $machine || fail "client: $(cat client.err host.log)"
+same_disk sda web02 sda
+stop_host

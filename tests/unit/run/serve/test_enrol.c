@@ -1,0 +1,224 @@
+/* The rules of enrolment: who is taken, who is refused, and what a host remembers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+
+#include "run/serve/enrol.h"
+
+enum { NOW = 1000, LATER = 5000, EXPIRES = 4000 };
+
+static const char session_a[] = "0123456789abcdef0123456789abcdef", session_b[] = "ffffffffffffffffffffffffffffffff";
+
+struct fixture {
+	char folder[64];
+	int dirfd;
+	struct enrol *e;
+	struct token token;
+	struct err err;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	snprintf(f->folder, sizeof f->folder, "/tmp/rehost-enrol-XXXXXX");
+	assert_non_null(mkdtemp(f->folder));
+	f->dirfd = open(f->folder, O_RDONLY | O_DIRECTORY);
+	f->token.bytes[0] = 1;
+	*state = f;
+	return enrol_load(f->dirfd, &f->e, NULL);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	enrol_free(f->e);
+	unlinkat(f->dirfd, "state.json", 0);
+	close(f->dirfd);
+	rmdir(f->folder);
+	free(f);
+	return 0;
+}
+
+static struct json *inventory(const char *uuid, const char *serial, const char *identity)
+{
+	struct json *j = js_object(), *disk;
+
+	js_set_str(j, "name", "web 01");
+	js_set_str(js_set(j, "smbios", js_object()), "uuid", uuid);
+	disk = js_add(js_set(j, "disks", js_array()), js_object());
+	js_set_u64(disk, "size", 1 << 20);
+	js_set_str(disk, "serial", serial);
+	js_set_str(disk, "identity", identity);
+	return j;
+}
+
+static struct enrol_machine *take(struct fixture *f, const char *uuid, const char *serial, const char *identity,
+				  const char *session, uint64_t now, enum enrol_change *change)
+{
+	AUTO(js_freep) struct json *j = inventory(uuid, serial, identity);
+	struct enrol_machine *m = NULL;
+
+	if (enrol_machine(f->e, &f->token, j, session, now, &m, change, &f->err) < 0)
+		return NULL;
+	assert_non_null(m);
+	return m;
+}
+
+static void test_one_machine(void **state)
+{
+	struct fixture *f = *state;
+	enum enrol_change change;
+	struct enrol_machine *m;
+
+	assert_null(take(f, "u1", "s1", "i1", session_a, NOW, &change));
+	assert_string_equal(f->err.text, "the token is unknown");
+	assert_int_equal(enrol_add_token(f->e, &f->token, 1, EXPIRES, NULL), 0);
+	m = take(f, "u1", "s1", "i1", session_a, NOW, &change);
+	assert_non_null(m);
+	assert_int_equal(change, ENROL_NEW);
+	assert_int_equal(m->state, ENROL_WAITING);
+	assert_string_equal(m->name, "web_01");
+	assert_ptr_equal(take(f, "u1", "s1", "i1", session_a, NOW, &change), m);
+	assert_int_equal(change, ENROL_SAME);
+	assert_null(take(f, "u1", "s2", "i1", session_a, NOW, &change)); /* another disk is another machine */
+	assert_null(take(f, "u2", "s1", "i1", session_a, NOW, &change));
+	assert_string_equal(f->err.text, "the token belongs to another machine");
+	assert_int_equal(f->err.code, ERR_BLOCKED);
+	assert_int_equal(enrol_count(f->e), 1);
+}
+
+static void test_reboot(void **state)
+{
+	struct fixture *f = *state;
+	enum enrol_change change;
+	struct enrol_machine *m;
+
+	assert_int_equal(enrol_add_token(f->e, &f->token, 1, EXPIRES, NULL), 0);
+	m = take(f, "u1", "s1", "i1", session_a, NOW, &change);
+	m->state = ENROL_CONVERTING;
+	assert_ptr_equal(take(f, "u1", "s1", "i1", session_b, NOW, &change), m);
+	assert_int_equal(change, ENROL_REBOOTED);
+	assert_int_equal(m->state, ENROL_CONVERTING);
+	assert_string_equal(m->session, session_b);
+	assert_ptr_equal(take(f, "u1", "s1", "i2", session_a, NOW, &change), m);
+	assert_int_equal(change, ENROL_OTHER_DISKS);
+}
+
+static void test_done_is_done(void **state)
+{
+	struct fixture *f = *state;
+	enum enrol_change change;
+	struct enrol_machine *m;
+	struct token found;
+	char identity[TOKEN_IDENTITY_TEXT];
+
+	token_identity(&f->token, identity);
+	assert_int_equal(enrol_add_token(f->e, &f->token, 1, EXPIRES, NULL), 0);
+	m = take(f, "u1", "s1", "i1", session_a, NOW, &change);
+	m->state = ENROL_FAILED; /* may be tried again */
+	assert_ptr_equal(take(f, "u1", "s1", "i1", session_b, NOW, &change), m);
+	assert_int_equal(m->state, ENROL_WAITING);
+	m->state = ENROL_DONE;
+	assert_ptr_equal(take(f, "u1", "s1", "i1", session_b, NOW, &change), m); /* who hasn't heard of it yet */
+	assert_int_equal(m->state, ENROL_DONE);
+	assert_null(take(f, "u1", "s1", "i1", session_a, NOW, &change));
+	assert_string_equal(f->err.text, "this machine is converted already ('web_01')");
+	assert_true(enrol_find_token(f->e, identity, NOW, &found));
+	assert_false(enrol_find_token(f->e, identity, LATER, &found));
+}
+
+static void test_expiry(void **state)
+{
+	struct fixture *f = *state;
+	enum enrol_change change;
+	struct enrol_machine *m;
+	struct token found;
+	unsigned uses;
+	uint64_t expires;
+	char identity[TOKEN_IDENTITY_TEXT];
+
+	token_identity(&f->token, identity);
+	assert_int_equal(enrol_add_token(f->e, &f->token, 2, EXPIRES, NULL), 0);
+	assert_true(enrol_open_token(f->e, NOW, &found, &uses, &expires));
+	assert_int_equal(uses, 2);
+	assert_false(enrol_open_token(f->e, LATER, &found, &uses, &expires));
+	assert_false(enrol_find_token(f->e, identity, LATER, &found));
+	m = take(f, "u1", "s1", "i1", session_a, NOW, &change);
+	assert_true(enrol_find_token(f->e, identity, LATER, &found)); /* for the one that has begun */
+	assert_ptr_equal(take(f, "u1", "s1", "i1", session_b, LATER, &change), m);
+	assert_null(take(f, "u2", "s2", "i1", session_a, LATER, &change));
+	assert_string_equal(f->err.text, "the token has expired");
+}
+
+static void test_several_uses(void **state)
+{
+	struct fixture *f = *state;
+	enum enrol_change change;
+	struct enrol_machine *m;
+
+	assert_int_equal(enrol_add_token(f->e, &f->token, 2, EXPIRES, NULL), 0);
+	assert_non_null(take(f, "u1", "s1", "i1", session_a, NOW, &change));
+	m = take(f, "u2", "s2", "i1", session_b, NOW, &change);
+	assert_string_equal(m->name, "web_01-2");
+	assert_null(take(f, "u3", "s3", "i1", session_b, NOW, &change));
+	assert_string_equal(f->err.text, "the token belongs to other machines, as many as it is for");
+}
+
+/* Without a UUID and serial numbers. */
+static void test_nameless(void **state)
+{
+	struct fixture *f = *state;
+	enum enrol_change change;
+
+	assert_int_equal(enrol_add_token(f->e, &f->token, 1, EXPIRES, NULL), 0);
+	assert_non_null(take(f, NULL, NULL, "i1", session_a, NOW, &change));
+	assert_non_null(take(f, NULL, NULL, "i1", session_b, NOW, &change));
+	assert_int_equal(change, ENROL_REBOOTED);
+	assert_null(take(f, "u1", NULL, "i1", session_b, NOW, &change));
+}
+
+static void test_remembered(void **state)
+{
+	struct fixture *f = *state;
+	enum enrol_change change;
+	struct enrol_machine *m;
+
+	assert_int_equal(enrol_add_token(f->e, &f->token, 1, EXPIRES, NULL), 0);
+	m = take(f, "u1", "s1", "i1", session_a, NOW, &change);
+	m->state = ENROL_CONVERTING;
+	m->done = 5;
+	snprintf(m->text, sizeof m->text, "copying");
+	assert_int_equal(enrol_save(f->e, f->dirfd, NULL), 0);
+	enrol_free(f->e);
+	f->e = NULL;
+	assert_int_equal(enrol_load(f->dirfd, &f->e, NULL), 0);
+	assert_int_equal(enrol_count(f->e), 1);
+	assert_string_equal(enrol_at(f->e, 0)->text, "copying");
+	assert_int_equal(enrol_at(f->e, 0)->state, ENROL_CONVERTING);
+	assert_int_equal(enrol_at(f->e, 0)->done, 5);
+	assert_ptr_equal(take(f, "u1", "s1", "i1", session_a, NOW, &change), enrol_at(f->e, 0));
+	assert_int_equal(change, ENROL_SAME);
+	assert_null(take(f, "u2", "s1", "i1", session_a, NOW, &change));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_one_machine),  TEST(test_reboot),	  TEST(test_done_is_done), TEST(test_expiry),
+	    TEST(test_several_uses), TEST(test_nameless), TEST(test_remembered),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
