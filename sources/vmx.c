@@ -20,6 +20,7 @@
 enum {
 	KEYS_MAX = 8192, /* real files have 40 to 300; this many make the search for duplicates 33 million compares */
 	NICS_MAX = 64,
+	BOOT_PLACES_MAX = 256, /* as many as there may be disks */
 	VCPUS_MAX = 4096,
 	KEY_MAX = 128,
 };
@@ -432,6 +433,23 @@ static void disk_policy(struct vmx *x, const struct slot *s, struct disk *d)
 		machine_note(x->m, "%s: throughputCap '%s' is not understood", s->name, cap);
 }
 
+/* Its place in bios.hddOrder ("sata0:0,scsi0:0"), from 1; 0 when it has none. UEFI keeps its order in the variables. */
+static int boot_place(const struct vmx *x, const struct slot *s)
+{
+	const char *list = value_or_empty(x, "bios.hddOrder");
+
+	if (!strcasecmp(value_or_empty(x, "firmware"), "efi"))
+		return 0;
+	for (int place = 1; *list && place <= BOOT_PLACES_MAX; place++) {
+		size_t n = strcspn(list, ",");
+
+		if (n == strlen(s->name) && !strncasecmp(list, s->name, n))
+			return place;
+		list += n + (list[n] == ',');
+	}
+	return 0;
+}
+
 static int add_disk(struct vmx *x, const struct slot *s, const char *file)
 {
 	const char *type = getf(x, "%s.deviceType", s->name), *mode = getf(x, "%s.mode", s->name);
@@ -445,6 +463,7 @@ static int add_disk(struct vmx *x, const struct slot *s, const char *file)
 	d->controller = slot_controller(x, s);
 	d->bus = s->bus;
 	d->unit = s->unit;
+	d->boot_order = boot_place(x, s);
 	d->file = arena_strdup(&x->m->arena, file);
 	disk_policy(x, s, d);
 	if (mode && strcasestr(mode, "nonpersistent"))

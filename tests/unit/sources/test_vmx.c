@@ -104,6 +104,24 @@ static void an_esxi_machine(void **state)
 	assert_int_equal(m->notes.n, 0);
 }
 
+static void order_of_starting(void **state)
+{
+	static const char disks[] = HEAD "bios.hddOrder = \"SATA0:0,scsi0:10,scsi0:1\"\n"
+					 "scsi0:0.fileName = \"data.vmdk\"\n"
+					 "scsi0:1.fileName = \"more.vmdk\"\n"
+					 "sata0:0.fileName = \"boot.vmdk\"\n";
+	char text[sizeof disks + 32];
+	AUTO(machine_freep) struct machine *m = good(disks, &none), *uefi = NULL;
+
+	assert_int_equal(m->disks.n, 3);
+	assert_int_equal(m->disks.v[0].boot_order, 0);
+	assert_int_equal(m->disks.v[1].boot_order, 3);
+	assert_int_equal(m->disks.v[2].boot_order, 1);
+	snprintf(text, sizeof text, "%sfirmware = \"efi\"\n", disks);
+	uefi = good(text, &none);
+	assert_int_equal(uefi->disks.v[2].boot_order, 0);
+}
+
 static void network_adapters(void **state)
 {
 	static const char text[] = HEAD "guestOS = \"ubuntu-64\"\n"
@@ -377,6 +395,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(an_esxi_machine),
+	    cmocka_unit_test(order_of_starting),
 	    cmocka_unit_test(network_adapters),
 	    cmocka_unit_test(an_old_gsx_machine),
 	    cmocka_unit_test(what_is_refused),
