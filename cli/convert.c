@@ -120,7 +120,10 @@ static const char *const progress_kinds[] = {"text", "json", NULL};
 	 AT(networks)},                                                                                                \
 	    {"bridge", 'b', CLI_LIST, "IN:OUT", NULL, "The same for bridges.", AT(bridges)},                           \
 	{                                                                                                              \
-		"mac", 0, CLI_LIST, "MAC:network|bridge:OUT", NULL, "Connect the card with this address.", AT(macs)    \
+		"mac", 0, CLI_LIST, "MAC:network|bridge|ip:OUT", NULL,                                                 \
+		    "Connect the card with this address; ip: give it a fixed address in the guest, "                   \
+		    "ADDRESS[,GATEWAY[,PREFIX[,DNS...]]].",                                                            \
+		    AT(macs)                                                                                           \
 	}
 
 #define ROWS_GUEST                                                                                                     \

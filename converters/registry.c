@@ -11,6 +11,7 @@ const struct step *const linux_steps[] = {
     &step_storage_filters,
     &step_device_caches,
     &step_network_names,
+    &step_network_address,
     &step_default_kernel,
     &step_inject_virtio,
     &step_module_aliases,

@@ -26,11 +26,22 @@ static void copy_progress(const struct io_progress *p, void *opaque)
 		r->o->events.bytes(p->done, p->total, r->o->events.opaque);
 }
 
+/* An address is written into the guest. */
+static int refuse_address(const struct run *r, struct err *err)
+{
+	VEC_FOR (nic, &r->machine->nics)
+		if (nic->ip && (r->o->no_convert || r->o->depth == RUN_INSPECT))
+			return err_set(err, ERR_USAGE,
+				       "--mac '%s:ip:%s': the guest isn't changed, so it can't be given an address",
+				       nic->mac, nic->ip->address);
+	return 0;
+}
+
 int stage_source(struct run *r, struct err *err)
 {
 	phase_begin(r, "source", "reading the machine's description");
 	if (source_open(r->o->inputs, r->o->ninputs, &r->o->source, &r->machine, err) < 0 ||
-	    maps_apply(&r->o->maps, r->machine, err) < 0)
+	    maps_apply(&r->o->maps, r->machine, err) < 0 || refuse_address(r, err) < 0)
 		return -1;
 	r->name = machine_safe_name(&r->arena, r->o->name ? r->o->name : r->machine->name);
 	if (!r->machine->disks.n)

@@ -7,6 +7,7 @@
 extern const struct step step_device_names_fstab;
 extern const struct step step_device_names_boot;
 extern const struct step step_network_names;
+extern const struct step step_network_address;
 extern const struct step step_cloud_init;
 extern const struct step step_storage_filters;
 extern const struct step step_shared_folders;

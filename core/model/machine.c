@@ -152,6 +152,19 @@ static struct json *disk_json(const struct disk *d)
 	return j;
 }
 
+static struct json *static_ip_json(const struct static_ip *ip)
+{
+	struct json *j = js_object(), *dns = js_array();
+
+	js_set_str(j, "address", ip->address);
+	js_set_u64(j, "prefix", ip->prefix);
+	js_set_str(j, "gateway", ip->gateway);
+	VEC_FOR (server, &ip->dns)
+		js_add_str(dns, *server);
+	js_set(j, "dns", dns);
+	return j;
+}
+
 static struct json *nic_json(const struct nic *n)
 {
 	struct json *j = js_object();
@@ -168,6 +181,8 @@ static struct json *nic_json(const struct nic *n)
 	js_set_bool(j, "connected", n->connected);
 	js_set_str(j, "target", n->target);
 	js_set_str(j, "target_kind", n->target ? net_kind_name(n->target_kind) : NULL);
+	if (n->ip)
+		js_set(j, "ip", static_ip_json(n->ip));
 	return j;
 }
 

@@ -64,6 +64,15 @@ struct disk {
 	int boot_order; /* 1 first; 0 none */
 };
 
+/* A fixed address that the command line asks for. */
+struct static_ip {
+	char *address;
+	unsigned prefix; /* bits */
+	char *gateway;	 /* NULL: none */
+	bool v6;	 /* all of them are of IPv6, else of IPv4 */
+	VEC(char *) dns;
+};
+
 struct nic {
 	char mac[18];	    /* lower case "52:54:00:aa:00:01"; "" only until machine_complete() */
 	bool mac_generated; /* we made it: the source stated none */
@@ -75,6 +84,7 @@ struct nic {
 	/* filled by the maps of the command line: what the target connects to; NULL: the source's name */
 	char *target;
 	enum net_kind target_kind;
+	struct static_ip *ip; /* that the guest gets for this card; NULL: its own configuration stays */
 };
 
 struct removable {

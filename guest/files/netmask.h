@@ -5,4 +5,8 @@
 /* "255.255.255.0" is 24; a number stays; anything else is 0. */
 unsigned netmask_prefix(const char *netmask);
 
+/* The inverse: 24 is "255.255.255.0". Bits over 32 count as 32. Returns text. */
+enum { NETMASK_TEXT = 16 };
+const char *netmask_text(unsigned prefix, char text[NETMASK_TEXT]);
+
 #endif

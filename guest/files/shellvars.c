@@ -143,6 +143,19 @@ void shellvars_set(struct lines *l, const char *name, const char *value)
 		lines_insert(l, l->v.n, arena_printf(l->arena, "%s=%s", name, written_as(l->arena, 0, value)));
 }
 
+void shellvars_drop(struct lines *l, const char *name, const char *keep)
+{
+	for (size_t i = l->v.n; i-- > 0;) {
+		const char *text = l->v.v[i].text;
+		struct shellvar var;
+		struct span word;
+
+		if (shellvar_parse(text, &var) && shellvar_named(text, &var, name) &&
+		    !(keep && shellvar_named(text, &var, keep)) && shell_word(text, var.value.at - !!var.quote, &word))
+			lines_remove(l, i);
+	}
+}
+
 struct variable_use {
 	const char *name;
 	bool cmdline; /* the value is a kernel command line, else a device */

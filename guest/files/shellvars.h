@@ -23,6 +23,10 @@ char *shellvars_get(const struct lines *l, const char *name);
  * and a new one behind it wins. value holds no line ends. */
 void shellvars_set(struct lines *l, const char *name, const char *value);
 
+/* Removes the lines that assign it (name as in shellvar_named()) and nothing else, but for those of `keep` (NULL:
+ * none); an assignment that goes on behind its line stays. */
+void shellvars_drop(struct lines *l, const char *name, const char *keep);
+
 /* The value in double quotes, each character of `special` behind a backslash: "\"$`\\" for a shell, "\"$\\" for GRUB.
  */
 char *double_quoted(struct arena *a, const char *value, const char *special);

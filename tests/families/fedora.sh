@@ -74,3 +74,4 @@ Section "Device"
 	Driver "vboxvideo"
 EndSection
 X
+touch_file /usr/sbin/NetworkManager

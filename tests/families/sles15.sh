@@ -130,3 +130,11 @@ touch_file /usr/bin/vmtoolsd
 file /usr/lib/systemd/system/vmtoolsd.service <<<'[Unit]'
 file /usr/lib/systemd/system/vgauthd.service <<<'[Unit]'
 file /usr/lib/systemd/system/vmblock-fuse.service <<<'[Unit]'
+file /etc/sysconfig/network/config <<'X'
+## Type:        string
+## Default:     "auto"
+NETCONFIG_MODULES_ORDER="dns-resolver dns-bind dns-dnsmasq nis ntp-runtime"
+NETCONFIG_DNS_POLICY="auto"
+NETCONFIG_DNS_STATIC_SEARCHLIST=""
+NETCONFIG_DNS_STATIC_SERVERS=""
+X

@@ -16,7 +16,9 @@ if [ "${1:-}" = --update ]; then
 	update=1
 	shift
 fi
+all=
 if [ $# = 0 ]; then
+	all=1
 	for recipe in tests/families/*.sh; do
 		[ "$recipe" = tests/families/lib.sh ] || set -- "$@" "$(basename "$recipe" .sh)"
 	done
@@ -125,6 +127,29 @@ check_undo() {
 	(cd "$work/$name.before" && find . -type f -printf '%p %m\n' | sort) | diff - "$work/modes" || fail "$name: undone: modes"
 }
 
+# Every card gets a fixed address (--mac …:ip:…): which files that takes, and that their readers accept them.
+check_addresses() {
+	local mac n=0
+	root=$work/$name.addresses
+	cp -a "$work/$name.before" "$root"
+	cp "$facts" "$facts.ip"
+	for mac in $(sed -n 's/^nic \([^ ]*\).*/\1/p' "$facts"); do
+		n=$((n + 1))
+		echo "ip $mac:ip:10.99.0.$n,10.99.0.254,20,10.99.0.253" >>"$facts.ip"
+	done
+	[ $n -gt 0 ] || return 0
+	build/tests/support/convert_folder "$root" "$facts.ip" >"$work/out" || fail "$name: with addresses"
+	{
+		echo "== $name"
+		grep -E '^W-NET-ADDRESS|--mac gives' "$work/out" || true
+		(cd "$root" && grep -rlF 10.99.0. etc | sort | xargs -r grep -HF 10.99.0.) || true
+	} >>"$work/addresses"
+	build/tests/support/convert_folder "$root" "$facts.ip" >"$work/again" || fail "$name: with addresses, second run"
+	sed '1,/^== changes$/d' "$work/again" >"$work/$name.changes"
+	[ ! -s "$work/$name.changes" ] || fail "$name: the second run with addresses changes: $(cat "$work/$name.changes")"
+	check_network
+}
+
 run_family() {
 	name=$1 root=$work/$1 facts=$work/$1.facts
 	mkdir "$root"
@@ -148,10 +173,15 @@ run_family() {
 	check_settings
 	check_initramfs
 	check_undo
+	check_addresses
 	echo "$name: $(grep -c '^W-\|^B-' "$work/$name.out" || true) warnings, $(sed -n 's/^verdict: //p' "$work/$name.out")"
 }
 
 for name; do
 	run_family "$name"
 done
+if [ $all ]; then
+	[ -z "$update" ] || cp "$work/addresses" tests/families/golden-addresses.txt
+	diff -u tests/families/golden-addresses.txt "$work/addresses" || fail "differs from tests/families/golden-addresses.txt"
+fi
 echo "$# phony guests as expected, twice; $closures initramfs load what they must, by $aliases aliases too${missing:+; not checked by:$missing}"

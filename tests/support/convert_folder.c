@@ -10,6 +10,7 @@
  *     disk CONTROLLER BUS UNIT SERIAL
  *     fs DEVICE TYPE UUID PARTUUID DISK PARTITION
  *     nic MAC PCISLOT
+ *     ip MAC:ip:ADDRESS[,GATEWAY[,PREFIX[,DNS…]]]
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 #include "guest/facts.h"
 #include "guest/originals.h"
 #include "inspectors/inspector.h"
+#include "run/maps.h"
 
 struct world {
 	struct machine *m;
@@ -103,12 +105,22 @@ static void fact_nic(struct world *w)
 		n->pci_slot = (int)number(w->field[1]);
 }
 
+/* As --mac says it. */
+static void fact_ip(struct world *w)
+{
+	const struct net_maps maps = {.macs = (const char *const[]){w->field[0], NULL}};
+	struct err err = ERR_INIT;
+
+	if (maps_apply(&maps, w->m, &err) < 0)
+		fprintf(stderr, "%s\n", err.text);
+}
+
 static const struct {
 	const char *word;
 	void (*take)(struct world *w);
 } facts[] = {
-    {"os", fact_os},	 {"root", fact_root}, {"firmware", fact_firmware},
-    {"disk", fact_disk}, {"fs", fact_fs},     {"nic", fact_nic},
+    {"os", fact_os},   {"root", fact_root}, {"firmware", fact_firmware}, {"disk", fact_disk}, {"fs", fact_fs},
+    {"nic", fact_nic}, {"ip", fact_ip},
 };
 
 static int take_fact(struct world *w, char *line, struct err *err)

@@ -67,9 +67,63 @@ static void mistakes_are_named(void **state)
 	      "-n 'b': a default map was given already");
 	fails((struct net_maps){.bridges = (const char *const[]){"a:", NULL}}, "-b 'a:': expected IN:OUT or OUT");
 	fails((struct net_maps){.macs = (const char *const[]){"52:54:00:aa:00:01:lan", NULL}},
-	      "--mac '52:54:00:aa:00:01:lan': expected MAC:network:OUT or MAC:bridge:OUT");
+	      "--mac '52:54:00:aa:00:01:lan': expected MAC:network:OUT, MAC:bridge:OUT or "
+	      "MAC:ip:ADDRESS[,GATEWAY[,PREFIX[,DNS…]]]");
 	fails((struct net_maps){.macs = (const char *const[]){"52:54:00:aa:00:09:network:lan", NULL}},
 	      "--mac '52:54:00:aa:00:09:network:lan': the machine has no network card with this address");
+}
+
+static void addresses(void **state)
+{
+	AUTO(machine_freep) struct machine *m = three_cards();
+	struct net_maps maps = {
+	    .macs = (const char *const[]){"52:54:00:aa:00:01:ip:10.0.0.5,10.0.0.1,20,10.0.0.2,10.0.0.3",
+					  "52:54:00:aa:00:01:bridge:br9", "52:54:00:aa:00:02:ip:10.0.1.5,,,10.0.1.2",
+					  "52:54:00:aa:00:03:ip:2001:db8::5,2001:db8::1", NULL}};
+	const struct static_ip *ip;
+
+	assert_int_equal(maps_apply(&maps, m, NULL), 0);
+	ip = m->nics.v[0].ip;
+	assert_string_equal(ip->address, "10.0.0.5");
+	assert_string_equal(ip->gateway, "10.0.0.1");
+	assert_int_equal(ip->prefix, 20);
+	assert_int_equal(ip->dns.n, 2);
+	assert_string_equal(ip->dns.v[1], "10.0.0.3");
+	assert_false(ip->v6);
+	assert_string_equal(m->nics.v[0].target, "br9");
+	ip = m->nics.v[1].ip;
+	assert_null(ip->gateway);
+	assert_int_equal(ip->prefix, 24);
+	assert_string_equal(ip->dns.v[0], "10.0.1.2");
+	ip = m->nics.v[2].ip;
+	assert_true(ip->v6);
+	assert_int_equal(ip->prefix, 64);
+	assert_string_equal(ip->gateway, "2001:db8::1");
+}
+
+#define CARD "52:54:00:aa:00:01:ip:"
+
+static void wrong_addresses_are_named(void **state)
+{
+	static const struct {
+		const char *map, *text;
+	} wrong[] = {
+	    {CARD "10.0.0", "'10.0.0' is no IPv4 address"},
+	    {CARD "10.0.0.5,::1", "'::1' is no IPv4 address"},
+	    {CARD "::5,,64,10.0.0.1", "'10.0.0.1' is no IPv6 address"},
+	    {CARD "10.0.0.5,,33", "'33' is no length of a prefix, 1 to 32"},
+	    {CARD "10.0.0.5,,2x", "'2x' is no length of a prefix, 1 to 32"},
+	    {CARD "::5,,-1", "'-1' is no length of a prefix, 1 to 128"},
+	    {CARD ",10.0.0.1", "'' is no IPv4 address"},
+	};
+	char text[128];
+
+	for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
+		snprintf(text, sizeof text, "--mac '%s': %s", wrong[k].map, wrong[k].text);
+		fails((struct net_maps){.macs = (const char *const[]){wrong[k].map, NULL}}, text);
+	}
+	fails((struct net_maps){.macs = (const char *const[]){CARD "10.0.0.5", CARD "10.0.0.6", NULL}},
+	      "--mac '" CARD "10.0.0.6': this network card has an address already");
 }
 
 int main(void)
@@ -78,6 +132,8 @@ int main(void)
 	    cmocka_unit_test(mac_beats_named_beats_default),
 	    cmocka_unit_test(without_maps_the_default_network_serves),
 	    cmocka_unit_test(mistakes_are_named),
+	    cmocka_unit_test(addresses),
+	    cmocka_unit_test(wrong_addresses_are_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

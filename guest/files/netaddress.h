@@ -1,0 +1,45 @@
+/* A fixed address written into the guest's own network files, in the place of what was there for that interface.
+ *
+ * Only the address' own family is touched: an IPv4 address leaves what is said of IPv6. A gateway goes with the old
+ * address; name servers stay unless others are given.
+ */
+#ifndef REHOST_GUEST_FILES_NETADDRESS_H
+#define REHOST_GUEST_FILES_NETADDRESS_H
+
+#include "core/model/machine.h"
+#include "guest/files/lines.h"
+
+struct net_address {
+	const char *interface; /* its name in the guest; NULL: not known, which only netplan, NetworkManager and
+				* networkd can do with */
+	const char *label;     /* what it is called in files */
+	const char *mac;
+	const struct static_ip *ip;
+};
+
+/* Edits the text of a file; an empty one becomes a complete file for the interface. False: what is there can't be
+ * edited, and the lines may be half changed. */
+typedef bool net_address_writer(struct lines *l, const struct net_address *a);
+
+net_address_writer netplan_set_address;	   /* netplan's YAML */
+net_address_writer nmkeyfile_set_address;  /* NetworkManager's keyfile of that interface */
+net_address_writer networkd_set_address;   /* .network file of that interface */
+net_address_writer ifcfg_set_address;	   /* Red Hat's ifcfg file of that interface */
+net_address_writer suse_ifcfg_set_address; /* SUSE's, which has neither gateway nor name servers */
+net_address_writer suse_ifroute_set;	   /* SUSE's ifroute-NAME: the gateway */
+net_address_writer suse_routes_drop;	   /* SUSE's file for all interfaces: no other default route */
+net_address_writer suse_config_set;	   /* /etc/sysconfig/network/config: name servers */
+net_address_writer ifupdown_set_address;   /* interfaces(5), Debian's and Alpine's */
+net_address_writer netctl_set_address;	   /* profile of that interface */
+net_address_writer netifrc_set_address;	   /* Gentoo's /etc/conf.d/net; IPv4 only */
+net_address_writer dhcpcd_set_address;	   /* dhcpcd.conf */
+net_address_writer resolv_conf_set;	   /* nameserver lines */
+net_address_writer etcnet_options_set;	   /* ALT's /etc/net/ifaces/NAME/options … */
+net_address_writer etcnet_address_set;	   /* … ipv4address … */
+net_address_writer etcnet_route_set;	   /* … ipv4route */
+
+/* True when a file of a system ("ifupdown", "netplan" … as in netfiles.h) makes the interface a part of a bond, bridge
+ * or team, which then has the addresses. own: the file is the interface's own. */
+bool net_is_port(const char *system, struct lines *l, const char *interface, bool own);
+
+#endif

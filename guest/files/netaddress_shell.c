@@ -1,0 +1,285 @@
+/* A fixed address in network files of shell assignments: ifcfg of Red Hat and SUSE, netctl, netifrc. */
+#include <stdio.h>
+#include <string.h>
+
+#include "guest/files/netaddress.h"
+#include "guest/files/netmask.h"
+#include "guest/files/shellvars.h"
+
+static void set(struct lines *l, const char *name, const char *value)
+{
+	shellvars_set(l, name, value);
+}
+
+static const char *with_prefix(struct arena *a, const struct static_ip *ip)
+{
+	return arena_printf(a, "%s/%u", ip->address, ip->prefix);
+}
+
+static void set_or_drop(struct lines *l, const char *name, const char *value)
+{
+	if (value)
+		set(l, name, value);
+	else
+		shellvars_drop(l, name, NULL);
+}
+
+/* --- Red Hat --- */
+
+enum { IFCFG_SERVERS_MAX = 10 /* the scripts read two, NetworkManager as many as there are */ };
+
+static void set_ifcfg_v6(struct lines *l, const struct static_ip *ip)
+{
+	shellvars_drop(l, "IPV6ADDR*", "IPV6ADDR");
+	shellvars_drop(l, "DHCPV6C", NULL);
+	set(l, "IPV6INIT", "yes");
+	set(l, "IPV6_AUTOCONF", "no");
+	set(l, "IPV6ADDR", with_prefix(l->arena, ip));
+	set_or_drop(l, "IPV6_DEFAULTGW", ip->gateway);
+}
+
+/* NETMASK is understood by all of them, PREFIX not by RHEL 5. */
+static void set_ifcfg_v4(struct lines *l, const struct static_ip *ip)
+{
+	char mask[NETMASK_TEXT];
+
+	shellvars_drop(l, "IPADDR*", "IPADDR");
+	shellvars_drop(l, "NETMASK*", "NETMASK");
+	shellvars_drop(l, "GATEWAY*", "GATEWAY");
+	shellvars_drop(l, "PREFIX*", NULL);
+	shellvars_drop(l, "BROADCAST*", NULL);
+	shellvars_drop(l, "NETWORK", NULL);
+	set(l, "BOOTPROTO", "none");
+	set(l, "IPADDR", ip->address);
+	set(l, "NETMASK", netmask_text(ip->prefix, mask));
+	set_or_drop(l, "GATEWAY", ip->gateway);
+}
+
+/* DNS1, DNS2 …: all of them, when some are given. */
+static void set_ifcfg_servers(struct lines *l, const struct static_ip *ip)
+{
+	for (size_t k = 0; k < ip->dns.n; k++)
+		set(l, arena_printf(l->arena, "DNS%zu", k + 1), ip->dns.v[k]);
+	for (size_t k = ip->dns.n; ip->dns.n && k < IFCFG_SERVERS_MAX; k++)
+		shellvars_drop(l, arena_printf(l->arena, "DNS%zu", k + 1), NULL);
+}
+
+bool ifcfg_set_address(struct lines *l, const struct net_address *a)
+{
+	const struct static_ip *ip = a->ip;
+
+	if (!l->v.n) {
+		set(l, "DEVICE", a->interface);
+		set(l, "TYPE", "Ethernet");
+		set(l, "HWADDR", a->mac);
+	}
+	if (ip->v6)
+		set_ifcfg_v6(l, ip);
+	else
+		set_ifcfg_v4(l, ip);
+	set(l, "ONBOOT", "yes");
+	set_ifcfg_servers(l, ip);
+	return true;
+}
+
+/* --- SUSE --- */
+
+/* What stands beside IPADDR, IPADDR_x …, with the same end of the name. */
+static void drop_beside(struct lines *l, const char *name)
+{
+	static const char *const beside[] = {"NETMASK", "PREFIXLEN", "BROADCAST", "REMOTE_IPADDR", "LABEL"};
+
+	for (size_t k = 0; k < sizeof beside / sizeof *beside; k++)
+		shellvars_drop(l, arena_printf(l->arena, "%s%s", beside[k], name + strlen("IPADDR")), NULL);
+}
+
+/* Addresses of both families stand in IPADDR, IPADDR_x …. */
+static void drop_suse_addresses(struct lines *l, bool v6, const char *keep)
+{
+	for (size_t i = l->v.n; i-- > 0;) {
+		struct shellvar var;
+		char *name, *value;
+
+		if (i >= l->v.n || !shellvar_parse(l->v.v[i].text, &var))
+			continue;
+		name = span_dup(l->arena, l->v.v[i].text, var.name);
+		value = span_dup(l->arena, l->v.v[i].text, var.value);
+		if (strncmp(name, "IPADDR", 6) != 0 || (strchr(value, ':') != NULL) != v6 || strcmp(name, keep) == 0)
+			continue;
+		lines_remove(l, i);
+		drop_beside(l, name);
+	}
+	drop_beside(l, keep);
+}
+
+bool suse_ifcfg_set_address(struct lines *l, const struct net_address *a)
+{
+	const char *now = shellvars_get(l, "IPADDR"), *name = "IPADDR";
+
+	if (now && *now && (strchr(now, ':') != NULL) != a->ip->v6)
+		name = a->ip->v6 ? "IPADDR_6" : "IPADDR_4";
+	drop_suse_addresses(l, a->ip->v6, name);
+	set(l, "BOOTPROTO", "static");
+	if (!shellvars_get(l, "STARTMODE"))
+		set(l, "STARTMODE", "auto");
+	set(l, name, with_prefix(l->arena, a->ip));
+	return true;
+}
+
+/* "default 192.168.1.1 - -": of that family. */
+static void drop_default_routes(struct lines *l, bool v6)
+{
+	for (size_t i = l->v.n; i-- > 0;) {
+		const char *text = l->v.v[i].text;
+		struct span to, via;
+		size_t pos = 0;
+
+		if (span_next(text, &pos, &to) && span_is(text, to, "default") && span_next(text, &pos, &via) &&
+		    (memchr(text + via.at, ':', via.len) != NULL) == v6)
+			lines_remove(l, i);
+	}
+}
+
+bool suse_ifroute_set(struct lines *l, const struct net_address *a)
+{
+	drop_default_routes(l, a->ip->v6);
+	if (a->ip->gateway)
+		lines_insert(l, l->v.n, arena_printf(l->arena, "default %s - %s", a->ip->gateway, a->interface));
+	return true;
+}
+
+bool suse_routes_drop(struct lines *l, const struct net_address *a)
+{
+	if (a->ip->gateway)
+		drop_default_routes(l, a->ip->v6);
+	return true;
+}
+
+bool suse_config_set(struct lines *l, const struct net_address *a)
+{
+	const char *list = "";
+
+	VEC_FOR (dns, &a->ip->dns)
+		list = arena_printf(l->arena, "%s%s%s", list, *list ? " " : "", *dns);
+	if (*list)
+		set(l, "NETCONFIG_DNS_STATIC_SERVERS", list);
+	return true;
+}
+
+/* --- netctl --- */
+
+/* An array that goes on behind its line can't be taken away line by line. */
+static bool has_open_array(const struct lines *l)
+{
+	VEC_FOR (line, &l->v) {
+		const char *open = strstr(line->text, "=(");
+
+		if (open && line->text[line_indent(line->text)] != '#' && !strchr(open, ')'))
+			return true;
+	}
+	return false;
+}
+
+static void drop_assignment(struct lines *l, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = l->v.n; i-- > 0;) {
+		const char *text = l->v.v[i].text + line_indent(l->v.v[i].text);
+
+		if (strncmp(text, name, n) == 0 && text[n] == '=')
+			lines_remove(l, i);
+	}
+}
+
+static void put(struct lines *l, const char *name, const char *value)
+{
+	lines_insert(l, l->v.n, arena_printf(l->arena, "%s=%s", name, value));
+}
+
+bool netctl_set_address(struct lines *l, const struct net_address *a)
+{
+	const struct static_ip *ip = a->ip;
+	const char *suffix = ip->v6 ? "6" : "", *dns = "";
+	static const char *const keys[] = {"IP", "Address", "Gateway"};
+
+	if (has_open_array(l))
+		return false;
+	if (!l->v.n) {
+		put(l, "Interface", a->interface);
+		put(l, "Connection", "ethernet");
+	}
+	for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+		drop_assignment(l, arena_printf(l->arena, "%s%s", keys[k], suffix));
+	put(l, arena_printf(l->arena, "IP%s", suffix), "static");
+	put(l, arena_printf(l->arena, "Address%s", suffix),
+	    arena_printf(l->arena, "('%s')", with_prefix(l->arena, ip)));
+	if (ip->gateway)
+		put(l, arena_printf(l->arena, "Gateway%s", suffix), arena_printf(l->arena, "'%s'", ip->gateway));
+	if (!ip->dns.n)
+		return true;
+	VEC_FOR (server, &ip->dns)
+		dns = arena_printf(l->arena, "%s%s'%s'", dns, *dns ? " " : "", *server);
+	drop_assignment(l, "DNS");
+	put(l, "DNS", arena_printf(l->arena, "(%s)", dns));
+	return true;
+}
+
+/* --- netifrc --- */
+
+bool netifrc_set_address(struct lines *l, const struct net_address *a)
+{
+	const struct static_ip *ip = a->ip;
+	const char *dns = "";
+
+	/* Both families stand in one value, which may go on over lines. */
+	if (ip->v6)
+		return false;
+	set(l, arena_printf(l->arena, "config_%s", a->interface), with_prefix(l->arena, ip));
+	set_or_drop(l, arena_printf(l->arena, "routes_%s", a->interface),
+		    ip->gateway ? arena_printf(l->arena, "default via %s", ip->gateway) : NULL);
+	VEC_FOR (server, &ip->dns)
+		dns = arena_printf(l->arena, "%s%s%s", dns, *dns ? " " : "", *server);
+	if (*dns)
+		set(l, arena_printf(l->arena, "dns_servers_%s", a->interface), dns);
+	return true;
+}
+
+/* --- etcnet --- */
+
+bool etcnet_options_set(struct lines *l, const struct net_address *a)
+{
+	if (!l->v.n)
+		set(l, "TYPE", "eth");
+	if (!a->ip->v6)
+		set(l, "BOOTPROTO", "static");
+	else
+		set(l, "CONFIG_IPV6", "yes");
+	return true;
+}
+
+/* A line each, the whole file. */
+static void write_only(struct lines *l, const char *text)
+{
+	if (l->v.n == 1 && strcmp(l->v.v[0].text, text) == 0)
+		return;
+	while (l->v.n)
+		lines_remove(l, l->v.n - 1);
+	lines_insert(l, 0, text);
+}
+
+bool etcnet_address_set(struct lines *l, const struct net_address *a)
+{
+	write_only(l, with_prefix(l->arena, a->ip));
+	return true;
+}
+
+bool etcnet_route_set(struct lines *l, const struct net_address *a)
+{
+	for (size_t i = l->v.n; i-- > 0;)
+		if (strncmp(l->v.v[i].text, "default", 7) == 0)
+			lines_remove(l, i);
+	if (a->ip->gateway)
+		lines_insert(l, l->v.n, arena_printf(l->arena, "default via %s", a->ip->gateway));
+	return true;
+}
