@@ -14,7 +14,7 @@
 struct arguments {
 	const char *input, *input_format, *output, *output_dir, *disk_format, *name, *destination, *root, *vm,
 	    *allocation, *snapshot;
-	const char *compress, *on_read_error, *progress;
+	const char *compress, *on_read_error, *progress, *agent;
 	struct cli_list networks, bridges, macs, allow_parent, keys;
 	bool keys_from_stdin, trim_encrypted;
 	bool allow_truncated, ignore_checksum, no_convert, no_trim, keep_tools, undo_log, force, restart, performance,
@@ -130,6 +130,13 @@ static const char *const progress_kinds[] = {"text", "json", NULL};
 	{                                                                                                              \
 	    "keep-tools",  0, CLI_FLAG, NULL, NULL, "Leave the old hypervisor's guest tools as they are.",             \
 	    AT(keep_tools)},                                                                                           \
+	    {"agent",                                                                                                  \
+	     0,                                                                                                        \
+	     CLI_TEXT,                                                                                                 \
+	     "DIR",                                                                                                    \
+	     NULL,                                                                                                     \
+	     "Install qemu-guest-agent into a Linux guest from the package files (.deb, .rpm) in this folder.",        \
+	     AT(agent)},                                                                                               \
 	    {"no-trim", 0, CLI_FLAG, NULL, NULL, "Copy free space of the guest's file systems too.", AT(no_trim)},     \
 	{                                                                                                              \
 		"trim-encrypted", 0, CLI_FLAG, NULL, NULL,                                                             \
@@ -214,6 +221,7 @@ static struct run_options to_run(const struct arguments *a, const struct positio
 	    .no_convert = a->no_convert,
 	    .no_trim = a->no_trim,
 	    .keep_tools = a->keep_tools,
+	    .agent = a->agent,
 	    .undo_log = a->undo_log,
 	    .force = a->force,
 	    .restart = a->restart,

@@ -22,6 +22,7 @@ const struct step *const linux_steps[] = {
     &step_kudzu,
     &step_guest_tools,
     &step_vendor_repos,
+    &step_guest_agent,
     &step_uefi_fallback,
     NULL,
 };

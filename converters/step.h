@@ -9,8 +9,11 @@
 #include "core/model/machine.h"
 #include "guest/guest.h"
 
+struct pkg_folder;
+
 struct convert_options {
-	bool keep_tools; /* --keep-tools */
+	bool keep_tools;		/* --keep-tools */
+	const struct pkg_folder *agent; /* --agent: packages with qemu-guest-agent; NULL none */
 };
 
 /* What every step sees. Steps read machine and inspection, edit the guest through guest_edit() and friends (which

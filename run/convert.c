@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "core/base/log.h"
+#include "core/base/pkgfile.h"
 #include "core/model/version.h"
 #include "run/boot_disk.h"
 #include "run/stages.h"
@@ -17,6 +18,7 @@ static void run_done(struct run *r)
 	inspection_free(r->inspection);
 	changelog_done(&r->log);
 	machine_free(r->machine);
+	pkg_folder_close(r->agent);
 	js_free(r->report);
 	arena_done(&r->arena);
 }

@@ -48,6 +48,7 @@ struct run_options {
 	const char *codec;	 /* --compress: NULL, "zlib", "zstd" */
 	const char *root;	 /* --root */
 	const char *undo_from;	 /* rehost undo: the originals in this folder are put back instead of a conversion */
+	const char *agent;	 /* --agent: folder of packages; NULL none */
 	const struct keys *keys; /* --key; borrowed; NULL none */
 	bool trim_encrypted;
 	bool no_convert, no_trim, keep_tools, undo_log, force, restart, performance;

@@ -4,6 +4,7 @@
 #include "core/base/checked.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
+#include "core/base/pkgfile.h"
 #include "core/model/version.h"
 #include "run/logfile.h"
 #include "run/space.h"
@@ -43,6 +44,8 @@ int stage_source(struct run *r, struct err *err)
 	if (source_open(r->o->inputs, r->o->ninputs, &r->o->source, &r->machine, err) < 0 ||
 	    maps_apply(&r->o->maps, r->machine, err) < 0 || refuse_address(r, err) < 0)
 		return -1;
+	if (r->o->agent && pkg_folder_open(r->o->agent, &r->agent, err) < 0)
+		return -1;
 	r->name = machine_safe_name(&r->arena, r->o->name ? r->o->name : r->machine->name);
 	if (!r->machine->disks.n)
 		return err_set(err, ERR_BLOCKED, "machine '%s' has no disk", r->machine->name);
@@ -67,6 +70,7 @@ static struct json *run_identity(const struct run *r)
 	js_set_bool(options, "no-trim", r->o->no_trim);
 	js_set_bool(options, "trim-encrypted", r->o->trim_encrypted);
 	js_set_bool(options, "keep-tools", r->o->keep_tools);
+	js_set_str(options, "agent", r->agent ? buf_str(&r->agent->identity) : NULL);
 	js_set_bool(options, "undo-log", r->o->undo_log);
 	js_set_str(options, "undo-from", r->o->undo_from);
 	js_set_u64(options, "on-read-error", r->o->on_read_error);

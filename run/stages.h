@@ -26,9 +26,10 @@ struct run {
 	struct changelog log;
 	struct caps caps;
 	enum firmware firmware;
-	const char *name; /* safe name of the result */
-	bool resumed;	  /* the guest was converted by an earlier run */
-	bool converted;	  /* by that or this one, durably */
+	struct pkg_folder *agent; /* --agent; NULL none */
+	const char *name;	  /* safe name of the result */
+	bool resumed;		  /* the guest was converted by an earlier run */
+	bool converted;		  /* by that or this one, durably */
 	struct json *report;
 	struct json *timings; /* belongs to report */
 	struct timespec phase_began;

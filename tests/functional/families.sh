@@ -133,10 +133,10 @@ check_addresses() {
 	root=$work/$name.addresses
 	cp -a "$work/$name.before" "$root"
 	cp "$facts" "$facts.ip"
-	for mac in $(sed -n 's/^nic \([^ ]*\).*/\1/p' "$facts"); do
+	while read -r mac; do
 		n=$((n + 1))
 		echo "ip $mac:ip:10.99.0.$n,10.99.0.254,20,10.99.0.253" >>"$facts.ip"
-	done
+	done < <(sed -n 's/^nic \([^ ]*\).*/\1/p' "$facts")
 	[ $n -gt 0 ] || return 0
 	build/tests/support/convert_folder "$root" "$facts.ip" >"$work/out" || fail "$name: with addresses"
 	{

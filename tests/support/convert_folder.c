@@ -10,6 +10,7 @@
  *     disk CONTROLLER BUS UNIT SERIAL
  *     fs DEVICE TYPE UUID PARTUUID DISK PARTITION
  *     nic MAC PCISLOT
+ *     agent DIR
  *     ip MAC:ip:ADDRESS[,GATEWAY[,PREFIX[,DNS…]]]
  */
 #include <fcntl.h>
@@ -18,6 +19,7 @@
 
 #include "converters/step.h"
 #include "core/base/file.h"
+#include "core/base/pkgfile.h"
 #include "guest/facts.h"
 #include "guest/originals.h"
 #include "inspectors/inspector.h"
@@ -29,6 +31,7 @@ struct world {
 	struct guest *g;
 	struct changelog log;
 	struct caps caps;
+	struct pkg_folder *agent;
 	const char *field[8];
 };
 
@@ -105,6 +108,15 @@ static void fact_nic(struct world *w)
 		n->pci_slot = (int)number(w->field[1]);
 }
 
+/* --agent */
+static void fact_agent(struct world *w)
+{
+	struct err err = ERR_INIT;
+
+	if (pkg_folder_open(w->field[0] ? w->field[0] : "", &w->agent, &err) < 0)
+		fprintf(stderr, "%s\n", err.text);
+}
+
 /* As --mac says it. */
 static void fact_ip(struct world *w)
 {
@@ -119,8 +131,8 @@ static const struct {
 	const char *word;
 	void (*take)(struct world *w);
 } facts[] = {
-    {"os", fact_os},   {"root", fact_root}, {"firmware", fact_firmware}, {"disk", fact_disk}, {"fs", fact_fs},
-    {"nic", fact_nic}, {"ip", fact_ip},
+    {"os", fact_os}, {"root", fact_root}, {"firmware", fact_firmware}, {"disk", fact_disk},
+    {"fs", fact_fs}, {"nic", fact_nic},	  {"agent", fact_agent},       {"ip", fact_ip},
 };
 
 static int take_fact(struct world *w, char *line, struct err *err)
@@ -210,7 +222,7 @@ static int print_changes(const struct changelog *log, struct err *err)
 static int run(struct world *w, const char *folder, const char *facts_file, const char *keep, struct err *err)
 {
 	AUTO(originals_closep) struct originals *originals = NULL;
-	const struct convert_options options = {0};
+	struct convert_options options = {0};
 	struct step_context c = {
 	    .machine = w->m, .inspection = w->i, .log = &w->log, .caps = &w->caps, .options = &options};
 
@@ -218,6 +230,7 @@ static int run(struct world *w, const char *folder, const char *facts_file, cons
 	    guest_facts(w->g, &w->i->arena, &w->i->os, err) < 0 || inspect_guest(w->g, w->m, w->i, err) < 0)
 		return -1;
 	c.guest = w->g;
+	options.agent = w->agent;
 	if (keep && originals_open(AT_FDCWD, keep, &originals, err) < 0)
 		return -1;
 	w->g->originals = originals;
@@ -262,6 +275,7 @@ int main(int argc, char **argv)
 	if (ret < 0)
 		fprintf(stderr, "%s\n", err.text);
 	guest_close(w.g);
+	pkg_folder_close(w.agent);
 	changelog_done(&w.log);
 	inspection_free(w.i);
 	machine_free(w.m);

@@ -1,0 +1,188 @@
+/* A .deb put in without dpkg: the files unpacked, dpkg's database as after `dpkg --unpack`, and dpkg itself configures
+ * it at the first boot, which runs the package's own script. Its preinst isn't run: it deals with older versions. */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "converters/linux/first_boot.h"
+#include "converters/linux/guest_agent.h"
+#include "guest/files/dpkg.h"
+
+#define INFO "/var/lib/dpkg/info/"
+
+/* Of the set, as the database's own packages. */
+static size_t further_of(const struct agent_set *set, struct dpkg_further *ret, size_t max)
+{
+	size_t n = 0;
+
+	for (; n < set->packages.n && n < max; n++)
+		ret[n] = (struct dpkg_further){set->packages.v[n]->name, set->packages.v[n]->version};
+	return n;
+}
+
+enum { SET_MAX = 64 /* the agent needs five libraries */ };
+
+static bool is_satisfied(const struct agent_set *set, const struct dpkg *d, const struct pkg *p,
+			 const char **ret_missing)
+{
+	struct dpkg_further further[SET_MAX];
+	size_t n = further_of(set, further, SET_MAX);
+	const char *depends = pkg_field(p, "Depends", set->arena), *before = pkg_field(p, "Pre-Depends", set->arena);
+
+	return dpkg_satisfied(d, depends, further, n, set->arena, ret_missing) &&
+	       dpkg_satisfied(d, before, further, n, set->arena, ret_missing);
+}
+
+static const char *first_missing(const struct agent_set *set, const struct dpkg *d)
+{
+	VEC_FOR (p, &set->packages) {
+		const char *missing = NULL;
+
+		if (!is_satisfied(set, d, *p, &missing))
+			return missing;
+	}
+	return NULL;
+}
+
+struct wanted {
+	const struct dpkg *dpkg;
+	struct arena *arena;
+	const char *relation;
+};
+
+static bool fulfils(const struct pkg *p, void *opaque)
+{
+	const struct wanted *w = opaque;
+	const struct dpkg_further one = {p->name, p->version};
+
+	return dpkg_satisfied(w->dpkg, w->relation, &one, 1, w->arena, NULL);
+}
+
+/* dpkg keeps a list of who waits for what, which is made when a package is unpacked. */
+static bool waits_for_triggers(const struct pkg *p)
+{
+	VEC_FOR (f, &p->scripts)
+		if (strcmp(f->path, "/triggers") == 0 && f->data && memmem(f->data, f->size, "interest", 8))
+			return true;
+	return false;
+}
+
+int agent_set_deb(struct agent_set *set, const struct pkg *agent, struct err *err)
+{
+	AUTO(dpkg_closep) struct dpkg *d = NULL;
+	struct wanted w = {.arena = set->arena};
+
+	if (dpkg_open(set->c->guest, &d, err) < 0)
+		return -1;
+	w.dpkg = d;
+	while ((w.relation = first_missing(set, d)))
+		if (set->packages.n >= SET_MAX || !agent_set_add(set, fulfils, &w)) {
+			set->missing = arena_printf(set->arena, "neither the guest nor the folder has '%s' for %s",
+						    w.relation, agent->file);
+			break;
+		}
+	VEC_FOR (p, &set->packages)
+		if (waits_for_triggers(*p))
+			set->missing = arena_printf(set->arena, "package %s waits for triggers", (*p)->file);
+	return 0;
+}
+
+/* --- files --- */
+
+static const struct pkg_file *script(const struct pkg *p, const char *name)
+{
+	VEC_FOR (f, &p->scripts)
+		if (strcmp(f->path, name) == 0 && f->data)
+			return f;
+	return NULL;
+}
+
+/* A line of the package's list of configuration files. */
+static bool is_conffile(const struct pkg *p, const char *path)
+{
+	const struct pkg_file *list = script(p, "/conffiles");
+	size_t n = strlen(path);
+
+	for (const char *line = list ? list->data : ""; *line; line += strcspn(line, "\n"), line += *line == '\n')
+		if (strncmp(line, path, n) == 0 && (line[n] == '\n' || !line[n]))
+			return true;
+	return false;
+}
+
+/* Configuration waits beside its place until dpkg has looked at what is there. */
+static int put_files(const struct agent_set *set, const struct pkg *p, const char *reason, struct err *err)
+{
+	VEC_FOR (f, &p->files) {
+		const char *path = is_conffile(p, f->path) ? arena_printf(set->arena, "%s.dpkg-new", f->path) : f->path;
+
+		if (agent_put(set, p, f, path, reason, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- the database --- */
+
+/* "libuuid1:amd64" for a package that may be there for several processors. */
+static const char *info_name(const struct agent_set *set, const struct pkg *p)
+{
+	const char *multi = pkg_field(p, "Multi-Arch", set->arena);
+
+	if (multi && strcmp(multi, "same") == 0 && guest_exists(set->c->guest, INFO "format"))
+		return arena_printf(set->arena, "%s:%s", p->name, p->arch);
+	return p->name;
+}
+
+static int put_info(const struct agent_set *set, const struct pkg *p, const char *reason, struct err *err)
+{
+	const char *base = arena_printf(set->arena, INFO "%s.", info_name(set, p)), *list = "/.\n";
+
+	VEC_FOR (f, &p->files)
+		if (*f->path)
+			list = arena_printf(set->arena, "%s%s\n", list, f->path);
+	if (guest_edit(set->c->guest, set->c->log, arena_printf(set->arena, "%slist", base), list, reason, err) < 0)
+		return -1;
+	VEC_FOR (f, &p->scripts)
+		if (f->data && !strchr(f->path + 1, '/') &&
+		    agent_put(set, p, f, arena_printf(set->arena, "%s%s", base, f->path + 1), reason, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* As dpkg leaves it between --unpack and --configure. */
+static const char *paragraph(const struct agent_set *set, const struct pkg *p)
+{
+	const struct pkg_file *list = script(p, "/conffiles");
+	const char *conffiles = "", *rest = p->control;
+	size_t first = strcspn(rest, "\n");
+
+	for (const char *line = list ? list->data : ""; *line; line += strcspn(line, "\n"), line += *line == '\n')
+		if (*line == '/')
+			conffiles = arena_printf(set->arena, "%s\n %.*s newconffile", conffiles,
+						 (int)strcspn(line, "\n"), line);
+	return arena_printf(set->arena, "%.*s\nStatus: install ok unpacked%s%s%s%s", (int)first, rest,
+			    *conffiles ? "\nConffiles:" : "", conffiles, rest + first,
+			    rest[strlen(rest) - 1] == '\n' ? "" : "\n");
+}
+
+static int put_status(const struct agent_set *set, const struct pkg *p, const char *reason, struct err *err)
+{
+	AUTO(dpkg_closep) struct dpkg *d = NULL;
+	const char *text;
+
+	if (dpkg_open(set->c->guest, &d, err) < 0)
+		return -1;
+	text = dpkg_with(d, p->name, p->arch, paragraph(set, p), set->arena);
+	return guest_put(set->c->guest, set->c->log, "/var/lib/dpkg/status", text, strlen(text), 0644, reason,
+			 arena_printf(set->arena, "%s %s (%s): install ok unpacked", p->name, p->version, p->arch),
+			 err);
+}
+
+int agent_install_deb(const struct agent_set *set, const char *reason, struct err *err)
+{
+	VEC_FOR (p, &set->packages)
+		if (put_files(set, *p, reason, err) < 0 || put_info(set, *p, reason, err) < 0 ||
+		    put_status(set, *p, reason, err) < 0)
+			return -1;
+	return first_boot_add(set->c, "{ ldconfig; dpkg --configure --pending; }",
+			      "dpkg configures " AGENT_PACKAGE ", which the conversion has unpacked", err);
+}
