@@ -38,7 +38,7 @@ int dpkg_parse(const char *status, struct dpkg **ret, struct err *err)
 		return err_nomem(err);
 	d->text.max = STATUS_MAX;
 	if (buf_adds(&d->text, status) < 0)
-		return err_set(err, ERR_CORRUPT, "dpkg's database has more than %llu MiB", STATUS_MAX >> 20);
+		return err_set(err, ERR_CORRUPT, "dpkg's database has more than 64 MiB");
 	*ret = take_ptr(&d);
 	return 0;
 }
