@@ -400,10 +400,13 @@ static void report_root_name(struct survey *s, const struct buf *b, const char *
 		return;
 	name = arena_strndup(&s->scratch, root + 5, strcspn(root + 5, " \t\n"));
 	if (devname_parse(name, &parsed))
-		finding_add(s->i, "W-BOOT-UNIFIED-KERNEL", SEVERITY_WARNING, path,
-			    "Build the image with root=UUID= in the guest before it is moved.",
-			    "the unified kernel image names its root %s, which it has on the source's hardware only",
-			    name);
+		finding_add(
+		    s->i, "W-BOOT-UNIFIED-KERNEL", SEVERITY_WARNING, path,
+		    "Build it with root=UUID= in the guest before it is moved; with Secure Boot off, a loader entry "
+		    "with 'efi' and 'options root=UUID=…' does it, too.",
+		    "the unified kernel image or add-on names its root %s, which it has on the source's hardware "
+		    "only",
+		    name);
 }
 
 /* A kernel without an initramfs of its own boots with the image's; of several the one that has the drivers. */
@@ -443,9 +446,44 @@ static int report_unified_image(struct survey *s, const char *path, struct err *
 			    "the unified image of kernel %s has the virtio drivers in it and was left as it is",
 			    version);
 	else
-		finding_add(s->i, "W-BOOT-UNIFIED-KERNEL", SEVERITY_WARNING, path,
-			    "Build the image with the virtio drivers in the guest before it is moved.",
-			    "the unified kernel image can't be given drivers from outside");
+		finding_add(
+		    s->i, "W-BOOT-UNIFIED-KERNEL", SEVERITY_WARNING, path,
+		    "Build the image with the virtio drivers in the guest before it is moved.",
+		    "the unified kernel image is one file with its initramfs, often signed, so no drivers can be "
+		    "appended to that");
+	return 0;
+}
+
+/* systemd-stub's add-ons: PE files whose command line is appended to the image's. */
+static int report_addon(struct survey *s, const char *path, struct err *err)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(UKI_MAX);
+	struct err local = ERR_INIT;
+	struct guest_stat st;
+
+	if (s->g->ops->stat(s->g, path, true, &st, NULL) < 0 || !S_ISREG(st.mode))
+		return 0;
+	if (s->g->ops->read(s->g, path, &b, &local) == 0)
+		report_root_name(s, &b, path);
+	return local.code == ERR_INTERNAL ? err_set(err, local.code, "%s", local.text) : 0;
+}
+
+static int report_addons(struct survey *s, struct err *err)
+{
+	static const char *const roots[] = {"/boot/efi", "/efi", "/boot"};
+	static const char *const folders[] = {"EFI/Linux/*.efi.extra.d", "loader/addons"};
+
+	for (size_t k = 0; k < COUNT(roots) * COUNT(folders); k++) {
+		const char *pattern = arena_printf(&s->scratch, "%s/%s/*.addon.efi", roots[k / COUNT(folders)],
+						   folders[k % COUNT(folders)]);
+		struct names found = {0};
+
+		if (s->g->ops->glob(s->g, pattern, &s->scratch, &found, err) < 0)
+			return -1;
+		VEC_FOR (path, &found.list)
+			if (report_addon(s, *path, err) < 0)
+				return -1;
+	}
 	return 0;
 }
 
@@ -463,7 +501,7 @@ static int report_unified(struct survey *s, struct err *err)
 			if (report_unified_image(s, *path, err) < 0)
 				return -1;
 	}
-	return 0;
+	return report_addons(s, err);
 }
 
 /* A processor that no machine of ours has. */

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# Arch whose firmware starts unified kernel images: one with virtio in its initramfs, one without.
+# Arch whose firmware starts unified kernel images: one with virtio in its initramfs, one without; add-ons with arguments.
 facts <<'X'
 os archlinux 0 x86_64
 firmware uefi
@@ -38,6 +38,8 @@ cpio_tree
 initramfs /all zstd $v vmw_pvscsi scsi_mod sd_mod ext4 virtio virtio_ring virtio_pci virtio_blk
 uki /efi/EFI/Linux/arch-linux.efi $v "$root/all" 'root=UUID=a6aa0002-1c5c-4d36-9d4d-0a2f0c2b1e02 rw'
 uki /efi/EFI/Linux/arch-linux-old.efi $v "$root/small" 'root=/dev/sda2 rw'
+uki /efi/EFI/Linux/arch-linux.efi.extra.d/root.addon.efi $v /dev/null ' root=/dev/sda2'
+uki /efi/loader/addons/quiet.addon.efi $v /dev/null ' quiet'
 rm "$root/all" "$root/small"
 file /efi/EFI/systemd/systemd-bootx64.efi <<<'systemd-boot'
 file /etc/kernel/cmdline <<<'root=UUID=a6aa0002-1c5c-4d36-9d4d-0a2f0c2b1e02 rw'

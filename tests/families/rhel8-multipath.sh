@@ -70,7 +70,7 @@ echo ' resume=/dev/mapper/mpathb1' >"$tree/etc/cmdline.d/95resume.conf"
 finished=$tree/var/lib/dracut/hooks/initqueue/finished
 for device in /dev/mapper/mpathb1 /dev/mapper/rhel-root /dev/disk/by-id/scsi-360002ac0000000000000000d0001a2b3; do
 	unit=$(sed 's|^/||; s|-|\\x2d|g; s|/|-|g' <<<"$device")
-	printf '[ -e "%s" ]\n' "$device" >"$finished/devexists-$(sed 's|/|\\x2f|g' <<<"$device").sh"
+	printf '[ -e "%s" ]\n' "$device" >"$finished/devexists-${device//\//\\x2f}.sh"
 	ln -s "../$unit.device" "$tree/etc/systemd/system/initrd.target.wants/$unit.device"
 	mkdir -p "$tree/etc/systemd/system/$unit.device.d"
 	printf '[Unit]\nJobTimeoutSec=0\nJobRunningTimeoutSec=0\n' >"$tree/etc/systemd/system/$unit.device.d/timeout.conf"
