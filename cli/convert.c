@@ -14,7 +14,7 @@
 struct arguments {
 	const char *input, *input_format, *output, *output_dir, *disk_format, *name, *destination, *root, *vm,
 	    *allocation, *snapshot;
-	const char *compress, *on_read_error, *progress, *agent;
+	const char *compress, *initramfs, *on_read_error, *progress, *agent;
 	struct cli_list networks, bridges, macs, allow_parent, keys;
 	bool keys_from_stdin, trim_encrypted;
 	bool allow_truncated, ignore_checksum, no_convert, no_trim, keep_tools, undo_log, force, restart, performance,
@@ -28,6 +28,7 @@ static const char *const outputs_known[] = {"local", "disk", "qemu", "null", NUL
 static const char *const disk_formats[] = {"qcow2", "raw", NULL};
 static const char *const codecs[] = {"zlib", "zstd", NULL};
 static const char *const allocations[] = {"sparse", NULL};
+static const char *const initramfs_ways[] = {"graft", "rebuild", NULL};
 static const char *const read_error_policies[] = {"stop", "zero", NULL};
 static const char *const progress_kinds[] = {"text", "json", NULL};
 
@@ -137,6 +138,14 @@ static const char *const progress_kinds[] = {"text", "json", NULL};
 	     NULL,                                                                                                     \
 	     "Install qemu-guest-agent into a Linux guest from the package files (.deb, .rpm) in this folder.",        \
 	     AT(agent)},                                                                                               \
+	    {"initramfs",                                                                                              \
+	     0,                                                                                                        \
+	     CLI_TEXT,                                                                                                 \
+	     "graft|rebuild",                                                                                          \
+	     initramfs_ways,                                                                                           \
+	     "How drivers get into initramfs images: appended from outside (graft, default), or "                      \
+	     "made anew by the guest's own program, run in the appliance without a network (rebuild).",                \
+	     AT(initramfs)},                                                                                           \
 	    {"no-trim", 0, CLI_FLAG, NULL, NULL, "Copy free space of the guest's file systems too.", AT(no_trim)},     \
 	{                                                                                                              \
 		"trim-encrypted", 0, CLI_FLAG, NULL, NULL,                                                             \
@@ -222,6 +231,7 @@ static struct run_options to_run(const struct arguments *a, const struct positio
 	    .no_trim = a->no_trim,
 	    .keep_tools = a->keep_tools,
 	    .agent = a->agent,
+	    .rebuild_initramfs = is(a->initramfs, "rebuild"),
 	    .undo_log = a->undo_log,
 	    .force = a->force,
 	    .restart = a->restart,

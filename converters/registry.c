@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 /* In order. What an initramfs holds copies of is edited before inject-virtio makes them anew; what depends on the disk
- * bus that it decides on comes after. */
+ * bus that it decides on comes after. The guest's own generator runs when all that it reads is as it will be. */
 const struct step *const linux_steps[] = {
     &step_device_names_fstab,
     &step_device_names_boot,
@@ -23,6 +23,7 @@ const struct step *const linux_steps[] = {
     &step_guest_tools,
     &step_vendor_repos,
     &step_guest_agent,
+    &step_rebuild_initramfs,
     &step_uefi_fallback,
     NULL,
 };

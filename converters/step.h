@@ -13,6 +13,7 @@ struct pkg_folder;
 
 struct convert_options {
 	bool keep_tools;		/* --keep-tools */
+	bool rebuild_initramfs;		/* --initramfs=rebuild */
 	const struct pkg_folder *agent; /* --agent: packages with qemu-guest-agent; NULL none */
 };
 

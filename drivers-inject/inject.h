@@ -14,4 +14,11 @@
  * a finding. */
 int inject_linux(struct guest *g, struct inspection *i, struct changelog *log, struct caps *caps, struct err *err);
 
+/* --initramfs=rebuild, behind inject_linux(): for every kernel that counts the guest's own generator is run in the
+ * appliance; what it makes takes the image's place when the drivers for caps->disk are in it and nothing that was there
+ * for disks and file systems is lost. Else the image stays as it is, with a finding. ERR_BLOCKED for a guest whose
+ * programs this machine can't run. */
+int rebuild_linux(struct guest *g, struct inspection *i, struct changelog *log, const struct caps *caps,
+		  struct err *err);
+
 #endif

@@ -62,6 +62,9 @@ struct guest_ops {
 			 struct err *err);
 	/* Free bytes of the file system that holds path. */
 	int (*space_free)(struct guest *g, const char *path, uint64_t *ret, struct err *err);
+	/* Runs a program of the guest, in the appliance with the guest's root as its own and without a network; what it
+	 * prints is added to out. A failure's text is what it said. NULL where nothing can be run: a plain folder. */
+	int (*run)(struct guest *g, const char *const *argv, struct buf *out, struct err *err);
 	void (*close)(struct guest *g);
 };
 

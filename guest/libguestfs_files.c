@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -315,6 +316,19 @@ static int files_space_free(struct guest *g, const char *path, uint64_t *ret, st
 	return 0;
 }
 
+static int files_run(struct guest *g, const char *const *argv, struct buf *out, struct err *err)
+{
+	struct appliance *a = appliance_of(g);
+	char *said = guestfs_command(a->g, (char *const *)(uintptr_t)argv);
+	int ret;
+
+	if (!said)
+		return appliance_failed(a, err, ERR_CONVERT, "a program of the guest");
+	ret = buf_adds(out, said);
+	free(said);
+	return ret < 0 ? err_set(err, ERR_CONVERT, "a program of the guest printed over %zu bytes", out->max) : 0;
+}
+
 /* appliance_close() frees the appliance that the guest is part of. */
 static void files_close(struct guest *g)
 {
@@ -335,5 +349,6 @@ const struct guest_ops appliance_guest_ops = {
     .get_xattr = files_get_xattr,
     .set_xattr = files_set_xattr,
     .space_free = files_space_free,
+    .run = files_run,
     .close = files_close,
 };

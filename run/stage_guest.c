@@ -107,7 +107,8 @@ static int run_steps(struct run *r, const struct step_context *c, struct err *er
 
 static int convert_guest(struct run *r, struct appliance *a, struct err *err)
 {
-	struct convert_options options = {.keep_tools = r->o->keep_tools, .agent = r->agent};
+	struct convert_options options = {
+	    .keep_tools = r->o->keep_tools, .rebuild_initramfs = r->o->rebuild_initramfs, .agent = r->agent};
 	struct step_context c = {.guest = appliance_guest(a),
 				 .machine = r->machine,
 				 .inspection = r->inspection,

@@ -71,6 +71,7 @@ static struct json *run_identity(const struct run *r)
 	js_set_bool(options, "trim-encrypted", r->o->trim_encrypted);
 	js_set_bool(options, "keep-tools", r->o->keep_tools);
 	js_set_str(options, "agent", r->agent ? buf_str(&r->agent->identity) : NULL);
+	js_set_bool(options, "rebuild-initramfs", r->o->rebuild_initramfs);
 	js_set_bool(options, "undo-log", r->o->undo_log);
 	js_set_str(options, "undo-from", r->o->undo_from);
 	js_set_u64(options, "on-read-error", r->o->on_read_error);

@@ -22,6 +22,7 @@ extern const struct step step_uefi_fallback;
 extern const struct step step_inject_virtio;
 extern const struct step step_grub_install_devices;
 extern const struct step step_guest_agent;
+extern const struct step step_rebuild_initramfs;
 
 /* For `applies`. */
 bool step_always(const struct step_context *c);

@@ -2,11 +2,11 @@
 # shellcheck disable=SC2034,SC2154 # work is set by scratch, the guest's facts by samples/build --show
 # A sample guest, converted and booted on virtio hardware. Source it behind common.sh, from the repository's root.
 
-# rehost_convert OUT: converts with progress as NDJSON; the source stays as it was and nothing half-made is left.
+# rehost_convert OUT [OPTION…]: converts with progress as NDJSON; the source stays as it was and nothing half-made is left.
 rehost_convert() {
 	local before
 	before=$(cat "${files[@]}" | sha256sum)
-	./rehost convert "${inputs[@]}" -os "$1" --progress json 2> "$work/progress" || fail "convert: $(tail -n 5 "$work/progress")"
+	./rehost convert "${inputs[@]}" -os "$1" "${@:2}" --progress json 2> "$work/progress" || fail "convert: $(tail -n 5 "$work/progress")"
 	grep -q '"event":"phase"' "$work/progress" || fail "no NDJSON progress"
 	[ "$(cat "${files[@]}" | sha256sum)" = "$before" ] || fail "the source changed"
 	[ -z "$(find "$1" -name '.*.partial')" ] || fail "a partial folder is left in $(ls -A "$1")"
@@ -49,7 +49,7 @@ expect_lines() { # FILE
 	done
 }
 
-# convert_and_boot GUEST: it does not boot on virtio before; after it does, and has what it had on its own hardware: state,
+# convert_and_boot GUEST [OPTION…]: converted with those options. It does not boot on virtio before; after it does, and has what it had on its own hardware: state,
 # mounts, swap, names of cards, addresses, routes, content. What both boots said stays in $work/own and $work/after.
 convert_and_boot() {
 	local name files inputs images disks own virtio expect proof status=0 macs=() mac
@@ -58,7 +58,7 @@ convert_and_boot() {
 	boots "$work/before" "${virtio[@]}" "${images[@]}" || status=$?
 	[[ $status = [12] ]] || fail "the sample should fail on virtio before, boot-guest said $status: $(cat "$work/before")"
 
-	rehost_convert "$work/out"
+	rehost_convert "$work/out" "${@:2}"
 	result=$work/out/$name
 	check_result "$result"
 
