@@ -91,7 +91,7 @@ void qcow2_plan(struct qcow2_plan *p, const struct qcow2_writer *w, uint64_t dat
 	p->end = p->table_at + p->table_clusters;
 }
 
-/* Is anything of the disk mapped by the L2 table of this index? */
+/* Is anything of the disk mapped by the L2 table of this index, which isn't in the file yet? */
 static bool table_used(const struct qcow2_writer *w, uint64_t index)
 {
 	uint64_t per = qcow2_per_l2(w) / QCOW2_LEAF;
@@ -116,7 +116,7 @@ static uint64_t entry_of(const struct qcow2_writer *w, const uint64_t *leaf, uin
 }
 
 /* Clusters are written whole, so all subclusters of one are allocated; compressed clusters have none. */
-static void put_entry(const struct qcow2_writer *w, unsigned char *at, uint64_t entry)
+void qcow2_put_entry(const struct qcow2_writer *w, unsigned char *at, uint64_t entry)
 {
 	put_be64(at, entry);
 	if (w->extended && entry & QCOW2_COPIED)
@@ -134,7 +134,7 @@ static int write_l2(const struct qcow2_writer *w, struct stream *s, uint64_t ind
 		if (!room)
 			return -1;
 		for (uint64_t k = 0; k < QCOW2_LEAF; k++)
-			put_entry(w, room + k * size, entry_of(w, leaf, i * QCOW2_LEAF + k));
+			qcow2_put_entry(w, room + k * size, entry_of(w, leaf, i * QCOW2_LEAF + k));
 	}
 	return 0;
 }
@@ -153,10 +153,12 @@ static int write_mapping(const struct qcow2_writer *w, const struct qcow2_plan *
 
 		if (!room)
 			return -1;
-		if (!used[i])
-			continue;
-		put_be64(room, at | QCOW2_COPIED);
-		at += w->cluster;
+		if (used[i]) {
+			put_be64(room, at | QCOW2_COPIED);
+			at += w->cluster;
+		} else if (qcow2_map_place(&w->map, i)) {
+			put_be64(room, qcow2_map_place(&w->map, i) | QCOW2_COPIED);
+		}
 	}
 	return stream_zeros(s, tail, err);
 }
@@ -188,15 +190,41 @@ static void count_entry(const struct qcow2_writer *w, struct window *win, uint64
 	count_range(win, host >> w->cluster_bits, div_round_up(host + len, w->cluster));
 }
 
+/* What the table of this index maps, and itself when it is in the file already. table: a cluster, entries: per_l2. */
+static int count_table(const struct qcow2_writer *w, struct window *win, uint64_t index, unsigned char *table,
+		       uint64_t *entries, struct err *err)
+{
+	uint64_t place = qcow2_map_place(&w->map, index), per = qcow2_per_l2(w);
+
+	if (!place) {
+		for (uint64_t i = index * per / QCOW2_LEAF; i < (index + 1) * per / QCOW2_LEAF; i++) {
+			const uint64_t *leaf = qcow2_map_leaf(&w->map, i);
+
+			for (unsigned k = 0; leaf && k < QCOW2_LEAF; k++)
+				count_entry(w, win, leaf[k]);
+		}
+		return 0;
+	}
+	if (file_pread(w->fd, table, w->cluster, place, err) < 0)
+		return -1;
+	qcow2_table_get(w, table, entries);
+	for (uint64_t i = 0; i < per; i++)
+		count_entry(w, win, entries[i]);
+	count_range(win, place >> w->cluster_bits, (place >> w->cluster_bits) + 1);
+	return 0;
+}
+
 static int count_window(const struct qcow2_writer *w, const struct qcow2_plan *p, struct window *win, struct err *err)
 {
-	memset(win->count, 0, win->n * sizeof *win->count);
-	for (uint64_t i = 0; !w->preallocation && i < w->map.leaves; i++) {
-		const uint64_t *leaf = qcow2_map_leaf(&w->map, i);
+	AUTO_FREE unsigned char *table = malloc(w->cluster);
+	AUTO_FREE uint64_t *entries = malloc(qcow2_per_l2(w) * sizeof *entries);
 
-		for (unsigned k = 0; leaf && k < QCOW2_LEAF; k++)
-			count_entry(w, win, leaf[k]);
-	}
+	if (!table || !entries)
+		return err_nomem(err);
+	memset(win->count, 0, win->n * sizeof *win->count);
+	for (uint64_t i = 0; !w->preallocation && i < w->map.tables; i++)
+		if (count_table(w, win, i, table, entries, err) < 0)
+			return -1;
 	count_range(win, 0, w->preallocation ? 1 + w->map.clusters : 1);
 	count_range(win, p->l2_at, p->end);
 	return win->overflow ? err_set(err, ERR_INTERNAL, "more than 65535 references to one cluster") : 0;

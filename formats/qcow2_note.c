@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/base/checked.h"
 #include "formats/qcow2_layout.h"
@@ -72,28 +71,40 @@ static uint64_t add_packed_run(const struct qcow2_writer *w, struct text *t, uin
 	return n;
 }
 
-int qcow2_writer_note(struct block *b, uint64_t off, uint64_t len, char *text, size_t text_size, struct err *err)
+static void add_runs(const struct qcow2_writer *w, struct text *t, uint64_t at, uint64_t end)
 {
-	const struct qcow2_writer *w = (const struct qcow2_writer *)b;
-	uint64_t at = off >> w->cluster_bits, end = div_round_up(off + len, w->cluster), n;
-	struct text t = {text, text_size, false};
-
-	if (qcow2_check_aligned(w, "note", off, len, err) < 0)
-		return -1;
-	text_add(&t, "q2 %u", w->cluster_bits);
-	for (; at < end && !t.cut; at += n) {
+	for (uint64_t n; at < end && !t->cut; at += n) {
 		uint64_t entry = qcow2_map_get(&w->map, at);
 
 		if (entry & QCOW2_COMPRESSED) {
-			n = add_packed_run(w, &t, at, end);
+			n = add_packed_run(w, t, at, end);
 			continue;
 		}
 		n = plain_run(w, at, end);
 		if (entry)
-			text_add(&t, " p%" PRIx64 "+%" PRIx64, entry & QCOW2_OFFSET_MASK, n);
+			text_add(t, " p%" PRIx64 "+%" PRIx64, entry & QCOW2_OFFSET_MASK, n);
 		else
-			text_add(&t, " z%" PRIx64, n);
+			text_add(t, " z%" PRIx64, n);
 	}
+}
+
+int qcow2_writer_note(struct block *b, uint64_t off, uint64_t len, char *text, size_t text_size, struct err *err)
+{
+	struct qcow2_writer *w = (struct qcow2_writer *)b;
+	uint64_t at = off >> w->cluster_bits, end = div_round_up(off + len, w->cluster);
+	struct text t = {text, text_size, false};
+	bool known;
+
+	if (qcow2_check_aligned(w, "note", off, len, err) < 0 || qcow2_map_fetch(&w->map, at, end - at, err) < 0)
+		return -1;
+	text_add(&t, "q2 %u", w->cluster_bits);
+	known = qcow2_map_hold(&w->map, at, end - at);
+	if (known)
+		add_runs(w, &t, at, end);
+	qcow2_map_release(&w->map);
+	if (!known)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "note for %" PRIu64 " bytes at 0x%" PRIx64 ": its table was left in the file", len, off);
 	if (!t.cut)
 		return 0;
 	return err_set(err, ERR_UNSUPPORTED, "note for %" PRIu64 " bytes at 0x%" PRIx64 " doesn't fit into %zu bytes",
@@ -104,7 +115,7 @@ int qcow2_writer_note(struct block *b, uint64_t off, uint64_t len, char *text, s
 struct reading {
 	struct qcow2_writer *w;
 	const char *note, *at;
-	uint64_t cluster, end, file_size;
+	uint64_t cluster, end;
 	struct err *err;
 };
 
@@ -146,7 +157,7 @@ static int take_range(const struct reading *r, uint64_t from, uint64_t to, uint6
 	struct qcow2_writer *w = r->w;
 	size_t place;
 
-	if (from < w->cluster || to > r->file_size || from >= to)
+	if (from < w->cluster || to > w->old_size || from >= to)
 		return bad_note(r, "outside the file before");
 	if (find_place(w, from, to, &place) < 0)
 		return bad_note(r, "overlap with an earlier note before");
@@ -231,8 +242,8 @@ static int read_packed(struct reading *r)
 		host += len;
 	} while (*r->at == ',');
 	qcow2_compressed_range(bits, entry, &last, &rest);
-	/* At least one byte of the last sector is in use. */
-	return take_range(r, from, last + rest - QCOW2_SECTOR + 1, last + rest);
+	/* At least one byte of the last sector is in use, and one of the last cluster, which may begin in it. */
+	return take_range(r, from, max_u64(last, last + rest - QCOW2_SECTOR) + 1, last + rest);
 }
 
 static int read_run(struct reading *r)
@@ -272,16 +283,14 @@ int qcow2_writer_adopt(struct block *b, uint64_t off, uint64_t len, const char *
 {
 	struct qcow2_writer *w = (struct qcow2_writer *)b;
 	struct reading r = {.w = w, .note = text, .err = err};
-	struct stat st;
 	int ret;
 
 	if (qcow2_check_aligned(w, "adoption", off, len, err) < 0)
 		return -1;
-	if (fstat(w->fd, &st) < 0)
-		return err_sys(err, ERR_INTERNAL, "cannot stat");
-	r.file_size = (uint64_t)st.st_size;
 	r.cluster = off >> w->cluster_bits;
 	r.end = div_round_up(off + len, w->cluster);
+	if (qcow2_map_fetch(&w->map, r.cluster, r.end - r.cluster, err) < 0)
+		return -1;
 	for (uint64_t i = r.cluster; i < r.end; i++)
 		if (qcow2_map_get(&w->map, i))
 			return err_set(err, ERR_CORRUPT,
@@ -289,8 +298,9 @@ int qcow2_writer_adopt(struct block *b, uint64_t off, uint64_t len, const char *
 	pthread_mutex_lock(&w->lock);
 	ret = read_note(&r);
 	pthread_mutex_unlock(&w->lock);
+	if (ret == 0)
+		return qcow2_spill_if_due(w, err);
 	/* Half a note is none: the range will be copied again. */
-	if (ret < 0)
-		qcow2_map_clear(&w->map, off >> w->cluster_bits, r.end - (off >> w->cluster_bits));
-	return ret;
+	qcow2_map_clear(&w->map, off >> w->cluster_bits, r.end - (off >> w->cluster_bits), NULL);
+	return -1;
 }

@@ -16,6 +16,7 @@
 #include "formats/qcow2_writer.h"
 
 enum {
+	MAP_BYTES = 64 << 20, /* of leaves of the map: half a TiB of dense data at 64 KiB clusters */
 	BATCH = 512,	      /* clusters that are placed together; 2 pieces of iovec each stay below IOV_MAX */
 	PACK_BYTES = 2 << 20, /* guest bytes that are compressed before they are written */
 };
@@ -63,8 +64,8 @@ static size_t bytes_of(const struct qcow2_writer *w, const struct batch *batch, 
 	return min_u64(w->cluster, batch->len - i * w->cluster);
 }
 
-/* Room for n plain clusters. What alignment costs is kept for compressed ones. */
-static uint64_t place_plain(struct qcow2_writer *w, uint64_t n)
+/* What alignment costs is kept for compressed clusters. */
+uint64_t qcow2_place_plain(struct qcow2_writer *w, uint64_t n)
 {
 	uint64_t at;
 
@@ -143,7 +144,7 @@ static int write_plain(struct qcow2_writer *w, const struct batch *batch, struct
 			return err_nomem(err);
 		io[pieces++] = (struct iovec){zeros, cut};
 	}
-	host = place_plain(w, count);
+	host = qcow2_place_plain(w, count);
 	if (file_pwritev(w->fd, io, pieces, host, err) < 0)
 		return -1;
 	return map_plain(w, batch, host, err);
@@ -270,35 +271,36 @@ static int write_fixed(struct qcow2_writer *w, const struct batch *batch, struct
 }
 
 /* A preallocated cluster stays where it is: zeros over data are data. */
-static bool settles_zeros(struct qcow2_writer *w, uint64_t cluster)
+static int settle_zeros(struct qcow2_writer *w, uint64_t cluster, bool *ret, struct err *err)
 {
-	if (w->preallocation)
-		return !qcow2_map_get(&w->map, cluster);
-	qcow2_map_clear(&w->map, cluster, 1);
-	return true;
+	*ret = !w->preallocation || !qcow2_map_get(&w->map, cluster);
+	return w->preallocation ? 0 : qcow2_map_clear(&w->map, cluster, 1, err);
 }
 
-/* Looks at a batch's clusters; those of zeros are settled by it. True when there is something to write. */
-static bool sort_out_zeros(struct qcow2_writer *w, struct batch *batch)
+/* Looks at a batch's clusters; those of zeros are settled by it. *ret: there is something to write. */
+static int sort_out_zeros(struct qcow2_writer *w, struct batch *batch, bool *ret, struct err *err)
 {
-	bool any = false;
-
+	*ret = false;
 	for (size_t i = 0; i < batch->n; i++) {
-		bool zero = all_zeros(batch->data + i * w->cluster, bytes_of(w, batch, i)) &&
-			    settles_zeros(w, batch->first + i);
+		bool zero = all_zeros(batch->data + i * w->cluster, bytes_of(w, batch, i));
 
+		if (zero && settle_zeros(w, batch->first + i, &zero, err) < 0)
+			return -1;
 		batch->fate[i] = zero ? FATE_ZERO : FATE_PLAIN;
-		any |= !zero;
+		*ret |= !zero;
 	}
-	return any;
+	return 0;
 }
 
 static int write_batch(struct qcow2_writer *w, struct batch *batch, struct err *err)
 {
 	struct qcow2_packer *p;
+	bool any;
 	int ret;
 
-	if (!sort_out_zeros(w, batch))
+	if (sort_out_zeros(w, batch, &any, err) < 0)
+		return -1;
+	if (!any)
 		return 0;
 	if (w->preallocation)
 		return write_fixed(w, batch, err);
@@ -328,7 +330,7 @@ static int writer_pwrite(struct block *b, const void *buf, size_t len, uint64_t 
 
 		batch.first = (off + done) >> w->cluster_bits;
 		batch.n = div_round_up(batch.len, w->cluster);
-		if (write_batch(w, &batch, err) < 0)
+		if (write_batch(w, &batch, err) < 0 || qcow2_spill_if_due(w, err) < 0)
 			return -1;
 		done += batch.len;
 	}
@@ -346,29 +348,30 @@ static int writer_take(struct block *b, uint64_t off, const struct file_place *f
 		return 0;
 	if (qcow2_check_aligned(w, "write", off, from->len, err) < 0)
 		return -1;
-	host = place_plain(w, n);
+	host = qcow2_place_plain(w, n);
 	if (!file_move_range(from->fd, from->off, w->fd, host, from->len, how))
 		return 0;
 	for (uint64_t i = 0; i < n; i++)
 		if (qcow2_map_set(&w->map, first + i, (host + i * w->cluster) | QCOW2_COPIED, err) < 0)
 			return -1;
 	*ret_done = true;
-	return 0;
+	return qcow2_spill_if_due(w, err);
 }
 
 static int writer_zero(struct block *b, uint64_t off, uint64_t len, struct err *err)
 {
 	struct qcow2_writer *w = writer(b);
-	uint64_t first = off >> w->cluster_bits, end = div_round_up(off + len, w->cluster);
+	uint64_t first = off >> w->cluster_bits, end = div_round_up(off + len, w->cluster), head, tail;
 
+	if (qcow2_map_find(&w->map, first, &head, err) < 0 || qcow2_map_find(&w->map, end - 1, &tail, err) < 0)
+		return -1;
 	/* What was never written reads as zeros, aligned or not. */
-	if (qcow2_map_get(&w->map, first) || qcow2_map_get(&w->map, end - 1))
+	if (head || tail)
 		if (qcow2_check_aligned(w, "zeroing", off, len, err) < 0)
 			return -1;
 	if (w->preallocation)
 		return qcow2_prealloc_zero(w, first, end - first, err);
-	qcow2_map_clear(&w->map, first, end - first);
-	return 0;
+	return qcow2_map_clear(&w->map, first, end - first, err) < 0 ? -1 : qcow2_spill_if_due(w, err);
 }
 
 static int writer_pread(struct block *b, void *buf, size_t len, uint64_t off, struct err *err)
@@ -446,7 +449,7 @@ static int check_size(const struct qcow2_writer *w, struct err *err)
 }
 
 /* Until finish() the file must be no image, whatever an earlier run left in it. */
-static int make_fresh(const struct qcow2_writer *w, bool resume, struct err *err)
+static int make_fresh(struct qcow2_writer *w, bool resume, struct err *err)
 {
 	static const unsigned char no_magic[8];
 	struct stat st;
@@ -455,6 +458,7 @@ static int make_fresh(const struct qcow2_writer *w, bool resume, struct err *err
 		return err_sys(err, ERR_INTERNAL, "cannot empty the file");
 	if (fstat(w->fd, &st) < 0)
 		return err_sys(err, ERR_INTERNAL, "cannot stat");
+	w->old_size = (uint64_t)st.st_size;
 	return st.st_size > 0 ? file_pwrite(w->fd, no_magic, sizeof no_magic, 0, err) : 0;
 }
 
@@ -463,6 +467,7 @@ int qcow2_create(int fd, const char *name, uint64_t size, const struct create_op
 {
 	uint32_t cluster = options->cluster_size ? options->cluster_size : 1U << QCOW2_CLUSTER_BITS_DEFAULT;
 	AUTO(block_closep) struct block *b = NULL;
+	struct qcow2_map_store store;
 	struct qcow2_writer *w;
 
 	if (check_options(options, cluster, size, err) < 0)
@@ -484,7 +489,9 @@ int qcow2_create(int fd, const char *name, uint64_t size, const struct create_op
 	w->preallocation = (enum preallocation)options->preallocation;
 	w->extended = options->extended_l2;
 	w->resumed = options->resume;
-	if (qcow2_map_init(&w->map, div_round_up(size, cluster), err) < 0)
+	w->map_leaves = MAP_BYTES / (QCOW2_LEAF * sizeof(uint64_t));
+	store = qcow2_spill_store(w);
+	if (qcow2_map_init(&w->map, div_round_up(size, cluster), qcow2_per_l2(w), &store, err) < 0)
 		return -1;
 	w->fd = fd;
 	if (check_size(w, err) < 0 || make_fresh(w, options->resume, err) < 0 ||

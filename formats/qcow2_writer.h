@@ -1,5 +1,6 @@
 /* The inside of the qcow2 writer, shared by its files: qcow2_write.c (data), qcow2_prealloc.c (data of preallocated
- * images), qcow2_finish.c (tables and header) and qcow2_note.c (resume). */
+ * images), qcow2_spill.c (tables that wait in the file), qcow2_finish.c (tables and header) and qcow2_note.c (resume).
+ */
 #ifndef REHOST_FORMATS_QCOW2_WRITER_H
 #define REHOST_FORMATS_QCOW2_WRITER_H
 
@@ -26,9 +27,11 @@ struct qcow2_writer {
 	enum codec codec; /* CODEC_UNKNOWN: plain clusters only */
 	int level;
 	enum preallocation preallocation;
-	bool extended; /* extended L2 entries */
-	bool resumed;  /* the file holds what an earlier run wrote */
+	bool extended;	   /* extended L2 entries */
+	bool resumed;	   /* the file holds what an earlier run wrote */
+	uint64_t old_size; /* of the file then, bytes */
 	struct qcow2_map map;
+	size_t map_leaves; /* more of the map than this isn't kept in memory */
 
 	pthread_mutex_t lock;  /* of all below */
 	uint64_t tail;	       /* everything from here on is free */
@@ -58,6 +61,17 @@ int qcow2_prealloc_write(struct qcow2_writer *w, const void *data, uint64_t firs
 int qcow2_prealloc_zero(const struct qcow2_writer *w, uint64_t first, uint64_t n, struct err *err);
 /* Zeros where nothing was written, when they are asked for or the file isn't a hole there. */
 int qcow2_prealloc_finish(const struct qcow2_writer *w, struct err *err);
+
+/* An L2 table as it is in the file, big-endian: from and to per_l2 entries of host byte order. */
+void qcow2_table_put(const struct qcow2_writer *w, const uint64_t *entries, unsigned char *table);
+void qcow2_put_entry(const struct qcow2_writer *w, unsigned char *at, uint64_t entry);
+void qcow2_table_get(const struct qcow2_writer *w, const unsigned char *table, uint64_t *entries);
+/* Where tables of the map go: into clusters of their own, as they are to be in the end. */
+struct qcow2_map_store qcow2_spill_store(struct qcow2_writer *w);
+/* Leaves tables in the file when there are too many in memory. Not with w->lock held. */
+int qcow2_spill_if_due(struct qcow2_writer *w, struct err *err);
+/* Room for n plain clusters, in bytes from the file's beginning. */
+uint64_t qcow2_place_plain(struct qcow2_writer *w, uint64_t n);
 
 /* What the tables will look like; offsets in clusters. */
 struct qcow2_plan {

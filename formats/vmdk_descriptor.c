@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -278,7 +279,7 @@ static bool encoding_of(const char *line, size_t len, char ret[VMDK_ENCODING_MAX
 	value = unquote(trim(strchr(value, '=') + 1));
 	if (!*value || strlen(value) >= VMDK_ENCODING_MAX || !strcasecmp(value, "UTF-8"))
 		return false;
-	strcpy(ret, value);
+	snprintf(ret, VMDK_ENCODING_MAX, "%s", value);
 	return true;
 }
 
