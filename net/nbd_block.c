@@ -88,12 +88,6 @@ static int take_lane(struct nbd_block *n, struct lane **ret, struct err *err)
 	return there ? 0 : err_set(err, ERR_TEMPFAIL, "the machine is no longer connected");
 }
 
-static void close_lane(struct nbd_client *c)
-{
-	stream_shut(nbd_client_stream(c), SHUT_RDWR);
-	nbd_client_close(c);
-}
-
 /* After a request; broken: the connection is of no more use. */
 static void give_lane(struct nbd_block *n, struct lane *lane, bool broken)
 {
@@ -110,7 +104,7 @@ static void give_lane(struct nbd_block *n, struct lane *lane, bool broken)
 	pthread_cond_broadcast(&n->changed);
 	pthread_mutex_unlock(&n->lock);
 	if (dead)
-		close_lane(dead);
+		nbd_client_drop(dead);
 }
 
 int nbd_block_add(struct block *b, struct nbd_client *c, struct err *err)
@@ -121,7 +115,7 @@ int nbd_block_add(struct block *b, struct nbd_client *c, struct err *err)
 	if (nbd_client_size(c) != b->size) {
 		err_set(err, ERR_CORRUPT, "disk '%s' has %" PRIu64 " bytes now, it had %" PRIu64, b->name,
 			nbd_client_size(c), b->size);
-		nbd_client_close(c);
+		nbd_client_drop(c);
 		return -1;
 	}
 	pthread_mutex_lock(&n->lock);
@@ -135,7 +129,7 @@ int nbd_block_add(struct block *b, struct nbd_client *c, struct err *err)
 	pthread_mutex_unlock(&n->lock);
 	if (lane)
 		return 0;
-	nbd_client_close(c);
+	nbd_client_drop(c);
 	return err_set(err, ERR_TEMPFAIL, "disk '%s' has %d connections: no more are taken", b->name,
 		       NBD_BLOCK_LANES_MAX);
 }
@@ -160,7 +154,7 @@ void nbd_block_drop_lanes(struct block *b)
 	pthread_cond_broadcast(&n->changed);
 	pthread_mutex_unlock(&n->lock);
 	while (ndead)
-		close_lane(dead[--ndead]);
+		nbd_client_drop(dead[--ndead]);
 }
 
 void nbd_block_give_up(struct block *b)

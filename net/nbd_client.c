@@ -478,6 +478,15 @@ int nbd_client_extents(struct nbd_client *c, uint64_t off, uint64_t len, struct 
 	return *ret_n ? 0 : breach(err, "no block status in the reply to one");
 }
 
+void nbd_client_drop(struct nbd_client *c)
+{
+	if (!c)
+		return;
+	stream_shut(c->stream, SHUT_RDWR);
+	stream_close(c->stream);
+	free(c);
+}
+
 void nbd_client_close(struct nbd_client *c)
 {
 	if (!c)

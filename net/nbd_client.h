@@ -37,6 +37,8 @@ int nbd_client_extents(struct nbd_client *c, uint64_t off, uint64_t len, struct 
 
 /* For stream_shut() from another thread. */
 struct stream *nbd_client_stream(const struct nbd_client *c);
+/* Closes a connection that is of no more use; never waits. NULL is fine. */
+void nbd_client_drop(struct nbd_client *c);
 /* Says goodbye and closes; NULL is fine. */
 void nbd_client_close(struct nbd_client *c);
 DEFINE_CLEANUP(struct nbd_client *, nbd_client_close)

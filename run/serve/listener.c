@@ -18,6 +18,7 @@ enum {
 	STACK_BYTES = 512 << 10,
 	LANES = 4, /* connections that a machine is to open for each disk */
 	SILENT_SECONDS = 30,
+	READ_SECONDS = 180, /* a disk tries hard at a bad sector; that the peer is gone TCP finds out before */
 	TICK_MS = 250,
 	PAUSE_MS = 100,
 };
@@ -87,7 +88,7 @@ static int add_lane(struct serve *s, const struct caller *c, const char *session
 	if (l && disk < l->ndisks) {
 		ret = nbd_block_add(l->disks[disk], client, err);
 	} else {
-		nbd_client_close(client);
+		nbd_client_drop(client);
 		ret = err_set(err, ERR_TEMPFAIL, "the machine has left meanwhile");
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -113,6 +114,7 @@ static int serve_disk(struct caller *c, struct stream *stream, const struct json
 	}
 	if (nbd_client_open(stream, &client, err) < 0)
 		return -1;
+	stream_patience(nbd_client_stream(client), READ_SECONDS);
 	return add_lane(c->serve, c, session, disk, client, err);
 }
 

@@ -1,0 +1,452 @@
+/* The NBD client and the block over it: against our server, against servers that lie, and when connections break. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+
+#include "core/base/bytes.h"
+#include "core/base/hash.h"
+#include "net/nbd_block.h"
+#include "net/nbd_protocol.h"
+#include "net/nbd_server.h"
+#include "tests/unit/support/mem_block.h"
+
+enum { SIZE = 4 << 20 };
+
+/* ---- our own server ---- */
+
+struct host {
+	struct mem_block *disk;
+	struct nbd_server *server;
+	pthread_t threads[8];
+	int far[8]; /* duplicates, to break the connection with */
+	struct stream *streams[8];
+	unsigned n;
+};
+
+struct serving {
+	struct nbd_server *server;
+	struct stream *stream;
+};
+
+static void *serve(void *opaque)
+{
+	struct serving *s = opaque;
+
+	nbd_server_serve(s->server, s->stream, NULL);
+	free(s);
+	return NULL;
+}
+
+static int setup(void **state)
+{
+	struct host *h = calloc(1, sizeof *h);
+	struct nbd_server_options o = {.listen_fd = -1, .readonly = true, .remote = true, .threads = 1};
+
+	h->disk = mem_new(SIZE);
+	mem_fill(h->disk, MIB, MIB, 17);
+	memset(h->disk->data + MIB + 256 * KIB, 0, 128 * KIB); /* zeros that the map doesn't know */
+	o.block = &h->disk->b;
+	*state = h;
+	return nbd_server_start(&o, &h->server, NULL);
+}
+
+static int teardown(void **state)
+{
+	struct host *h = *state;
+
+	for (unsigned i = 0; i < h->n; i++) {
+		pthread_join(h->threads[i], NULL);
+		close(h->far[i]);
+	}
+	nbd_server_stop(h->server);
+	block_close(&h->disk->b);
+	free(h);
+	return 0;
+}
+
+static struct nbd_client *connect_to(struct host *h)
+{
+	struct serving *s = calloc(1, sizeof *s);
+	struct nbd_client *c;
+	struct stream *near;
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_int_equal(stream_of_fd(fds[0], &near, NULL), 0);
+	assert_int_equal(stream_of_fd(fds[1], &s->stream, NULL), 0);
+	s->server = h->server;
+	h->far[h->n] = dup(fds[1]);
+	assert_int_equal(pthread_create(&h->threads[h->n++], NULL, serve, s), 0);
+	assert_int_equal(nbd_client_open(near, &c, NULL), 0);
+	return c;
+}
+
+static void test_reads(void **state)
+{
+	struct host *h = *state;
+	struct nbd_client *c = connect_to(h);
+	char *buf = malloc(2 * MIB);
+	size_t sent;
+
+	assert_int_equal(nbd_client_size(c), SIZE);
+	memset(buf, 1, 2 * MIB);
+	assert_int_equal(nbd_client_read(c, buf, 2 * MIB, 0, &sent, NULL), 0);
+	assert_memory_equal(buf + MIB, h->disk->data + MIB, MIB);
+	assert_true(all_zeros(buf, MIB));
+	assert_int_equal(sent, MIB - 128 * KIB); /* the zeros stayed where they were */
+	assert_int_equal(nbd_client_read(c, buf, MIB, 3 * MIB, &sent, NULL), 0);
+	assert_int_equal(sent, 0);
+	assert_int_equal(nbd_client_read(c, buf, 1, MIB + 5, &sent, NULL), 0);
+	assert_int_equal(buf[0], (char)h->disk->data[MIB + 5]);
+	assert_int_equal(nbd_client_read(c, buf, 2, SIZE - 1, &sent, NULL), -1);
+	nbd_client_close(c);
+	free(buf);
+}
+
+static void test_extents(void **state)
+{
+	struct host *h = *state;
+	struct nbd_client *c = connect_to(h);
+	struct extent *e = calloc(NBD_CLIENT_EXTENTS_MAX, sizeof *e);
+	size_t n;
+
+	assert_int_equal(nbd_client_extents(c, 0, SIZE, e, &n, NULL), 0);
+	assert_int_equal(n, 3);
+	assert_int_equal(e[1].off, MIB);
+	assert_int_equal(e[1].len, MIB);
+	assert_int_equal(e[1].kind, EXTENT_DATA);
+	assert_int_equal(e[2].kind, EXTENT_HOLE);
+	assert_int_equal(e[2].off + e[2].len, SIZE);
+	assert_int_equal(nbd_client_extents(c, MIB + 4096, 8192, e, &n, NULL), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(e[0].len, 8192);
+	nbd_client_close(c);
+	free(e);
+}
+
+static void test_bad_sector(void **state)
+{
+	struct host *h = *state;
+	struct nbd_client *c = connect_to(h);
+	struct err err = ERR_INIT;
+	char buf[4096];
+	size_t sent;
+
+	h->disk->bad_off = MIB;
+	h->disk->bad_len = 4096;
+	h->disk->bad_times = -1;
+	assert_int_equal(nbd_client_read(c, buf, sizeof buf, MIB, &sent, &err), -1);
+	assert_int_equal(err.code, ERR_UNREADABLE);
+	assert_non_null(strstr(err.text, "the other side can't read (error 5)"));
+	assert_int_equal(nbd_client_read(c, buf, sizeof buf, MIB + 4096, &sent, &err), 0);
+	nbd_client_close(c);
+}
+
+/* ---- connections that break ---- */
+
+static struct block *block_over(struct host *h, unsigned lanes, unsigned patience)
+{
+	struct nbd_block_options o = {.name = "sda", .size = SIZE, .patience_seconds = patience};
+	struct block *b;
+
+	assert_int_equal(nbd_block_new(&o, &b, NULL), 0);
+	for (unsigned i = 0; i < lanes; i++)
+		assert_int_equal(nbd_block_add(b, connect_to(h), NULL), 0);
+	return b;
+}
+
+static void expect_data(struct host *h, struct block *b)
+{
+	char *buf = malloc(SIZE);
+
+	assert_int_equal(block_pread(b, buf, SIZE, 0, NULL), 0);
+	assert_memory_equal(buf, h->disk->data, SIZE);
+	free(buf);
+}
+
+static void test_another_lane(void **state)
+{
+	struct host *h = *state;
+	struct block *b = block_over(h, 3, 0);
+	struct nbd_block_stats stats;
+	struct err err = ERR_INIT;
+	char c;
+
+	expect_data(h, b);
+	shutdown(h->far[0], SHUT_RDWR);
+	expect_data(h, b);
+	nbd_block_stats(b, &stats);
+	assert_int_equal(stats.lanes, 2);
+	assert_int_equal(stats.lost, 1);
+	assert_int_equal(stats.read, 2 * (MIB - 128 * KIB));
+	shutdown(h->far[1], SHUT_RDWR);
+	shutdown(h->far[2], SHUT_RDWR);
+	assert_int_equal(block_pread(b, &c, 1, 0, &err), -1);
+	assert_int_equal(err.code, ERR_TEMPFAIL);
+	assert_int_equal(nbd_block_add(b, connect_to(h), NULL), 0);
+	expect_data(h, b);
+	block_close(b);
+}
+
+struct later {
+	struct host *h;
+	struct block *b;
+};
+
+static void *connect_later(void *opaque)
+{
+	struct later *l = opaque;
+
+	nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+	nbd_block_add(l->b, connect_to(l->h), NULL);
+	return NULL;
+}
+
+static void test_patience(void **state)
+{
+	struct host *h = *state;
+	struct block *b = block_over(h, 1, 60);
+	struct later l = {h, b};
+	pthread_t thread;
+
+	nbd_block_drop_lanes(b);
+	pthread_create(&thread, NULL, connect_later, &l);
+	expect_data(h, b);
+	pthread_join(thread, NULL);
+	block_close(b);
+}
+
+static void *give_up_later(void *opaque)
+{
+	struct later *l = opaque;
+
+	nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+	nbd_block_give_up(l->b);
+	return NULL;
+}
+
+static void test_giving_up(void **state)
+{
+	struct host *h = *state;
+	struct block *b = block_over(h, 1, 6000);
+	struct later l = {h, b};
+	struct err err = ERR_INIT;
+	pthread_t thread;
+	char c;
+
+	nbd_block_drop_lanes(b);
+	pthread_create(&thread, NULL, give_up_later, &l);
+	assert_int_equal(block_pread(b, &c, 1, 0, &err), -1);
+	assert_int_equal(err.code, ERR_TEMPFAIL);
+	pthread_join(thread, NULL);
+	assert_int_equal(nbd_block_add(b, connect_to(h), &err), -1);
+	block_close(b);
+}
+
+static void test_another_size(void **state)
+{
+	struct host *h = *state;
+	struct nbd_block_options o = {.name = "sda", .size = SIZE + 512};
+	struct err err = ERR_INIT;
+	struct block *b;
+
+	assert_int_equal(nbd_block_new(&o, &b, NULL), 0);
+	assert_int_equal(nbd_block_add(b, connect_to(h), &err), -1);
+	assert_string_equal(err.text, "disk 'sda' has 4194304 bytes now, it had 4194816");
+	block_close(b);
+}
+
+/* ---- servers that lie ---- */
+
+enum { LIE_SIZE = 1 << 20, LIE_LEN = 8192 };
+
+struct script {
+	const void *bytes;
+	size_t len;
+	int fd;
+};
+
+static void take_all(int fd, size_t len)
+{
+	char sink[4096];
+
+	while (len) {
+		ssize_t n = recv(fd, sink, min_u64(len, sizeof sink), 0);
+
+		if (n <= 0)
+			return;
+		len -= (size_t)n;
+	}
+}
+
+static void reply(int fd, uint32_t option, uint32_t type, const void *data, uint32_t len)
+{
+	unsigned char head[20];
+
+	put_be64(head, NBD_OPT_REPLY_MAGIC);
+	put_be32(head + 8, option);
+	put_be32(head + 12, type);
+	put_be32(head + 16, len);
+	send(fd, head, sizeof head, MSG_NOSIGNAL);
+	send(fd, data, len, MSG_NOSIGNAL);
+}
+
+/* Negotiates as it should be, then answers the one request with the script's bytes. */
+static void *lie(void *opaque)
+{
+	struct script *s = opaque;
+	unsigned char export[12] = {0};
+
+	send(s->fd, "NBDMAGICIHAVEOPT\0\3", 18, MSG_NOSIGNAL);
+	take_all(s->fd, 4 + 16);
+	reply(s->fd, NBD_OPT_STRUCTURED_REPLY, NBD_REP_ACK, NULL, 0);
+	take_all(s->fd, 16 + 8 + 4 + 15 + 4 + 13);
+	reply(s->fd, NBD_OPT_SET_META_CONTEXT, NBD_REP_META_CONTEXT, "\0\0\0\1base:allocation", 19);
+	reply(s->fd, NBD_OPT_SET_META_CONTEXT, NBD_REP_META_CONTEXT, "\0\0\0\2x-rehost:xxh3", 17);
+	reply(s->fd, NBD_OPT_SET_META_CONTEXT, NBD_REP_ACK, NULL, 0);
+	take_all(s->fd, 16 + 6);
+	put_be16(export, NBD_INFO_EXPORT);
+	put_be64(export + 2, LIE_SIZE);
+	reply(s->fd, NBD_OPT_GO, NBD_REP_INFO, export, sizeof export);
+	reply(s->fd, NBD_OPT_GO, NBD_REP_ACK, NULL, 0);
+	take_all(s->fd, 28);
+	send(s->fd, s->bytes, s->len, MSG_NOSIGNAL);
+	shutdown(s->fd, SHUT_WR);
+	return NULL;
+}
+
+/* A chunk of the reply to request 1 behind what is there. */
+static void add_chunk(struct buf *b, uint16_t flags, uint16_t type, uint32_t len, const void *front, size_t front_len,
+		      size_t body)
+{
+	unsigned char head[20];
+
+	put_be32(head, NBD_STRUCTURED_REPLY_MAGIC);
+	put_be16(head + 4, flags);
+	put_be16(head + 6, type);
+	put_be64(head + 8, 1);
+	put_be32(head + 16, len);
+	buf_add(b, head, sizeof head);
+	buf_add(b, front, front_len);
+	memset(buf_reserve(b, body), 'x', body);
+	buf_commit(b, body);
+}
+
+/* What a read (or, with status, a block status) of LIE_LEN bytes at 0 says to these bytes. */
+static void expect_lie(const struct buf *b, bool status, enum err_code code, const char *text)
+{
+	struct script s = {.bytes = b->data, .len = b->len};
+	struct extent *e = calloc(NBD_CLIENT_EXTENTS_MAX, sizeof *e);
+	struct err err = ERR_INIT;
+	struct nbd_client *c;
+	struct stream *near;
+	pthread_t thread;
+	char buf[LIE_LEN];
+	int fds[2], got;
+	size_t n;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_int_equal(stream_of_fd(fds[0], &near, NULL), 0);
+	s.fd = fds[1];
+	assert_int_equal(pthread_create(&thread, NULL, lie, &s), 0);
+	assert_int_equal(nbd_client_open(near, &c, NULL), 0);
+	got = status ? nbd_client_extents(c, 0, LIE_LEN, e, &n, &err) : nbd_client_read(c, buf, LIE_LEN, 0, &n, &err);
+	assert_int_equal(got, code ? -1 : 0);
+	assert_int_equal(err.code, code);
+	if (code)
+		assert_non_null(strstr(err.text, text));
+	nbd_client_drop(c);
+	pthread_join(thread, NULL);
+	close(fds[1]);
+	free(e);
+}
+
+static void put_data(struct buf *b, uint64_t off, uint32_t len, bool honest)
+{
+	unsigned char front[20];
+	char body[LIE_LEN];
+
+	memset(body, 'x', sizeof body);
+	put_be64(front, off);
+	add_chunk(b, 0, NBD_REPLY_TYPE_OFFSET_DATA, 8 + len, front, 8, len);
+	put_be32(front + 8, len);
+	put_be64(front + 12, hash_xxh3(body, len) + !honest);
+	add_chunk(b, NBD_REPLY_FLAG_DONE, NBD_REPLY_TYPE_REHOST_HASH, 20, front, 20, 0);
+}
+
+static void test_lies(void **state)
+{
+	struct buf b = BUF_INIT(MIB);
+	unsigned char wire[24] = {0};
+
+	put_data(&b, 0, LIE_LEN, true);
+	expect_lie(&b, false, ERR_NONE, ""); /* the way of asking is right */
+	buf_clear(&b);
+	put_data(&b, 0, LIE_LEN, false);
+	expect_lie(&b, false, ERR_CORRUPT, "the checksum of 8192 bytes at 0x0 is wrong");
+	buf_clear(&b);
+	put_data(&b, 0, LIE_LEN / 2, true);
+	expect_lie(&b, false, ERR_CORRUPT, "isn't all of what was asked for");
+	buf_clear(&b);
+	put_data(&b, 4096, LIE_LEN / 2, true);
+	expect_lie(&b, false, ERR_CORRUPT, "outside of what was asked for");
+	buf_clear(&b);
+	add_chunk(&b, 1, NBD_REPLY_TYPE_OFFSET_DATA, 8 + LIE_LEN, wire, 8, LIE_LEN);
+	expect_lie(&b, false, ERR_CORRUPT, "without their checksum");
+	buf_clear(&b);
+	add_chunk(&b, 1, NBD_REPLY_TYPE_OFFSET_DATA, 8 + LIE_LEN + 1, wire, 8, LIE_LEN + 1);
+	expect_lie(&b, false, ERR_CORRUPT, "outside of what was asked for");
+	buf_clear(&b);
+	add_chunk(&b, 1, NBD_REPLY_TYPE_OFFSET_DATA, UINT32_MAX, wire, 8, 0);
+	expect_lie(&b, false, ERR_CORRUPT, "outside of what was asked for");
+	buf_clear(&b);
+	put_be32(wire + 8, UINT32_MAX);
+	add_chunk(&b, 1, NBD_REPLY_TYPE_OFFSET_HOLE, 12, wire, 12, 0);
+	expect_lie(&b, false, ERR_CORRUPT, "outside of what was asked for");
+	buf_clear(&b);
+	add_chunk(&b, 1, NBD_REPLY_TYPE_NONE, 0, NULL, 0, 0);
+	expect_lie(&b, false, ERR_CORRUPT, "isn't all of what was asked for");
+	buf_clear(&b);
+	add_chunk(&b, 1, 77, 0, NULL, 0, 0);
+	expect_lie(&b, false, ERR_CORRUPT, "a chunk of an unknown type");
+	buf_clear(&b);
+	buf_add(&b, "HTTP/1.0 200 OK.....", 20);
+	expect_lie(&b, false, ERR_CORRUPT, "no reply to the request that was sent");
+	buf_clear(&b);
+	expect_lie(&b, false, ERR_TEMPFAIL, "the NBD connection was lost");
+	memcpy(wire, "\0\0\0\1\0\0\0\0\0\0\0\0", 12);
+	add_chunk(&b, 1, NBD_REPLY_TYPE_BLOCK_STATUS, 12, wire, 12, 0);
+	expect_lie(&b, true, ERR_CORRUPT, "an extent of no bytes");
+	buf_clear(&b);
+	wire[3] = 9;
+	add_chunk(&b, 1, NBD_REPLY_TYPE_BLOCK_STATUS, 12, wire, 12, 0);
+	expect_lie(&b, true, ERR_CORRUPT, "a block status that nobody asked for");
+	buf_clear(&b);
+	add_chunk(&b, 1, NBD_REPLY_TYPE_BLOCK_STATUS, UINT32_MAX, wire, 12, 0);
+	expect_lie(&b, true, ERR_CORRUPT, "a block status of a wrong length");
+	buf_clear(&b);
+	memcpy(wire, "\0\0\0\1\377\377\377\377\0\0\0\0", 12);
+	add_chunk(&b, 1, NBD_REPLY_TYPE_BLOCK_STATUS, 12, wire, 12, 0);
+	expect_lie(&b, true, ERR_NONE, ""); /* the last may reach farther */
+	buf_done(&b);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_reads),	 TEST(test_extents),   TEST(test_bad_sector),	TEST(test_another_lane),
+	    TEST(test_patience), TEST(test_giving_up), TEST(test_another_size), cmocka_unit_test(test_lies),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
