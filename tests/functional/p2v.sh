@@ -108,13 +108,13 @@ fi
 stop_host
 
 # ---- the link breaks in the middle of the copy, then the host is killed and comes back ----
-start_host --uses 2 --bwlimit 6M
+start_host --uses 2 --bwlimit 3M
 coproc "$proxy" 127.0.0.1 "$port"
 link=$COPROC_PID
 read -r door <&"${COPROC[0]}"
 "$client" 127.0.0.1:"$door" "$token" web02.json 60 "$work/sda" > client.out 2> client.err &
 machine=$!
-for mib in 10 14 18; do
+for mib in 6 20 31; do
 	until awk -v want=$((mib << 20)) '$4 > want { found = 1 } END { exit !found }' client.out; do
 		kill -0 $machine 2> /dev/null || fail "the client ended: $(cat client.err host.log)"
 		sleep 0.1
@@ -127,4 +127,66 @@ stop_host
 start_host --bwlimit 20M
 wait $machine || fail "client: $(cat client.err host.log)"
 same_disk sda web02 sda
+python3 - << 'CHECK' || fail "nothing was resumed: $(cat host.log)"
+import json
+copy = json.load(open("out/web02/report.json"))["copy"]
+assert copy["reused"] >= 4 << 20, copy
+CHECK
+stop_host
+
+# ---- two machines at once; one falls silent (half-open), and a thousand strangers call meanwhile ----
+rm -rf out
+inventory web03 4c4c4544-0042-3510-8051-b4c04f4b3134 > web03.json
+start_host --uses 2 --jobs 2 --memory 1M --bwlimit 12M
+kill "$link"
+wait "$link" 2> /dev/null || true
+coproc "$proxy" 127.0.0.1 "$port"
+link=$COPROC_PID
+read -r door <&"${COPROC[0]}"
+"$client" 127.0.0.1:"$door" "$token" web02.json 90 "$work/sda" > client.out 2> client.err &
+machine=$!
+"$client" 127.0.0.1:"$port" "$token" web03.json 90 "$work/sdb" > client3.out 2> client3.err &
+other=$!
+await_state web02 converting
+await_state web03 converting
+until awk '$4 > 4194304 { found = 1 } END { exit !found }' client.out; do
+	kill -0 $machine 2> /dev/null || fail "the client ended: $(cat client.err host.log)"
+	sleep 0.1
+done
+kill -USR2 "$link"
+python3 - "$port" << 'STRANGERS' || fail "strangers"
+import os, socket, sys
+for i in range(1000):
+    with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as s:
+        if i % 3:
+            s.sendall(os.urandom(64) if i % 3 == 1 else b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+STRANGERS
+sleep 1 # the silence is to be noticed by those it is for, not ended by us
+kill -USR1 "$link"
+wait $other || fail "client: $(cat client3.err host.log)"
+wait $machine || fail "client: $(cat client.err host.log)"
+same_disk sda web02 sda
+same_disk sdb web03 sda
+[ "$(grep -c 'refused: ' host.log)" -ge 1000 ] || fail "strangers are not in the log"
+
+# ---- the machine boots again: with the same disks it goes on, with others it begins anew ----
+rm -rf out
+stop_host
+start_host --bwlimit 6M
+for new in same other; do
+	"$client" 127.0.0.1:"$port" "$token" web02.json 90 "$work/sda" > client.out 2> client.err &
+	machine=$!
+	until awk '$4 > 8388608 { found = 1 } END { exit !found }' client.out; do
+		kill -0 $machine 2> /dev/null || fail "the client ended: $(cat client.err host.log)"
+		sleep 0.1
+	done
+	kill -9 $machine
+	wait $machine 2> /dev/null || true
+	[ $new = same ] || dd if=/dev/urandom of=sda bs=1M count=1 conv=notrunc status=none
+done
+"$client" 127.0.0.1:"$port" "$token" web02.json 90 "$work/sda" > client.out 2> client.err ||
+	fail "client: $(cat client.err host.log)"
+same_disk sda web02 sda
+grep -q 'its disks have changed: begins anew' host.log || fail "the other disk was not noticed: $(cat host.log)"
+[ "$(grep -c 'begins anew' host.log)" = 1 ] || fail "the same disk was taken for another: $(cat host.log)"
 stop_host
