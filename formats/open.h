@@ -146,6 +146,9 @@ struct format {
 	/* How sure we are that this is ours. Never reads beyond the probe. */
 	int (*bid)(const struct probe *p);
 	int (*open)(const struct open_args *args, struct block **ret, struct err *err);
+	/* The size of the disk that the first bytes of a file of this format state, bytes, unchecked; 0: they don't.
+	 * The probe has no tail. NULL: they never do. */
+	uint64_t (*announces)(const struct probe *p);
 	/* NULL: read only. fd is an empty file opened read-write, owned by the block on success. */
 	int (*create)(int fd, const char *name, uint64_t size, const struct create_options *options, struct block **ret,
 		      struct err *err);
@@ -169,6 +172,11 @@ const struct format *format_by_name(const char *name); /* or by its alias; NULL 
  * that we only recognise. Two sure bids, or a sure one and a partition table where a guest could have written both:
  * ERR_CORRUPT. No byte at all: ERR_CORRUPT. */
 int format_probe(struct block *file, const char *name, const struct format **ret, struct err *err);
+
+/* The most bytes that a file can have which begins so and isn't at hand as a whole (it is being unpacked); format NULL:
+ * what the first bytes say. UINT64_MAX: nothing tells. Image files keep room that is free again, hence four times what
+ * their header announces, and 1 GiB. */
+uint64_t format_file_bound(const void *head, size_t len, const struct format *format);
 
 /* Opens `ref` as image_resolve() (formats/resolve.h) understands it, as bytes: an extent, an external data file.
  * Regular files only. */

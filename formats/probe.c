@@ -87,6 +87,22 @@ static void collect_bids(const struct probe *p, const struct format **best, cons
 	}
 }
 
+uint64_t format_file_bound(const void *head, size_t len, const struct format *format)
+{
+	AUTO_FREE struct probe *p = calloc(1, sizeof *p);
+	uint64_t size = 0, most;
+
+	if (!p)
+		return UINT64_MAX;
+	memcpy(p->head, head, min_u64(len, sizeof p->head));
+	p->file_size = UINT64_MAX;
+	p->name = "";
+	for (const struct format *const *f = formats; *f; f++)
+		if ((*f)->announces && (!format || *f == format) && (*f)->bid(p) == BID_SURE)
+			size = max_u64(size, (*f)->announces(p));
+	return size && mul_fits(size, 4, &most) && add_fits(most, GIB, &most) ? most : UINT64_MAX;
+}
+
 int format_probe(struct block *file, const char *name, const struct format **ret, struct err *err)
 {
 	AUTO_FREE struct probe *p = malloc(sizeof *p);

@@ -221,10 +221,16 @@ static int qcow1_bid(const struct probe *p)
 	return get_be32(p->head) == QCOW2_MAGIC && get_be32(p->head + H_VERSION) == 1 ? BID_SURE : BID_NONE;
 }
 
+static uint64_t qcow1_announces(const struct probe *p)
+{
+	return get_be64(p->head + H_SIZE);
+}
+
 const struct format format_qcow = {
     .name = "qcow",
     .description = "QEMU copy-on-write 1, compressed too, with backing files",
     .bid = qcow1_bid,
+    .announces = qcow1_announces,
     .open = qcow1_open,
     .facts = qcow1_facts,
     .check = qcow1_check,

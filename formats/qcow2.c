@@ -370,12 +370,19 @@ static int qcow2_bid(const struct probe *p)
 	return get_be32(p->head) == QCOW2_MAGIC && get_be32(p->head + QCOW2_H_VERSION) != 1 ? BID_SURE : BID_NONE;
 }
 
+/* What is kept of deleted snapshots is free room, of others it is data. */
+static uint64_t qcow2_announces(const struct probe *p)
+{
+	return get_be32(p->head + QCOW2_H_SNAPSHOTS) ? 0 : get_be64(p->head + QCOW2_H_SIZE);
+}
+
 static const char *const create_keys[] = {"cluster_size", "preallocation", "extended_l2", "lazy_refcounts", NULL};
 
 const struct format format_qcow2 = {
     .name = "qcow2",
     .description = "QEMU copy-on-write 2 and 3, compressed too, with backing files",
     .bid = qcow2_bid,
+    .announces = qcow2_announces,
     .open = qcow2_open,
     .create = qcow2_create,
     .create_keys = create_keys,

@@ -229,10 +229,16 @@ static int qed_bid(const struct probe *p)
 	return !memcmp(p->head, "QED", 4) ? BID_SURE : BID_NONE;
 }
 
+static uint64_t qed_announces(const struct probe *p)
+{
+	return get_le64(p->head + H_SIZE);
+}
+
 const struct format format_qed = {
     .name = "qed",
     .description = "QEMU enhanced disk, with backing files",
     .bid = qed_bid,
+    .announces = qed_announces,
     .open = qed_open,
     .facts = qed_facts,
     .check = qed_check,

@@ -154,10 +154,16 @@ static int vdi_bid(const struct probe *p)
 	return get_le32(p->head + VDI_H_MAGIC) == VDI_MAGIC ? BID_SURE : BID_NONE;
 }
 
+static uint64_t vdi_announces(const struct probe *p)
+{
+	return get_le64(p->head + VDI_H_DISK);
+}
+
 const struct format format_vdi = {
     .name = "vdi",
     .description = "VirtualBox: dynamic, static, differencing",
     .bid = vdi_bid,
+    .announces = vdi_announces,
     .open = vdi_open,
     .facts = vdi_facts,
     .check = vdi_check,

@@ -375,6 +375,12 @@ static int vhd_bid(const struct probe *p)
 	return BID_NONE;
 }
 
+/* The copy of the footer that a dynamic disk begins with; a fixed one begins with the disk. */
+static uint64_t vhd_announces(const struct probe *p)
+{
+	return memcmp(p->head, VHD_COOKIE, VHD_COOKIE_LEN) != 0 ? 0 : get_be64(p->head + VHD_AT_CURRENT_SIZE);
+}
+
 static const char *const create_keys[] = {"subformat", NULL};
 
 const struct format format_vhd = {
@@ -382,6 +388,7 @@ const struct format format_vhd = {
     .alias = "vpc",
     .description = "Microsoft Virtual PC and Hyper-V: fixed, dynamic, differencing",
     .bid = vhd_bid,
+    .announces = vhd_announces,
     .open = vhd_open,
     .create = vhd_create,
     .create_keys = create_keys,

@@ -508,12 +508,22 @@ static int vmdk_open(const struct open_args *args, struct block **ret, struct er
 	return open_text(args, ret, err);
 }
 
+static uint64_t vmdk_announces(const struct probe *p)
+{
+	uint64_t size;
+
+	return !memcmp(p->head, VMDK_MAGIC, 4) && mul_fits(get_le64(p->head + VMDK_H_CAPACITY), VMDK_SECTOR, &size)
+		   ? size
+		   : 0;
+}
+
 static const char *const create_keys[] = {"subformat", "adapter_type", NULL};
 
 const struct format format_vmdk = {
     .name = "vmdk",
     .description = "VMware: sparse, flat, split, streamOptimized (OVA), snapshots (COWD, seSparse too)",
     .bid = vmdk_bid,
+    .announces = vmdk_announces,
     .open = vmdk_open,
     .create = vmdk_create,
     .create_keys = create_keys,

@@ -77,7 +77,8 @@ static int is_packed(int fd, const char *name, const struct format *format, bool
 
 struct unpack_pace {
 	struct throttle *throttle;
-	uint64_t before; /* bytes of packed data */
+	const struct format *format; /* of the image inside, if it is stated */
+	uint64_t before;	     /* bytes of packed data */
 };
 
 static void keep_pace(uint64_t done, void *opaque)
@@ -89,11 +90,24 @@ static void keep_pace(uint64_t done, void *opaque)
 	p->before = done;
 }
 
-static int unpack_to(int out, int fd, const struct folder *folder, const char *name, struct err *err)
+static uint64_t look_at_head(const void *head, size_t len, void *opaque)
 {
-	struct unpack_pace pace = {.throttle = folder->options->throttle};
+	const struct unpack_pace *p = opaque;
+
+	return format_file_bound(head, len, p->format);
+}
+
+static int unpack_to(int out, int fd, const struct folder *folder, const char *name, const struct format *format,
+		     struct err *err)
+{
+	struct unpack_pace pace = {.throttle = folder->options->throttle, .format = format};
 	off_t size = lseek(fd, 0, SEEK_END);
-	struct unpack_job job = {.in_fd = fd, .len = (uint64_t)size, .out_fd = out, .tick = keep_pace, .opaque = &pace};
+	struct unpack_job job = {.in_fd = fd,
+				 .len = (uint64_t)size,
+				 .out_fd = out,
+				 .look = look_at_head,
+				 .tick = keep_pace,
+				 .opaque = &pace};
 	uint64_t len;
 
 	if (size < 0)
@@ -114,7 +128,7 @@ static int open_packed(int fd, const struct folder *folder, const char *name, co
 	own.options = &options;
 	if (folder->opened)
 		folder->opened(fd, name, folder->opaque);
-	if (out < 0 || unpack_to(out, fd, folder, name, err) < 0 ||
+	if (out < 0 || unpack_to(out, fd, folder, name, format, err) < 0 ||
 	    image_open_fd(out, name, format, &own, ret, err) < 0)
 		return -1;
 	take_fd(&out);

@@ -73,6 +73,7 @@ static void add_identity(int fd, const char *name, void *opaque)
 }
 
 struct spool_tick {
+	const struct format *format; /* of the image inside; NULL: not stated */
 	const struct io_place *place;
 	struct throttle *throttle; /* NULL: none */
 	uint64_t total, before;	   /* bytes of the compressed member */
@@ -89,6 +90,13 @@ static void on_inflated(uint64_t done, void *opaque)
 		t->place->tick(done, t->total, t->place->opaque);
 }
 
+static uint64_t look_at_head(const void *head, size_t len, void *opaque)
+{
+	const struct spool_tick *t = opaque;
+
+	return format_file_bound(head, len, t->format);
+}
+
 /* What an image file of a disk of this capacity may have at most: an eighth more for tables and stream markers. */
 static uint64_t image_bound(const struct io_disk_spec *spec, uint64_t packed)
 {
@@ -99,13 +107,13 @@ static uint64_t image_bound(const struct io_disk_spec *spec, uint64_t packed)
 	return unpack_bound(packed);
 }
 
-static int inflate_to(int fd, const struct io_disk_spec *spec, const struct folder *folder,
+static int inflate_to(int fd, const struct io_disk_spec *spec, const struct folder *folder, const struct format *format,
 		      const struct io_place *place, struct err *err)
 {
 	AUTO_FD int in = file_open_beneath(folder->dirfd, spec->file, true, err);
 	off_t size = in < 0 ? -1 : lseek(in, 0, SEEK_END);
 	struct unpack_job job = {.in_fd = in, .off = spec->window_off, .len = spec->window_len, .out_fd = fd};
-	struct spool_tick tick = {.place = place, .throttle = spec->options->throttle};
+	struct spool_tick tick = {.format = format, .place = place, .throttle = spec->options->throttle};
 	uint64_t len;
 
 	if (in < 0)
@@ -121,6 +129,7 @@ static int inflate_to(int fd, const struct io_disk_spec *spec, const struct fold
 			       spec->file, job.len, job.off, (uint64_t)size);
 	job.max = image_bound(spec, job.len);
 	tick.total = job.len;
+	job.look = look_at_head;
 	job.tick = on_inflated;
 	job.opaque = &tick;
 	return unpack_run(&job, &len, err);
@@ -136,7 +145,7 @@ static int open_spooled(struct io_disk_state *d, const struct io_disk_spec *spec
 
 	options.throttle = NULL; /* the spool is ours */
 	own.options = &options;
-	if (fd < 0 || inflate_to(fd, spec, folder, place, err) < 0 ||
+	if (fd < 0 || inflate_to(fd, spec, folder, format, place, err) < 0 ||
 	    image_open_fd(fd, spec->file, format, &own, &d->source, err) < 0)
 		return -1;
 	take_fd(&fd);

@@ -38,6 +38,7 @@ struct unpacker {
 	size_t at, n;	       /* in[at, n) is yet to be read */
 	size_t out_n;	       /* out[0, out_n) is yet to be written */
 	uint64_t taken, given; /* bytes of input and output so far */
+	uint64_t max;	       /* of output */
 	uint64_t written;      /* of them, what isn't zeros */
 	bool in_member;	       /* one has begun and not ended */
 	uint64_t members;      /* that ended */
@@ -218,9 +219,11 @@ static int put_out(struct unpacker *p, struct err *err)
 {
 	size_t len = p->out_n;
 
-	if (len > p->job->max - p->given)
+	if (!p->given && p->job->look)
+		p->max = min_u64(p->max, p->job->look(p->out, len, p->job->opaque));
+	if (p->given > p->max || len > p->max - p->given)
 		return err_set(err, ERR_CORRUPT, "%s data inflate to more than %" PRIu64 " bytes", p->codec->name,
-			       p->job->max);
+			       p->max);
 	p->out_n = 0;
 	return put_sparse(p, len, err);
 }
@@ -311,7 +314,7 @@ static int run(struct unpacker *p, struct err *err)
 int unpack_run(const struct unpack_job *job, uint64_t *ret_len, struct err *err)
 {
 	AUTO_FREE unsigned char *in = malloc(IN_CHUNK), *out = malloc(OUT_CHUNK);
-	struct unpacker p = {.job = job, .in = in, .out = out};
+	struct unpacker p = {.job = job, .in = in, .out = out, .max = job->max};
 	unsigned char head[UNPACK_HEAD];
 	size_t n = min_u64(sizeof head, job->len);
 	int ret;

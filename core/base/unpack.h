@@ -24,9 +24,12 @@ bool unpack_named(const char *name);
 
 struct unpack_job {
 	int in_fd;
-	uint64_t off, len;			   /* where the packed data is in it, bytes */
-	int out_fd;				   /* empty; written sparse, its length is that of the data */
-	uint64_t max;				   /* more output is ERR_CORRUPT */
+	uint64_t off, len; /* where the packed data is in it, bytes */
+	int out_fd;	   /* empty; written sparse, its length is that of the data */
+	uint64_t max;	   /* more output is ERR_CORRUPT */
+	/* NULL, or called once with the first output (1 MiB, or all of it): the most that may follow from it, if that
+	 * is less than max. */
+	uint64_t (*look)(const void *head, size_t len, void *opaque);
 	void (*tick)(uint64_t done, void *opaque); /* input bytes read so far; may be NULL */
 	void *opaque;
 };

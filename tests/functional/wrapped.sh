@@ -61,6 +61,10 @@ gzip -c disk.vmdk.gz > twice.gz
 says "is gzip data, which is not read as a disk" "$rehost" info twice.gz
 qemu-img create -q -f qcow2 -b disk.raw -F raw over.qcow2 && gzip over.qcow2
 says "but an image inside an archive may name no file" "$rehost" info over.qcow2.gz
+# The first bytes are looked at first: no more is unpacked than an image with this header can have.
+(cat disk.qcow2; head -c 2G /dev/zero) | zstd -q > small-header.zst
+says "zstd data inflate to more than 1241513984 bytes" "$rehost" info small-header.zst
+says "zstd data inflate to more than 1241513984 bytes" "$rehost" convert -q -i disk small-header.zst -os out --no-convert -on never
 head -c 300M /dev/zero | tr '\0' '\1' | zstd -q > bomb.zst
 says "zstd data unpack to over 1032 times their size" "$rehost" info bomb.zst
 echo "packed images are read by every verb, and bounded"

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "core/base/bytes.h"
+#include "core/base/checked.h"
 #include "formats/registry.h"
 #include "tests/unit/formats/image_folder.h"
 
@@ -211,6 +212,37 @@ static void test_by_name(void **state)
 	assert_null(format_by_name(""));
 }
 
+/* What an image that is being unpacked can have at most. */
+static void test_bound_by_the_first_bytes(void **state)
+{
+	unsigned char head[4096] = "QFI\xfb\0\0\0\3", vmdk[512] = "KDMV", vhd[512] = "conectix", qed[512] = "QED",
+		      vdi[512] = "", zeros[512] = "";
+
+	put_be64(head + 24, 3 * GIB);
+	assert_true(format_file_bound(head, sizeof head, NULL) == 13 * GIB);
+	assert_true(format_file_bound(head, sizeof head, &format_qcow2) == 13 * GIB);
+	assert_true(format_file_bound(head, sizeof head, &format_raw) == UINT64_MAX);
+	head[63] = 1; /* a snapshot */
+	assert_true(format_file_bound(head, sizeof head, NULL) == UINT64_MAX);
+	head[7] = 1; /* of version 1 it is another field */
+	assert_true(format_file_bound(head, sizeof head, NULL) == 13 * GIB);
+	put_be64(head + 24, UINT64_MAX / 2);
+	assert_true(format_file_bound(head, sizeof head, NULL) == UINT64_MAX);
+	put_le64(vmdk + 12, GIB / 512);
+	assert_true(format_file_bound(vmdk, sizeof vmdk, NULL) == 5 * GIB);
+	put_le64(vmdk + 12, UINT64_MAX);
+	assert_true(format_file_bound(vmdk, sizeof vmdk, NULL) == UINT64_MAX);
+	put_be64(vhd + 48, GIB);
+	assert_true(format_file_bound(vhd, sizeof vhd, NULL) == 5 * GIB);
+	put_le64(qed + 48, GIB);
+	assert_true(format_file_bound(qed, sizeof qed, NULL) == 5 * GIB);
+	put_le32(vdi + 0x40, 0xbeda107f);
+	put_le64(vdi + 0x170, GIB);
+	assert_true(format_file_bound(vdi, sizeof vdi, NULL) == 5 * GIB);
+	assert_true(format_file_bound(zeros, sizeof zeros, NULL) == UINT64_MAX);
+	assert_true(format_file_bound("", 0, NULL) == UINT64_MAX);
+}
+
 static void test_open_names(void **state)
 {
 	struct image_folder *f = *state;
@@ -238,6 +270,7 @@ int main(void)
 	    cmocka_unit_test(test_polyglots),
 	    cmocka_unit_test(test_documented_pairs),
 	    cmocka_unit_test(test_by_name),
+	    cmocka_unit_test(test_bound_by_the_first_bytes),
 	    cmocka_unit_test_setup_teardown(test_open_names, image_folder_setup, image_folder_teardown),
 	};
 
