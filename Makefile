@@ -217,10 +217,13 @@ install: rehost ## install under PREFIX (DESTDIR for packages)
 	install -D -m 755 rehost $(DESTDIR)$(PREFIX)/bin/rehost
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/doc/rehost
 	./rehost --man > $(DESTDIR)$(PREFIX)/share/man/man1/rehost.1
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@PREFIX@|$(PREFIX)|' run/serve/rehost-serve.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/rehost-serve.service
 	install -m 644 README.md CHANGELOG.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/rehost
 
 uninstall: ## remove what install installed
-	rm -f $(DESTDIR)$(PREFIX)/bin/rehost $(DESTDIR)$(PREFIX)/share/man/man1/rehost.1
+	rm -f $(DESTDIR)$(PREFIX)/bin/rehost $(DESTDIR)$(PREFIX)/share/man/man1/rehost.1 \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/rehost-serve.service
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/rehost
 
 clean: ## remove what was built

@@ -445,7 +445,7 @@ static int do_copy(struct io *io, const struct json *request, struct json *reply
 	if (copy_disks(io, targets, journal, &sums, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < io->ndisks; i++) {
-		if (graft_stats(io->disks[i].graft, &s, err) < 0)
+		if (io_disk_unchanged(&io->disks[i], err) < 0 || graft_stats(io->disks[i].graft, &s, err) < 0)
 			return -1;
 		source_read += s.source_read;
 	}

@@ -172,7 +172,21 @@ static int open_live(struct io_disk_state *d, const struct io_disk_spec *spec, s
 	for (size_t i = 0; i < IO_LANES; i++)
 		if (spec->lanes[i] >= 0 && add_lane(d, spec, spec->lanes[i], err) < 0)
 			return -1;
+	d->live = true;
 	return identity_add_block(&d->identity, d->source, err);
+}
+
+int io_disk_unchanged(const struct io_disk_state *d, struct err *err)
+{
+	struct identity now = {0};
+
+	if (!d->live)
+		return 0;
+	if (identity_add_block(&now, d->source, err) < 0)
+		return -1;
+	if (now.hash != d->identity.hash)
+		return err_set(err, ERR_VERIFY, "disk %u has changed while it was read", d->index + 1);
+	return 0;
 }
 
 static int open_source(struct io_disk_state *d, const struct io_disk_spec *spec, const struct io_place *place,

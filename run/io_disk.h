@@ -36,11 +36,15 @@ struct io_disk_state {
 	struct nbd_server *server;
 	struct identity identity;
 	struct err identity_err;
+	bool live; /* another machine has the source, and may change it behind our back */
 	int listen_fd;
 };
 
 /* False when the message is not one of ours. */
 bool io_disk_parse(const struct json *message, unsigned index, struct io_disk_spec *ret);
+
+/* ERR_VERIFY when a live source's samples are no longer what they were when it was opened. */
+int io_disk_unchanged(const struct io_disk_state *d, struct err *err);
 
 /* Where a disk's working files are, if they are kept. */
 struct io_place {

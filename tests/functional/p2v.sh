@@ -190,3 +190,21 @@ same_disk sda web02 sda
 grep -q 'its disks have changed: begins anew' host.log || fail "the other disk was not noticed: $(cat host.log)"
 [ "$(grep -c 'begins anew' host.log)" = 1 ] || fail "the same disk was taken for another: $(cat host.log)"
 stop_host
+
+# ---- a disk that changes while it is read is no guest ----
+rm -rf out
+start_host --bwlimit 6M
+"$client" 127.0.0.1:"$port" "$token" web02.json 90 "$work/sda" > client.out 2> client.err &
+machine=$!
+until awk '$4 > 8388608 { found = 1 } END { exit !found }' client.out; do
+	kill -0 $machine 2> /dev/null || fail "the client ended: $(cat client.err host.log)"
+	sleep 0.1
+done
+dd if=/dev/urandom of=sda bs=64k count=1 conv=notrunc status=none
+got=0
+wait $machine || got=$?
+[ $got = 5 ] || fail "exit status $got, expected 5: $(cat client.err host.log)"
+grep -q 'disk 1 has changed while it was read' client.err || fail "the client says: $(cat client.err)"
+await_state web02 failed
+[ ! -e out/web02 ] || fail "it was published"
+stop_host
