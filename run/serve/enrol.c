@@ -212,6 +212,16 @@ static bool has_unfinished(const struct enrol *e, const char *identity)
 	return false;
 }
 
+void enrol_forget_tokens(struct enrol *e, uint64_t now)
+{
+	size_t kept = 0;
+
+	VEC_FOR (t, &e->tokens)
+		if (t->expires > now || has_unfinished(e, t->identity))
+			e->tokens.v[kept++] = *t;
+	e->tokens.n = kept;
+}
+
 bool enrol_open_token(const struct enrol *e, uint64_t now, struct token *ret, unsigned *ret_uses, uint64_t *ret_expires)
 {
 	VEC_FOR (t, &e->tokens) {

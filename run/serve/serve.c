@@ -51,6 +51,13 @@ static int open_folder(struct serve *s, struct err *err)
 
 /* ---- start ---- */
 
+/* A token, and what is left of it. */
+struct next {
+	struct token token;
+	unsigned uses;
+	uint64_t expires;
+};
+
 /* What an earlier host was converting goes on when its machine dials again. */
 static void forget_conversions(struct enrol *e)
 {
@@ -59,15 +66,32 @@ static void forget_conversions(struct enrol *e)
 			enrol_at(e, i)->state = ENROL_WAITING;
 }
 
-static int prepare_token(struct serve *s, struct token *t, unsigned *ret_uses, uint64_t *ret_expires, struct err *err)
+/* The token for the next machine: a new one when none has room left; *ret_new says so. Called with the lock held, once
+ * others may hold it. */
+static int next_token(struct serve *s, struct next *ret, bool *ret_new, struct err *err)
 {
 	uint64_t now = (uint64_t)time(NULL), hours = s->o->expire_hours ? s->o->expire_hours : HOURS_DEFAULT;
 
-	if (enrol_open_token(s->enrol, now, t, ret_uses, ret_expires))
+	*ret_new = !enrol_open_token(s->enrol, now, &ret->token, &ret->uses, &ret->expires);
+	if (!*ret_new)
 		return 0;
-	*ret_uses = s->o->uses ? s->o->uses : 1;
-	*ret_expires = now + hours * 3600;
-	return token_new(t, err) < 0 ? -1 : enrol_add_token(s->enrol, t, *ret_uses, *ret_expires, err);
+	enrol_forget_tokens(s->enrol, now);
+	ret->uses = s->o->uses ? s->o->uses : 1;
+	ret->expires = now + hours * 3600;
+	s->urgent = true;
+	return token_new(&ret->token, err) < 0 ? -1
+					       : enrol_add_token(s->enrol, &ret->token, ret->uses, ret->expires, err);
+}
+
+static void show(const struct serve *s, const struct next *next)
+{
+	char words[TOKEN_TEXT], where[ADDRESS_TEXT];
+
+	token_text(&next->token, words);
+	address_own(s->listen_fd, where);
+	if (s->o->ready)
+		s->o->ready(words, next->uses, next->expires, where, s->o->opaque);
+	explicit_bzero(words, sizeof words);
 }
 
 static int open_listener(struct serve *s, struct err *err)
@@ -82,25 +106,20 @@ static int open_listener(struct serve *s, struct err *err)
 
 static int start(struct serve *s, struct err *err)
 {
-	char words[TOKEN_TEXT], where[ADDRESS_TEXT];
-	struct token t;
-	unsigned uses;
-	uint64_t expires;
+	struct next next;
+	bool is_new;
 
 	if (open_folder(s, err) < 0 || enrol_load(s->dirfd, &s->enrol, err) < 0)
 		return -1;
 	forget_conversions(s->enrol);
-	if (prepare_token(s, &t, &uses, &expires, err) < 0 || enrol_save(s->enrol, s->dirfd, err) < 0 ||
+	if (next_token(s, &next, &is_new, err) < 0 || enrol_save(s->enrol, s->dirfd, err) < 0 ||
 	    open_listener(s, err) < 0)
 		return -1;
 	if (s->o->bwlimit && throttle_new(s->o->bwlimit, &s->throttle, err) < 0)
 		return -1;
 	if (listener_start(s, err) < 0)
 		return -1;
-	token_text(&t, words);
-	address_own(s->listen_fd, where);
-	if (s->o->ready)
-		s->o->ready(words, uses, expires, where, s->o->opaque);
+	show(s, &next);
 	return 0;
 }
 
@@ -117,6 +136,21 @@ static void save(struct serve *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* As soon as the last one has found its machine. */
+static void offer_next(struct serve *s)
+{
+	struct err err = ERR_INIT;
+	struct next next;
+	bool is_new = false;
+	int got;
+
+	pthread_mutex_lock(&s->lock);
+	got = next_token(s, &next, &is_new, &err);
+	pthread_mutex_unlock(&s->lock);
+	if (got == 0 && is_new)
+		show(s, &next);
+}
+
 int serve_run(const struct serve_options *options, struct err *err)
 {
 	struct serve *s = calloc(1, sizeof *s);
@@ -130,6 +164,7 @@ int serve_run(const struct serve_options *options, struct err *err)
 		return -1; /* the program ends, and threads may be there */
 	for (;;) {
 		jobs_step(s);
+		offer_next(s);
 		if (s->urgent || serve_now() - saved >= SAVE_SECONDS) {
 			save(s);
 			saved = serve_now();

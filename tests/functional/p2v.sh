@@ -191,6 +191,29 @@ grep -q 'its disks have changed: begins anew' host.log || fail "the other disk w
 [ "$(grep -c 'begins anew' host.log)" = 1 ] || fail "the same disk was taken for another: $(cat host.log)"
 stop_host
 
+# ---- cancelled at the machine: kept, and resumed when it dials again ----
+rm -rf out
+start_host --bwlimit 6M
+for how in cancelled completed; do
+	"$client" 127.0.0.1:"$port" "$token" web02.json 90 "$work/sda" > client.out 2> client.err &
+	machine=$!
+	[ $how = cancelled ] || break
+	until awk '$4 > 8388608 { found = 1 } END { exit !found }' client.out; do
+		kill -0 $machine 2> /dev/null || fail "the client ended: $(cat client.err host.log)"
+		sleep 0.1
+	done
+	kill "$machine"
+	got=0
+	wait $machine || got=$?
+	[ $got = 130 ] || fail "exit status $got, expected 130: $(cat client.err)"
+	await_state web02 waiting
+	[ -d out/.web02.partial ] || fail "nothing was kept"
+done
+wait $machine || fail "client: $(cat client.err host.log)"
+same_disk sda web02 sda
+sed -n 's/^token: //p' host.out | sort -u | awk 'END { exit NR != 2 }' || fail "no token for the next machine: $(cat host.out)"
+stop_host
+
 # ---- a disk that changes while it is read is no guest ----
 rm -rf out
 start_host --bwlimit 6M

@@ -1,6 +1,6 @@
 #!/bin/bash
-# A real guest's disk, offered over the loopback as a machine's: it is converted and boots on virtio with its network, and
-# only what its file system uses comes over the network.
+# A real guest's disk, offered over the loopback as a machine's, through a link that breaks five times: it is converted and
+# boots on virtio with its network, and only what its file system uses comes over the network.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/common.sh
@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 need_root
 make -s build/tests/support/p2v_client > /dev/null
 scratch
-trap 'kill ${host:-} 2> /dev/null || true; rm -rf "$work"' EXIT
+trap 'kill ${host:-} ${link:-} ${machine:-} 2> /dev/null || true; rm -rf "$work"' EXIT
 samples/build --out build/samples web01
 eval "$(samples/build --out build/samples --show web01)"
 mac=52:54:00:aa:00:01
@@ -26,15 +26,27 @@ used=$(dumpe2fs -h "$work/sda?offset=$((2048 * 512))" 2> "$work/log" |
 printf '{"schema":"rehost-machine-1","name":"web01","smbios":{"uuid":"4c4c4544-0042-3510-8051-b4c04f4b3132"},"firmware":"bios",
 	"memory":1073741824,"cpu":{"sockets":1,"cores":2,"threads":2},"nics":[{"name":"ens192","mac":"%s","driver":"vmxnet3"}]}' \
 	$mac > "$work/web01.json"
-./rehost serve --listen 127.0.0.1:0 -os "$work/out" > "$work/host.out" 2> "$work/host.log" &
+./rehost serve --listen 127.0.0.1:0 --bwlimit 50M -os "$work/out" > "$work/host.out" 2> "$work/host.log" &
 host=$!
 until grep -q '^for ' "$work/host.out"; do
 	kill -0 $host 2> /dev/null || fail "$(cat "$work/host.log")"
 	sleep 0.1
 done
 address=$(sed -n 's/^listening on //p' "$work/host.out")
-build/tests/support/p2v_client "$address" "$(sed -n 's/^token: //p' "$work/host.out")" "$work/web01.json" 60 "$work/sda" \
-	> "$work/client.out" 2>&1 || fail "$(tail -n 3 "$work/client.out" "$work/host.log")"
+coproc tests/support/cutting-proxy 127.0.0.1 "${address##*:}"
+link=$COPROC_PID
+read -r door <&"${COPROC[0]}"
+build/tests/support/p2v_client 127.0.0.1:"$door" "$(sed -n 's/^token: //p' "$work/host.out" | head -n 1)" "$work/web01.json" 120 \
+	"$work/sda" > "$work/client.out" 2>&1 &
+machine=$!
+for mib in 1 30 100 200 300; do # in the appliance, and in the copy
+	until awk -v want=$((mib << 20)) '$4 > want { found = 1 } END { exit !found }' "$work/client.out"; do
+		kill -0 $machine 2> /dev/null || fail "$(tail -n 3 "$work/client.out" "$work/host.log")"
+		sleep 0.2
+	done
+	kill -USR1 "$link"
+done
+wait $machine || fail "$(tail -n 3 "$work/client.out" "$work/host.log")"
 sleep 1 # the list is written right behind
 sent=$(./rehost machines -os "$work/out" --json | jq '.[0].sent')
 [ "$(sha256sum "$work/sda")" = "$before" ] || fail "the machine's disk was written to"

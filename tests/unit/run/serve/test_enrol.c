@@ -160,6 +160,27 @@ static void test_expiry(void **state)
 	assert_string_equal(f->err.text, "the token has expired");
 }
 
+static void test_forgotten_tokens(void **state)
+{
+	struct fixture *f = *state;
+	enum enrol_change change;
+	struct token found, other = {{2}};
+	char identity[TOKEN_IDENTITY_TEXT];
+
+	token_identity(&f->token, identity);
+	assert_int_equal(enrol_add_token(f->e, &f->token, 1, EXPIRES, NULL), 0);
+	for (unsigned i = 1; i < ENROL_TOKENS_MAX; i++)
+		assert_int_equal(enrol_add_token(f->e, &other, 1, NOW, NULL), 0);
+	assert_int_equal(enrol_add_token(f->e, &other, 1, NOW, &f->err), -1);
+	assert_non_null(take(f, "u1", "s1", "i1", session_a, NOW, &change));
+	enrol_forget_tokens(f->e, LATER);
+	assert_true(enrol_find_token(f->e, identity, LATER, &found)); /* its machine isn't done */
+	assert_int_equal(enrol_add_token(f->e, &other, 1, NOW, NULL), 0);
+	enrol_at(f->e, 0)->state = ENROL_DONE;
+	enrol_forget_tokens(f->e, LATER);
+	assert_false(enrol_find_token(f->e, identity, NOW, &found));
+}
+
 static void test_several_uses(void **state)
 {
 	struct fixture *f = *state;
@@ -216,8 +237,8 @@ static void test_remembered(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_one_machine),  TEST(test_reboot),	  TEST(test_done_is_done), TEST(test_expiry),
-	    TEST(test_several_uses), TEST(test_nameless), TEST(test_remembered),
+	    TEST(test_one_machine),	 TEST(test_reboot),	  TEST(test_done_is_done), TEST(test_expiry),
+	    TEST(test_forgotten_tokens), TEST(test_several_uses), TEST(test_nameless),	   TEST(test_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
