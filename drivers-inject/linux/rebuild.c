@@ -8,6 +8,8 @@
 #include "core/base/checked.h"
 #include "drivers-inject/inject.h"
 #include "drivers-inject/linux/graft.h"
+#include "guest/files/devnames.h"
+#include "guest/files/hostonly.h"
 
 #define FOLDER "/var/tmp/.rehost-initramfs"
 #define IMAGE  "/var/tmp/.rehost-initramfs/image"
@@ -132,9 +134,40 @@ static const char *lost(struct graft_plan *new, struct graft_plan *old)
 	return NULL;
 }
 
+static const char *note_hardware(const struct device_use *use, void *opaque)
+{
+	const char **found = opaque;
+	struct devname parsed;
+
+	if (devname_parse(use->name, &parsed))
+		*found = use->name;
+	return NULL;
+}
+
+/* A device that the image waits for or mounts by a name that the appliance's hardware gives it; NULL. */
+static const char *hardware_in(struct graft_plan *new)
+{
+	const char *found = NULL;
+	const struct device_visitor v = {note_hardware, &found};
+
+	VEC_FOR (m, &new->im->members) {
+		device_walker *walk = m->content ? hostonly_walker(m->path, NULL) : NULL;
+		char *awaited = hostonly_awaited(m->path, &new->arena);
+		struct lines l;
+
+		if (awaited)
+			note_hardware(&(struct device_use){.name = awaited}, &found);
+		if (!walk)
+			continue;
+		lines_split(&l, &new->arena, m->content);
+		walk(&l, &v);
+	}
+	return found ? arena_strdup(&new->arena, found) : NULL;
+}
+
 static int judge(struct rebuild *r, struct graft_plan *new, struct graft_plan *old, struct err *err)
 {
-	const char *missing;
+	const char *missing, *foreign;
 
 	if (!new->im || new->no_graft || !old->im) {
 		r->why = "what it made can't be read as the kernel reads it";
@@ -152,6 +185,10 @@ static int judge(struct rebuild *r, struct graft_plan *new, struct graft_plan *o
 	missing = r->why ? NULL : lost(new, old);
 	if (missing)
 		r->why = arena_printf(&r->i->arena, "'%s' isn't in what it made", missing);
+	foreign = r->why ? NULL : hardware_in(new);
+	if (foreign)
+		r->why = arena_printf(&r->i->arena, "what it made waits for '%s', a name of the appliance's hardware",
+				      foreign);
 	return 0;
 }
 

@@ -1,14 +1,16 @@
 /* The init of a test initramfs: loads modules as a generator's init would, then looks for the disks of the test.
  *
- * With /conf/modules it loads what that names and nothing else; without, it loads by the aliases of the devices, as
- * udev does. It prints "GRAFT OK: vda sda" on the console when both disks hold their names, else what it lacks.
+ * With /conf/modules it loads what that names and nothing else, in an image of genkernel what its lists name; without, it
+ * loads by the aliases of the devices, as udev does, or as booster's init by booster's own lists. It prints "GRAFT OK: vda sda" on the console when both disks hold their names, else what it lacks.
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,9 +25,9 @@ static void modprobe(const char *name)
 	waitpid(pid, NULL, 0);
 }
 
-static int load_listed(void)
+static int load_listed(const char *list)
 {
-	FILE *in = fopen("/conf/modules", "r");
+	FILE *in = fopen(list, "r");
 	char line[128];
 
 	if (!in)
@@ -37,6 +39,69 @@ static int load_listed(void)
 	}
 	fclose(in);
 	return 0;
+}
+
+/* genkernel: the lists of the groups in MY_HWOPTS. */
+static void load_groups(void)
+{
+	FILE *in = fopen("/etc/initrd.defaults", "r");
+	char line[512], path[128];
+
+	while (in && fgets(line, sizeof line, in)) {
+		if (strncmp(line, "MY_HWOPTS='", 11) != 0)
+			continue;
+		for (char *word = strtok(line + 11, " '\n"); word; word = strtok(NULL, " '\n")) {
+			snprintf(path, sizeof path, "/etc/modules/%s", word);
+			load_listed(path);
+		}
+	}
+	if (in)
+		fclose(in);
+}
+
+#define BOOSTER "/etc/booster.init.yaml"
+
+/* Loads a module of booster's behind what the settings say that it needs. */
+static void booster_load(const char *name, int depth)
+{
+	FILE *in = fopen(BOOSTER, "r");
+	char line[256], path[320], key[128] = "";
+	int fd;
+
+	while (in && depth < 16 && fgets(line, sizeof line, in)) {
+		size_t indent = strspn(line, " ");
+
+		line[strcspn(line, "\n")] = '\0';
+		if (!indent)
+			snprintf(key, sizeof key, "%.100s", strcmp(line, "moduledependencies:") == 0 ? "?" : "");
+		else if (*key && line[indent] != '-')
+			snprintf(key, sizeof key, "%.*s", (int)strcspn(line + indent, ":"), line + indent);
+		else if (strcmp(key, name) == 0)
+			booster_load(line + indent + 2, depth + 1);
+	}
+	if (in)
+		fclose(in);
+	snprintf(path, sizeof path, "/usr/lib/modules/%s.ko", name);
+	fd = open(path, O_RDONLY);
+	if (fd >= 0) {
+		syscall(SYS_finit_module, fd, "", 0);
+		close(fd);
+	}
+}
+
+static void booster_alias(const char *alias)
+{
+	FILE *in = fopen("/usr/lib/modules/booster.alias", "r");
+	char line[512];
+
+	while (in && fgets(line, sizeof line, in)) {
+		char *pattern = strtok(line, " \n"), *module = strtok(NULL, " \n");
+
+		if (module && fnmatch(pattern, alias, 0) == 0)
+			booster_load(module, 0);
+	}
+	if (in)
+		fclose(in);
 }
 
 static void load_by_alias(const char *bus)
@@ -53,7 +118,10 @@ static void load_by_alias(const char *bus)
 		in = fopen(path, "r");
 		if (in && fgets(alias, sizeof alias, in)) {
 			alias[strcspn(alias, "\n")] = '\0';
-			modprobe(alias);
+			if (access(BOOSTER, R_OK) == 0)
+				booster_alias(alias);
+			else
+				modprobe(alias);
 		}
 		if (in)
 			fclose(in);
@@ -102,7 +170,10 @@ int main(void)
 	for (int i = 0; i < 40 && !(vda && sda); i++) {
 		if (access("/conf/modules", R_OK) == 0) {
 			if (i == 0)
-				load_listed();
+				load_listed("/conf/modules");
+		} else if (access("/etc/initrd.defaults", R_OK) == 0) {
+			if (i == 0)
+				load_groups();
 		} else {
 			for (int b = 0; b < 3; b++)
 				load_by_alias(buses[b]);

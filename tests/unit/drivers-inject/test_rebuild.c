@@ -133,6 +133,21 @@ static void test_keeps_the_graft(void **state)
 	assert_non_null(strstr(i->findings.v[0].text, "can't be read as the kernel reads it"));
 }
 
+/* dracut in the appliance may write that machine's devices into the image. */
+static void test_foreign_devices(void **state)
+{
+	struct fixture *f = *state;
+	struct caps caps = {0};
+	AUTO(inspection_freep) struct inspection *i = begin(f, "x86_64", &caps);
+
+	make_root(f, "foreign", "initramfs-tools", "virtio_pci virtio_blk ext4");
+	plant(f, "/foreign/cryptroot/crypttab", "root UUID=1 none\n");
+	plant(f, "/foreign/etc/cmdline.d/95root-dev.conf", " root=UUID=1 resume=/dev/sdb2\n");
+	pack(f, "foreign", "xz", "/images/foreign");
+	rebuilt(f, i, &caps, "images/foreign");
+	assert_non_null(strstr(i->findings.v[0].text, "waits for '/dev/sdb2', a name of the appliance's hardware"));
+}
+
 /* Half a module is none: virtio_blk without virtio_ring. */
 static void test_closure(void **state)
 {
@@ -172,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_takes_what_is_good),
 	    TEST(test_keeps_the_graft),
+	    TEST(test_foreign_devices),
 	    TEST(test_closure),
 	    TEST(test_refused),
 	};
