@@ -1,7 +1,9 @@
 #!/bin/bash
 # A real kernel finds the modules that were grafted: one boot for each compression, with another image layout each.
 # Userspace unpackers accept what the kernel refuses, so only this proves a graft.
+# usage: tests/functional/graft-boot.sh [COMPRESSION…]
 set -euo pipefail
+only=" $* " count=0
 cd "$(dirname "$0")/../.."
 . tests/lib/common.sh
 for tool in qemu-system-x86_64 python3 cpio depmod modprobe gzip xz zstd lz4 bzip2; do
@@ -99,6 +101,7 @@ judge() { # COMPRESSION
 
 check() { # COMPRESSION LAYOUT SPECIAL
 	local before after said began=$EPOCHREALTIME
+	[[ $only = '  ' || $only = *" $1 "* ]] || return 0
 	make_image "$@"
 	before=$(stat -c %s "$initrd")
 	build/tests/support/inject_folder "$guest" >"$work/changes"
@@ -109,12 +112,15 @@ check() { # COMPRESSION LAYOUT SPECIAL
 	[ "$said" = 'GRAFT OK: vda sda' ] || fail "$1 $2: $said"
 	printf '%-6s %-16s %-6s %8d + %7d bytes, %s, booted in %.1f s\n' "$1" "$2" "$3" "$before" $((after - before)) \
 		"$judged" "$(bc <<<"$EPOCHREALTIME - $began")"
+	count=$((count + 1))
 }
 
 # Without a graft there is no disk: the test can fail.
-make_image zstd initramfs-tools -
-said=$(boot)
-[ "$said" = 'GRAFT FAILED:' ] || fail "before any graft: $said"
+if [ "$only" = '  ' ]; then
+	make_image zstd initramfs-tools -
+	said=$(boot)
+	[ "$said" = 'GRAFT FAILED:' ] || fail "before any graft: $said"
+fi
 
 check none initramfs-tools -
 check gzip old -
@@ -123,9 +129,8 @@ check zstd mkinitcpio -
 check lz4 initramfs-tools early
 check bzip2 initramfs-tools links
 check lzma genkernel early
-count=7
 if command -v lzop >/dev/null; then
 	check lzo booster -
-	count=8
 fi
+[ $count -gt 0 ] || fail "no such compression:$only"
 echo "ok graft-boot.sh: kernel $version finds its disks after a graft, $count compressions"
