@@ -115,12 +115,12 @@ static uint64_t entry_of(const struct qcow2_writer *w, const uint64_t *leaf, uin
 	return leaf ? leaf[cluster % QCOW2_LEAF] : 0;
 }
 
-/* Clusters are written whole, so all subclusters of one are allocated; compressed clusters have none. */
+/* Compressed clusters have no subclusters. */
 void qcow2_put_entry(const struct qcow2_writer *w, unsigned char *at, uint64_t entry)
 {
 	put_be64(at, entry);
 	if (w->extended && entry & QCOW2_COPIED)
-		put_be64(at + QCOW2_ENTRY_SIZE, QCOW2_ALL_ALLOCATED);
+		put_be64(at + QCOW2_ENTRY_SIZE, qcow2_subclusters_bits(w, entry & QCOW2_OFFSET_MASK));
 }
 
 static int write_l2(const struct qcow2_writer *w, struct stream *s, uint64_t index, struct err *err)

@@ -117,6 +117,26 @@ static int map_plain(struct qcow2_writer *w, const struct batch *batch, uint64_t
 	return 0;
 }
 
+/* Only what isn't zeros in them. */
+static int write_subclusters(struct qcow2_writer *w, const struct batch *batch, struct err *err)
+{
+	uint64_t host, at, count = 0;
+
+	for (size_t i = 0; i < batch->n; i++)
+		count += batch->fate[i] == FATE_PLAIN;
+	if (!count)
+		return 0;
+	at = host = qcow2_place_plain(w, count);
+	for (size_t i = 0; i < batch->n; i++) {
+		if (batch->fate[i] != FATE_PLAIN)
+			continue;
+		if (qcow2_subclusters_write(w, batch->data + i * w->cluster, bytes_of(w, batch, i), at, err) < 0)
+			return -1;
+		at += w->cluster;
+	}
+	return map_plain(w, batch, host, err);
+}
+
 static int write_plain(struct qcow2_writer *w, const struct batch *batch, struct err *err)
 {
 	size_t cut = batch->n * w->cluster - batch->len;
@@ -313,7 +333,7 @@ static int write_batch(struct qcow2_writer *w, struct batch *batch, struct err *
 		if (ret < 0)
 			return -1;
 	}
-	return write_plain(w, batch, err);
+	return qcow2_subclusters_skip(w) ? write_subclusters(w, batch, err) : write_plain(w, batch, err);
 }
 
 static int writer_pwrite(struct block *b, const void *buf, size_t len, uint64_t off, struct err *err)

@@ -53,6 +53,14 @@ static inline uint64_t qcow2_fixed_place(const struct qcow2_writer *w, uint64_t 
 	return (1 + cluster) * w->cluster;
 }
 
+/* Are subclusters of zeros left out? Not where a killed run may have left something else. */
+bool qcow2_subclusters_skip(const struct qcow2_writer *w);
+/* Writes what isn't zeros of a cluster, or of the first len bytes of one. */
+int qcow2_subclusters_write(const struct qcow2_writer *w, const unsigned char *from, uint64_t len, uint64_t host,
+			    struct err *err);
+/* The bitmap of the plain cluster at host. */
+uint64_t qcow2_subclusters_bits(const struct qcow2_writer *w, uint64_t host);
+
 /* Gives the file its size, and its room when the preallocation is more than metadata. */
 int qcow2_prealloc_start(struct qcow2_writer *w, struct err *err);
 /* Writes len bytes of whole clusters (the disk's last one may be cut) from the cluster `first` on. */

@@ -260,6 +260,44 @@ static void test_extended_l2(void **state)
 	}
 }
 
+/* 64 KiB of data in each cluster of 2 MiB take the room of these, and only they are allocated. */
+static void test_subclusters_of_zeros(void **state)
+{
+	enum { CLUSTER = 2 << 20, SUB = CLUSTER / 32, SIZE = 8 * CLUSTER - 2 * SUB };
+	struct create_options options = {.cluster_size = CLUSTER, .extended_l2 = true};
+	struct scratch *s = *state;
+	unsigned char *data = calloc(1, SIZE);
+	struct folder folder = {.path = s->dir};
+	struct block *b;
+	struct extent e;
+	struct stat st;
+
+	for (unsigned i = 0; i < 8; i++)
+		memset(data + i * CLUSTER + (uint64_t)(4 * i % 32) * SUB, 'a' + (int)i, SUB);
+	save(s->raw, data, SIZE);
+	b = create(s, SIZE, &options);
+	copy_with_threads(b, data, CLUSTER, 2);
+	finish(s, b);
+	assert_int_equal(stat(s->image, &st), 0);
+	assert_in_range((uint64_t)st.st_blocks * 512, 8 * SUB, CLUSTER + 12 * SUB); /* the header has a cluster */
+	folder.dirfd = file_open_dir(s->dir, &s->err);
+	assert_int_equal(image_open(&folder, "image", NULL, NULL, &b, &s->err), 0);
+	for (unsigned i = 0; i < 8; i++) {
+		uint64_t at = i * CLUSTER + (uint64_t)(4 * i % 32) * SUB;
+
+		assert_int_equal(block_extent(b, at, SIZE - at, &e, &s->err), 0);
+		assert_int_equal(e.kind, EXTENT_DATA);
+		assert_int_equal(e.len, SUB);
+		assert_int_equal(block_extent(b, at + SUB, SUB, &e, &s->err), 0);
+		assert_int_equal(e.kind, EXTENT_HOLE);
+	}
+	block_close(b);
+	close(folder.dirfd);
+	if (have_qemu_img())
+		assert_clean_and_equal(s);
+	free(data);
+}
+
 static void test_sizes_that_are_no_multiple(void **state)
 {
 	static const size_t sizes[] = {512, 65536, 65536 + 512, MIB - 512, 600 * MIB / 64};
@@ -593,6 +631,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_preallocated, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_preallocated_clusters_that_become_zeros, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_extended_l2, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_subclusters_of_zeros, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_sizes_that_are_no_multiple, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_empty_disks, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_unfinished_is_no_image, setup, teardown),
