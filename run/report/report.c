@@ -230,9 +230,12 @@ static void changes(struct page *p)
 	put(p, "Changes\n");
 	for (size_t i = 0; i < js_count(list); i++) {
 		const struct json *c = js_at(list, i);
+		const char *step = js_get_str(c, "step", "");
 
-		put(p, "  %zu. %s %s (%s)\n     why: %s\n", i + 1, word(p, c, "kind"), word(p, c, "path"),
-		    word(p, c, "step"), word(p, c, "reason"));
+		put(p, "  %zu. %s %s", i + 1, word(p, c, "kind"), word(p, c, "path"));
+		if (*step)
+			put(p, " (%s)", word(p, c, "step"));
+		put(p, "\n     why: %s\n", word(p, c, "reason"));
 		indented(p, js_get_str(c, "words", ""));
 		indented(p, js_get_str(c, "diff", ""));
 	}

@@ -92,6 +92,8 @@ static struct json *some_changes(void)
 	changelog_text(&log, "/etc/fstab", "/dev/sda1\t/ ext4\n", "UUID=1\t/ ext4\n", "sda1 has another name now");
 	log.step = "graft";
 	changelog_words(&log, CHANGE_BINARY, "/boot/initrd.img", "virtio is missing", "6 modules appended");
+	log.step = NULL;
+	changelog_words(&log, CHANGE_TRIM, "/dev/sda1", "free space is not copied", "200 MiB of 512 MiB");
 	return changelog_json(&log);
 }
 
@@ -231,6 +233,9 @@ static void the_text_of_a_whole_report(void **state)
 	    "  2. binary /boot/initrd.img (graft)\n"
 	    "     why: virtio is missing\n"
 	    "       6 modules appended\n"
+	    "  3. trim /dev/sda1\n"
+	    "     why: free space is not copied\n"
+	    "       200 MiB of 512 MiB\n"
 	    "\n"
 	    "Result\n"
 	    "  folder /out/web01\n"
