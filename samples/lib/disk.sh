@@ -30,12 +30,19 @@ pack_ext4() {
 	mkfs.ext4 -q -F -U "$3" -L "$4" -E "offset=$offset,lazy_itable_init=0" "${ext4_options[@]}" -d "$folder" "$to" "${2}M"
 }
 
+# loop_at DISK OFFSET_MIB SIZE_MIB: a loop device on this part of the disk.
+loop_at() {
+	local loop
+	loop=$(losetup --find --show --offset $(($2 << 20)) --sizelimit $(($3 << 20)) "$1")
+	echo "$loop" >>"$work/loops"
+	echo "$loop"
+}
+
 # pack_mounted OFFSET_MIB SIZE_MIB COMMAND [ARGUMENT...]: for what can be filled only while it is mounted: the command gets
 # a loop device on this part of the disk as its last argument. The device is gone when the build is.
 pack_mounted() {
 	local loop status=0
-	loop=$(losetup --find --show --offset $(($1 << 20)) --sizelimit $(($2 << 20)) "$disk")
-	echo "$loop" >>"$work/loops"
+	loop=$(loop_at "$disk" "$1" "$2")
 	"${@:3}" "$loop" || status=$?
 	losetup --detach "$loop"
 	return "$status"
@@ -97,10 +104,12 @@ pack_esp() {
 	rm "$work/esp"
 }
 
-# lvm_offline COMMAND [ARGUMENT...]: an LVM command that needs no device mapper and leaves nothing on this machine.
+# lvm_offline COMMAND [ARGUMENT...]: an LVM command that needs no device mapper, sees this build's loop devices only and
+# leaves nothing on this machine.
 lvm_offline() {
-	local command=$1
+	local command=$1 ours
 	shift
-	"$command" --driverloaded n --config 'activation { udev_sync=0 udev_rules=0 } backup { backup=0 archive=0 }
-		devices { scan="/dev" use_devicesfile=0 }' "$@"
+	ours=$(sort -u "$work/loops" | sed 's/.*/"a|^&$|",/' | tr -d '\n')
+	"$command" --driverloaded n --config "activation { udev_sync=0 udev_rules=0 } backup { backup=0 archive=0 }
+		devices { scan=\"/dev\" use_devicesfile=0 filter=[$ours \"r|.*|\"] }" "$@"
 }

@@ -53,8 +53,6 @@ install_packages() {
 
 # What every guest has: name, root password "lab", a getty and the boot marker on the serial console.
 configure_common() {
-	local units=$root/etc/systemd/system
-
 	echo "$name" >"$root/etc/hostname"
 	printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$name" >"$root/etc/hosts"
 	echo 'nameserver 10.0.2.3' >"$root/etc/resolv.conf"
@@ -62,10 +60,22 @@ configure_common() {
 	echo "$name" | md5sum | cut -c1-32 >"$root/etc/machine-id"
 	in_root chpasswd <<<'root:lab'
 	install -m 755 "$here/files/boot-marker" "$root/usr/local/sbin/boot-marker"
+	if [[ -e $root/lib/systemd/systemd ]]; then configure_systemd; else configure_sysvinit; fi
+}
+
+configure_systemd() {
+	local units=$root/etc/systemd/system
+
 	install -m 644 "$here/files/boot-marker.service" "$units/boot-marker.service"
 	mkdir -p "$units/multi-user.target.wants" "$units/getty.target.wants"
 	ln -s ../boot-marker.service "$units/multi-user.target.wants/boot-marker.service"
 	ln -s /lib/systemd/system/serial-getty@.service "$units/getty.target.wants/serial-getty@ttyS0.service"
+}
+
+configure_sysvinit() {
+	echo 'T0:23:respawn:/sbin/getty -L ttyS0 115200 vt100' >>"$root/etc/inittab"
+	install -m 755 "$here/files/boot-marker.init" "$root/etc/init.d/boot-marker"
+	in_root update-rc.d boot-marker defaults
 }
 
 # configure_ifupdown CARD: the static address that web01 and its kin have.

@@ -52,7 +52,7 @@ expect_lines() { # FILE
 # convert_and_boot GUEST [OPTION…]: converted with those options. It does not boot on virtio before; after it does, and has what it had on its own hardware: state,
 # mounts, swap, names of cards, addresses, routes, content. What both boots said stays in $work/own and $work/after.
 convert_and_boot() {
-	local name files inputs images disks own virtio expect proof status=0 macs=() mac
+	local name files inputs images disks own virtio expect proof status=0 macs=() mac boot
 	samples/build --out build/samples "$1"
 	eval "$(samples/build --out build/samples --show "$1")"
 	boots "$work/before" "${virtio[@]}" "${images[@]}" || status=$?
@@ -64,7 +64,8 @@ convert_and_boot() {
 
 	for mac in $(jq -r '.machine.nics[].mac' "$result/report.json"); do macs+=(--mac "$mac"); done
 	mapfile -t disks < <(result_disks "$result")
-	boots "$work/after" "${macs[@]}" "${virtio[@]}" "${disks[@]}" || fail "the result does not boot: $(cat "$work/after")"
+	boot=$(jq '[.machine.disks[].boot_order] | index(1) // 0' "$result/report.json")
+	boots "$work/after" --boot "$boot" "${macs[@]}" "${virtio[@]}" "${disks[@]}" || fail "the result does not boot: $(cat "$work/after")"
 	expect_lines "$work/after"
 	boots "$work/own" "${macs[@]}" "${own[@]}" "${images[@]}" || fail "the sample does not boot on its own hardware: $(cat "$work/own")"
 	expect_lines "$work/own"
@@ -75,5 +76,5 @@ convert_and_boot() {
 		./rehost boot "$result/$name.xml" --level "$proof" --shots "$work/shots" > "$work/proof" 2>&1 || fail "rehost boot: $(cat "$work/proof")"
 		[ -n "$(find "$work/shots" -name '*.png' -size +0)" ] || fail "no screenshot"
 	fi
-	echo "$name: fails on virtio before; after: $(sed -n 's/^state: //p' "$work/after"), same mounts, names and addresses${proof:+, $proof proven}"
+	echo "$name: fails on virtio before; after: $(sed -n '/^state: none/d; s/^state: //p; s/^runlevel/&/p' "$work/after"), same mounts, names and addresses${proof:+, $proof proven}"
 }
