@@ -390,16 +390,36 @@ static int read_menus(struct collector *c, struct err *err)
 	return 0;
 }
 
+/* Drivers go into what is known; of an image that isn't, nobody can say whether it boots. */
+static void report_unknown(struct guest *g, struct inspection *i, const struct boot_entry *e)
+{
+	struct guest_stat st;
+
+	if (!i->kernels.n || !e->is_default || e->hypervisor || !e->kernel || e->kernel[0] != '/' ||
+	    g->ops->stat(g, e->kernel, true, &st, NULL) < 0 || !S_ISREG(st.mode))
+		return;
+	finding_add(
+	    i, "W-BOOT-KERNEL-UNKNOWN", SEVERITY_WARNING, e->kernel,
+	    "Install the kernel's package again in the guest, or correct the menu, and convert again.",
+	    "the default boot entry '%s' (%s:%u) boots an image that is none of the kernels in /lib/modules, so "
+	    "no driver was added for it",
+	    e->title, e->file, e->line);
+}
+
 /* "bootable": some entry boots it, maybe by a link or another way to the same file. */
 static int mark_kernels(struct guest *g, struct inspection *i, struct err *err)
 {
+	unsigned looks = KERNEL_LOOKS;
+
 	VEC_FOR (e, &i->boot_entries) {
 		struct kernel *k;
 
-		if (kernel_of_entry(g, i, e, &k, err) < 0)
+		if (kernel_of_entry(g, i, e, &looks, &k, err) < 0)
 			return -1;
-		if (!k)
+		if (!k) {
+			report_unknown(g, i, e);
 			continue;
+		}
 		k->bootable = true;
 		e->version = k->version;
 	}

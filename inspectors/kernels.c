@@ -544,7 +544,7 @@ static int run(struct guest *g, const struct machine *m, struct inspection *i, s
 	return ret;
 }
 
-struct kernel *kernel_of_path(struct guest *g, struct inspection *i, const char *path)
+static struct kernel *kernel_of_path(struct guest *g, struct inspection *i, const char *path)
 {
 	struct guest_stat wanted, st;
 
@@ -557,6 +557,41 @@ struct kernel *kernel_of_path(struct guest *g, struct inspection *i, const char 
 		if (g->ops->stat(g, k->vmlinuz, true, &st, NULL) == 0 && st.dev == wanted.dev && st.ino == wanted.ino)
 			return k;
 	return NULL;
+}
+
+/* True when a path is of kernel-install's layout, …/VERSION/linux. */
+static bool names_version(const char *path, const char *version)
+{
+	size_t n = strlen(version), len = strlen(path);
+	const char *file = len > n + 7 ? path + len - 6 : "";
+
+	return strcmp(file, "/linux") == 0 && strncmp(file - n, version, n) == 0 && file[-(ptrdiff_t)n - 1] == '/';
+}
+
+/* What systemd-boot starts is a copy on the EFI system partition. The image's own word counts before its name. */
+static struct kernel *kernel_of_copy(struct guest *g, struct inspection *i, const char *path, unsigned *looks)
+{
+	AUTO(buf_done) struct buf head = BUF_INIT(KERNELIMAGE_HEAD);
+	struct guest_stat st;
+	const char *version;
+
+	if (!*looks || g->ops->stat(g, path, true, &st, NULL) < 0 || !S_ISREG(st.mode))
+		return NULL;
+	--*looks;
+	if (g->ops->head(g, path, KERNELIMAGE_HEAD, &head, NULL) < 0)
+		return NULL;
+	version = kernelimage_version(head.data, head.len, &i->arena);
+	VEC_FOR (k, &i->kernels)
+		if (version ? strcmp(k->version, version) == 0 : names_version(path, k->version))
+			return k;
+	return NULL;
+}
+
+struct kernel *kernel_of_image(struct guest *g, struct inspection *i, const char *path, unsigned *looks)
+{
+	struct kernel *k = kernel_of_path(g, i, path);
+
+	return k ? k : kernel_of_copy(g, i, path, looks);
 }
 
 static bool same_file(const struct guest_stat *a, const struct guest_stat *b)
@@ -601,11 +636,12 @@ static size_t count_twins(const struct inspection *i, const struct kernel *of)
 	return n;
 }
 
-/* The same kernel, without what is known of its initramfs. */
-static struct kernel *add_twin(struct inspection *i, const struct kernel *of)
+/* The same kernel as an entry boots it, without what is known of its initramfs. */
+static struct kernel *add_twin(struct inspection *i, const struct kernel *of, const struct boot_entry *e)
 {
 	struct kernel twin = *of;
 
+	twin.vmlinuz = arena_strdup(&i->arena, e->kernel);
 	twin.initrd = twin.initrd_compression = twin.initrd_generator = NULL;
 	twin.initrd_size = 0;
 	twin.initrd_has_virtio_blk = twin.initrd_has_virtio_scsi = false;
@@ -617,10 +653,10 @@ static struct kernel *add_twin(struct inspection *i, const struct kernel *of)
 	return &i->kernels.v[i->kernels.n - 1];
 }
 
-int kernel_of_entry(struct guest *g, struct inspection *i, const struct boot_entry *e, struct kernel **ret,
-		    struct err *err)
+int kernel_of_entry(struct guest *g, struct inspection *i, const struct boot_entry *e, unsigned *looks,
+		    struct kernel **ret, struct err *err)
 {
-	struct kernel *image = e->kernel ? kernel_of_path(g, i, e->kernel) : NULL;
+	struct kernel *image = e->kernel ? kernel_of_image(g, i, e->kernel, looks) : NULL;
 	struct guest_stat st;
 
 	*ret = image;
@@ -640,7 +676,7 @@ int kernel_of_entry(struct guest *g, struct inspection *i, const struct boot_ent
 		return 0;
 	}
 	if (!*ret)
-		*ret = add_twin(i, image);
+		*ret = add_twin(i, image, e);
 	if ((*ret)->initrd)
 		return 0;
 	(*ret)->initrd = arena_strdup(&i->arena, e->initrd);

@@ -1,4 +1,4 @@
-/* Kernel images: which processor one is for, by its header. */
+/* Kernel images: which processor one is for, and which version it is, by its header. */
 #include "guest/files/kernelimage.h"
 
 #include <stdint.h>
@@ -16,6 +16,8 @@ enum { ELF_CLASS_AT = 4, ELF_DATA_AT = 5, ELF_MACHINE_AT = 18, ELF_HEADER = 52, 
 enum { PE_OFFSET_AT = 0x3c, PE_MACHINE_AT = 4 };
 /* x86: the setup header, and a bit in it that says the kernel is for 64 bits (boot protocol 2.12). */
 enum { SETUP_MAGIC_AT = 0x202, SETUP_VERSION_AT = 0x206, SETUP_XLOADFLAGS_AT = 0x236, SETUP_2_12 = 0x20c };
+/* Where the kernel's version stands as text, less 0x200; uname's fields have 64 bytes. */
+enum { SETUP_KERNEL_AT = 0x20e, SETUP_KERNEL_BASE = 0x200, RELEASE_MAX = 64 };
 enum { ARM64_MAGIC_AT = 0x38 };
 
 struct machine_code {
@@ -107,4 +109,17 @@ const char *kernelimage_arch(const void *data, size_t len)
 	/* Only the file's beginning is here, so the stream always breaks off: what came before counts. */
 	gunzip_member(data, len, take_head, &head, &used, NULL);
 	return plain_arch((const uint8_t *)head.data, head.len);
+}
+
+char *kernelimage_version(const void *data, size_t len, struct arena *a)
+{
+	const uint8_t *d = data;
+	size_t at, n = 0;
+
+	if (len < SETUP_KERNEL_AT + 2 || memcmp(d + SETUP_MAGIC_AT, "HdrS", 4) != 0 || !get_le16(d + SETUP_KERNEL_AT))
+		return NULL;
+	at = SETUP_KERNEL_BASE + get_le16(d + SETUP_KERNEL_AT);
+	while (at + n < len && n <= RELEASE_MAX && d[at + n] > ' ' && d[at + n] < 0x7f)
+		n++;
+	return n && n <= RELEASE_MAX ? arena_strndup(a, (const char *)d + at, n) : NULL;
 }

@@ -242,6 +242,23 @@ static void test_missing_initrd(void **state)
 	assert_true(f->inspection->kernels.v[0].bootable);
 }
 
+static void test_unknown_kernel(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	*vec_push(&f->inspection->arena, &f->inspection->kernels) =
+	    (struct kernel){.version = (char *)"1.0", .vmlinuz = (char *)"/boot/vmlinuz-1.0"};
+	plant(&f->files, "/boot/vmlinuz-1.0", "one");
+	plant(&f->files, "/boot/odd", "another");
+	plant(&f->files, "/boot/grub/menu.lst", "default 1\ntitle A\nkernel /vmlinuz-1.0\ntitle B\nkernel /odd\n");
+	inspect(f);
+	assert_int_equal(f->inspection->findings.n, 1);
+	assert_string_equal(finding_of(f, "W-BOOT-KERNEL-UNKNOWN")->text,
+			    "the default boot entry 'B' (/boot/grub/menu.lst:5) boots an image that is none of the "
+			    "kernels in /lib/modules, so no driver was added for it");
+	assert_string_equal(finding_of(f, "W-BOOT-KERNEL-UNKNOWN")->evidence, "/boot/odd");
+}
+
 static void test_none(void **state)
 {
 	struct linux_fixture *f = *state;
@@ -256,12 +273,19 @@ static void test_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    LINUX_TEST(test_debian12),	      LINUX_TEST(test_boot_partition_and_saved_default),
-	    LINUX_TEST(test_btrfs_subvolume), LINUX_TEST(test_bls_default),
-	    LINUX_TEST(test_systemd_boot),    LINUX_TEST(test_extlinux_and_legacy),
-	    LINUX_TEST(test_legacy_saved),    LINUX_TEST(test_versions),
-	    LINUX_TEST(test_other_initrd),    LINUX_TEST(test_many_initrds),
-	    LINUX_TEST(test_missing_initrd),  LINUX_TEST(test_none),
+	    LINUX_TEST(test_debian12),
+	    LINUX_TEST(test_boot_partition_and_saved_default),
+	    LINUX_TEST(test_btrfs_subvolume),
+	    LINUX_TEST(test_bls_default),
+	    LINUX_TEST(test_systemd_boot),
+	    LINUX_TEST(test_extlinux_and_legacy),
+	    LINUX_TEST(test_legacy_saved),
+	    LINUX_TEST(test_versions),
+	    LINUX_TEST(test_other_initrd),
+	    LINUX_TEST(test_many_initrds),
+	    LINUX_TEST(test_missing_initrd),
+	    LINUX_TEST(test_unknown_kernel),
+	    LINUX_TEST(test_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -199,10 +199,11 @@ static void test_none(void **state)
 	assert_string_equal(i->findings.v[0].id, "W-BOOT-NO-KERNEL");
 }
 
-static void test_kernel_of_path(void **state)
+static void test_kernel_of_image(void **state)
 {
 	struct fixture *f = *state;
 	AUTO(inspection_freep) struct inspection *i = NULL;
+	unsigned looks = 0;
 
 	kernel_folder(f, "1.0");
 	kernel_folder(f, "2.0");
@@ -210,9 +211,63 @@ static void test_kernel_of_path(void **state)
 	plant(f, "/boot/vmlinuz-2.0", "two");
 	assert_int_equal(symlink("boot/vmlinuz-2.0", on_host(f, "/vmlinuz")), 0);
 	i = survey(f);
-	assert_string_equal(kernel_of_path(f->g, i, "/boot/vmlinuz-1.0")->version, "1.0");
-	assert_string_equal(kernel_of_path(f->g, i, "/vmlinuz")->version, "2.0");
-	assert_null(kernel_of_path(f->g, i, "/boot/vmlinuz-3.0"));
+	assert_string_equal(kernel_of_image(f->g, i, "/boot/vmlinuz-1.0", &looks)->version, "1.0");
+	assert_string_equal(kernel_of_image(f->g, i, "/vmlinuz", &looks)->version, "2.0");
+	assert_null(kernel_of_image(f->g, i, "/boot/vmlinuz-3.0", &looks));
+}
+
+/* An x86 image, as far as it tells its version. */
+static void plant_image(struct fixture *f, const char *path, const char *version)
+{
+	char image[0x400] = "MZ";
+	const char *text = arena_printf(&f->arena, "%s (x@y) #1 SMP", version);
+	FILE *file;
+
+	plant(f, path, "");
+	memcpy(image + 0x202, "HdrS", 4);
+	image[0x20f] = 0x01; /* little-endian 0x100, from 0x200 on */
+	memcpy(image + 0x300, text, strlen(text));
+	file = fopen(on_host(f, path), "w");
+	assert_int_equal(fwrite(image, sizeof image, 1, file), 1);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* systemd-boot's copies: the image's word about its version counts before its name. */
+static void test_copies(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(inspection_freep) struct inspection *i = NULL;
+	struct boot_entry e = {
+	    .title = "x", .file = "x", .kernel = "/efi/id/2.0/linux", .initrd = "/efi/id/2.0/initrd"};
+	unsigned looks = 5;
+	struct kernel *k;
+
+	kernel_folder(f, "1.0");
+	kernel_folder(f, "2.0");
+	plant(f, "/boot/vmlinuz-1.0", "one");
+	plant(f, "/boot/vmlinuz-2.0", "two");
+	plant(f, "/boot/initrd.img-2.0", "not an archive");
+	plant_image(f, "/efi/id/2.0/linux", "2.0");
+	plant(f, "/efi/id/2.0/initrd", "not an archive, either");
+	plant(f, "/efi/id/1.0/linux", "an image of an architecture that doesn't tell");
+	plant_image(f, "/efi/id/9.0/linux", "1.0");
+	plant_image(f, "/efi/other", "3.0");
+	i = survey(f);
+	assert_string_equal(kernel_of_image(f->g, i, "/efi/id/1.0/linux", &looks)->version, "1.0");
+	assert_string_equal(kernel_of_image(f->g, i, "/efi/id/9.0/linux", &looks)->version, "1.0");
+	assert_null(kernel_of_image(f->g, i, "/efi/other", &looks));
+	assert_null(kernel_of_image(f->g, i, "/efi/id", &looks));
+	assert_int_equal(looks, 2);
+	assert_int_equal(kernel_of_entry(f->g, i, &e, &looks, &k, &f->err), 0);
+	assert_string_equal(k->vmlinuz, "/efi/id/2.0/linux");
+	assert_string_equal(k->initrd, "/efi/id/2.0/initrd");
+	assert_int_equal(i->kernels.n, 3);
+	/* known by now: costs no look */
+	assert_int_equal(kernel_of_entry(f->g, i, &e, &looks, &k, &f->err), 0);
+	assert_int_equal(i->kernels.n, 3);
+	assert_int_equal(looks, 1);
+	looks = 0;
+	assert_null(kernel_of_image(f->g, i, "/efi/id/1.0/linux", &looks));
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
@@ -220,9 +275,14 @@ static void test_kernel_of_path(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_debian),	       TEST(test_processors),	      TEST(test_names),
-	    TEST(test_findings),       TEST(test_odd_unified_images), TEST(test_none),
-	    TEST(test_kernel_of_path),
+	    TEST(test_debian),
+	    TEST(test_processors),
+	    TEST(test_names),
+	    TEST(test_findings),
+	    TEST(test_odd_unified_images),
+	    TEST(test_none),
+	    TEST(test_kernel_of_image),
+	    TEST(test_copies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,7 @@ static void elf(uint8_t *d, unsigned class, unsigned order, unsigned machine)
 {
 	memset(d, 0, SIZE);
 	memcpy(d, "\177ELF", 4);
-	d[4] = (uint8_t)class;
+	d[4] = (uint8_t) class;
 	d[5] = (uint8_t)order;
 	if (order == 2)
 		put_be16(d + 18, (uint16_t)machine);
@@ -128,6 +128,35 @@ static void test_hostile(void **state)
 	must_be(d, 0x237, NULL);
 }
 
+/* The version's text stands at 0x300; at says where the header points, less 0x200. */
+static void version_must_be(unsigned at, const char *text, size_t len, const char *wanted)
+{
+	AUTO(arena_done) struct arena a = {0};
+	uint8_t d[0x400];
+	const char *found;
+
+	memset(d, 'v', sizeof d);
+	memcpy(d + 0x202, "HdrS", 4);
+	put_le16(d + 0x20e, (uint16_t)at);
+	memcpy(d + 0x300, text, strlen(text) + 1);
+	found = kernelimage_version(d, len, &a);
+	if (!wanted != !found || (wanted && strcmp(wanted, found) != 0))
+		fail_msg("%s, expected %s", found, wanted);
+}
+
+static void test_version(void **state)
+{
+	version_must_be(0x100, "6.1.0-50-amd64 (debian-kernel@lists.debian.org)", 0x400, "6.1.0-50-amd64");
+	version_must_be(0x100, "5.4", 0x400, "5.4");
+	version_must_be(0x100, "6.1.0", 0x303, "6.1"); /* where the file ends */
+	version_must_be(0, "6.1", 0x400, NULL);
+	version_must_be(0x100, "", 0x400, NULL);
+	version_must_be(0x200, "6.1", 0x400, NULL);
+	version_must_be(0xffff, "6.1", 0x400, NULL);
+	version_must_be(0x100, "6.1", 0x20f, NULL);
+	version_must_be(0x180, "6.1", 0x400, NULL); /* goes on too long */
+}
+
 static void test_this_machines_kernel(void **state)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(KERNELIMAGE_HEAD);
@@ -154,10 +183,8 @@ static void test_this_machines_kernel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_headers),
-	    cmocka_unit_test(test_packed_and_cut_off),
-	    cmocka_unit_test(test_hostile),
-	    cmocka_unit_test(test_this_machines_kernel),
+	    cmocka_unit_test(test_headers), cmocka_unit_test(test_packed_and_cut_off),	 cmocka_unit_test(test_hostile),
+	    cmocka_unit_test(test_version), cmocka_unit_test(test_this_machines_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
