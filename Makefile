@@ -41,7 +41,7 @@ E2E := $(sort $(wildcard tests/e2e/*.sh))
 P2V := $(sort $(wildcard tests/p2v/*.sh))
 # Real guests that are built, converted and booted; make check takes those that differ most.
 GUESTS := $(filter-out %/kill.sh,$(E2E))
-CHECK_GUESTS := $(patsubst %,tests/e2e/%.sh,bios-ova uefi-ova)
+CHECK_GUESTS := $(patsubst %,tests/e2e/%.sh,bios-ova uefi-ova uefi-lvm btrfs)
 SCRIPTS := boot-iso/build $(wildcard boot-iso/lib/*.sh) boot-iso/files/init boot-iso/files/udhcpc \
 	tools/setup tools/sysroot-i386 .ci/run tests/run tests/fuzz/run samples/build \
 	$(wildcard samples/lib/*.sh samples/guests/*) $(FUNCTIONAL) $(E2E) $(P2V) \

@@ -13,6 +13,7 @@ drivers=(mptspi mptsas vmw_pvscsi ahci sd_mod ext4)
 annotation='application server, UEFI'
 esp_mib=48 root_mib=1200 swap_mib=64 disk_mib=(1314) deleted_mib=100
 expect+=('address: ens192 10.0.2.50/24' 'tcp: OK')
+proof=login
 root_uuid=5b0bd7a1-7d1c-4c77-9d0f-3c6a9a1f0e11
 swap_uuid=5b0bd7a1-7d1c-4c77-9d0f-3c6a9a1f0e12
 

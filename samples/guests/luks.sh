@@ -9,8 +9,6 @@ boot_mib=128 root_mib=660 disk_mib=(790)
 tools=(cryptsetup)
 both=(--send lab)
 convert=(--key all:key:lab)
-# The proof doesn't type passphrases.
-proof=kernel
 expect+=('address: ens192 10.0.2.50/24' 'tcp: OK' 'mount: /dev/mapper/sda2_crypt / ext4' ' /boot ext4')
 boot_uuid=5b0bd7a1-7d1c-4c77-9d0f-3c6a9a1f0e51
 root_uuid=5b0bd7a1-7d1c-4c77-9d0f-3c6a9a1f0e52

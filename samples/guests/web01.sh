@@ -8,6 +8,7 @@ drivers=(mptspi mptsas vmw_pvscsi ahci ata_piix sd_mod ext4)
 annotation='web server, BIOS'
 root_mib=1407 swap_mib=64 disk_mib=(1472) deleted_mib=400
 expect+=('address: ens192 10.0.2.50/24' 'tcp: OK')
+proof=login
 root_uuid=5b0bd7a1-7d1c-4c77-9d0f-3c6a9a1f0e01
 swap_uuid=5b0bd7a1-7d1c-4c77-9d0f-3c6a9a1f0e02
 
