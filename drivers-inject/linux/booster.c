@@ -98,15 +98,30 @@ char *booster_config_with(const struct initramfs *im, const struct module_list *
 	return lines_join(&l);
 }
 
-char *booster_aliases_with(const struct initramfs *im, const struct modules *m, const struct module_list *add,
+bool booster_loads(const struct initramfs *im, const char *module)
+{
+	AUTO(arena_done) struct arena a = {0};
+	struct lines l;
+
+	lines_split(&l, &a, text_of(im, BOOSTER_ALIASES));
+	VEC_FOR (line, &l.v) {
+		const char *blank = strrchr(line->text, ' ');
+
+		if (blank && strcmp(blank + 1, module) == 0)
+			return true;
+	}
+	return false;
+}
+
+char *booster_aliases_with(const struct initramfs *im, const struct modules *m, const char *const *names, size_t n,
 			   struct arena *a)
 {
 	struct lines l;
 
 	lines_split(&l, a, text_of(im, BOOSTER_ALIASES));
 	VEC_FOR (alias, &m->aliases)
-		VEC_FOR (module, &add->list)
-			if (strcmp(alias->name, module->name) == 0)
+		for (size_t k = 0; k < n; k++)
+			if (strcmp(alias->name, names[k]) == 0)
 				lines_insert(&l, l.v.n, arena_printf(a, "%s %s", alias->pattern, alias->name));
 	return lines_join(&l);
 }

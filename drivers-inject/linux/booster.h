@@ -16,9 +16,13 @@
  */
 bool booster_is(const struct initramfs *im, const char *version);
 
-/* The settings and the aliases with those of the added modules, which are of m; in the arena. */
+/* Some alias leads to the module; an image for one machine holds modules that no device of that machine asks for. */
+bool booster_loads(const struct initramfs *im, const char *module);
+
+/* The settings with what the added modules need, and the aliases with those of the named modules (n names), which are
+ * of m; in the arena. */
 char *booster_config_with(const struct initramfs *im, const struct module_list *add, struct arena *a);
-char *booster_aliases_with(const struct initramfs *im, const struct modules *m, const struct module_list *add,
+char *booster_aliases_with(const struct initramfs *im, const struct modules *m, const char *const *names, size_t n,
 			   struct arena *a);
 
 #endif

@@ -21,21 +21,61 @@ static bool has_word(const char *text, const char *word)
 	return false;
 }
 
-const char *genkernel_list(const struct initramfs *im)
+/* The groups that are loaded without a word on the command line, in the arena; NULL: none. */
+static const char *loaded_groups(const struct initramfs *im, struct arena *a)
 {
 	const struct initramfs_member *m = initramfs_find(im, "etc/initrd.defaults");
-	AUTO(arena_done) struct arena a = {0};
 	const char *loaded;
 	struct lines l;
 
 	if (strcmp(im->generator, "genkernel") != 0 || !m || !m->content)
 		return NULL;
-	lines_split(&l, &a, m->content);
+	lines_split(&l, a, m->content);
 	loaded = shellvars_get(&l, "MY_HWOPTS");
-	if (!loaded || !has_word(loaded, "modules"))
+	return loaded && has_word(loaded, "modules") ? loaded : NULL;
+}
+
+const char *genkernel_list(const struct initramfs *im)
+{
+	AUTO(arena_done) struct arena a = {0};
+	const char *loaded = loaded_groups(im, &a);
+
+	if (!loaded)
 		return NULL;
 	for (size_t k = 0; k < sizeof groups / sizeof *groups; k++)
 		if (has_word(loaded, groups[k]))
 			return lists[k];
 	return NULL;
+}
+
+/* A line of the list is the module, whose name may be written with '-'. */
+static bool is_listed(const struct initramfs_member *list, const char *module, struct arena *a)
+{
+	struct lines l;
+
+	lines_split(&l, a, list->content);
+	VEC_FOR (line, &l.v) {
+		for (char *p = line->text; *p; p++)
+			*p = *p == '-' ? '_' : *p;
+		if (has_word(line->text, module))
+			return true;
+	}
+	return false;
+}
+
+bool genkernel_loads(const struct initramfs *im, const char *module)
+{
+	AUTO(arena_done) struct arena a = {0};
+	const char *loaded = loaded_groups(im, &a);
+	struct span group;
+	size_t pos = 0;
+
+	while (loaded && span_next(loaded, &pos, &group)) {
+		const char *path = arena_printf(&a, "etc/modules/%s", span_dup(&a, loaded, group));
+		const struct initramfs_member *list = initramfs_find(im, path);
+
+		if (list && list->content && is_listed(list, module, &a))
+			return true;
+	}
+	return false;
 }

@@ -9,4 +9,7 @@
  * settings load no list. */
 const char *genkernel_list(const struct initramfs *im);
 
+/* A list that is loaded names the module; being in the image alone loads nothing. */
+bool genkernel_loads(const struct initramfs *im, const char *module);
+
 #endif

@@ -42,11 +42,12 @@ struct graft_plan {
 	const char *no_graft;		/* why modules in its initramfs would do nothing; NULL: they would be loaded */
 	VEC(struct module_known) known; /* what graft_place() has found out */
 	struct module_list add;		/* in the order in which they are loaded */
-	VEC(const char *) roots;	/* of these, the names that were asked for */
-	VEC(struct graft_copy) copies;	/* what the image holds an old copy of */
-	uint64_t old_size;		/* of the file, bytes */
-	struct buf part;		/* what stands behind im->base, padding included; empty: nothing to add */
-	const char *compression;	/* of the part */
+	VEC(const char *)
+	roots; /* of these, the names that were asked for; and those in the image that nothing loads */
+	VEC(struct graft_copy) copies; /* what the image holds an old copy of */
+	uint64_t old_size;	       /* of the file, bytes */
+	struct buf part;	       /* what stands behind im->base, padding included; empty: nothing to add */
+	const char *compression;       /* of the part */
 };
 
 /* Reads what is there; the plan is empty. */

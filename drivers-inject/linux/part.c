@@ -302,8 +302,15 @@ static int add_nash_init(struct making *m, struct err *err)
 static int add_booster_lists(struct making *m, struct err *err)
 {
 	struct graft_plan *p = m->p;
-	const char *config = booster_config_with(p->im, &p->add, &p->arena);
-	const char *aliases = booster_aliases_with(p->im, p->modules, &p->add, &p->arena);
+	const char *config = booster_config_with(p->im, &p->add, &p->arena), *aliases;
+	VEC(const char *) names = {0};
+
+	VEC_FOR (module, &p->add.list)
+		*vec_push(&p->arena, &names) = module->name;
+	VEC_FOR (root, &p->roots)
+		if (initramfs_module(p->im, p->kernel->version, *root)) /* not among those */
+			*vec_push(&p->arena, &names) = *root;
+	aliases = booster_aliases_with(p->im, p->modules, names.v, names.n, &p->arena);
 
 	if (add_file(m, BOOSTER_ALIASES, aliases, strlen(aliases), err) < 0)
 		return -1;
@@ -312,10 +319,14 @@ static int add_booster_lists(struct making *m, struct err *err)
 
 static int add_drivers(struct making *m, struct err *err)
 {
+	bool only_named = !m->p->add.list.n; /* they are in the image, but nothing loads them */
+
 	if (booster_is(m->p->im, m->p->kernel->version))
 		return add_modules(m, err) < 0 ? -1 : add_booster_lists(m, err);
 	if (nash_is(m->p->im))
 		return add_modules(m, err) < 0 ? -1 : add_nash_init(m, err);
+	if (only_named)
+		return add_to_list(m, err);
 	if (add_modules(m, err) < 0 || add_indexes(m, err) < 0 || add_builtin_lists(m, err) < 0)
 		return -1;
 	return add_to_list(m, err);
@@ -323,7 +334,7 @@ static int add_drivers(struct making *m, struct err *err)
 
 static int fill(struct making *m, struct err *err)
 {
-	if (add_marker(m, err) < 0 || (m->p->add.list.n && add_drivers(m, err) < 0) || add_copies(m, err) < 0)
+	if (add_marker(m, err) < 0 || (m->p->roots.n && add_drivers(m, err) < 0) || add_copies(m, err) < 0)
 		return -1;
 	return cpio_end(&m->cpio) < 0 ? err_nomem(err) : 0;
 }
@@ -378,7 +389,7 @@ int graft_make_part(struct graft_plan *p, struct err *err)
 	struct making m = {.p = p, .cpio = BUF_INIT(PART_MAX)};
 	int ret;
 
-	if (!p->add.list.n && !p->copies.n)
+	if (!p->roots.n && !p->copies.n)
 		return 0;
 	m.dir = initramfs_place(p->im, initramfs_modules_folder(p->im, p->kernel->version, &p->arena), &p->arena);
 	if (!m.dir)
@@ -402,6 +413,16 @@ static const char *what_loads(const struct graft_plan *p)
 						     : " with their indexes";
 }
 
+static int describe_names(const struct graft_plan *p, struct buf *b)
+{
+	if (buf_adds(b, " to its lists") < 0)
+		return -1;
+	VEC_FOR (name, &p->roots)
+		if (buf_addf(b, "%s %s", name == p->roots.v ? "" : ",", *name) < 0)
+			return -1;
+	return 0;
+}
+
 static int describe(const struct graft_plan *p, struct buf *b)
 {
 	if (buf_adds(b, "appends") < 0)
@@ -409,10 +430,10 @@ static int describe(const struct graft_plan *p, struct buf *b)
 	VEC_FOR (it, &p->add.list)
 		if (buf_addf(b, "%s %s", it == p->add.list.v ? "" : ",", it->name) < 0)
 			return -1;
-	if (p->add.list.n && buf_adds(b, what_loads(p)) < 0)
+	if (p->add.list.n ? buf_adds(b, what_loads(p)) < 0 : p->roots.n && describe_names(p, b) < 0)
 		return -1;
 	VEC_FOR (c, &p->copies)
-		if (buf_addf(b, "%s %s %s", c == p->copies.v && !p->add.list.n ? "" : ",", c->path,
+		if (buf_addf(b, "%s %s %s", c == p->copies.v && !p->roots.n ? "" : ",", c->path,
 			     !c->text ? "as removed"
 			     : c->own ? "for the new hardware"
 				      : "as the guest has it now") < 0)

@@ -161,6 +161,16 @@ static bool is_planned(const struct graft_plan *p, const struct module *module)
 	return false;
 }
 
+/* What is in the image is loaded by its alias or a list; in some images only a list of their own does. */
+static bool is_loaded(const struct graft_plan *p, const char *module)
+{
+	if (initramfs_loads_by_alias(p->im))
+		return true;
+	if (genkernel_list(p->im))
+		return genkernel_loads(p->im, module);
+	return !booster_is(p->im, p->kernel->version) || booster_loads(p->im, module);
+}
+
 int graft_want(struct graft_plan *p, const char *module, struct err *err)
 {
 	struct module_list list = {0};
@@ -170,6 +180,8 @@ int graft_want(struct graft_plan *p, const char *module, struct err *err)
 		return 0;
 	if (graft_place(p, module, &place, err) < 0)
 		return -1;
+	if (place == MODULE_IN_INITRAMFS && !is_loaded(p, module))
+		*vec_push(&p->arena, &p->roots) = module;
 	if (place != MODULE_ON_DISK)
 		return 0;
 	if (modules_closure(p->modules, module, &p->arena, &list, err) < 0)

@@ -49,7 +49,9 @@ kernel $v '' virtio virtio_ring virtio_pci virtio_blk virtio_net virtio_scsi scs
 	mptbase mptspi e1000 e1000e 8139cp vmxnet3 ext4=y
 touch_file /boot/vmlinuz-$v
 genkernel_tree 4.3.10 'modules pata sata scsi usb firewire waitscan dmraid mdadm fs net iscsi crypto'
-initramfs /boot/initramfs-$v.img xz $v sd_mod mptbase mptspi
+# in the image, as genkernel takes all groups' modules; but its group isn't loaded
+printf '%s\n' virtio_scsi virtio_blk virtio_pci >"$tree/etc/modules/virtio"
+initramfs /boot/initramfs-$v.img xz $v sd_mod mptbase mptspi virtio virtio_ring virtio_pci virtio_blk
 old=4.4.6-gentoo
 kernel $old '' virtio virtio_ring virtio_pci virtio_blk virtio_net virtio_scsi scsi_mod=y sd_mod libata libahci ahci ata_piix \
 	mptbase mptspi e1000 e1000e 8139cp vmxnet3 ext4=y

@@ -16,11 +16,13 @@ static void ask_generators(const struct initramfs *im, struct arena *a)
 
 	*vec_push(a, &add.list) = (struct module){.name = "a", .path = "kernel/a.ko", .needs = needs, .nneeds = 1};
 	genkernel_list(im);
+	genkernel_loads(im, "a");
 	if (nash_is(im))
 		nash_init_with(im, &add, a);
 	if (booster_is(im, "1")) {
 		booster_config_with(im, &add, a);
-		booster_aliases_with(im, &none, &add, a);
+		booster_aliases_with(im, &none, needs, 1, a);
+		booster_loads(im, "a");
 	}
 }
 

@@ -76,8 +76,10 @@ static void test_aliases(void **state)
 					     "alias block-test virtio-blk\n",
 					     &f->err),
 			 0);
-	assert_string_equal(booster_aliases_with(im, m, virtio(f), &f->arena),
+	assert_string_equal(booster_aliases_with(im, m, (const char *[]){"virtio_ring", "virtio_blk"}, 2, &f->arena),
 			    "scsi:t-0x00* sd_mod\nvirtio:d00000002v* virtio_blk\nblock-test virtio_blk\n");
+	assert_true(booster_loads(im, "sd_mod"));
+	assert_false(booster_loads(im, "mod") || booster_loads(im, "virtio_blk"));
 	assert_non_null(initramfs_module(im, VERSION, "sd_mod"));
 	assert_null(initramfs_module(im, VERSION, "virtio_blk"));
 }

@@ -276,6 +276,46 @@ static void test_hostonly(void **state)
 	    "dev-sda2.device.d\ninitrd.target.wants\n[Unit]\nJobTimeoutSec=1\nJobRunningTimeoutSec=1\n");
 }
 
+/* Modules that are in the image, but which nothing in it would load: their names are put into its lists. */
+static void test_only_named(void **state)
+{
+	struct fixture *f = *state;
+	const char *root;
+	struct outcome o;
+
+	plant_kernel(f, VIRTIO);
+	make_root(f, "genkernel", "genkernel", "ahci virtio_pci virtio_blk virtio_scsi sd_mod");
+	pack(f, "genkernel", "xz", initrd(f));
+	o = inject_well(f);
+	assert_int_equal(o.caps.disk, DISK_BUS_VIRTIO_BLK);
+	assert_int_equal(
+	    strncmp(o.log.changes.v[0].words, "appends to its lists virtio_pci, virtio_blk, virtio_scsi, sd_mod, ", 66),
+	    0);
+	outcome_done(&o);
+	root = unpack(f, initrd(f));
+	assert_string_equal(shell(f, arena_printf(&f->arena, "cat %s/etc/modules/scsi", root)),
+			    "sr_mod\nvirtio_pci\nvirtio_blk\nvirtio_scsi\nsd_mod\n");
+	o = inject_well(f);
+	assert_int_equal(o.log.changes.n, 0);
+	outcome_done(&o);
+
+	make_root(f, "booster", "booster", "ahci virtio_pci virtio_blk virtio_scsi sd_mod");
+	shell(f, arena_printf(&f->arena,
+			      "cp %s/booster/usr/lib/modules/booster.alias %s/all; "
+			      "sed -i '/ virtio_blk$/d' %s/booster/usr/lib/modules/booster.alias",
+			      f->dir, f->dir, f->dir));
+	pack(f, "booster", "xz", initrd(f));
+	o = inject_well(f);
+	assert_non_null(strstr(o.log.changes.v[0].words, "to its lists virtio_blk, "));
+	outcome_done(&o);
+	assert_string_equal(
+	    shell(f,
+		  arena_printf(&f->arena,
+			       "cd %s/usr/lib/modules && sort booster.alias >was && sort %s/all | cmp - was || echo no",
+			       unpack(f, initrd(f)), f->dir)),
+	    "");
+}
+
 /* kdump's image gets the drivers, but decides nothing; the rescue image is treated as the kernel that it is a copy of.
  */
 static void test_spare_images(void **state)
@@ -688,25 +728,16 @@ static void test_errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_graft),
-	    TEST(test_replaces),
-	    TEST(test_copies),
-	    TEST(test_crypttab),
-	    TEST(test_hostonly),
-	    TEST(test_spare_images),
-	    TEST(test_new_links),
-	    TEST(test_enough_already),
-	    TEST(test_built_in),
-	    TEST(test_settings),
-	    TEST(test_compressed_modules),
-	    TEST(test_shared_files),
-	    TEST(test_network_only_where_it_was),
-	    TEST(test_no_room),
-	    TEST(test_safe_mode),
-	    TEST(test_no_bus),
-	    TEST(test_no_loader),
-	    TEST(test_old_virtio),
-	    TEST(test_arm64),
+	    TEST(test_graft),	       TEST(test_replaces),
+	    TEST(test_copies),	       TEST(test_crypttab),
+	    TEST(test_hostonly),       TEST(test_only_named),
+	    TEST(test_spare_images),   TEST(test_new_links),
+	    TEST(test_enough_already), TEST(test_built_in),
+	    TEST(test_settings),       TEST(test_compressed_modules),
+	    TEST(test_shared_files),   TEST(test_network_only_where_it_was),
+	    TEST(test_no_room),	       TEST(test_safe_mode),
+	    TEST(test_no_bus),	       TEST(test_no_loader),
+	    TEST(test_old_virtio),     TEST(test_arm64),
 	    TEST(test_errors),
 	};
 
