@@ -88,6 +88,9 @@ void free_strings(char ***list);
 /* Adds a device with what blkid tells of it; pointers into a->volumes are void after it. */
 int appliance_add_volume(struct appliance *a, const char *device, bool encrypted, struct err *err);
 
+/* What a volume holds when it is a file system that this appliance can't open ("ZFS"), else NULL. */
+const char *appliance_no_driver(const struct appliance *a, const struct volume *v);
+
 /* Lists what the disks hold in a->volumes, and opens what is encrypted. */
 int appliance_scan(struct appliance *a, struct err *err);
 

@@ -189,6 +189,40 @@ static void note_encrypted(struct inspection *i, const struct volume *v)
 					: "is copied whole, free space too");
 }
 
+const char *appliance_no_driver(const struct appliance *a, const struct volume *v)
+{
+	/* what blkid says, what people call it, the kernel's module */
+	static const struct {
+		const char *type, *name, *module;
+	} rare[] = {
+	    {"zfs_member", "ZFS", "zfs"},
+	    {"f2fs", "F2FS", "f2fs"},
+	    {"bcachefs", "bcachefs", "bcachefs"},
+	    {"reiser4", "Reiser4", "reiser4"},
+	    {"reiserfs", "ReiserFS", "reiserfs"},
+	    {"jfs", "JFS", "jfs"},
+	    {"VMFS_volume_member", "VMFS", "vmfs"},
+	    {"apfs", "APFS", "apfs"},
+	    {"ufs", "UFS", "ufs"},
+	};
+
+	for (size_t k = 0; v->type && k < sizeof rare / sizeof *rare; k++)
+		if (strcmp(v->type, rare[k].type) == 0 && guestfs_filesystem_available(a->g, rare[k].module) != 1)
+			return rare[k].name;
+	return NULL;
+}
+
+static void note_no_driver(struct appliance *a, struct inspection *i, const struct volume *v)
+{
+	const char *name = appliance_no_driver(a, v);
+
+	if (name)
+		finding_add(i, "W-FS-NO-DRIVER", SEVERITY_INFO, v->device, NULL,
+			    "%s on %s can't be opened: the appliance's kernel has no driver for it; it is copied whole "
+			    "and not looked into",
+			    name, v->device);
+}
+
 /* ----------------------------------------------------------------------------------------------------- firmware */
 
 static bool has_boot_code(struct appliance *a, const struct volume *disk)
@@ -265,7 +299,7 @@ static int needs_key(const struct volume *v, struct err *err)
 		       buf_str(&b), volume_selector(v));
 }
 
-static int no_system(const struct appliance *a, struct err *err)
+static int no_system(struct appliance *a, struct err *err)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(1536);
 
@@ -273,6 +307,10 @@ static int no_system(const struct appliance *a, struct err *err)
 		if (volume_is_locked(v))
 			return needs_key(v, err);
 	describe_disks(a, &b);
+	VEC_FOR (v, &a->volumes)
+		if (appliance_no_driver(a, v))
+			buf_addf(&b, "; %s on %s can't be opened here: the appliance's kernel has no driver for it",
+				 appliance_no_driver(a, v), v->device);
 	return err_set(err, ERR_BLOCKED, "no operating system found: %s; --no-convert copies the disks as they are",
 		       buf_str(&b));
 }
@@ -398,6 +436,7 @@ static int inspect(struct appliance *a, void *arg, struct err *err)
 	VEC_FOR (v, &a->volumes) {
 		note_unclean(a, i, v);
 		note_encrypted(i, v);
+		note_no_driver(a, i, v);
 	}
 	roots = guestfs_inspect_os(a->g);
 	if (!roots)

@@ -47,6 +47,21 @@ static bool is_needed(const char *path)
 	return !strcmp(path, "/") || !strcmp(path, "/usr") || !strcmp(path, "/boot");
 }
 
+/* In words: when it isn't one that can be opened, that is why. */
+static const char *type_of(struct appliance *a, const char *mountable)
+{
+	VEC_FOR (v, &a->volumes)
+		if (mountable_is_on(mountable, v->device)) {
+			const char *rare = appliance_no_driver(a, v);
+
+			return rare
+				   ? arena_printf(&a->arena, "%s, which the appliance's kernel has no driver for", rare)
+			       : v->type ? v->type
+					 : "unknown content";
+		}
+	return "unknown content";
+}
+
 static int mount_one(struct appliance *a, struct inspection *i, const struct mounted *m, struct err *err)
 {
 	struct err why = ERR_INIT;
@@ -55,8 +70,9 @@ static int mount_one(struct appliance *a, struct inspection *i, const struct mou
 
 	if (guestfs_mount_options(a->g, a->readonly ? "ro" : "", m->device, m->path) < 0) {
 		if (is_needed(m->path))
-			return appliance_failed(a, err, ERR_UNSUPPORTED, "cannot mount %s at %s", m->device, m->path);
-		appliance_failed(a, &why, ERR_UNSUPPORTED, "cannot mount %s", m->device);
+			return appliance_failed(a, err, ERR_UNSUPPORTED, "cannot mount %s (%s) at %s", m->device,
+						type_of(a, m->device), m->path);
+		appliance_failed(a, &why, ERR_UNSUPPORTED, "cannot mount %s (%s)", m->device, type_of(a, m->device));
 		finding_add(i, "W-MOUNT-FAILED", SEVERITY_WARNING, why.text, "check this file system on the source",
 			    "%s, which the guest mounts at %s, could not be mounted: it is copied whole", m->device,
 			    m->path);

@@ -71,6 +71,21 @@ static void report_pygrub(struct guest *g, const struct machine *m, struct inspe
 		    "that a BIOS could start");
 }
 
+/* Loaders that find the kernel by the blocks where it lay when they were installed. */
+static void report_block_lists(struct guest *g, struct inspection *i)
+{
+	if (i->boot_entries.n)
+		return;
+	if (guest_exists(g, "/etc/lilo.conf"))
+		finding_add(i, "W-BOOT-LILO", SEVERITY_WARNING, "/etc/lilo.conf",
+			    "Install GRUB in the guest before the conversion.",
+			    "LILO boots from block lists and device names that can't be edited as text");
+	if (guest_exists(g, "/etc/zipl.conf"))
+		finding_add(i, "W-BOOT-ZIPL", SEVERITY_WARNING, "/etc/zipl.conf",
+			    "Run zipl inside the guest where it can still be started, with the new devices' names.",
+			    "zipl boots from block lists, which only zipl itself can write anew");
+}
+
 static int run(struct guest *g, const struct machine *m, struct inspection *i, struct err *err)
 {
 	AUTO(arena_done) struct arena a = {0};
@@ -80,10 +95,7 @@ static int run(struct guest *g, const struct machine *m, struct inspection *i, s
 		return -1;
 	report_disagreement(g, m, i, efi != NULL);
 	report_pygrub(g, m, i, efi != NULL);
-	if (guest_exists(g, "/etc/lilo.conf") && !i->boot_entries.n)
-		finding_add(i, "W-BOOT-LILO", SEVERITY_WARNING, "/etc/lilo.conf",
-			    "Install GRUB in the guest before the conversion.",
-			    "LILO boots from block lists and device names that can't be edited as text");
+	report_block_lists(g, i);
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# RHEL 6 by BIOS: GRUB legacy, dracut 004, udev rules for the cards' names, ifcfg files with HWADDR, upstart, old VMware Tools.
+# RHEL 6 (Scientific Linux alike) by BIOS: GRUB legacy, dracut 004, udev rules for the cards' names, ifcfg files with HWADDR, upstart, old VMware Tools.
 facts <<'X'
 os rhel 6 x86_64
 firmware bios

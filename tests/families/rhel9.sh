@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# RHEL 9 by UEFI: BLS entries with their options inside, NetworkManager keyfiles, LVM with a devices file, open-vm-tools.
+# RHEL 9 (CentOS Stream, Rocky, Alma alike) by UEFI: BLS entries with their options inside, NetworkManager keyfiles, LVM with a devices file, open-vm-tools.
 facts <<'X'
 os rhel 9 x86_64
 firmware uefi

@@ -49,20 +49,37 @@ check_grub() {
 }
 
 check_fstab() {
-	local out generator=/usr/lib/systemd/system-generators/systemd-fstab-generator
+	local out
 	[ -f "$root/etc/fstab" ] || return 0
 	if has findmnt; then # the file systems aren't here: only what it says of the text counts
 		out=$(findmnt --verify --tab-file "$root/etc/fstab" 2>&1) || true
 		grep -q '0 parse errors' <<<"$out" || fail "$name: findmnt refuses /etc/fstab: $out"
 	fi
-	if [ -x $generator ]; then
-		mkdir -p "$work/units"
-		SYSTEMD_FSTAB="$root/etc/fstab" SYSTEMD_LOG_TARGET=console $generator "$work/units" "$work/units" "$work/units" \
-			>"$work/out" 2>&1 || fail "$name: systemd-fstab-generator: $(cat "$work/out")"
-		rm -rf "$work/units"
-	else
-		missing+=" systemd-fstab-generator"
-	fi
+	run_generator fstab SYSTEMD_FSTAB /etc/fstab
+}
+
+check_crypttab() {
+	[ ! -f "$root/etc/crypttab" ] || run_generator cryptsetup SYSTEMD_CRYPTTAB /etc/crypttab
+}
+
+# WHICH VARIABLE FILE: systemd's generator for it; what it can't read it tells and passes over, with status 0
+run_generator() {
+	local generator=/usr/lib/systemd/system-generators/systemd-$1-generator
+	[ -x "$generator" ] || { [[ " $missing " == *" systemd-$1-generator "* ]] || missing+=" systemd-$1-generator"; return 0; }
+	mkdir -p "$work/units"
+	env "$2=$root$3" SYSTEMD_LOG_TARGET=console "$generator" "$work/units" "$work/units" "$work/units" >"$work/out" 2>&1 ||
+		fail "$name: systemd-$1-generator: $(cat "$work/out")"
+	rm -rf "$work/units"
+	! grep -E 'Failed to|not a valid|Invalid' "$work/out" || fail "$name: systemd-$1-generator refuses $3"
+}
+
+check_units() {
+	local f
+	has systemd-analyze || return 0
+	for f in "$root"/etc/systemd/system/*.mount "$root"/etc/systemd/system/*.swap; do
+		[ ! -f "$f" ] || [ -L "$f" ] || systemd-analyze verify --man=no "$f" >"$work/out" 2>&1 ||
+			fail "$name: systemd-analyze verify ${f#"$root"}: $(cat "$work/out")"
+	done
 }
 
 check_network() {
@@ -90,7 +107,8 @@ check_settings() {
 		LVM_SYSTEM_DIR=$root/etc/lvm lvmconfig --validate >"$work/out" 2>&1 || fail "$name: lvmconfig: $(cat "$work/out")"
 	fi
 	if [ -f "$root/etc/modprobe.conf" ] && has modprobe; then
-		modprobe -n -c -C "$root/etc/modprobe.conf" >/dev/null || fail "$name: modprobe refuses /etc/modprobe.conf"
+		modprobe -n -c -C "$root/etc/modprobe.conf" 2>"$work/out" >/dev/null || fail "$name: modprobe refuses /etc/modprobe.conf"
+		! grep 'ignoring bad line' "$work/out" || fail "$name: modprobe refuses a line of /etc/modprobe.conf"
 	fi
 }
 
@@ -150,6 +168,35 @@ check_addresses() {
 	check_network
 }
 
+# CHECK PROGRAM PATH <<content: the check must refuse this file, when its program is there
+broken() {
+	root=$work/broken name=broken
+	mkdir -p "$root$(dirname "$3")"
+	cat >"$root$3"
+	if command -v "$2" >/dev/null && ("$1") >/dev/null 2>&1; then
+		fail "$1 accepts a broken $3"
+	fi
+	rm -rf "$root"
+}
+
+# A check that can't fail proves nothing.
+check_checks() {
+	local generators=/usr/lib/systemd/system-generators
+	broken check_grub grub-script-check /boot/grub/grub.cfg <<<'menuentry x {'
+	broken check_grub grub-editenv /boot/grub2/grubenv <<<'# GRUB Environment Block'
+	broken check_fstab findmnt /etc/fstab <<<'/dev/vda1'
+	broken check_fstab $generators/systemd-fstab-generator /etc/fstab <<<'/dev/vda1 data ext4'
+	broken check_crypttab $generators/systemd-cryptsetup-generator /etc/crypttab <<<'name'
+	broken check_units systemd-analyze /etc/systemd/system/dev-vda2.swap <<<$'[Swap]\nWhat=/dev/vda3'
+	broken check_network netplan /etc/netplan/a.yaml <<<$'network:\n  ethernets:\n    eth0: {dhcp4: maybe}'
+	broken check_network ifquery /etc/network/interfaces <<<'iface eth0 inet nothing'
+	broken check_network sh /etc/sysconfig/network-scripts/ifcfg-eth0 <<<'DEVICE="eth0'
+	broken check_network sh /etc/sysconfig/network/ifcfg-eth0 <<<'IPADDR="1'
+	broken check_settings bash /etc/default/grub <<<"GRUB_CMDLINE_LINUX='x"
+	broken check_settings lvmconfig /etc/lvm/lvm.conf <<<'devices { filter = ['
+	broken check_settings modprobe /etc/modprobe.conf <<<'options'
+}
+
 run_family() {
 	name=$1 root=$work/$1 facts=$work/$1.facts
 	mkdir "$root"
@@ -169,6 +216,8 @@ run_family() {
 	[ ! -s "$work/$name.changes" ] || fail "$name: the second run changes: $(cat "$work/$name.changes")"
 	check_grub
 	check_fstab
+	check_crypttab
+	check_units
 	check_network
 	check_settings
 	check_initramfs
@@ -177,6 +226,7 @@ run_family() {
 	echo "$name: $(grep -c '^W-\|^B-' "$work/$name.out" || true) warnings, $(sed -n 's/^verdict: //p' "$work/$name.out")"
 }
 
+check_checks
 for name; do
 	run_family "$name"
 done

@@ -445,7 +445,10 @@ static void lone_end(struct lone *l)
 static void test_no_system(void **state)
 {
 	/* one Linux partition from sector 2048, 4096 sectors long */
-	static const unsigned char entry[] = {0, 0, 0, 0, 0x83, 0, 0, 0, 0, 8, 0, 0, 0, 16, 0, 0};
+	static const unsigned char entry[] = {0, 0, 0, 0, 0x83, 0, 0, 0, 0, 8, 0, 0, 0, 16, 0, 0},
+				   /* and one behind it, with ZFS' uberblocks */
+	    second[] = {0, 0, 0, 0, 0xbf, 0, 0, 0, 0, 24, 0, 0, 0, 8, 2, 0},
+				   uberblock[] = {0x0c, 0xb1, 0xba, 0, 0, 0, 0, 0};
 	struct lone empty = {0}, cut = {0};
 	struct appliance_disk disks[2] = {{.logical_sector = 512}, {.logical_sector = 512}};
 	struct appliance_options o = {.disks = disks, .ndisks = 2, .accel = &s.accel};
@@ -453,9 +456,13 @@ static void test_no_system(void **state)
 
 	need_appliance();
 	lone_serve(&empty, "empty", 8 * MIB);
-	lone_serve(&cut, "cut", 16 * MIB);
+	lone_serve(&cut, "cut", 80 * MIB);
 	must(block_pwrite(&cut.mem->b, entry, sizeof entry, 446, &s.err), &s.err);
+	must(block_pwrite(&cut.mem->b, second, sizeof second, 462, &s.err), &s.err);
 	must(block_pwrite(&cut.mem->b, "\x55\xaa", 2, 510, &s.err), &s.err);
+	for (unsigned k = 0; k < 8; k++)
+		must(block_pwrite(&cut.mem->b, uberblock, sizeof uberblock, 3 * MIB + 128 * KIB + k * KIB, &s.err),
+		     &s.err);
 	disks[0].socket = empty.socket;
 	disks[1].socket = cut.socket;
 	must(appliance_start(&o, &empty.appliance, &s.err), &s.err);
@@ -463,8 +470,10 @@ static void test_no_system(void **state)
 	assert_int_equal(s.err.code, ERR_BLOCKED);
 	assert_string_equal(s.err.text,
 			    "no operating system found: disk 1 (8.0 MiB): no partition table and no file system; "
-			    "disk 2 (16.0 MiB): partition 1 unknown content 2.0 MiB; --no-convert copies the disks as "
-			    "they are");
+			    "disk 2 (80.0 MiB): partition 1 unknown content 2.0 MiB, partition 2 zfs_member 65.0 MiB; "
+			    "ZFS on /dev/sdb2 can't be opened here: the appliance's kernel has no driver for it; "
+			    "--no-convert copies the disks as they are");
+	assert_non_null(strstr(i->findings.v[0].text, "ZFS on /dev/sdb2"));
 	inspection_free(i);
 	lone_end(&empty);
 	lone_end(&cut);

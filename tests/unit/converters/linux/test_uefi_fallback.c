@@ -166,6 +166,16 @@ static void test_lilo(void **state)
 	assert_non_null(finding_of(f, "W-BOOT-LILO"));
 }
 
+static void test_zipl(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant(&f->files, "/etc/zipl.conf", "[defaultboot]\n");
+	inspect_firmware(f);
+	assert_string_equal(finding_of(f, "W-BOOT-ZIPL")->evidence, "/etc/zipl.conf");
+	assert_int_equal(f->inspection->findings.n, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +191,7 @@ int main(void)
 	    LINUX_TEST(test_the_disks_firmware_is_taken),
 	    LINUX_TEST(test_agreement_and_both),
 	    LINUX_TEST(test_lilo),
+	    LINUX_TEST(test_zipl),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
