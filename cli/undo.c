@@ -38,10 +38,12 @@ struct result {
 	size_t n;
 	const char *format; /* of every disk */
 	const char *name;
+	struct json *report;
 };
 
 static void result_done(struct result *r)
 {
+	js_free(r->report);
 	arena_done(&r->arena);
 }
 
@@ -85,19 +87,18 @@ static int read_disks(const struct json *report, const char *folder, struct resu
 static int read_result(const char *folder, struct result *ret, struct err *err)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(64 * MIB);
-	AUTO(js_freep) struct json *report = NULL;
 	const char *path = arena_printf(&ret->arena, "%s/report.json", folder);
 	char *plain = arena_strdup(&ret->arena, folder);
 
 	if (file_slurp(AT_FDCWD, path, &b, err) < 0)
 		return err_wrap(err, "'%s' is no result of a conversion", folder);
-	report = js_parse(buf_str(&b), b.len, err);
-	if (!report)
+	ret->report = js_parse(buf_str(&b), b.len, err);
+	if (!ret->report)
 		return err_wrap(err, "'%s'", path);
 	while (strlen(plain) > 1 && plain[strlen(plain) - 1] == '/')
 		plain[strlen(plain) - 1] = '\0';
 	ret->name = arena_printf(&ret->arena, "%s-undone", strrchr(plain, '/') ? strrchr(plain, '/') + 1 : plain);
-	return read_disks(report, folder, ret, err);
+	return read_disks(ret->report, folder, ret, err);
 }
 
 static int undo(const char *folder, const struct arguments *a, struct err *err)
@@ -126,6 +127,7 @@ static int undo(const char *folder, const struct arguments *a, struct err *err)
 	how.source.format = how.disk_format = r.format;
 	how.inputs = r.disks;
 	how.ninputs = r.n;
+	how.hardware = js_get(r.report, "machine");
 	how.undo_from = arena_printf(&r.arena, "%s/" UNDO_FOLDER, folder);
 	if (!how.name)
 		how.name = r.name;

@@ -231,6 +231,8 @@ static const char *bus_word(enum disk_bus bus)
 {
 	switch (bus) {
 	case DISK_BUS_VIRTIO_SCSI:
+	case DISK_BUS_PVSCSI:
+	case DISK_BUS_LSISAS:
 		return "scsi";
 	case DISK_BUS_SATA:
 		return "sata";
@@ -357,6 +359,25 @@ static void write_floppy(struct domain *d, unsigned n)
 	xml_close(&d->w);
 }
 
+/* The adapter of disks on a SCSI bus. */
+static void write_scsi(struct domain *d)
+{
+	const char *model = d->bus == DISK_BUS_VIRTIO_SCSI ? "virtio-scsi"
+			    : d->bus == DISK_BUS_PVSCSI	   ? "vmpvscsi"
+			    : d->bus == DISK_BUS_LSISAS	   ? "lsisas1068"
+							   : NULL;
+
+	if (!model)
+		return;
+	xml_open(&d->w, "controller");
+	xml_attrf(&d->w, "type", "scsi");
+	xml_attrf(&d->w, "index", "0");
+	xml_attrf(&d->w, "model", "%s", model);
+	if (d->job->performance && d->bus == DISK_BUS_VIRTIO_SCSI)
+		attribute(d, "driver", "iothread", "1");
+	xml_close(&d->w);
+}
+
 static void write_disks(struct domain *d)
 {
 	unsigned floppies = 0;
@@ -369,15 +390,7 @@ static void write_disks(struct domain *d)
 		else if (r->kind == REMOVABLE_FLOPPY && d->board != BOARD_VIRT && floppies < 2)
 			write_floppy(d, floppies++);
 	}
-	if (d->bus == DISK_BUS_VIRTIO_SCSI) {
-		xml_open(&d->w, "controller");
-		xml_attrf(&d->w, "type", "scsi");
-		xml_attrf(&d->w, "index", "0");
-		xml_attrf(&d->w, "model", "virtio-scsi");
-		if (d->job->performance)
-			attribute(d, "driver", "iothread", "1");
-		xml_close(&d->w);
-	}
+	write_scsi(d);
 }
 
 /* --- network and the rest --- */
@@ -388,6 +401,7 @@ static const char *nic_word(enum net_bus bus)
 	case NET_BUS_E1000E:
 	case NET_BUS_E1000:
 	case NET_BUS_RTL8139:
+	case NET_BUS_VMXNET3:
 		return net_bus_name(bus);
 	case NET_BUS_VIRTIO:
 	case NET_BUS_UNKNOWN:

@@ -128,6 +128,8 @@ static const char *disk_device(enum disk_bus bus)
 {
 	switch (bus) {
 	case DISK_BUS_VIRTIO_SCSI:
+	case DISK_BUS_PVSCSI:
+	case DISK_BUS_LSISAS:
 		return "scsi-hd,bus=scsi0.0";
 	case DISK_BUS_SATA:
 	case DISK_BUS_IDE:
@@ -197,6 +199,7 @@ static const char *nic_device(enum net_bus bus)
 	case NET_BUS_E1000E:
 	case NET_BUS_E1000:
 	case NET_BUS_RTL8139:
+	case NET_BUS_VMXNET3:
 		return net_bus_name(bus);
 	case NET_BUS_VIRTIO:
 	case NET_BUS_UNKNOWN:
@@ -266,6 +269,10 @@ static void write_script(struct script *s, struct arena *a)
 	write_machine(s);
 	if (s->bus == DISK_BUS_VIRTIO_SCSI)
 		option(s, "-device", "virtio-scsi-pci,id=scsi0");
+	else if (s->bus == DISK_BUS_PVSCSI)
+		option(s, "-device", "pvscsi,id=scsi0");
+	else if (s->bus == DISK_BUS_LSISAS)
+		option(s, "-device", "mptsas1068,id=scsi0");
 	for (size_t i = 0; i < s->job->ndisks; i++)
 		write_disk(s, a, i);
 	write_cdroms(s);

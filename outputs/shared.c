@@ -21,6 +21,9 @@ enum disk_bus shared_disk_bus(const struct output_job *job)
 	case DISK_BUS_VIRTIO_SCSI:
 	case DISK_BUS_SATA:
 		return job->caps->disk;
+	case DISK_BUS_PVSCSI:
+	case DISK_BUS_LSISAS: /* of x86 only */
+		return job->caps->board == BOARD_VIRT ? DISK_BUS_SATA : job->caps->disk;
 	case DISK_BUS_UNKNOWN:
 		break;
 	}

@@ -48,8 +48,9 @@ struct run_options {
 	const char *codec;	 /* --compress: NULL, "zlib", "zstd" */
 	const char *root;	 /* --root */
 	const char *undo_from;	 /* rehost undo: the originals in this folder are put back instead of a conversion */
-	const char *agent;	 /* --agent: folder of packages; NULL none */
-	const struct keys *keys; /* --key; borrowed; NULL none */
+	const struct json *hardware; /* with undo_from: the source machine as its report tells; NULL not known */
+	const char *agent;	     /* --agent: folder of packages; NULL none */
+	const struct keys *keys;     /* --key; borrowed; NULL none */
 	bool trim_encrypted;
 	bool rebuild_initramfs; /* by the guest's own generator, in the appliance */
 	bool no_convert, no_trim, keep_tools, undo_log, force, restart, performance;

@@ -80,11 +80,72 @@ static struct caps unproven_caps(const struct run *r)
 	    .disk = DISK_BUS_SATA, .net = NET_BUS_E1000E, .board = board_for_arch(arch), .safe_mode = true};
 }
 
-/* The guest as it was before: on what hardware it ran isn't known any more. */
+static enum disk_bus bus_of(enum controller c)
+{
+	switch (c) {
+	case CONTROLLER_IDE:
+		return DISK_BUS_IDE;
+	case CONTROLLER_PVSCSI:
+		return DISK_BUS_PVSCSI;
+	case CONTROLLER_LSISAS:
+		return DISK_BUS_LSISAS;
+	case CONTROLLER_VIRTIO_BLK:
+		return DISK_BUS_VIRTIO_BLK;
+	case CONTROLLER_VIRTIO_SCSI:
+		return DISK_BUS_VIRTIO_SCSI;
+	case CONTROLLER_SATA:
+	case CONTROLLER_LSILOGIC: /* QEMU's is another chip with another driver */
+	case CONTROLLER_BUSLOGIC:
+	case CONTROLLER_NVME:
+	case CONTROLLER_XEN:
+	case CONTROLLER_UNKNOWN:
+		break;
+	}
+	return DISK_BUS_SATA;
+}
+
+static enum net_bus net_bus_of(enum nic_model model)
+{
+	switch (model) {
+	case NIC_E1000:
+		return NET_BUS_E1000;
+	case NIC_RTL8139:
+		return NET_BUS_RTL8139;
+	case NIC_VMXNET3:
+		return NET_BUS_VMXNET3;
+	case NIC_VIRTIO:
+		return NET_BUS_VIRTIO;
+	case NIC_E1000E:
+	case NIC_PCNET:
+	case NIC_VMXNET:
+	case NIC_VMXNET2:
+	case NIC_UNKNOWN:
+		break;
+	}
+	return NET_BUS_E1000E;
+}
+
+/* What the source had, as far as QEMU has it; all disks and all cards are of one kind here, that of the first. */
+static struct caps source_caps(const struct run *r)
+{
+	const struct machine *m = r->machine;
+	struct caps caps = unproven_caps(r);
+
+	if (!r->o->hardware || caps.board == BOARD_VIRT)
+		return caps;
+	caps.disk = bus_of(m->disks.v[0].controller);
+	if (m->nics.n)
+		caps.net = net_bus_of(m->nics.v[0].model);
+	if (caps.disk == DISK_BUS_IDE)
+		caps.board = BOARD_PC;
+	return caps;
+}
+
+/* The guest as it was before, on hardware as it had. */
 static int undo_guest(struct run *r, struct appliance *a, struct err *err)
 {
 	phase_begin(r, "undo", "putting the originals back");
-	r->caps = unproven_caps(r);
+	r->caps = source_caps(r);
 	r->log.step = "undo";
 	return originals_restore(AT_FDCWD, r->o->undo_from, appliance_guest(a), &r->log, err);
 }

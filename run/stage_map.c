@@ -44,6 +44,8 @@ int stage_source(struct run *r, struct err *err)
 	if (source_open(r->o->inputs, r->o->ninputs, &r->o->source, &r->machine, err) < 0 ||
 	    maps_apply(&r->o->maps, r->machine, err) < 0 || refuse_address(r, err) < 0)
 		return -1;
+	if (r->o->hardware)
+		machine_take_hardware(r->machine, r->o->hardware);
 	if (r->o->agent && pkg_folder_open(r->o->agent, &r->agent, err) < 0)
 		return -1;
 	r->name = machine_safe_name(&r->arena, r->o->name ? r->o->name : r->machine->name);

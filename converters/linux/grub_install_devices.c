@@ -16,6 +16,8 @@ static const char *disk_prefix(enum disk_bus bus)
 	case DISK_BUS_VIRTIO_SCSI:
 	case DISK_BUS_SATA:
 	case DISK_BUS_IDE:
+	case DISK_BUS_PVSCSI:
+	case DISK_BUS_LSISAS:
 		return "/dev/sd";
 	case DISK_BUS_VIRTIO_BLK:
 	case DISK_BUS_UNKNOWN:

@@ -109,6 +109,8 @@ static void mend(struct lines *l, const char *path, void *opaque)
 	case DISK_BUS_IDE:
 		add_adapter(l, "ata_piix");
 		break;
+	case DISK_BUS_PVSCSI:
+	case DISK_BUS_LSISAS:
 	case DISK_BUS_UNKNOWN:
 		break;
 	}

@@ -6,8 +6,23 @@
 
 #include "core/base/json.h"
 
-enum disk_bus { DISK_BUS_UNKNOWN = 0, DISK_BUS_VIRTIO_BLK, DISK_BUS_VIRTIO_SCSI, DISK_BUS_SATA, DISK_BUS_IDE };
-enum net_bus { NET_BUS_UNKNOWN = 0, NET_BUS_VIRTIO, NET_BUS_E1000E, NET_BUS_E1000, NET_BUS_RTL8139 };
+enum disk_bus {
+	DISK_BUS_UNKNOWN = 0,
+	DISK_BUS_VIRTIO_BLK,
+	DISK_BUS_VIRTIO_SCSI,
+	DISK_BUS_SATA,
+	DISK_BUS_IDE,
+	DISK_BUS_PVSCSI, /* VMware's, as QEMU has them: for undone machines */
+	DISK_BUS_LSISAS,
+};
+enum net_bus {
+	NET_BUS_UNKNOWN = 0,
+	NET_BUS_VIRTIO,
+	NET_BUS_E1000E,
+	NET_BUS_E1000,
+	NET_BUS_RTL8139,
+	NET_BUS_VMXNET3, /* VMware's, as above */
+};
 /* QEMU's kinds of machine: pc and q35 for x86, virt for arm64. */
 enum board { BOARD_UNKNOWN = 0, BOARD_PC, BOARD_Q35, BOARD_VIRT };
 
@@ -19,8 +34,8 @@ struct caps {
 	bool safe_mode; /* virtio was not proven: SATA and e1000e */
 };
 
-const char *disk_bus_name(enum disk_bus b);	  /* "virtio-blk", "virtio-scsi", "sata", "ide" */
-const char *net_bus_name(enum net_bus b);	  /* "virtio", "e1000e", "e1000", "rtl8139" */
+const char *disk_bus_name(enum disk_bus b);	  /* "virtio-blk", "virtio-scsi", "sata", "ide", "pvscsi", "lsisas" */
+const char *net_bus_name(enum net_bus b);	  /* "virtio", "e1000e", "e1000", "rtl8139", "vmxnet3" */
 const char *net_bus_driver(enum net_bus b);	  /* Linux' module: "virtio_net" (for unknown too), "e1000e" … */
 const char *board_name(enum board b);		  /* "pc", "q35", "virt" */
 enum disk_bus disk_bus_by_name(const char *name); /* unknown for any other word, and NULL */

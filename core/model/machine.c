@@ -243,3 +243,66 @@ struct json *machine_json(const struct machine *m)
 	devices_json(m, j);
 	return j;
 }
+
+/* --- the inverse, as far as it is hardware --- */
+
+enum { NICS_MAX = 256, VCPUS_MAX = 4096 };
+
+/* Six numbers of two hexadecimal digits, as we write them. */
+static bool is_mac(const char *text)
+{
+	for (unsigned i = 0; i < 17; i++)
+		if (i % 3 == 2 ? text[i] != ':' : !text[i] || !strchr("0123456789abcdef", text[i]))
+			return false;
+	return !text[17];
+}
+
+static void take_nic(struct machine *m, const struct json *j)
+{
+	const char *mac = js_get_str(j, "mac", "");
+	struct nic *n;
+
+	if (!is_mac(mac) || m->nics.n >= NICS_MAX)
+		return;
+	n = vec_push(&m->arena, &m->nics);
+	memcpy(n->mac, mac, sizeof n->mac);
+	n->mac_generated = js_get_bool(j, "mac_generated", false);
+	n->model = nic_model_by_name(js_get_str(j, "model", NULL));
+	n->network = arena_strdup(&m->arena, js_get_str(j, "network", NULL));
+	n->kind = net_kind_by_name(js_get_str(j, "kind", NULL));
+	n->pci_slot = -1;
+	n->connected = js_get_bool(j, "connected", true);
+	n->target = arena_strdup(&m->arena, js_get_str(j, "target", NULL));
+	n->target_kind = net_kind_by_name(js_get_str(j, "target_kind", NULL));
+}
+
+static unsigned count_of(const struct json *j, const char *key)
+{
+	uint64_t n = js_get_u64(j, key, 0);
+
+	return n > VCPUS_MAX ? 0 : (unsigned)n;
+}
+
+void machine_take_hardware(struct machine *m, const struct json *j)
+{
+	const struct json *nics = js_get(j, "nics"), *disks = js_get(j, "disks");
+	const char *uuid = js_get_str(j, "uuid", "");
+	uint64_t memory = js_get_u64(j, "memory", 0);
+
+	if (strlen(uuid) == sizeof m->uuid - 1)
+		memcpy(m->uuid, uuid, sizeof m->uuid);
+	if (memory >= MIB && memory <= 64 * TIB)
+		m->memory = memory;
+	if (count_of(j, "vcpus")) {
+		m->vcpus = count_of(j, "vcpus");
+		m->sockets = count_of(j, "sockets");
+		m->cores = count_of(j, "cores");
+		m->threads = count_of(j, "threads");
+	}
+	m->clock = clock_by_name(js_get_str(j, "clock", NULL));
+	m->nics.n = 0;
+	for (size_t i = 0; i < js_count(nics); i++)
+		take_nic(m, js_at(nics, i));
+	for (size_t i = 0; i < m->disks.n && i < js_count(disks); i++)
+		m->disks.v[i].controller = controller_by_name(js_get_str(js_at(disks, i), "controller", NULL));
+}

@@ -144,11 +144,19 @@ const char *machine_arch_hint(const struct machine *m);
 const char *firmware_name(enum firmware f);
 enum firmware firmware_by_name(const char *name); /* unknown for any other word, and NULL */
 const char *controller_name(enum controller c);
+enum controller controller_by_name(const char *name); /* these four as above */
+enum nic_model nic_model_by_name(const char *name);
+enum net_kind net_kind_by_name(const char *name);
+enum clock_offset clock_by_name(const char *name);
 const char *nic_model_name(enum nic_model m);
 const char *clock_name(enum clock_offset c);
 const char *tristate_name(enum tristate t); /* "unknown", "no", "yes" */
 const char *removable_name(enum removable_kind k);
 const char *net_kind_name(enum net_kind k); /* "network", "bridge" */
+
+/* Gives a machine the hardware of one that was kept as JSON: UUID, memory, processors, clock, network cards with what
+ * they are connected to, and of each disk the controller. Disks themselves, firmware and name stay. */
+void machine_take_hardware(struct machine *m, const struct json *j);
 
 /* The whole machine as JSON (docs/report.schema.json, "machine"). */
 struct json *machine_json(const struct machine *m);

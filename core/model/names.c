@@ -36,9 +36,14 @@ static const char *const verdicts[] = {[VERDICT_UNKNOWN] = "UNKNOWN",
 static const char *const disk_buses[] = {[DISK_BUS_VIRTIO_BLK] = "virtio-blk",
 					 [DISK_BUS_VIRTIO_SCSI] = "virtio-scsi",
 					 [DISK_BUS_SATA] = "sata",
-					 [DISK_BUS_IDE] = "ide"};
-static const char *const net_buses[] = {
-    [NET_BUS_VIRTIO] = "virtio", [NET_BUS_E1000E] = "e1000e", [NET_BUS_E1000] = "e1000", [NET_BUS_RTL8139] = "rtl8139"};
+					 [DISK_BUS_IDE] = "ide",
+					 [DISK_BUS_PVSCSI] = "pvscsi",
+					 [DISK_BUS_LSISAS] = "lsisas"};
+static const char *const net_buses[] = {[NET_BUS_VIRTIO] = "virtio",
+					[NET_BUS_E1000E] = "e1000e",
+					[NET_BUS_E1000] = "e1000",
+					[NET_BUS_RTL8139] = "rtl8139",
+					[NET_BUS_VMXNET3] = "vmxnet3"};
 static const char *const boards[] = {[BOARD_PC] = "pc", [BOARD_Q35] = "q35", [BOARD_VIRT] = "virt"};
 static const char *const changes[] = {
     [CHANGE_EDIT] = "edit",	[CHANGE_CREATE] = "create", [CHANGE_BINARY] = "binary",
@@ -119,6 +124,7 @@ const char *net_bus_driver(enum net_bus b)
 {
 	return b == NET_BUS_E1000E    ? "e1000e"
 	       : b == NET_BUS_E1000   ? "e1000"
+	       : b == NET_BUS_VMXNET3 ? "vmxnet3"
 	       : b == NET_BUS_RTL8139 ? "8139cp"
 				      : "virtio_net";
 }
@@ -131,6 +137,26 @@ const char *change_kind_name(enum change_kind k)
 enum firmware firmware_by_name(const char *name)
 {
 	return (enum firmware)BY_NAME(firmwares, name);
+}
+
+enum controller controller_by_name(const char *name)
+{
+	return (enum controller)BY_NAME(controllers, name);
+}
+
+enum nic_model nic_model_by_name(const char *name)
+{
+	return (enum nic_model)BY_NAME(nic_models, name);
+}
+
+enum net_kind net_kind_by_name(const char *name)
+{
+	return (enum net_kind)BY_NAME(net_kinds, name);
+}
+
+enum clock_offset clock_by_name(const char *name)
+{
+	return (enum clock_offset)BY_NAME(clocks, name);
 }
 
 enum verdict verdict_by_name(const char *name)

@@ -31,10 +31,33 @@ tree_of() { # DISK FOLDER: the files of its first partition
 	find "$2" -mindepth 1 -type d -empty -delete
 }
 
-./rehost convert -q -i disk --undo-log --os "$work" --on first "$work/disk.raw" >"$work/log" 2>&1 || fail "convert: $(cat "$work/log")"
+qemu-img convert -f raw -O vmdk "$work/disk.raw" "$work/disk.vmdk"
+cat >"$work/first.vmx" <<'X'
+config.version = "8"
+virtualHW.version = "14"
+displayName = "first"
+memsize = "768"
+numvcpus = "2"
+scsi0.present = "TRUE"
+scsi0.virtualDev = "pvscsi"
+scsi0:0.present = "TRUE"
+scsi0:0.fileName = "disk.vmdk"
+ethernet0.present = "TRUE"
+ethernet0.virtualDev = "vmxnet3"
+ethernet0.addressType = "static"
+ethernet0.address = "00:50:56:3a:00:01"
+X
+./rehost convert -q --undo-log --os "$work" --on first -b br7 "$work/first.vmx" >"$work/log" 2>&1 || fail "convert: $(cat "$work/log")"
 [ -s "$work/first/undo/originals.json" ] || fail "no originals were kept"
 ./rehost undo -q --os "$work" "$work/first" >"$work/log" 2>&1 || fail "undo: $(cat "$work/log")"
 [ "$(cat "$work/log")" = "$work/first-undone" ] || fail "undo says: $(cat "$work/log")"
+
+# The undone machine has the source's hardware, as far as QEMU has it.
+for what in "model='vmpvscsi'" "<mac address='00:50:56:3a:00:01'/>" "<model type='vmxnet3'/>" "<source bridge='br7'/>" \
+	"<vcpu>2</vcpu>" "<memory unit='KiB'>786432</memory>"; do
+	tr '"' "'" <"$work/first-undone/first-undone.xml" | grep -qF "$what" ||
+		fail "undone: $what is missing: $(cat "$work/first-undone/first-undone.xml")"
+done
 
 tree_of "$work/disk.raw" "$work/before"
 tree_of "$work/first/first-sda.qcow2" "$work/converted"

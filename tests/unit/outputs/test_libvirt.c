@@ -285,7 +285,8 @@ static void an_arm64_guest(void **state)
 
 static void many_disks_on_each_bus(void **state)
 {
-	static const enum disk_bus buses[] = {DISK_BUS_VIRTIO_BLK, DISK_BUS_VIRTIO_SCSI, DISK_BUS_SATA};
+	static const enum disk_bus buses[] = {DISK_BUS_VIRTIO_BLK, DISK_BUS_VIRTIO_SCSI, DISK_BUS_SATA, DISK_BUS_PVSCSI,
+					      DISK_BUS_LSISAS};
 	AUTO(job_done) struct job_fixture f;
 
 	job_init(&f);

@@ -98,6 +98,50 @@ static void json_has_the_hardware(void **state)
 	assert_null(js_get_str(j, "uuid", NULL));
 }
 
+static void hardware_from_json(void **state)
+{
+	AUTO(machine_freep) struct machine *m = machine_new(), *other = machine_new(), *third = machine_new();
+	struct disk *d = vec_push(&m->arena, &m->disks);
+	struct nic *n = vec_push(&m->arena, &m->nics);
+	AUTO(js_freep) struct json *j = NULL, *bad = NULL;
+	struct err err = ERR_INIT;
+	static const char hostile[] =
+	    "{\"memory\": 1, \"vcpus\": 99999, \"uuid\": \"x\", \"clock\": \"y\","
+	    "\"nics\": [{\"mac\": \"00:50:56:3A:00:01\"}, {\"mac\": \"0\"}, 7], \"disks\": 5}";
+
+	m->memory = 768 * MIB;
+	m->vcpus = 2;
+	strcpy(m->uuid, "564d0c2f-1111-2222-3333-444455556666");
+	d->controller = CONTROLLER_PVSCSI;
+	strcpy(n->mac, "00:50:56:3a:00:01");
+	n->model = NIC_VMXNET3;
+	n->target = (char *)"br7";
+	n->target_kind = NET_BRIDGE;
+	vec_push(&other->arena, &other->disks);
+	vec_push(&other->arena, &other->nics);
+	j = machine_json(m);
+	machine_take_hardware(other, j);
+	machine_complete(other);
+	assert_int_equal(other->memory, 768 * MIB);
+	assert_int_equal(other->vcpus, 2);
+	assert_string_equal(other->uuid, m->uuid);
+	assert_int_equal(other->disks.n, 1);
+	assert_int_equal(other->disks.v[0].controller, CONTROLLER_PVSCSI);
+	assert_int_equal(other->nics.n, 1);
+	assert_string_equal(other->nics.v[0].mac, "00:50:56:3a:00:01");
+	assert_int_equal(other->nics.v[0].model, NIC_VMXNET3);
+	assert_string_equal(other->nics.v[0].target, "br7");
+	assert_int_equal(other->nics.v[0].target_kind, NET_BRIDGE);
+	bad = js_parse(hostile, strlen(hostile), &err);
+	assert_non_null(bad);
+	machine_take_hardware(third, bad);
+	machine_complete(third);
+	assert_int_equal(third->memory, 2 * GIB);
+	assert_int_equal(third->vcpus, 1);
+	assert_string_equal(third->uuid, "");
+	assert_int_equal(third->nics.n, 0);
+}
+
 static void caps_as_json(void **state)
 {
 	const struct caps caps = {.disk = DISK_BUS_VIRTIO_SCSI, .net = NET_BUS_E1000E, .board = BOARD_Q35, .rng = true};
@@ -141,6 +185,7 @@ int main(void)
 	    cmocka_unit_test(safe_names),
 	    cmocka_unit_test(complete_fills_once_and_alike),
 	    cmocka_unit_test(json_has_the_hardware),
+	    cmocka_unit_test(hardware_from_json),
 	    cmocka_unit_test(caps_as_json),
 	    cmocka_unit_test(boards_and_processors),
 	};
