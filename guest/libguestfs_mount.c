@@ -120,13 +120,33 @@ static char *moved_to(struct arena *a, const char *mountable, const char *device
 	return name ? arena_printf(a, "%s%s%s", volume, device, name) : arena_strdup(a, device);
 }
 
-/* libguestfs takes "/dev/sdb1" in an fstab for the second disk of the appliance; what it means on a machine with
- * several is decided by content. */
+/* A name that libguestfs translated to no device of the appliance: it knows sdX, vdX and xvdX, not NVMe's and cards'.
+ */
+static bool is_untranslated(const struct inspection *i, const struct mounted *m)
+{
+	VEC_FOR (f, &i->filesystems)
+		if (mountable_is_on(m->device, f->device))
+			return false;
+	return true;
+}
+
+static bool names_are_clear(const struct appliance *a, const struct mounting *w)
+{
+	if (w->machine->disks.n > 1)
+		return false;
+	VEC_FOR (m, &a->mounted)
+		if (is_untranslated(w->i, m))
+			return false;
+	return true;
+}
+
+/* libguestfs takes "/dev/sdb1" in an fstab for the second disk of the appliance, and leaves "/dev/nvme0n1p1" as it is;
+ * what they mean is decided by content. */
 static int correct_devices(struct appliance *a, const struct mounting *w, struct err *err)
 {
 	struct device_mounts found = {0};
 
-	if (w->machine->disks.n < 2 || w->i->os.family != OS_LINUX)
+	if (w->i->os.family != OS_LINUX || names_are_clear(a, w))
 		return 0;
 	if (device_mounts_find(&a->guest, w->machine, w->i, &a->arena, &found, err) < 0)
 		return -1;
