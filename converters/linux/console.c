@@ -1,9 +1,16 @@
 /* Step console: consoles and displays of other hypervisors become those of the new machine; serial consoles stay. */
+#include <stdint.h>
 #include <string.h>
 
 #include "converters/linux/linux.h"
 #include "guest/files/devicefiles.h"
 #include "guest/files/grubenv.h"
+
+/* The serial port of the new machine, by the name that the kernel has for it. */
+static const char *serial_port(const struct inspection *i)
+{
+	return board_for_arch(inspection_arch(i)) == BOARD_VIRT ? "ttyAMA0" : "ttyS0";
+}
 
 /* Xen's consoles; the new machine has a serial port. */
 static size_t xen_console(const char *text)
@@ -21,6 +28,7 @@ static bool is_comment(const char *text)
 static void mend_cmdline(struct lines *l, const char *path, void *opaque)
 {
 	static const char key[] = "console=";
+	const char *serial = opaque;
 
 	for (size_t i = 0; i < l->v.n; i++) {
 		const char *p = l->v.v[i].text;
@@ -32,7 +40,7 @@ static void mend_cmdline(struct lines *l, const char *path, void *opaque)
 
 			p += strlen(key);
 			if (xen_console(p)) {
-				line_splice(l, i, at, 4, "ttyS0");
+				line_splice(l, i, at, 4, serial);
 				p = l->v.v[i].text + at;
 			}
 		}
@@ -42,6 +50,8 @@ static void mend_cmdline(struct lines *l, const char *path, void *opaque)
 /* "co:2345:respawn:/sbin/getty 38400 hvc0" */
 static void mend_terminals(struct lines *l, const char *path, void *opaque)
 {
+	const char *serial = opaque;
+
 	for (size_t i = 0; i < l->v.n; i++) {
 		const char *text = l->v.v[i].text;
 		struct span word;
@@ -51,8 +61,8 @@ static void mend_terminals(struct lines *l, const char *path, void *opaque)
 			continue;
 		while (span_next(l->v.v[i].text, &pos, &word))
 			if (word.len == 4 && xen_console(l->v.v[i].text + word.at)) {
-				line_splice(l, i, word.at, word.len, "ttyS0");
-				pos = word.at + strlen("ttyS0");
+				line_splice(l, i, word.at, word.len, serial);
+				pos = word.at + strlen(serial);
 			}
 	}
 }
@@ -60,14 +70,15 @@ static void mend_terminals(struct lines *l, const char *path, void *opaque)
 /* securetty(5): where root may log in. */
 static void mend_securetty(struct lines *l, const char *path, void *opaque)
 {
-	bool xen = false, serial = false;
+	const char *serial = opaque;
+	bool xen = false, there = false;
 
 	VEC_FOR (line, &l->v) {
 		xen |= xen_console(line->text) == strlen(line->text) && *line->text;
-		serial |= strcmp(line->text, "ttyS0") == 0;
+		there |= strcmp(line->text, serial) == 0;
 	}
-	if (xen && !serial)
-		lines_insert(l, l->v.n, "ttyS0");
+	if (xen && !there)
+		lines_insert(l, l->v.n, serial);
 }
 
 /* The value in quotes behind a keyword of xorg.conf; false when the line has another. */
@@ -124,7 +135,7 @@ static int mend_boot_file(const struct device_file *f, const char *path, struct 
 	const struct step_context *c = opaque;
 	size_t size = strlen(lines_join(l));
 
-	mend_cmdline(l, path, NULL);
+	mend_cmdline(l, path, (void *)(uintptr_t)serial_port(c->inspection));
 	if (!l->changed)
 		return 0;
 	if (f->walk == grubenv_devices)
@@ -142,7 +153,8 @@ static int move_gettys(const struct step_context *c, struct arena *a, struct err
 		return -1;
 	VEC_FOR (link, &links.list) {
 		if (guest_link(c->guest, c->log, "/usr/lib/systemd/system/serial-getty@.service",
-			       arena_printf(a, "%s/serial-getty@ttyS0.service", folder), XEN_REASON, err) < 0 ||
+			       arena_printf(a, "%s/serial-getty@%s.service", folder, serial_port(c->inspection)),
+			       XEN_REASON, err) < 0 ||
 		    guest_drop(c->guest, c->log, *link, XEN_REASON, err) < 0)
 			return -1;
 	}
@@ -161,7 +173,8 @@ static int run(const struct step_context *c, struct err *err)
 		if (c->guest->ops->glob(c->guest, files[k].pattern, &a, &paths, err) < 0)
 			return -1;
 		VEC_FOR (path, &paths.list)
-			if (step_edit_lines(c, *path, files[k].edit, NULL, files[k].reason, err) < 0)
+			if (step_edit_lines(c, *path, files[k].edit, (void *)(uintptr_t)serial_port(c->inspection),
+					    files[k].reason, err) < 0)
 				return -1;
 	}
 	return move_gettys(c, &a, err);

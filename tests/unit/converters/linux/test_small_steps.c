@@ -75,6 +75,20 @@ static void test_console(void **state)
 	    "\tdriver\t\"mouse\" # m\nEndSection\nSection \"Device\"\n\tDriver \"nvidia\"\nEndSection\n");
 }
 
+static void test_console_of_arm64(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	f->inspection->os.arch = (char *)"aarch64";
+	plant(&f->files, "/etc/default/grub", "GRUB_CMDLINE_LINUX=\"console=hvc0\"\n");
+	plant(&f->files, "/etc/inittab", "co:2345:respawn:/sbin/getty 38400 hvc0\n");
+	plant(&f->files, "/etc/securetty", "hvc0\n");
+	run_twice(f, &step_console);
+	assert_string_equal(text_of(&f->files, "/etc/default/grub"), "GRUB_CMDLINE_LINUX=\"console=ttyAMA0\"\n");
+	assert_string_equal(text_of(&f->files, "/etc/inittab"), "co:2345:respawn:/sbin/getty 38400 ttyAMA0\n");
+	assert_string_equal(text_of(&f->files, "/etc/securetty"), "hvc0\nttyAMA0\n");
+}
+
 static void test_serial_console_stays(void **state)
 {
 	struct linux_fixture *f = *state;
@@ -139,6 +153,7 @@ int main(void)
 	    LINUX_TEST(test_grub_install_devices_on_sata),
 	    LINUX_TEST(test_caches),
 	    LINUX_TEST(test_console),
+	    LINUX_TEST(test_console_of_arm64),
 	    LINUX_TEST(test_serial_console_stays),
 	    LINUX_TEST(test_cloud_init),
 	    LINUX_TEST(test_cloud_init_switched_off_before),
