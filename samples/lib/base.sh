@@ -12,7 +12,7 @@ excluded_modules=(
 	drivers/scsi/{lpfc,qla2xxx,bfa} drivers/usb/gadget drivers/input/touchscreen
 	sound net/{bluetooth,mac80211,wireless,can} fs/{ocfs2,gfs2,ceph,nfsd,nfs,smb,afs,reiserfs,jfs,ubifs}
 )
-base_packages=systemd,systemd-sysv,udev,dbus,kmod,linux-image-amd64,initramfs-tools,zstd,e2fsprogs,iproute2,procps
+base_packages=systemd,systemd-sysv,udev,dbus,kmod,initramfs-tools,zstd,e2fsprogs,iproute2,procps
 base_packages+=,netbase,login,passwd,util-linux,busybox
 
 # The archive that this machine installs from, so that its mirror and proxy serve us too.
@@ -34,7 +34,7 @@ proxy_option() {
 	[[ ! $proxy ]] || echo "Acquire::http::Proxy \"$proxy\";"
 }
 
-# The base system is the same for every guest and changes only with this file.
+# The base system is the same for every guest of an architecture and changes only with this file.
 make_base() {
 	local base m options=() proxy
 
@@ -48,7 +48,8 @@ make_base() {
 	[[ ! $proxy ]] || options+=(--aptopt="$proxy")
 	# Packages come from and go to the cache; the lists stay, so that the guests' packages need no second look.
 	# Each guest makes its own initramfs; INITRD=No keeps the kernel's installation from spending 40 s on one.
-	INITRD=No TMPDIR=$work/root mmdebstrap --verbose --mode=root --variant=minbase --include="$base_packages" "${options[@]}" \
+	INITRD=No TMPDIR=$work/root mmdebstrap --verbose --mode=root --variant=minbase --architectures="$arch" \
+		--include="$base_packages,linux-image-$arch" "${options[@]}" --skip=check/qemu \
 		--aptopt='APT::Install-Recommends "false"' --dpkgopt=force-unsafe-io \
 		--skip=essential/unlink,download/empty,cleanup/apt/lists \
 		--setup-hook='mkdir -p "$1/var/cache/apt/archives/partial"' \
@@ -56,8 +57,8 @@ make_base() {
 		--customize-hook="sync-out /var/cache/apt/archives $cache/debs" \
 		"$suite" "$cache/partial.tar.zst" "deb $(mirror) $suite main"
 	rm -rf "$cache"/debs/partial "$cache"/debs/lock
-	rm -f "$cache"/base-*.tar.zst
+	rm -f "$cache/base-$arch"-*.tar.zst
 	mv "$cache/partial.tar.zst" "$base"
 }
 
-base_file() { echo "$cache/base-$(sha256sum "$here/lib/base.sh" | cut -c1-12).tar.zst"; }
+base_file() { echo "$cache/base-$arch-$(sha256sum "$here/lib/base.sh" | cut -c1-12).tar.zst"; }

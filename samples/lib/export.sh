@@ -55,13 +55,14 @@ publish() {
 	say "done: $out/$(products | head -n 1), $(products | sed "s,^,$out/," | xargs du -cm | tail -n 1 | cut -f1) MiB"
 }
 
-# show_guest: bash declarations: name, files (of the result), inputs (arguments of rehost convert), images (what boots on its own hardware), own and
+# show_guest: bash declarations: name, files (of the result), inputs (arguments of rehost convert), images (what boots on its own hardware), own (empty when that can't be had) and
 # virtio (boot-guest's arguments before the image), expect (lines of the boot marker), proof.
 show_guest() {
 	local i files inputs=() images=() flags=("${both[@]}")
 
 	mapfile -t files < <(products | sed "s,^,$out/,")
 	[[ $firmware != efi ]] || flags+=(--uefi)
+	[[ $arch == amd64 ]] || flags+=(--arch "$arch")
 	((${#nics[@]} == 1)) || flags+=(--nics "${#nics[@]}")
 	for i in "${!disk_mib[@]}"; do
 		case $source in
@@ -74,7 +75,7 @@ show_guest() {
 	disk) inputs=(-i disk -if raw -on "$name" "${convert[@]}" "${images[@]}") ;;
 	*) inputs=("${convert[@]}" "${files[0]}") ;;
 	esac
-	own=("${flags[@]}" "${own[@]}")
+	((!${#own[@]})) || own=("${flags[@]}" "${own[@]}")
 	virtio=("${flags[@]}" "${virtio[@]}" virtio)
 	declare -p name files inputs images own virtio expect proof
 }

@@ -60,14 +60,16 @@ GRUB_DEFAULT=0
 GRUB_TIMEOUT=1
 GRUB_DISTRIBUTOR=`lsb_release -i -s 2> /dev/null || echo Debian`
 GRUB_CMDLINE_LINUX_DEFAULT="quiet"
-GRUB_CMDLINE_LINUX="console=tty0 console=ttyS0,115200"
+GRUB_CMDLINE_LINUX="CONSOLES"
 GRUB_TERMINAL="console serial"
 GRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"
 
 # Uncomment if you don't want GRUB to pass "root=UUID=xxx" parameter to Linux
 GRUB_DISABLE_LINUX_UUID=true
 G
-	sed -i "s|^\(GRUB_CMDLINE_LINUX=.*\)\"|\1$cmdline\"|" "$settings"
+	sed -i "s|CONSOLES|$consoles$cmdline|" "$settings"
+	# Only PCs have a serial port that GRUB drives; elsewhere it goes by the firmware's console.
+	[[ $arch == amd64 ]] || sed -i 's/^GRUB_TERMINAL=.*/GRUB_TERMINAL=console/; /^GRUB_SERIAL/d' "$settings"
 	[[ ! $by_uuid ]] || sed -i 's/^GRUB_DISABLE_LINUX_UUID/#&/' "$settings"
 	in_root update-grub
 	rm -r "$root/.stub"
@@ -90,13 +92,14 @@ grub_bios() {
 # grub_esp UUID PARTITION PREFIX: shim and GRUB as grub-install --no-extra-removable lays them out in \EFI\debian: only the
 # firmware's boot entry leads to them. The arguments say which file system holds grub.cfg, and under which path.
 grub_esp() {
-	local debian=$esp/EFI/debian
-	mkdir -p "$root/boot/efi" "$root/boot/grub/x86_64-efi" "$debian"
-	cp "$root"/usr/lib/grub/x86_64-efi/{*.mod,*.lst} "$root/boot/grub/x86_64-efi/"
-	cp "$root/usr/lib/shim/shimx64.efi.signed" "$debian/shimx64.efi"
-	cp "$root/usr/lib/shim/mmx64.efi.signed" "$debian/mmx64.efi"
-	cp "$root/usr/lib/shim/fbx64.efi.signed" "$debian/fbx64.efi"
-	cp "$root/usr/lib/shim/BOOTX64.CSV" "$debian/BOOTX64.CSV"
-	cp "$root/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed" "$debian/grubx64.efi"
+	local debian=$esp/EFI/debian platform=x86_64-efi suffix=x64
+	[[ $arch != arm64 ]] || platform=arm64-efi suffix=aa64
+	mkdir -p "$root/boot/efi" "$root/boot/grub/$platform" "$debian"
+	cp "$root/usr/lib/grub/$platform"/{*.mod,*.lst} "$root/boot/grub/$platform/"
+	cp "$root/usr/lib/shim/shim$suffix.efi.signed" "$debian/shim$suffix.efi"
+	cp "$root/usr/lib/shim/mm$suffix.efi.signed" "$debian/mm$suffix.efi"
+	cp "$root/usr/lib/shim/fb$suffix.efi.signed" "$debian/fb$suffix.efi"
+	cp "$root/usr/lib/shim/BOOT${suffix^^}.CSV" "$debian/"
+	cp "$root/usr/lib/grub/$platform-signed/grub$suffix.efi.signed" "$debian/grub$suffix.efi"
 	printf "search.fs_uuid %s root %s \nset prefix=(\$root)'%s'\nconfigfile \$prefix/grub.cfg\n" "$@" >"$debian/grub.cfg"
 }

@@ -3,14 +3,16 @@
 # (SC2034: the other files read them.)
 
 # The machine.
+arch=amd64                # or arm64
 firmware=bios             # or efi
-controller=pvscsi         # or sata, lsilogic, ide: of every disk; controllers names one a disk
+controller=pvscsi         # or sata, lsilogic, ide, nvme: of every disk; controllers names one a disk
 controllers=()
-nics=(vmxnet3)            # models: vmxnet3 or e1000; the cards get 52:54:00:aa:00:01 and so on
+nics=(vmxnet3)            # models: vmxnet3, e1000 or e1000e; the cards get 52:54:00:aa:00:01 and so on
 disk_mib=(1024)           # size of each disk
 pci_slots=yes             # are they in the description, as newer exports have them?
 annotation=''
 source=vmx                # or ova, disk: what the guest is exported as
+consoles='console=tty0 console=ttyS0,115200' # for the kernel; the last one gets a login and the marker
 
 # Its content.
 packages=()

@@ -51,6 +51,12 @@ install_packages() {
 	rm -f "$root/usr/sbin/policy-rc.d" "$root/etc/apt/apt.conf.d/99sample-build" "$REHOST_DEBS/lock"
 }
 
+# The serial console is the last of the kernel's.
+serial() {
+	local last=${consoles##*console=}
+	echo "${last%%,*}"
+}
+
 # What every guest has: name, root password "lab", a getty and the boot marker on the serial console.
 configure_common() {
 	echo "$name" >"$root/etc/hostname"
@@ -69,11 +75,11 @@ configure_systemd() {
 	install -m 644 "$here/files/boot-marker.service" "$units/boot-marker.service"
 	mkdir -p "$units/multi-user.target.wants" "$units/getty.target.wants"
 	ln -s ../boot-marker.service "$units/multi-user.target.wants/boot-marker.service"
-	ln -s /lib/systemd/system/serial-getty@.service "$units/getty.target.wants/serial-getty@ttyS0.service"
+	ln -s /lib/systemd/system/serial-getty@.service "$units/getty.target.wants/serial-getty@$(serial).service"
 }
 
 configure_sysvinit() {
-	echo 'T0:23:respawn:/sbin/getty -L ttyS0 115200 vt100' >>"$root/etc/inittab"
+	echo "T0:23:respawn:/sbin/getty -L $(serial) 115200 vt100" >>"$root/etc/inittab"
 	install -m 755 "$here/files/boot-marker.init" "$root/etc/init.d/boot-marker"
 	in_root update-rc.d boot-marker defaults
 }

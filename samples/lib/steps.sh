@@ -76,6 +76,7 @@ end_work() {
 		wait "$job" 2>/dev/null || :
 	fi
 	umount -R "$work/root" 2>/dev/null || :
+	end_emulation
 	# Of a packing that failed halfway; a device that was given back since may be another build's.
 	if [[ -e $work/loops ]]; then
 		while read -r loop; do

@@ -43,6 +43,7 @@ vmx_disk() {
 	pvscsi | lsilogic) bus=scsi0 ;;
 	sata) bus=sata0 ;;
 	ide) bus=ide0 ;;
+	nvme) bus=nvme0 ;;
 	esac
 	unit=0
 	for ((i = 0; i < $1; i++)); do
@@ -64,14 +65,16 @@ vmx_nic() { # INDEX
 }
 
 vmx_text() {
-	local i
+	local i os=debian12-64
+	# As Fusion calls it on Apple's processors.
+	[[ $arch != arm64 ]] || os=arm-$os
 	cat <<-V
 		.encoding = "UTF-8"
 		config.version = "8"
 		virtualHW.version = "19"
 		displayName = "$name"
 		annotation = "Sample guest of rehost: $annotation"
-		guestOS = "debian12-64"
+		guestOS = "$os"
 		memSize = "1024"
 		numvcpus = "2"
 		firmware = "$firmware"
