@@ -127,7 +127,7 @@ static void write_policy(struct domain *d)
 
 static bool secure_boot(const struct domain *d)
 {
-	return d->job->firmware == FIRMWARE_UEFI && d->m->secure_boot == TRI_YES && d->board == BOARD_Q35;
+	return d->job->firmware == FIRMWARE_UEFI && d->m->secure_boot == TRI_YES && d->board != BOARD_PC;
 }
 
 static void write_os(struct domain *d)
@@ -170,7 +170,7 @@ static void write_features(struct domain *d)
 		xml_open(w, "apic");
 		xml_close(w);
 	}
-	if (secure_boot(d))
+	if (secure_boot(d) && d->board == BOARD_Q35)
 		switched_on(d, "smm");
 	if (d->windows) {
 		xml_open(w, "hyperv");

@@ -88,14 +88,12 @@ static void write_firmware(struct script *s)
 	static const char arm[] = "/usr/share/AAVMF/AAVMF_CODE.fd:/usr/share/AAVMF/AAVMF_VARS.fd "
 				  "/usr/share/edk2/aarch64/QEMU_EFI-pflash.raw:"
 				  "/usr/share/edk2/aarch64/vars-template-pflash.raw";
+	static const char arm_secure[] = "/usr/share/AAVMF/AAVMF_CODE.ms.fd:/usr/share/AAVMF/AAVMF_VARS.ms.fd";
 	bool is_arm = s->board == BOARD_VIRT;
+	const char *files = is_arm ? (s->secure ? arm_secure : arm) : s->secure ? secure : plain;
 
 	if (s->uefi)
-		buf_addf(s->out, search, s->job->name,
-			 is_arm	     ? arm
-			 : s->secure ? secure
-				     : plain,
-			 is_arm ? "qemu-efi-aarch64" : "ovmf");
+		buf_addf(s->out, search, s->job->name, files, is_arm ? "qemu-efi-aarch64" : "ovmf");
 }
 
 static void write_machine(struct script *s)
@@ -117,7 +115,7 @@ static void write_machine(struct script *s)
 	if (*m->uuid)
 		option(s, "-uuid", "%s", m->uuid);
 	option(s, "-rtc", "base=%s", m->clock == CLOCK_LOCALTIME ? "localtime" : "utc");
-	if (s->secure)
+	if (s->secure && s->board == BOARD_Q35)
 		option(s, "-global", "driver=cfi.pflash01,property=secure,value=on");
 	if (s->uefi)
 		buf_adds(s->out, "\t-drive \"if=pflash,unit=0,format=raw,readonly=on,file=$code\" \\\n"
@@ -293,7 +291,7 @@ static int write_qemu(const struct output_job *job, struct err *err)
 	if (shared_check(job, err) < 0)
 		return err_wrap(err, "'%s'", name);
 	s.uefi = job->firmware == FIRMWARE_UEFI;
-	s.secure = s.uefi && s.board == BOARD_Q35 && job->machine->secure_boot == TRI_YES;
+	s.secure = s.uefi && s.board != BOARD_PC && job->machine->secure_boot == TRI_YES;
 	write_script(&s, &a);
 	if (out.failed)
 		return err_set(err, ERR_INTERNAL, "'%s' is over %d bytes", name, SCRIPT_MAX);

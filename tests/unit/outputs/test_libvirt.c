@@ -259,8 +259,11 @@ static void an_arm64_guest(void **state)
 		f.caps.disk = buses[i];
 		f.caps.net = i ? NET_BUS_E1000E : NET_BUS_VIRTIO;
 		f.caps.virtio_gpu = !i;
+		f.m->secure_boot = i ? TRI_YES : TRI_NO;
 		must_write(&f, &xml);
 		must_have(&xml, "<os firmware=\"efi\">\n    <type arch=\"aarch64\" machine=\"virt\">hvm</type>");
+		must_have(&xml, i ? "<feature enabled=\"yes\" name=\"secure-boot\"/>"
+				  : "<feature enabled=\"no\" name=\"secure-boot\"/>");
 		must_have(&xml, "<cpu mode=\"maximum\"/>\n  <clock offset=\"utc\"/>");
 		must_have(&xml, i ? "<target dev=\"sda\" bus=\"sata\"/>" : "<target dev=\"vda\" bus=\"virtio\"/>");
 		must_have(&xml, i ? "<target dev=\"sdb\" bus=\"sata\"/>\n      <readonly/>"
@@ -268,8 +271,8 @@ static void an_arm64_guest(void **state)
 		must_have(&xml, "<controller type=\"usb\" index=\"0\" model=\"qemu-xhci\"/>");
 		must_have(&xml, "<input type=\"keyboard\" bus=\"usb\"/>");
 		must_have(&xml, i ? "<model type=\"ramfb\"/>" : "<model type=\"virtio\"/>\n    </video>");
-		for (const char *const *x86 = (const char *const[]){"vga", "apic/", "timer", "fdc", "ps2", NULL}; *x86;
-		     x86++)
+		for (const char *const *x86 = (const char *const[]){"vga", "apic/", "timer", "fdc", "ps2", "smm", NULL};
+		     *x86; x86++)
 			must_not_have(&xml, *x86);
 		if (have("qemu-system-aarch64"))
 			libvirt_accepts(state, &xml);

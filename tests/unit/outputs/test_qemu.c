@@ -158,6 +158,13 @@ static void an_arm64_guest(void **state)
 	must_have(&out, "file=/usr/share/AAVMF/AAVMF_CODE.fd\n");
 	must_have(&out, "-device\nvirtio-gpu-pci\n-device\nqemu-xhci\n-device\nusb-tablet\n-device\nusb-kbd\n");
 	assert_null(strstr(buf_str(&out), "-vga"));
+	f.m->secure_boot = TRI_YES;
+	buf_clear(&out);
+	write_script(&f, &p);
+	words_for(&p, "qemu-system-aarch64", &out);
+	must_have(&out, "file=/usr/share/AAVMF/AAVMF_CODE.ms.fd\n");
+	assert_null(strstr(buf_str(&out), "smm"));
+	assert_null(strstr(buf_str(&out), "property=secure"));
 }
 
 /* QEMU reads the whole command line, opens the disks, and is told to quit before the first instruction. */
