@@ -136,6 +136,20 @@ static bool take_mac(const char *text, char mac[18])
 	return true;
 }
 
+/* Names of the live system's udev; one that no interface can have is none. */
+static void take_names(const struct json *j, struct nic *n, struct arena *a)
+{
+	static const char *const kinds[NIC_NAMES] = {"onboard", "slot", "path"};
+
+	for (unsigned i = 0; i < NIC_NAMES; i++) {
+		const char *name = js_get_str(j, kinds[i], "");
+		size_t len = strlen(name);
+
+		if (len && len <= NIC_NAME_MAX && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == len)
+			n->names[i] = arena_strdup(a, name);
+	}
+}
+
 static int add_nic(const struct json *j, struct machine *m, struct err *err)
 {
 	struct nic n = {.model = model_of(js_get_str(j, "driver", "")),
@@ -146,6 +160,7 @@ static int add_nic(const struct json *j, struct machine *m, struct err *err)
 
 	if (!take_mac(js_get_str(j, "mac", ""), n.mac))
 		return err_set(err, ERR_CORRUPT, "its address is none");
+	take_names(js_get(j, "names"), &n, &m->arena);
 	*vec_push(&m->arena, &m->nics) = n;
 	return 0;
 }

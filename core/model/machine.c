@@ -167,8 +167,11 @@ static struct json *static_ip_json(const struct static_ip *ip)
 
 static struct json *nic_json(const struct nic *n)
 {
-	struct json *j = js_object();
+	struct json *j = js_object(), *names = js_set(j, "names", js_array());
 
+	for (unsigned i = 0; i < NIC_NAMES; i++)
+		if (n->names[i])
+			js_add_str(names, n->names[i]);
 	js_set_str(j, "mac", n->mac);
 	js_set_bool(j, "mac_generated", n->mac_generated);
 	js_set_str(j, "model", nic_model_name(n->model));

@@ -73,6 +73,8 @@ struct static_ip {
 	VEC(char *) dns;
 };
 
+enum { NIC_NAMES = 3, NIC_NAME_MAX = 15 /* bytes: IFNAMSIZ without its NUL */ };
+
 struct nic {
 	char mac[18];	    /* lower case "52:54:00:aa:00:01"; "" only until machine_complete() */
 	bool mac_generated; /* we made it: the source stated none */
@@ -80,6 +82,9 @@ struct nic {
 	char *network; /* the source's network name */
 	enum net_kind kind;
 	int pci_slot; /* VMware's pciSlotNumber, -1 unknown */
+	/* What udev made of its place on a physical machine, best first: onboard ("eno1"), slot ("ens1"), path
+	 * ("enp1s0"); NULL: none. */
+	char *names[NIC_NAMES];
 	bool connected;
 	/* filled by the maps of the command line: what the target connects to; NULL: the source's name */
 	char *target;

@@ -202,6 +202,19 @@ static void by_mac_in_name(struct assignment *s)
 	}
 }
 
+/* On a physical machine the live system's udev says what each card may be called. */
+static void by_place(struct assignment *s)
+{
+	for (size_t n = 0; n < s->machine->nics.n; n++)
+		for (unsigned k = 0; k < NIC_NAMES && !given(s->inspection, (unsigned)n); k++) {
+			const char *name = s->machine->nics.v[n].names[k];
+			struct wanted *w = name ? wanted_find(s, name) : NULL;
+
+			if (w && w->nic < 0)
+				give(s, n, w, false, "udev makes that name of its place in the machine");
+		}
+}
+
 static char *slot_name(struct arena *a, int pci_slot)
 {
 	return arena_printf(a, "ens%u", vmware_slot_number((unsigned)pci_slot));
@@ -401,20 +414,33 @@ static void by_lone_mac(struct assignment *s)
 			n->guessed |= n->mac_was && !n->name;
 }
 
-/* A card that nothing names still had a name on VMware, which other files (firewall, containers) may use. */
+/* What a card was called on the source when nothing names it; NULL: unknown. */
+static char *source_name(struct assignment *s, const struct nic *n, const char **ret_reason)
+{
+	*ret_reason = "its name on the source, by VMware's pciSlotNumber";
+	if (n->pci_slot >= 0)
+		return slot_name(&s->arena, n->pci_slot);
+	*ret_reason = "its name on the source, by its place in the machine";
+	for (unsigned k = 0; k < NIC_NAMES; k++)
+		if (n->names[k])
+			return n->names[k];
+	return NULL;
+}
+
+/* A card that nothing names still had a name on the source, which other files (firewall, containers) may use. */
 static void by_source_name(struct assignment *s)
 {
 	for (size_t n = 0; n < s->machine->nics.n; n++) {
-		int slot = s->machine->nics.v[n].pci_slot;
+		const char *reason;
 		struct nic_name *has = given(s->inspection, (unsigned)n);
-		struct wanted w = {.name = slot >= 0 ? slot_name(&s->arena, slot) : NULL};
+		struct wanted w = {.name = source_name(s, &s->machine->nics.v[n], &reason)};
 
 		if (!w.name || (has && has->name) || wanted_find(s, w.name))
 			continue;
 		if (has)
 			has->name = arena_strdup(&s->inspection->arena, w.name);
 		else
-			give(s, n, &w, false, "its name on the source, by VMware's pciSlotNumber");
+			give(s, n, &w, false, reason);
 	}
 }
 
@@ -426,6 +452,7 @@ void net_assign_names(const struct machine *m, bool predictable, struct inspecti
 	gather(&s);
 	by_mac(&s);
 	by_mac_in_name(&s);
+	by_place(&s);
 	by_slot(&s);
 	by_predicted_slot(&s);
 	by_order(&s);

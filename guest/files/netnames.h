@@ -1,6 +1,7 @@
 /* Which interface name belongs to which network card of the machine.
  *
- * Evidence, best first: the guest's own files state the card's MAC; VMware's pciSlotNumber; the order in which VMware
+ * Evidence, best first: the guest's own files state the card's MAC; what udev made of the card's place on a physical
+ * machine; VMware's pciSlotNumber; the order in which VMware
  * gives slots; the order of the cards.
  */
 #ifndef REHOST_GUEST_FILES_NETNAMES_H

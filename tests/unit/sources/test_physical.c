@@ -17,7 +17,8 @@ static const char whole[] =
     "'cpu':{'sockets':2,'cores':16,'threads':32},"
     "'disks':[{'name':'sda','size':1048576,'serial':'S1','bus':'ata','driver':'ahci'},"
     "{'name':'nvme0n1','size':4096,'logical_sector':4096,'bus':'nvme','driver':'nvme'}],"
-    "'nics':[{'name':'eno1','mac':'00:1A:2b:3C:4d:5E','driver':'igb','link':false}]}";
+    "'nics':[{'name':'eno1','mac':'00:1A:2b:3C:4d:5E','driver':'igb','link':false,"
+    "'names':{'onboard':'eno1','slot':'no such/name','path':'enp1s0'}}]}";
 
 /* With ' for ", and one text replaced by another. */
 static int parse(const char *from, const char *to, struct machine *m, struct err *err)
@@ -68,6 +69,9 @@ static void test_whole(void **state)
 	assert_string_equal(m->nics.v[0].mac, "00:1a:2b:3c:4d:5e");
 	assert_int_equal(m->nics.v[0].model, NIC_E1000E);
 	assert_false(m->nics.v[0].connected);
+	assert_string_equal(m->nics.v[0].names[0], "eno1");
+	assert_null(m->nics.v[0].names[1]);
+	assert_string_equal(m->nics.v[0].names[2], "enp1s0");
 	machine_free(m);
 }
 
