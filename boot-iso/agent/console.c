@@ -112,29 +112,46 @@ static void drop(struct console *c, size_t i)
 	c->fds[i] = c->fds[--c->n];
 }
 
-int console_ask(struct console *c, const char *question, const char *preset, char answer[ANSWER_MAX])
+/* Waits up to timeout milliseconds (-1: for ever) for a line from any console. 1: there is one, 0: none, -1: nobody is
+ * left to give one. */
+static int wait_line(struct console *c, int timeout, char answer[ANSWER_MAX])
 {
 	struct pollfd p[CONSOLES_MAX];
 
-	forget_input(c);
-	console_status(c, *preset ? "%s [%s]: " : "%s%s: ", question, preset);
-	c->in_status = false;
 	while (c->n) {
+		int ready;
+
 		for (size_t i = 0; i < c->n; i++)
 			p[i] = (struct pollfd){.fd = c->fds[i], .events = POLLIN};
-		if (poll(p, c->n, -1) < 0 && errno != EINTR)
+		ready = poll(p, c->n, timeout);
+		if (ready == 0)
+			return 0;
+		if (ready < 0 && errno != EINTR)
 			return -1;
-		for (size_t i = 0; i < c->n; i++) {
+		for (size_t i = c->n; ready > 0 && i-- > 0;) {
 			if (!p[i].revents)
 				continue;
-			if (read_line(c->fds[i], answer) < 0) {
-				drop(c, i);
-				break;
-			}
-			if (!*answer)
-				snprintf(answer, ANSWER_MAX, "%s", preset);
-			return 0;
+			if (read_line(c->fds[i], answer) == 0)
+				return 1;
+			drop(c, i);
 		}
 	}
 	return -1;
+}
+
+bool console_typed(struct console *c, char answer[ANSWER_MAX])
+{
+	return wait_line(c, 0, answer) == 1;
+}
+
+int console_ask(struct console *c, const char *question, const char *preset, char answer[ANSWER_MAX])
+{
+	forget_input(c);
+	console_status(c, *preset ? "%s [%s]: " : "%s%s: ", question, preset);
+	c->in_status = false;
+	if (wait_line(c, -1, answer) != 1)
+		return -1;
+	if (!*answer)
+		snprintf(answer, ANSWER_MAX, "%s", preset);
+	return 0;
 }

@@ -30,4 +30,7 @@ void console_status(struct console *c, const char *fmt, ...) __attribute__((form
  * can answer. */
 int console_ask(struct console *c, const char *question, const char *preset, char answer[ANSWER_MAX]);
 
+/* Whether somebody typed a line since the last look; it never waits. */
+bool console_typed(struct console *c, char answer[ANSWER_MAX]);
+
 #endif

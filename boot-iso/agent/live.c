@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "boot-iso/agent/console.h"
+#include "boot-iso/agent/imaging.h"
 #include "boot-iso/agent/inventory.h"
 #include "boot-iso/agent/network.h"
 #include "core/base/checked.h"
 #include "core/base/cleanup.h"
 #include "core/base/units.h"
 #include "core/model/version.h"
+#include "net/dial.h"
 
 struct live {
 	struct tree tree;
@@ -112,6 +114,79 @@ static enum live_end ask_end(struct live *l)
 	return LIVE_AGAIN;
 }
 
+/* Asks until check takes the answer; *to keeps what there is when it isn't NULL. -1: nobody can answer. */
+static int ask_for(struct live *l, char **to, const char *question, bool (*check)(const char *answer),
+		   const char *complaint)
+{
+	char answer[ANSWER_MAX];
+
+	while (!*to) {
+		if (console_ask(&l->console, question, "", answer) < 0)
+			return -1;
+		if (check(answer))
+			*to = arena_strdup(&l->settings.arena, answer);
+		else
+			console_say(&l->console, "%s", complaint);
+	}
+	return 0;
+}
+
+static bool not_empty(const char *answer)
+{
+	return *answer;
+}
+
+/* "sda,sdb" as rehost.disks would have it; the names of the disks that are taken when it is left empty. */
+static int ask_disks(struct live *l, struct err *err)
+{
+	AUTO(buf_done) struct buf names = BUF_INIT(4096);
+	char answer[ANSWER_MAX];
+
+	VEC_FOR (d, &l->hardware->disks)
+		if (!d->left_out)
+			buf_addf(&names, "%s%s", names.len ? "," : "", d->name);
+	for (;;) {
+		if (console_ask(&l->console, "Disks to image", buf_str(&names), answer) < 0)
+			return -1;
+		if (!strcmp(answer, buf_str(&names)))
+			return 0;
+		if (settings_add(&l->settings, arena_printf(&l->settings.arena, "\"rehost.disks=%s\"", answer), err) ==
+			0 &&
+		    inventory_choose(l->hardware, &l->settings, err) == 0)
+			return 0;
+		console_say(&l->console, "%s", err->text);
+		err_clear(err);
+	}
+}
+
+static int ask_name(struct live *l)
+{
+	char answer[ANSWER_MAX];
+
+	if (l->settings.name)
+		return 0;
+	if (console_ask(&l->console, "Name of the guest (empty: what its system calls itself)", "", answer) < 0)
+		return -1;
+	if (*answer)
+		l->settings.name = arena_strdup(&l->settings.arena, answer);
+	return 0;
+}
+
+/* With a host and a token nobody is asked anything. */
+static int ask_missing(struct live *l, struct err *err)
+{
+	struct settings *s = &l->settings;
+
+	if (s->server && s->token)
+		return 0;
+	if (ask_for(l, &s->server, "Conversion host", not_empty, "It needs a name or an address.") < 0 ||
+	    ask_for(l, &s->token, "Token (nine words)", dial_token_valid,
+		    "That is no token: a word is missing or wrong.") < 0 ||
+	    ask_disks(l, err) < 0 || ask_name(l) < 0)
+		return err_set(err, ERR_HOST, "nobody is there to answer");
+	return 0;
+}
+
 static int work(struct live *l, struct err *err)
 {
 	if (read_settings(l, err) < 0 || read_hardware(l, err) < 0)
@@ -121,6 +196,9 @@ static int work(struct live *l, struct err *err)
 		return -1;
 	if (l->settings.show_inventory)
 		return show_inventory(l, err);
+	if (ask_missing(l, err) < 0 || imaging_run(&l->settings, l->hardware, &l->console, err) < 0)
+		return -1;
+	console_say(&l->console, "This machine is converted.");
 	return 0;
 }
 
