@@ -184,8 +184,10 @@ fuzz-programs: $(FUZZ_PROGRAMS)
 $(FUZZ_SOURCES:%.c=$(BUILD)/%): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/mutate.o \
 		$(BUILD)/tests/fuzz/replay.o $(BUILD)/librehost.a
 	$(say) LD $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $< $(BUILD)/tests/fuzz/mutate.o $(FUZZ_ENGINE) $(BUILD)/librehost.a \
-		$(PKG_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $< $(BUILD)/tests/fuzz/mutate.o $(FUZZ_ENGINE) \
+		$(filter %/libagent.a,$^) $(BUILD)/librehost.a $(PKG_LIBS)
+
+$(BUILD)/tests/fuzz/fuzz_agent: $(BUILD)/libagent.a
 
 bench: bench-open bench-copy bench-convert ## all benchmarks against peers
 

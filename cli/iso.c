@@ -20,8 +20,9 @@ static const char *const posts[] = {"ask", "poweroff", "reboot", "shell", NULL};
 static const struct cli_option options[] = {
     {"server", 0, CLI_TEXT, "HOST[:PORT]", NULL, "The conversion host, where rehost serve runs.", AT(server)},
     {"token", 0, CLI_TEXT, "WORDS", NULL, "The token that rehost serve showed.", AT(token)},
-    {"name", 0, CLI_TEXT, "NAME", NULL, "What the guest is called (default: what its system calls itself).", AT(name)},
-    {"output", 0, CLI_TEXT, "NAME", NULL, "Where the host is to put the guest.", AT(output)},
+    {"name", 0, CLI_TEXT, "NAME", NULL, "What the guest is called (default: product and serial number).", AT(name)},
+    {"output", 0, CLI_TEXT, "NAME", NULL, "Where the host is to put the guest; rehost serve doesn't look at it yet.",
+     AT(output)},
     {"disks", 0, CLI_TEXT, "DISK,…", NULL, "Only these disks, by name, serial number or WWN.", AT(disks)},
     {"nics", 0, CLI_TEXT, "NIC,…", NULL, "Only these network cards, by name or MAC.", AT(nics)},
     {"post", 0, CLI_TEXT, "ACTION", posts, "What the machine does when it is converted.", AT(post)},

@@ -77,25 +77,24 @@ static size_t text_bytes(const uint8_t *p, size_t len)
 	return len;
 }
 
-static void read_option(struct hardware *h, const char *id, const uint8_t *p, size_t len)
+bool boot_option_parse(struct arena *a, const void *bytes, size_t len, struct hw_boot_entry *e)
 {
-	struct hw_boot_entry *e;
+	const uint8_t *p = bytes;
 	char text[TEXT_MAX];
 	size_t name, path;
 
 	if (len < OPTION_HEADER)
-		return;
-	e = vec_push(&h->arena, &h->boot_entries);
-	snprintf(e->id, sizeof e->id, "%.4s", id);
+		return false;
 	e->active = get_le32(p) & OPTION_ACTIVE;
 	path = get_le16(p + 4);
 	p += OPTION_HEADER;
 	len -= OPTION_HEADER;
 	name = text_bytes(p, len);
 	if (utf16_to_utf8(p, name & ~(size_t)1, false, text, sizeof text) >= 0)
-		e->name = arena_strdup(&h->arena, text);
+		e->name = arena_strdup(a, text);
 	len -= name;
-	read_path(&h->arena, p + name, path < len ? path : len, e);
+	read_path(a, p + name, path < len ? path : len, e);
+	return true;
 }
 
 static bool is_entry(const char *name)
@@ -115,14 +114,16 @@ static void read_entries(struct hardware *h, const struct tree *t, struct buf *b
 	size_t len;
 
 	for (size_t i = 0; i < all.names.n; i++) {
+		struct hw_boot_entry e = {0};
 		const uint8_t *p;
 
 		if (strlen(all.names.v[i]) != 9 + strlen(GLOBAL) || !is_entry(all.names.v[i]))
 			continue;
 		snprintf(name, sizeof name, "%.8s", all.names.v[i]);
+		snprintf(e.id, sizeof e.id, "%.4s", name + 4);
 		p = variable(t, name, b, &len);
-		if (p)
-			read_option(h, name + 4, p, len);
+		if (p && boot_option_parse(&h->arena, p, len, &e))
+			*vec_push(&h->arena, &h->boot_entries) = e;
 	}
 }
 

@@ -79,6 +79,10 @@ void nics_read(struct hardware *h, const struct tree *t);
 void system_read(struct hardware *h, const struct tree *t);
 void firmware_read(struct hardware *h, const struct tree *t);
 
+/* An EFI_LOAD_OPTION as the firmware keeps it, without the attributes of its variable. False: it is too short to be
+ * one; what else is wrong leaves name, path or partition NULL. The id stays. */
+bool boot_option_parse(struct arena *a, const void *bytes, size_t len, struct hw_boot_entry *e);
+
 /* Udev's data about a device: "b8:0" or "n2"; NULL when there is none. */
 char *udev_data(const struct tree *t, struct arena *a, const char *device);
 /* A property out of that; NULL when there is none. */

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/base/cleanup.h"
+
 static bool same(const char *a, const char *b)
 {
 	return a && b && !strcmp(a, b);
@@ -202,13 +204,38 @@ static void add_nic(struct json *to, const struct hw_nic *n)
 	set_known(names, "mac", n->mac_name);
 }
 
+/* What makers write where a serial number should be. */
+static bool is_serial(const char *text)
+{
+	static const char *const fillers[] = {
+	    "default string",	      "none",	"not specified", "system serial number",
+	    "to be filled by o.e.m.", "o.e.m.", "unknown"};
+
+	for (size_t i = 0; text && i < sizeof fillers / sizeof *fillers; i++)
+		if (!strcasecmp(text, fillers[i]))
+			return false;
+	return text && strspn(text, "0 .") != strlen(text);
+}
+
+/* A name that no other machine has: the product and its serial number, or the first card's address. */
+static char *default_name(const struct hardware *h, struct arena *a)
+{
+	const char *product = h->product ? h->product : "machine";
+
+	if (is_serial(h->serial))
+		return arena_printf(a, "%s-%s", product, h->serial);
+	return h->nics.n && h->nics.v->mac ? arena_printf(a, "%s-%s", product, h->nics.v->mac)
+					   : arena_strdup(a, product);
+}
+
 struct json *inventory_json(const struct hardware *h, const char *name)
 {
 	struct json *j = js_object(), *disks, *left_out, *nics;
+	AUTO(arena_done) struct arena a = {0};
 
 	js_set_str(j, "type", "inventory");
 	js_set_str(j, "schema", "rehost-machine-1");
-	set_known(j, "name", name);
+	js_set_str(j, "name", name ? name : default_name(h, &a));
 	add_system(j, h);
 	add_firmware(j, h);
 	disks = js_set(j, "disks", js_array());

@@ -9,7 +9,7 @@
  * the live medium. ERR_USAGE when they name one that isn't there, ERR_BLOCKED when no disk is left. */
 int inventory_choose(struct hardware *h, const struct settings *s, struct err *err);
 
-/* The JSON object. name: of the guest, NULL leaves it to the host. */
+/* The JSON object. name: of the guest; NULL: the product and its serial number. */
 struct json *inventory_json(const struct hardware *h, const char *name);
 
 #endif

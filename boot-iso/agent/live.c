@@ -165,7 +165,7 @@ static int ask_name(struct live *l)
 
 	if (l->settings.name)
 		return 0;
-	if (console_ask(&l->console, "Name of the guest (empty: what its system calls itself)", "", answer) < 0)
+	if (console_ask(&l->console, "Name of the guest (empty: product and serial number)", "", answer) < 0)
 		return -1;
 	if (*answer)
 		l->settings.name = arena_strdup(&l->settings.arena, answer);

@@ -34,7 +34,7 @@ struct settings {
 	char *server;	    /* "host", "host:port" or "[address]:port"; NULL: ask */
 	char *token;
 	char *name;	   /* of the guest; NULL: the machine's own */
-	char *output;	   /* where the host shall put it; NULL: where its configuration says */
+	char *output;	   /* where the host is to put it, which is only told to it; NULL: nothing is */
 	VEC(char *) disks; /* names or serial numbers; none: all that aren't left out */
 	VEC(char *) nics;  /* names or MACs; none: all */
 	enum post post;

@@ -81,5 +81,7 @@ pack_initramfs() {
 	(cd "$root" && find . -mindepth 1 -printf '%P\0' | sort -z |
 		cpio --quiet --null -o -H newc --reproducible -R 0:0) >"$work/initrd.cpio"
 	zstd -q -T0 "-$level" -o "$work/initrd" "$work/initrd.cpio"
+	# A cpio archive that follows must begin at a multiple of 4; the kernel skips zeros.
+	truncate -s %4 "$work/initrd"
 	rm "$work/initrd.cpio"
 }

@@ -280,6 +280,33 @@ static void cards_with_their_names(void **state)
 	    "]");
 }
 
+static void assert_name(struct fixture *f, const char *expected)
+{
+	assert_string_equal(read_all(f, ""), "");
+	assert_string_equal(js_get_str(f->j, "name", ""), expected);
+	js_free(f->j);
+	hardware_free(f->h);
+	f->j = NULL;
+	f->h = NULL;
+}
+
+static void a_name_of_its_own(void **state)
+{
+	struct fixture *f = *state;
+
+	plant_disks(f);
+	assert_name(f, "machine");
+	plant_nic(f);
+	assert_name(f, "machine-52:54:00:AA:00:01");
+	plant(f, "sys/class/dmi/id/product_name", "PowerEdge\n");
+	plant(f, "sys/class/dmi/id/product_serial", "To be filled by O.E.M.\n");
+	assert_name(f, "PowerEdge-52:54:00:AA:00:01");
+	plant(f, "sys/class/dmi/id/product_serial", "0000000\n");
+	assert_name(f, "PowerEdge-52:54:00:AA:00:01");
+	plant(f, "sys/class/dmi/id/product_serial", "7XK3\n");
+	assert_name(f, "PowerEdge-7XK3");
+}
+
 static void a_card_that_is_not_there(void **state)
 {
 	struct fixture *f = *state;
@@ -365,10 +392,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(disks_as_they_are),	    TEST(only_chosen_disks), TEST(a_disk_that_is_not_there),
-	    TEST(never_the_live_medium),    TEST(no_disk_at_all),    TEST(cards_with_their_names),
-	    TEST(a_card_that_is_not_there), TEST(the_system),	     TEST(boot_entries_of_uefi),
-	    TEST(broken_boot_entries),
+	    TEST(disks_as_they_are),	    TEST(only_chosen_disks),   TEST(a_disk_that_is_not_there),
+	    TEST(never_the_live_medium),    TEST(no_disk_at_all),      TEST(cards_with_their_names),
+	    TEST(a_card_that_is_not_there), TEST(a_name_of_its_own),   TEST(the_system),
+	    TEST(boot_entries_of_uefi),	    TEST(broken_boot_entries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
