@@ -6,26 +6,16 @@
 /* In order. What an initramfs holds copies of is edited before inject-virtio makes them anew; what depends on the disk
  * bus that it decides on comes after. The guest's own generator runs when all that it reads is as it will be. */
 const struct step *const linux_steps[] = {
-    &step_device_names_fstab,
-    &step_device_names_boot,
-    &step_storage_filters,
-    &step_device_caches,
-    &step_network_names,
-    &step_network_address,
-    &step_default_kernel,
-    &step_inject_virtio,
-    &step_module_aliases,
-    &step_grub_install_devices,
-    &step_shared_folders,
-    &step_console,
-    &step_cloud_init,
-    &step_kudzu,
-    &step_guest_tools,
-    &step_vendor_repos,
-    &step_guest_agent,
-    &step_rebuild_initramfs,
-    &step_uefi_fallback,
-    NULL,
+    &step_device_names_fstab, &step_device_names_boot,
+    &step_storage_filters,    &step_device_caches,
+    &step_network_names,      &step_network_address,
+    &step_default_kernel,     &step_inject_virtio,
+    &step_module_aliases,     &step_grub_install_devices,
+    &step_shared_folders,     &step_console,
+    &step_cloud_init,	      &step_kudzu,
+    &step_guest_tools,	      &step_vendor_repos,
+    &step_guest_agent,	      &step_rebuild_initramfs,
+    &step_uefi_fallback,      NULL,
 };
 
 const struct step *const *steps_for(const struct inspection *i)

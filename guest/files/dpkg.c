@@ -328,6 +328,6 @@ char *dpkg_with(const struct dpkg *d, const char *package, const char *arch, con
 		*out++ = '\n';
 	if (out > ret + 1 && out[-2] != '\n')
 		*out++ = '\n';
-	strcpy(out, paragraph);
+	memcpy(out, paragraph, strlen(paragraph) + 1);
 	return ret;
 }
