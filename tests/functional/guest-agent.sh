@@ -45,9 +45,10 @@ agent_deb() { # DEPENDS FOLDER
 	make_deb qemu-guest-agent 1:7.2+dfsg-7 "$1" 'Multi-Arch: foreign' "$2"
 }
 
-guest() { # a small Debian with systemd
+guest() { # a small Debian with systemd and /usr merged
 	root=$work/$1
-	mkdir -p "$root"/{etc,usr/lib/systemd,sbin,lib/systemd/system,var/lib/dpkg/info,var/lib/dpkg/updates,var/log}
+	mkdir -p "$root"/{etc,usr/lib/systemd/system,sbin,var/lib/dpkg/info,var/lib/dpkg/updates,var/log}
+	ln -s usr/lib "$root/lib"
 	: >"$root/usr/lib/systemd/systemd"
 	ln -s /usr/lib/systemd/systemd "$root/sbin/init"
 	echo 1 >"$root/var/lib/dpkg/info/format"
@@ -90,6 +91,8 @@ cp -a "$root" "$work/before"
 build/tests/support/convert_folder "$root" "$work/whole.facts" "$work/originals" >"$work/out" || fail "conversion"
 [ "$(cat "$root/usr/sbin/qemu-ga")" = program ] || fail "the program isn't there"
 [ "$(stat -c %a "$root/usr/sbin/qemu-ga")" = 755 ] || fail "the program's mode"
+[ -L "$root/lib" ] || fail "/lib is a link no more"
+[ -f "$root/usr/lib/systemd/system/qemu-guest-agent.service" ] || fail "the unit isn't there"
 [ "$(readlink "$root/usr/sbin/qemu-agent")" = qemu-ga ] || fail "the link isn't there"
 [ "$(status_of qemu-guest-agent)" = 'install ok unpacked 1:7.2+dfsg-7' ] || fail "dpkg says: $(status_of qemu-guest-agent)"
 [ "$(status_of liburing2:amd64)" = 'install ok unpacked 2.3-3' ] || fail "dpkg says: $(status_of liburing2)"
