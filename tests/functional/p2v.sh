@@ -231,3 +231,20 @@ grep -q 'disk 1 has changed while it was read' client.err || fail "the client sa
 await_state web02 failed
 [ ! -e out/web02 ] || fail "it was published"
 stop_host
+
+# ---- without a network: a folder with an inventory and images ----
+mkdir usb
+cp --sparse=always sdb usb/web03-sda.img
+python3 - << 'FOLDER'
+import json
+machine = json.load(open("web03.json"))
+machine["disks"] = [{"name": "sda", "size": 256 << 20, "serial": "S1", "file": "web03-sda.img"}]
+json.dump(machine, open("usb/machine.json", "w"))
+machine["disks"][0]["file"] = "../sda"
+json.dump(machine, open("machine.json", "w"))
+FOLDER
+"$rehost" convert -q --no-convert -of raw -os usb-out usb > /dev/null || fail "the folder"
+cmp sdb usb-out/web03/web03-sda.raw || fail "the image in the folder came out otherwise"
+mkdir elsewhere
+mv machine.json elsewhere
+says 4 "its file is none in the machine's folder" "$rehost" convert -q --no-convert -os usb-out elsewhere
