@@ -117,14 +117,14 @@ static void test_silence(void **state)
 
 static void test_garbage(void **state)
 {
-	static const char *const texts[] = {"GET / HTTP/1.0\r\n\r\n", "\26\3\1\2\0\1", "NBDMAGICIHAVEOPT\0\3",
-					    "\26\3\3\377\377xxxxxxxxxxxxxxxxxxxxxxxxxx", "SSH-2.0-x\r\n"};
+	static const char texts[][32] = {"GET / HTTP/1.0\r\n\r\n", "\26\3\1\2\0\1", "NBDMAGICIHAVEOPT\0\3",
+					 "\26\3\3\377\377xxxxxxxxxxxxxxxxxxxxxx", "SSH-2.0-x\r\n"};
 	struct host h;
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		int fd = host_start(&h);
 
-		assert_int_equal(send(fd, texts[i], 18, MSG_NOSIGNAL), 18);
+		assert_int_equal(send(fd, texts[i], sizeof texts[i], MSG_NOSIGNAL), (ssize_t)sizeof texts[i]);
 		shutdown(fd, SHUT_WR);
 		pthread_join(h.thread, NULL);
 		assert_int_equal(h.got, -1);
