@@ -68,6 +68,7 @@ inventory web02 4c4c4544-0042-3510-8051-b4c04f4b3133 > web02.json
 
 # ---- two disks arrive, and no more data than they have ----
 start_host
+: > client.out
 "$client" 127.0.0.1:"$port" "$token" web01.json 20 "$work/sda" "$work/sdb" > client.out 2> client.err ||
 	fail "client: $(cat client.err host.log)"
 same_disk sda web01 sda

@@ -33,6 +33,7 @@ until grep -q '^for ' "$work/host.out"; do
 	sleep 0.1
 done
 address=$(sed -n 's/^listening on //p' "$work/host.out")
+: > "$work/client.out"
 coproc tests/support/cutting-proxy 127.0.0.1 "${address##*:}"
 link=$COPROC_PID
 read -r door <&"${COPROC[0]}"
