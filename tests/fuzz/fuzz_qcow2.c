@@ -133,6 +133,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		parent_folder_add_seed(&folder, "base.qcow2", "tests/fuzz/corpus/fuzz_qcow2/plain");
 	}
 	fuzz_image_in(&folder, &format_qcow2, data, size);
+	fuzz_image_cut_off(&folder, "fuzz", &format_qcow2, data, size);
 	open_snapshots(&folder, data, size);
 	if (size > QCOW2_H_SNAPSHOTS + 4 && get_be32(data + QCOW2_H_SNAPSHOTS))
 		open_snapshot_of(&folder, data, size);

@@ -159,19 +159,33 @@ static inline bool fuzz_open(const struct format *format, const struct open_args
 
 /* Opens the bytes with one format, as a file `name` of the folder (NULL: none), and reads them as above; what doesn't
  * open gets another chance with all that a user may put up with. */
+/* As image_open() does it with --allow-truncated: zeros follow the file's end. */
+static inline void fuzz_image_cut_off(const struct folder *folder, const char *name, const struct format *format,
+				      const void *data, size_t size)
+{
+	const struct open_options lax = {.allow_truncated = true, .ignore_checksum = true};
+	struct block *file = memory_block_new(data, size);
+	struct open_args args = {.folder = folder, .options = &lax, .name = name};
+
+	if (cut_off_open(file, &args.file, NULL) < 0)
+		abort();
+	if (fuzz_open(format, &args))
+		return;
+	cut_off_give_back(args.file);
+	block_close(file);
+}
+
 static inline void fuzz_image_named(const struct folder *folder, const char *name, const struct format *format,
 				    const void *data, size_t size)
 {
-	const struct open_options lax = {.allow_truncated = true, .ignore_checksum = true};
 	struct block *file = memory_block_new(data, size);
 	struct open_args args = {.file = file, .folder = folder, .name = name};
 
 	fuzz_tell(format, &args);
 	if (fuzz_open(format, &args))
 		return;
-	args.options = &lax;
-	if (!fuzz_open(format, &args))
-		block_close(file);
+	block_close(file);
+	fuzz_image_cut_off(folder, name, format, data, size);
 }
 
 static inline void fuzz_image_in(const struct folder *folder, const struct format *format, const void *data,
