@@ -141,6 +141,7 @@ static void read_disk(struct hardware *h, const struct tree *t, const char *name
 	d->physical_sector = (uint32_t)tree_number(t, SECTOR, "sys/class/block/%s/queue/physical_block_size", name);
 	d->removable = tree_number(t, 0, "sys/class/block/%s/removable", name);
 	d->rotational = tree_number(t, 0, "sys/class/block/%s/queue/rotational", name);
+	d->read_only = tree_number(t, 0, "sys/class/block/%s/ro", name);
 	d->table = udev_property(&h->arena, data, "ID_PART_TABLE_TYPE");
 	d->content = udev_property(&h->arena, data, "ID_FS_TYPE");
 	d->label = udev_property(&h->arena, data, "ID_FS_LABEL");

@@ -25,8 +25,9 @@ struct hw_disk {
 	uint64_t size;
 	uint32_t logical_sector, physical_sector;
 	bool removable, rotational;
-	char *table;   /* "gpt", "dos"; NULL none */
-	char *content; /* of the whole disk: a file system, "isw_raid_member", …; NULL none */
+	bool read_only; /* the kernel refuses writes to it, as it should here */
+	char *table;	/* "gpt", "dos"; NULL none */
+	char *content;	/* of the whole disk: a file system, "isw_raid_member", …; NULL none */
 	char *label;
 	char *member_of; /* "md", "LVM", "a firmware RAID (isw)", …: of the disk or of one of its partitions; NULL */
 	VEC(struct hw_part) parts;

@@ -181,6 +181,7 @@ static void add_disk(struct json *to, const struct hw_disk *d)
 	js_set_u64(o, "physical_sector", d->physical_sector);
 	js_set_bool(o, "removable", d->removable);
 	js_set_bool(o, "rotational", d->rotational);
+	js_set_bool(o, "read_only", d->read_only);
 	set_known(o, "table", d->table);
 	set_known(o, "content", d->content);
 	set_known(o, "member_of", d->member_of);

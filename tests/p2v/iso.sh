@@ -61,7 +61,7 @@ same=('.schema == "rehost-machine-1"' '.name == "web 1"' '.smbios.uuid == "11111
 	'.smbios.serial == "XYZ1"' '.memory == 536870912' '.cpu.threads == 2'
 	'[.disks[] | {name, serial, wwn, bus, driver, size, table}] == [{name: "sda", serial: "SN001", wwn: "0x5000c50012345678",
 		bus: "ata", driver: "ahci", size: 67108864, table: "gpt"}]'
-	'[.disks[0].partitions[].content] == ["ext4", null]'
+	'.disks[0].read_only' '[.disks[0].partitions[].content] == ["ext4", null]'
 	'.nics | length == 1' '.nics[0] | .mac == "52:54:00:11:22:33" and .driver == "e1000e" and .link'
 	'.nics[0].names.path | test("^enp0s[0-9]+$")' '.nics[0] | .name == .names.path' '.nics[0].names.mac == "enx525400112233"')
 

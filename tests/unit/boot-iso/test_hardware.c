@@ -110,6 +110,7 @@ static void plant_disk(struct fixture *f, const char *name, const char *number, 
 	plant_block(f, path, name, number, udev);
 	plant_in(f, path, "size", sectors);
 	plant_in(f, path, "removable", "0\n");
+	plant_in(f, path, "ro", "1\n");
 	plant_in(f, path, "queue/logical_block_size", "512\n");
 	plant_in(f, path, "queue/physical_block_size", "4096\n");
 	plant_in(f, path, "queue/rotational", "1\n");
@@ -224,7 +225,8 @@ static void disks_as_they_are(void **state)
 	assert_json(js_at(disks, 0),
 		    "{\"name\":\"sda\",\"model\":\"WDC WD10\",\"serial\":\"WD-1\",\"wwn\":\"0x5001\",\"bus\":\"ata\","
 		    "\"driver\":\"ahci\",\"size\":1073741824,\"logical_sector\":512,\"physical_sector\":4096,"
-		    "\"removable\":false,\"rotational\":true,\"table\":\"gpt\",\"member_of\":\"an LVM volume group\","
+		    "\"removable\":false,\"rotational\":true,\"read_only\":true,\"table\":\"gpt\",\"member_of\":\"an "
+		    "LVM volume group\","
 		    "\"partitions\":[{\"name\":\"sda1\",\"start\":1048576,\"size\":104857600,\"content\":\"vfat\"},"
 		    "{\"name\":\"sda2\",\"start\":105906176,\"size\":524288000,\"content\":\"LVM2_member\"}]}");
 	assert_string_equal(js_get_str(js_at(disks, 1), "member_of", ""), "a firmware RAID (isw)");
