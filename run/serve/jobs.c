@@ -76,6 +76,9 @@ static void *listen_to(void *opaque)
 			on_line(job, line, (size_t)n);
 	free(line);
 	in ? (void)fclose(in) : (void)close(job->fd);
+	pthread_mutex_lock(&job->live->serve->lock);
+	job->live->heard = true;
+	pthread_mutex_unlock(&job->live->serve->lock);
 	free(job);
 	return NULL;
 }
@@ -86,6 +89,7 @@ static void hear(struct live *l, int fd)
 	struct listener *job = calloc(1, sizeof *job);
 	pthread_t thread;
 
+	l->heard = !job;
 	if (!job) {
 		close(fd);
 		return;
@@ -95,6 +99,7 @@ static void hear(struct live *l, int fd)
 		pthread_detach(thread);
 		return;
 	}
+	l->heard = true;
 	close(fd);
 	free(job);
 }
@@ -134,7 +139,7 @@ static int start(struct live *l, struct err *err)
 		return -1;
 	}
 	l->pid = pid;
-	l->stop = false;
+	l->ended = l->stop = false;
 	l->attempts++;
 	l->entry->state = ENROL_CONVERTING;
 	l->entry->done = l->entry->total = 0;
@@ -199,12 +204,12 @@ static void on_end(struct live *l, int status)
 
 static void reap(struct live *l)
 {
-	int status;
-
-	if (l->pid && l->stop)
+	if (l->pid && l->stop && !l->ended)
 		kill(l->pid, SIGTERM);
-	if (l->pid && waitpid(l->pid, &status, WNOHANG) == l->pid)
-		on_end(l, status);
+	if (l->pid && !l->ended)
+		l->ended = waitpid(l->pid, &l->status, WNOHANG) == l->pid;
+	if (l->pid && l->ended && l->heard)
+		on_end(l, l->status);
 }
 
 /* ---- what there is room for ---- */

@@ -28,7 +28,9 @@ struct live {
 	unsigned control;
 	bool connected;
 	/* its conversion */
-	pid_t pid; /* 0: none runs */
+	pid_t pid;	   /* 0: none runs */
+	bool ended, heard; /* it has, with this status; all that it said has come */
+	int status;
 	bool stop; /* it was told to end */
 	bool anew; /* what an earlier one left is void */
 	unsigned attempts;
