@@ -57,11 +57,43 @@ static bool fulfils(const struct pkg *p, void *opaque)
 	return dpkg_satisfied(w->dpkg, w->relation, &one, 1, w->arena, NULL);
 }
 
-/* dpkg keeps a list of who waits for what, which is made when a package is unpacked. */
-static bool waits_for_triggers(const struct pkg *p)
+static const struct pkg_file *script(const struct pkg *p, const char *name)
 {
 	VEC_FOR (f, &p->scripts)
-		if (strcmp(f->path, "/triggers") == 0 && f->data && memmem(f->data, f->size, "interest", 8))
+		if (strcmp(f->path, name) == 0 && f->data)
+			return f;
+	return NULL;
+}
+
+/* The next "interest PATH" of the package's triggers, as the line of dpkg's list that says the same ("PATH
+ * NAME/noawait"); *pos is where to go on. NULL: there is none. A trigger that isn't a path is "". */
+static const char *next_interest(struct arena *a, const struct pkg *p, const char *name, const char **pos)
+{
+	const struct pkg_file *f = script(p, "/triggers");
+
+	if (!*pos)
+		*pos = f ? arena_strndup(a, f->data, strnlen(f->data, f->size)) : "";
+	while (**pos) {
+		char *line = arena_strndup(a, *pos, strcspn(*pos, "\n")), *save = NULL,
+		     *word = strtok_r(line, " \t", &save), *path = strtok_r(NULL, " \t", &save);
+
+		*pos += strcspn(*pos, "\n");
+		*pos += **pos == '\n';
+		if (!word || !path || strncmp(word, "interest", 8) != 0)
+			continue;
+		return *path == '/' ? arena_printf(a, "%s %s%s", path, name, strstr(word, "noawait") ? "/noawait" : "")
+				    : "";
+	}
+	return NULL;
+}
+
+/* Those that aren't paths have files of their own in dpkg's database. */
+static bool waits_for_named_triggers(struct arena *a, const struct pkg *p)
+{
+	const char *pos = NULL, *line;
+
+	while ((line = next_interest(a, p, p->name, &pos)))
+		if (!*line)
 			return true;
 	return false;
 }
@@ -81,20 +113,12 @@ int agent_set_deb(struct agent_set *set, const struct pkg *agent, struct err *er
 			break;
 		}
 	VEC_FOR (p, &set->packages)
-		if (waits_for_triggers(*p))
+		if (waits_for_named_triggers(set->arena, *p))
 			set->missing = arena_printf(set->arena, "package %s waits for triggers", (*p)->file);
 	return 0;
 }
 
 /* --- files --- */
-
-static const struct pkg_file *script(const struct pkg *p, const char *name)
-{
-	VEC_FOR (f, &p->scripts)
-		if (strcmp(f->path, name) == 0 && f->data)
-			return f;
-	return NULL;
-}
 
 /* A line of the package's list of configuration files. */
 static bool is_conffile(const struct pkg *p, const char *path)
@@ -148,6 +172,22 @@ static int put_info(const struct agent_set *set, const struct pkg *p, const char
 	return 0;
 }
 
+/* Which packages want to hear of files below which folders. */
+static int put_triggers(const struct agent_set *set, const struct pkg *p, const char *reason, struct err *err)
+{
+	static const char path[] = "/var/lib/dpkg/triggers/File";
+	const char *pos = NULL, *line;
+	char *text;
+
+	if (guest_text(set->c->guest, path, set->arena, &text, err) < 0)
+		return -1;
+	if (!text)
+		text = arena_strdup(set->arena, "");
+	while ((line = next_interest(set->arena, p, info_name(set, p), &pos)))
+		text = arena_printf(set->arena, "%s%s\n", text, line);
+	return pos && *text ? guest_edit(set->c->guest, set->c->log, path, text, reason, err) : 0;
+}
+
 /* As dpkg leaves it between --unpack and --configure. */
 static const char *paragraph(const struct agent_set *set, const struct pkg *p)
 {
@@ -181,7 +221,7 @@ int agent_install_deb(const struct agent_set *set, const char *reason, struct er
 {
 	VEC_FOR (p, &set->packages)
 		if (put_files(set, *p, reason, err) < 0 || put_info(set, *p, reason, err) < 0 ||
-		    put_status(set, *p, reason, err) < 0)
+		    put_triggers(set, *p, reason, err) < 0 || put_status(set, *p, reason, err) < 0)
 			return -1;
 	return first_boot_add(set->c, "{ ldconfig; dpkg --configure --pending; }",
 			      "dpkg configures " AGENT_PACKAGE ", which the conversion has unpacked", err);

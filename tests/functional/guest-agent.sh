@@ -83,7 +83,7 @@ mkdir "$work"/{whole,alone,foreign,triggers,odd,rpm}
 mkdir -p "$work/tree/usr/lib/x86_64-linux-gnu" "$work/tree/DEBIAN"
 echo library >"$work/tree/usr/lib/x86_64-linux-gnu/liburing.so.2.3"
 ln -s liburing.so.2.3 "$work/tree/usr/lib/x86_64-linux-gnu/liburing.so.2"
-echo 'activate-noawait ldconfig' >"$work/tree/DEBIAN/triggers"
+printf 'activate-noawait ldconfig\ninterest-noawait /usr/lib/modules.d\n' >"$work/tree/DEBIAN/triggers"
 make_deb liburing2 2.3-3 'libc6 (>= 2.4)' 'Multi-Arch: same' whole
 agent_deb 'libc6 (>= 2.34), liburing2 (>= 2.3)' whole
 guest whole whole
@@ -98,6 +98,7 @@ build/tests/support/convert_folder "$root" "$work/whole.facts" "$work/originals"
 [ "$(status_of liburing2:amd64)" = 'install ok unpacked 2.3-3' ] || fail "dpkg says: $(status_of liburing2)"
 [ "$(readlink "$root/etc/systemd/system/multi-user.target.wants/rehost-first-boot.service")" = \
 	/etc/systemd/system/rehost-first-boot.service ] || fail "the first boot's unit isn't enabled"
+grep -qxF '/usr/lib/modules.d liburing2:amd64/noawait' "$root/var/lib/dpkg/triggers/File" || fail "dpkg's list of triggers"
 grep -qF 'dpkg --configure --pending' "$root/var/lib/rehost/first-boot.sh" || fail "the first boot's script"
 sh -n "$root/var/lib/rehost/first-boot.sh" || fail "a shell can't read the first boot's script"
 as_dpkg --configure --pending >"$work/dpkg" 2>&1 || fail "dpkg --configure: $(cat "$work/dpkg")"
@@ -135,7 +136,7 @@ guest odd odd
 convert odd
 says '/usr/sbin/qemu-ga is more than a plain file'
 agent_files
-echo 'interest /usr/share/x' >"$work/tree/DEBIAN/triggers"
+echo 'interest some-name' >"$work/tree/DEBIAN/triggers"
 make_deb qemu-guest-agent 2 '' '' triggers
 guest triggers triggers
 convert triggers
