@@ -2,6 +2,7 @@
 #include "guest/files/grubcfg.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "guest/files/devices.h"
@@ -253,8 +254,7 @@ static char *command_rest(struct arena *a, const struct lines *l, size_t i, size
 		size_t len = strlen(text);
 
 		len -= len && k < last; /* the backslash */
-		memcpy(joined + n, text, len);
-		n += len;
+		n += (size_t)snprintf(joined + n, total + 1 - n, "%.*s", (int)len, text);
 	}
 	return joined;
 }
