@@ -327,6 +327,15 @@ static struct enrol_machine *by_key(const struct enrol *e, const char *key, cons
 	return NULL;
 }
 
+/* A machine that is still to be converted, whatever its token; its folder has its key's name. */
+static const struct enrol_machine *unfinished(const struct enrol *e, const char *key)
+{
+	VEC_FOR (m, &e->machines)
+		if (!strcmp((*m)->key, key) && ((*m)->state == ENROL_WAITING || (*m)->state == ENROL_CONVERTING))
+			return *m;
+	return NULL;
+}
+
 static bool name_taken(const struct enrol *e, const char *name)
 {
 	VEC_FOR (m, &e->machines)
@@ -347,10 +356,14 @@ static void give_name(struct enrol *e, const struct json *inventory, char name[E
 static int add_machine(struct enrol *e, const struct enrol_token *t, const struct json *inventory, const char *key,
 		       uint64_t now, struct enrol_machine **ret, struct err *err)
 {
+	const struct enrol_machine *other = unfinished(e, key);
 	struct enrol_machine *m;
 
 	if (t->expires <= now)
 		return err_set(err, ERR_BLOCKED, "the token has expired");
+	if (other)
+		return err_set(err, ERR_BLOCKED, "this machine has come with another token ('%s'): go on with that",
+			       other->name);
 	if (machines_of(e, t->identity) >= t->uses)
 		return err_set(err, ERR_BLOCKED, "the token belongs to %s",
 			       t->uses == 1 ? "another machine" : "other machines, as many as it is for");

@@ -196,6 +196,26 @@ static void test_several_uses(void **state)
 }
 
 /* Without a UUID and serial numbers. */
+/* Two entries of one machine would share its folder. Once it is done, it may come again with a new token. */
+static void test_two_tokens(void **state)
+{
+	struct fixture *f = *state;
+	const struct token other = {.bytes = {2}};
+	enum enrol_change change;
+	struct enrol_machine *m;
+
+	assert_int_equal(enrol_add_token(f->e, &f->token, 1, EXPIRES, &f->err), 0);
+	assert_int_equal(enrol_add_token(f->e, &other, 1, EXPIRES, &f->err), 0);
+	m = take(f, "uuid-a", "s1", "i1", session_a, NOW, &change);
+	assert_non_null(m);
+	f->token = other;
+	assert_null(take(f, "uuid-a", "s1", "i1", session_b, NOW, &change));
+	assert_string_equal(f->err.text, "this machine has come with another token ('web_01'): go on with that");
+	m->state = ENROL_DONE;
+	assert_non_null(take(f, "uuid-a", "s1", "i1", session_b, NOW, &change));
+	assert_int_equal(change, ENROL_NEW);
+}
+
 static void test_nameless(void **state)
 {
 	struct fixture *f = *state;
@@ -239,6 +259,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_one_machine),	 TEST(test_reboot),	  TEST(test_done_is_done), TEST(test_expiry),
 	    TEST(test_forgotten_tokens), TEST(test_several_uses), TEST(test_nameless),	   TEST(test_remembered),
+	    TEST(test_forgotten_tokens), TEST(test_two_tokens),	  TEST(test_nameless),	   TEST(test_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
