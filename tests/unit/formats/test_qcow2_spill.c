@@ -79,7 +79,7 @@ static void test_copied_by_threads(void **state)
 /* Everywhere at random, again and again: data over data, zeros over data, data over zeros. */
 static void test_changed_at_random(void **state)
 {
-	enum { UNIT = 16 << 10, WRITES = 6000 };
+	enum { UNIT = 16 << 10, WRITES = 800 };
 	struct image_folder *f = *state;
 	unsigned char *want = calloc(1, DISK);
 
