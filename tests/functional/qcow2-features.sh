@@ -87,15 +87,15 @@ cmp nbd.raw state.raw || fail "nbd --snapshot"
 # 65536 of them (field/formats.md section 0, row 16): a hundred are told, the rest counted.
 python3 - << 'EOP'
 import struct
-snapshots = b""
+snapshots = []
 for i in range(65536):
     number = str(i).encode()
     entry = struct.pack(">QIHHIIQII", 0x10000, 1, len(number), 4, 0, 0, 0, 0, 16) + struct.pack(">QQ", 0, 1 << 20)
     entry += number + b"name"
-    snapshots += entry + bytes(-len(entry) % 8)
+    snapshots.append(entry + bytes(-len(entry) % 8))
 head = struct.pack(">4sIQIIQIIQQIIQQQQII", b"QFI\xfb", 3, 0, 0, 16, 1 << 20, 0, 1, 0x10000, 0, 0, 65536, 0x20000, 0, 0, 0, 4, 104)
 with open("many.qcow2", "wb") as f:
-    f.write(head + bytes(0x20000 - len(head)) + snapshots)
+    f.write(head + bytes(0x20000 - len(head)) + b"".join(snapshots))
 EOP
 "$rehost" info --json many.qcow2 > many.json || fail "info of 65536 snapshots"
 jq -e '.chain[0] | .snapshots == 65536 and (.snapshot_list | length) == 100' many.json > /dev/null || fail "100 of 65536"
