@@ -116,10 +116,14 @@ static void not_installed(const struct step_context *c, const char *why)
 /* Needs the guest's repositories, and so its network. */
 static int install_at_first_boot(const struct agent_set *set, struct err *err)
 {
-	static const char deb[] = "{ dpkg -i " AGENT_COPIES "/*.deb || { apt-get update && apt-get -y -f install; }; }",
-			  rpm[] = "{ rpm -q " AGENT_PACKAGE " || dnf -y install " AGENT_COPIES
+	/* apt's way to mend what is unmet may be to remove the package: what counts is that it is there. */
+	static const char deb[] =
+	    "{ { dpkg -i " AGENT_COPIES "/*.deb || { apt-get update && apt-get -y -f install; }; } && "
+	    "dpkg-query -W -f '${Status}' " AGENT_PACKAGE " | grep -q ' ok installed$'; }",
+			  rpm[] = "{ { rpm -q " AGENT_PACKAGE " || dnf -y install " AGENT_COPIES
 				  "/*.rpm || yum -y install " AGENT_COPIES
-				  "/*.rpm || zypper -n --no-gpg-checks install " AGENT_COPIES "/*.rpm; }";
+				  "/*.rpm || zypper -n --no-gpg-checks install " AGENT_COPIES "/*.rpm; } && "
+				  "rpm -q " AGENT_PACKAGE "; }";
 	bool is_deb = set->packages.v[0]->kind == PKG_DEB;
 	const char *reason = "installs " AGENT_PACKAGE " with what it needs from the guest's repositories";
 

@@ -47,14 +47,30 @@ struct wanted {
 	const struct dpkg *dpkg;
 	struct arena *arena;
 	const char *relation;
+	const struct pkg *refused; /* would fulfil it, but the guest has another version */
 };
 
 static bool fulfils(const struct pkg *p, void *opaque)
 {
-	const struct wanted *w = opaque;
+	struct wanted *w = opaque;
 	const struct dpkg_further one = {p->name, p->version};
 
-	return dpkg_satisfied(w->dpkg, w->relation, &one, 1, w->arena, NULL);
+	if (!dpkg_satisfied(w->dpkg, w->relation, &one, 1, w->arena, NULL))
+		return false;
+	/* To replace what the guest's own programs run with is dpkg's work. */
+	if (dpkg_has_files(w->dpkg, p->name)) {
+		w->refused = p;
+		return false;
+	}
+	return true;
+}
+
+static const char *unmet(const struct agent_set *set, const struct wanted *w, const struct pkg *agent)
+{
+	if (w->refused)
+		return arena_printf(set->arena, "%s needs '%s', and the guest has another version of %s", agent->file,
+				    w->relation, w->refused->name);
+	return arena_printf(set->arena, "neither the guest nor the folder has '%s' for %s", w->relation, agent->file);
 }
 
 static const struct pkg_file *script(const struct pkg *p, const char *name)
@@ -98,28 +114,6 @@ static bool waits_for_named_triggers(struct arena *a, const struct pkg *p)
 	return false;
 }
 
-int agent_set_deb(struct agent_set *set, const struct pkg *agent, struct err *err)
-{
-	AUTO(dpkg_closep) struct dpkg *d = NULL;
-	struct wanted w = {.arena = set->arena};
-
-	if (dpkg_open(set->c->guest, &d, err) < 0)
-		return -1;
-	w.dpkg = d;
-	while ((w.relation = first_missing(set, d)))
-		if (set->packages.n >= SET_MAX || !agent_set_add(set, fulfils, &w)) {
-			set->missing = arena_printf(set->arena, "neither the guest nor the folder has '%s' for %s",
-						    w.relation, agent->file);
-			break;
-		}
-	VEC_FOR (p, &set->packages)
-		if (waits_for_named_triggers(set->arena, *p))
-			set->missing = arena_printf(set->arena, "package %s waits for triggers", (*p)->file);
-	return 0;
-}
-
-/* --- files --- */
-
 /* A line of the package's list of configuration files. */
 static bool is_conffile(const struct pkg *p, const char *path)
 {
@@ -131,6 +125,81 @@ static bool is_conffile(const struct pkg *p, const char *path)
 			return true;
 	return false;
 }
+
+/* What speaks against one package of the set; NULL: nothing. */
+static const char *conflict_of(const struct agent_set *set, const struct dpkg *d, const struct pkg *p)
+{
+	static const char *const fields[] = {"Conflicts", "Breaks"};
+	const struct dpkg_further one = {p->name, p->version};
+	const char *with = NULL;
+
+	if (dpkg_has_files(d, p->name))
+		return arena_printf(set->arena, "the guest has files of package %s already", p->name);
+	for (size_t k = 0; k < sizeof fields / sizeof *fields && !with; k++)
+		with = dpkg_conflict(d, pkg_field(p, fields[k], set->arena), set->arena);
+	if (!with)
+		with = dpkg_objector(d, &one, set->arena);
+	return with ? arena_printf(set->arena, "package %s is in conflict with the guest's %s", p->file, with) : NULL;
+}
+
+/* A file in the place of one of the package's belongs to another package, or to nobody: *ret, NULL when there is none.
+ * Names in the database don't tell, since folders may be links to others. */
+static int find_in_the_way(const struct agent_set *set, const struct pkg *p, const char **ret, struct err *err)
+{
+	struct guest *g = set->c->guest;
+
+	*ret = NULL;
+	VEC_FOR (f, &p->files) {
+		bool folder = S_ISDIR(f->mode);
+		struct guest_stat st;
+
+		if (!*f->path || is_conffile(p, f->path))
+			continue;
+		if (g->ops->stat(g, f->path, folder, &st, err) < 0)
+			return -1;
+		if (st.mode && !(folder && S_ISDIR(st.mode))) {
+			*ret = arena_printf(set->arena, "the guest has %s of package %s already", f->path, p->file);
+			return 0;
+		}
+	}
+	return 0;
+}
+
+/* The first reason to leave the set to dpkg itself. */
+static int look_for_obstacles(struct agent_set *set, const struct dpkg *d, struct err *err)
+{
+	VEC_FOR (p, &set->packages) {
+		if (waits_for_named_triggers(set->arena, *p))
+			set->missing = arena_printf(set->arena, "package %s waits for triggers", (*p)->file);
+		else
+			set->missing = conflict_of(set, d, *p);
+		if (!set->missing && find_in_the_way(set, *p, &set->missing, err) < 0)
+			return -1;
+		if (set->missing)
+			return 0;
+	}
+	return 0;
+}
+
+int agent_set_deb(struct agent_set *set, const struct pkg *agent, struct err *err)
+{
+	AUTO(dpkg_closep) struct dpkg *d = NULL;
+	struct wanted w = {.arena = set->arena};
+
+	if (dpkg_open(set->c->guest, &d, err) < 0)
+		return -1;
+	w.dpkg = d;
+	while ((w.relation = first_missing(set, d))) {
+		w.refused = NULL;
+		if (set->packages.n >= SET_MAX || !agent_set_add(set, fulfils, &w)) {
+			set->missing = unmet(set, &w, agent);
+			return 0;
+		}
+	}
+	return look_for_obstacles(set, d, err);
+}
+
+/* --- files --- */
 
 /* Configuration waits beside its place until dpkg has looked at what is there. */
 static int put_files(const struct agent_set *set, const struct pkg *p, const char *reason, struct err *err)

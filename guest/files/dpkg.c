@@ -69,11 +69,14 @@ static const char *field(const char *p, const char *name, size_t *ret_len)
 	return NULL;
 }
 
+static bool ends_with(const char *value, size_t len, const char *word)
+{
+	return len >= strlen(word) && strncmp(value + len - strlen(word), word, strlen(word)) == 0;
+}
+
 static bool ends_with_installed(const char *value, size_t len)
 {
-	static const char word[] = " installed";
-
-	return len >= strlen(word) && strncmp(value + len - strlen(word), word, strlen(word)) == 0;
+	return ends_with(value, len, " installed");
 }
 
 const char *dpkg_version(const struct dpkg *d, const char *package)
@@ -93,6 +96,23 @@ const char *dpkg_version(const struct dpkg *d, const char *package)
 		return value ? arena_strndup((struct arena *)&d->arena, value, len) : "unknown";
 	}
 	return NULL;
+}
+
+bool dpkg_has_files(const struct dpkg *d, const char *package)
+{
+	const char *needle = arena_printf((struct arena *)&d->arena, "Package: %s\n", package), *p = buf_str(&d->text);
+
+	for (; (p = strstr(p, needle)); p++) {
+		size_t len;
+		const char *value;
+
+		if (p != buf_str(&d->text) && p[-1] != '\n')
+			continue;
+		value = field(p, "Status", &len);
+		if (value && !ends_with(value, len, " config-files") && !ends_with(value, len, " not-installed"))
+			return true;
+	}
+	return false;
 }
 
 /* --- versions --- */
@@ -296,6 +316,51 @@ bool dpkg_satisfied(const struct dpkg *d, const char *depends, const struct dpkg
 		p += len + (p[len] == ',');
 	}
 	return true;
+}
+
+const char *dpkg_conflict(const struct dpkg *d, const char *field, struct arena *a)
+{
+	for (const char *p = field; p && *p;) {
+		size_t len = strcspn(p, ","), blanks = strspn(p, " \t\n");
+		struct relation r = relation_of(a, p, len);
+
+		if (*r.name && relation_holds(d, &r, NULL, 0, a))
+			return arena_strndup(a, p + blanks, len - blanks);
+		p += len + (p[len] == ',');
+	}
+	return NULL;
+}
+
+/* Does a field of the paragraph at p name that package in that version? */
+static bool is_named(const char *p, const char *key, const struct dpkg_further *to, struct arena *a)
+{
+	size_t len = 0;
+	const char *list = field(p, key, &len);
+
+	for (size_t at = 0; list && at < len;) {
+		size_t n = strcspn(list + at, ",\n");
+		struct relation r = relation_of(a, list + at, n < len - at ? n : len - at);
+
+		if (strcmp(r.name, to->name) == 0 && version_fits(&r, to->version))
+			return true;
+		at += n + 1;
+	}
+	return false;
+}
+
+const char *dpkg_objector(const struct dpkg *d, const struct dpkg_further *to, struct arena *a)
+{
+	for (const char *p = buf_str(&d->text), *end; *p; p = end) {
+		size_t status_len, len;
+		const char *status = field(p, "Status", &status_len), *name = field(p, "Package", &len);
+
+		end = strstr(p, "\n\n");
+		end = end ? end + 2 : p + strlen(p);
+		if (status && name && ends_with_installed(status, status_len) &&
+		    (is_named(p, "Conflicts", to, a) || is_named(p, "Breaks", to, a)))
+			return arena_strndup(a, name, len);
+	}
+	return NULL;
 }
 
 /* --- writing --- */

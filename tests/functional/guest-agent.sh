@@ -128,6 +128,53 @@ cmp "$work"/alone/*.deb "$root/var/lib/rehost/packages/qemu-guest-agent.deb" || 
 [ ! -e "$root/usr/sbin/qemu-ga" ] || fail "files were unpacked"
 sh -n "$root/var/lib/rehost/first-boot.sh" || fail "a shell can't read the first boot's script"
 
+# --- apt may mend what is unmet by removing the package: that is no success
+mkdir "$work/stubs"
+printf '#!/bin/sh\nexit 1\n' >"$work/stubs/dpkg"
+printf '#!/bin/sh\nexit 0\n' >"$work/stubs/apt-get"
+printf '#!/bin/sh\necho "%s" | tr -d "\\n"\n' '$STATUS' >"$work/stubs/dpkg-query"
+chmod 755 "$work"/stubs/*
+command=$(sed -n 's/^until \(.*\); do$/\1/p' "$root/var/lib/rehost/first-boot.sh")
+[ -n "$command" ] || fail "no command in the first boot's script"
+PATH=$work/stubs:$PATH STATUS='install ok installed' sh -c "$command" || fail "an installed agent is no success"
+for status in 'deinstall ok config-files' 'install ok unpacked' ''; do
+	! PATH=$work/stubs:$PATH STATUS=$status sh -c "$command" || fail "'$status' is a success"
+done
+
+# --- what the guest's own programs run with isn't replaced; conflicts and files in the way are dpkg's to judge
+left_to_dpkg() { # NAME TEXT
+	convert "$1"
+	says I-AGENT-FIRST-BOOT
+	says "$2"
+	[ ! -e "$root/usr/sbin/qemu-ga" ] || fail "$1: files were unpacked"
+	[ -f "$root/var/lib/rehost/packages/qemu-guest-agent.deb" ] || fail "$1: the package wasn't copied"
+}
+guest older whole
+printf '\nPackage: liburing2\nStatus: install ok installed\nArchitecture: amd64\nMulti-Arch: same\nVersion: 2.1-2\n' >>"$root/var/lib/dpkg/status"
+mkdir -p "$root/usr/lib/x86_64-linux-gnu"
+echo older >"$root/usr/lib/x86_64-linux-gnu/liburing.so.2.3"
+left_to_dpkg older "needs 'liburing2 (>= 2.3)', and the guest has another version of liburing2"
+[ "$(cat "$root/usr/lib/x86_64-linux-gnu/liburing.so.2.3")" = older ] || fail "an installed library was replaced"
+[ ! -e "$root/var/lib/rehost/packages/liburing2.deb" ] || fail "the library is installed over the guest's"
+guest unowned whole
+mkdir -p "$root/usr/lib/x86_64-linux-gnu"
+echo own >"$root/usr/lib/x86_64-linux-gnu/liburing.so.2.3"
+left_to_dpkg unowned 'the guest has /usr/lib/x86_64-linux-gnu/liburing.so.2.3 of package liburing2_2.3-3_amd64.deb already'
+guest merged whole
+echo own >"$root/usr/lib/systemd/system/qemu-guest-agent.service"
+left_to_dpkg merged '/lib/systemd/system/qemu-guest-agent.service of package'
+guest breaks whole
+printf '\nPackage: kvm-tools\nStatus: install ok installed\nVersion: 1\nBreaks: x, liburing2 (<< 2.4)\n' >>"$root/var/lib/dpkg/status"
+left_to_dpkg breaks "package liburing2_2.3-3_amd64.deb is in conflict with the guest's kvm-tools"
+mkdir "$work/conflicts"
+agent_files
+make_deb qemu-guest-agent 2 '' 'Conflicts: nothing, libc6 (<< 2.37)' conflicts
+guest conflicts conflicts
+left_to_dpkg conflicts "in conflict with the guest's libc6 (<< 2.37)"
+guest half whole
+printf '\nPackage: qemu-guest-agent\nStatus: install reinstreq half-installed\nArchitecture: amd64\nVersion: 1\n' >>"$root/var/lib/dpkg/status"
+left_to_dpkg half 'the guest has files of package qemu-guest-agent already'
+
 # --- packages with more than plain files, or that wait for others
 agent_files
 chmod 4755 "$work/tree/usr/sbin/qemu-ga"

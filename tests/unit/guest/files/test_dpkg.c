@@ -95,6 +95,41 @@ static void test_dependencies(void **state)
 	}
 }
 
+static void test_conflicts(void **state)
+{
+	static const struct {
+		const char *field, *with;
+	} cases[] = {
+	    {NULL, NULL},
+	    {"", NULL},
+	    {"nothing, libc6 (<< 2.36)", NULL},
+	    {"nothing, libc6 (<< 2.37), last", "libc6 (<< 2.37)"},
+	    {"glib", "glib"},
+	    {"mail, agent,", NULL},
+	};
+	static const char more[] =
+	    "Package: mono\nStatus: install ok installed\nBreaks: x (<< 1), liburing2 (<< 2.3)\n"
+	    "Conflicts: libnuma1\nVersion: 1\n\n"
+	    "Package: gone\nStatus: deinstall ok config-files\nConflicts: liburing2\nVersion: 1\n\n"
+	    "Package: half\nStatus: install ok half-configured\nVersion: 1\n";
+	struct fixture *f = *state;
+	AUTO(dpkg_closep) struct dpkg *d = database(f, arena_printf(&f->arena, "%s\n%s", status, more));
+	struct dpkg_further older = {"liburing2", "2.2"}, newer = {"liburing2", "2.3"}, any = {"libnuma1", "9"};
+
+	for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+		const char *with = dpkg_conflict(d, cases[k].field, &f->arena);
+
+		assert_string_equal(with ? with : "none", cases[k].with ? cases[k].with : "none");
+	}
+	assert_string_equal(dpkg_objector(d, &older, &f->arena), "mono");
+	assert_null(dpkg_objector(d, &newer, &f->arena));
+	assert_string_equal(dpkg_objector(d, &any, &f->arena), "mono");
+	assert_true(dpkg_has_files(d, "libc6"));
+	assert_true(dpkg_has_files(d, "half"));
+	assert_false(dpkg_has_files(d, "gone"));
+	assert_false(dpkg_has_files(d, "absent"));
+}
+
 static void test_new_paragraph(void **state)
 {
 	struct fixture *f = *state;
@@ -110,10 +145,8 @@ static void test_new_paragraph(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    FIXTURE_TEST(test_versions),
-	    FIXTURE_TEST(test_versions_as_dpkg),
-	    FIXTURE_TEST(test_dependencies),
-	    FIXTURE_TEST(test_new_paragraph),
+	    FIXTURE_TEST(test_versions),  FIXTURE_TEST(test_versions_as_dpkg), FIXTURE_TEST(test_dependencies),
+	    FIXTURE_TEST(test_conflicts), FIXTURE_TEST(test_new_paragraph),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
