@@ -41,6 +41,19 @@ static size_t block_end(const struct lines *l, size_t line, size_t indent)
 	return end;
 }
 
+/* The column of what is inside a block: that of its first line that isn't empty or a comment; false: nothing is. */
+static bool column_inside(const struct lines *l, size_t line, size_t indent, size_t *ret)
+{
+	size_t end = block_end(l, line, indent);
+
+	for (size_t i = line + 1; i < end; i++)
+		if (!is_empty(l->v.v[i].text)) {
+			*ret = line_indent(l->v.v[i].text);
+			return true;
+		}
+	return false;
+}
+
 /* "key:" at a column: where its value begins, else 0. */
 static size_t key_at(const char *text, size_t indent, const char *key)
 {
@@ -146,14 +159,11 @@ static const char *entry_id(struct lines *l, const struct net_address *a)
 /* A key inside a block, whose own column is that of the first line in it. */
 static bool descend(struct lines *l, size_t *line, size_t *indent, const char *key)
 {
-	size_t end = block_end(l, *line, *indent), at = *line + 1, inner;
+	size_t end = block_end(l, *line, *indent), at, inner;
 
-	while (at < end && is_empty(l->v.v[at].text))
-		at++;
-	if (at == end)
+	if (!column_inside(l, *line, *indent, &inner))
 		return false;
-	inner = line_indent(l->v.v[at].text);
-	at = find_key(l, at, end, inner, key);
+	at = find_key(l, *line + 1, end, inner, key);
 	if (at == end || !unfold(l, at, inner))
 		return false;
 	*line = at;
@@ -169,11 +179,7 @@ static bool find_entry(struct lines *l, const char *id, struct entry *e)
 	    !descend(l, &line, &indent, id))
 		return false;
 	*e = (struct entry){.lines = l, .line = line, .indent = indent, .inner = indent + 2};
-	for (size_t i = line + 1; i < block_end(l, line, indent); i++)
-		if (!is_empty(l->v.v[i].text)) {
-			e->inner = line_indent(l->v.v[i].text);
-			break;
-		}
+	column_inside(l, line, indent, &e->inner);
 	return true;
 }
 
@@ -207,18 +213,22 @@ static bool is_stale_route(struct arena *a, const char *item, bool v6)
 	       (strchr(via, ':') != NULL) == v6;
 }
 
-/* The text of the item of a sequence that begins on a line, and its number of lines. */
+/* The text of the item of a sequence that begins on a line, and its number of lines. Comments behind it stay there. */
 static char *item_text(const struct lines *l, size_t line, size_t end, size_t *ret_n)
 {
 	size_t indent = line_indent(l->v.v[line].text);
 	char *ret = arena_strdup(l->arena, l->v.v[line].text + indent + 1);
 
-	for (*ret_n = 1; line + *ret_n < end; ++*ret_n) {
-		const char *text = l->v.v[line + *ret_n].text;
+	*ret_n = 1;
+	for (size_t i = line + 1; i < end; i++) {
+		const char *text = l->v.v[i].text;
 
-		if (!is_empty(text) && line_indent(text) <= indent)
+		if (is_empty(text))
+			continue;
+		if (line_indent(text) <= indent)
 			break;
 		ret = arena_printf(l->arena, "%s\n%s", ret, text);
+		*ret_n = i + 1 - line;
 	}
 	return ret;
 }
@@ -274,16 +284,14 @@ static bool drop_servers(struct entry *e)
 {
 	struct lines *l = e->lines;
 	size_t end = block_end(l, e->line, e->indent), at = find_key(l, e->line + 1, end, e->inner, "nameservers"),
-	       servers;
+	       servers, inner = 0;
 
 	if (at == end)
 		return true;
 	if (!unfold(l, at, e->inner))
 		return false;
-
-	size_t inner = at + 1 < l->v.n ? line_indent(l->v.v[at + 1].text) : 0;
-
 	end = block_end(l, at, e->inner);
+	column_inside(l, at, e->inner, &inner);
 	servers = find_key(l, at + 1, end, inner, "addresses");
 	if (servers < end) {
 		for (size_t n = block_end(l, servers, inner) - servers; n-- > 0;)
@@ -306,8 +314,8 @@ static void add_item(struct entry *e, const char *key, const char *text)
 	if (at == end) {
 		at = e->line + 1;
 		lines_insert(l, at, arena_printf(l->arena, "%*s%s:", (int)e->inner, "", key));
-	} else if (at + 1 < end && !is_empty(l->v.v[at + 1].text)) {
-		indent = line_indent(l->v.v[at + 1].text);
+	} else {
+		column_inside(l, at, e->inner, &indent);
 	}
 	lines_insert(l, at + 1, arena_printf(l->arena, "%*s- %s", (int)indent, "", text));
 }
@@ -323,11 +331,60 @@ static void add_servers(struct entry *e, const struct static_ip *ip)
 		at = e->line + 1;
 		lines_insert(l, at, arena_printf(l->arena, "%*snameservers:", (int)e->inner, ""));
 	} else {
-		indent = line_indent(l->v.v[at + 1].text);
+		column_inside(l, at, e->inner, &indent);
 	}
 	VEC_FOR (server, &ip->dns)
 		list = arena_printf(l->arena, "%s%s\"%s\"", list, *list ? ", " : "", *server);
 	lines_insert(l, at + 1, arena_printf(l->arena, "%*saddresses: [%s]", (int)indent, "", list));
+}
+
+/* --- is it what was meant? --- */
+
+/* All items of a sequence of the entry stand at one column; those of addresses and routes have no sequences in them. */
+static bool is_even(const struct entry *e, const char *key)
+{
+	const struct lines *l = e->lines;
+	size_t end = block_end(l, e->line, e->indent), at = find_key(l, e->line + 1, end, e->inner, key), column;
+
+	if (at == end || !column_inside(l, at, e->inner, &column))
+		return true;
+	end = block_end(l, at, e->inner);
+	for (size_t i = at + 1; i < end; i++) {
+		const char *text = l->v.v[i].text;
+		size_t indent = line_indent(text);
+		bool item = text[indent] == '-' && is_blank(text[indent + 1]);
+
+		if (!is_empty(text) && (indent < column || item != (indent == column)))
+			return false;
+	}
+	return true;
+}
+
+/* Does a key of the entry have the value? The last keys: "nameservers" "addresses", or "routes" "via". */
+static bool has_value(const struct yaml *y, const char *id, const char *key, const char *inner, const char *value)
+{
+	unsigned depth = inner ? 5 : 4;
+
+	VEC_FOR (n, &y->nodes)
+		if (n->depth == depth && n->value && strcmp(n->path[1], "ethernets") == 0 &&
+		    strcmp(n->path[2], id) == 0 && strcmp(n->path[3], key) == 0 &&
+		    (!inner || strcmp(n->path[4], inner) == 0) && strcmp(n->value, value) == 0)
+			return true;
+	return false;
+}
+
+/* Read again, it says what it is to say. */
+static bool reads_as(const struct entry *e, const char *id, const struct static_ip *ip)
+{
+	struct yaml y;
+
+	yaml_scan(e->lines, &y);
+	VEC_FOR (server, &ip->dns)
+		if (!has_value(&y, id, "nameservers", "addresses", *server))
+			return false;
+	return is_even(e, "addresses") && is_even(e, "routes") &&
+	       has_value(&y, id, "addresses", NULL, arena_printf(e->lines->arena, "%s/%u", ip->address, ip->prefix)) &&
+	       (!ip->gateway || has_value(&y, id, "routes", "via", ip->gateway));
 }
 
 static void begin_file(struct lines *l, const struct net_address *a)
@@ -364,5 +421,5 @@ bool netplan_set_address(struct lines *l, const struct net_address *a)
 		    &e, "routes",
 		    arena_printf(l->arena, "{to: \"%s\", via: \"%s\"}", ip->v6 ? "::/0" : "0.0.0.0/0", ip->gateway));
 	add_item(&e, "addresses", arena_printf(l->arena, "\"%s/%u\"", ip->address, ip->prefix));
-	return true;
+	return reads_as(&e, id, ip);
 }

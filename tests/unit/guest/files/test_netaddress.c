@@ -165,6 +165,39 @@ static void test_netplan(void **state)
 	      "        macaddress: \"00:50:56:00:00:01\"\n");
 }
 
+/* What is new stands at the column of what is there, whatever comments and empty lines lie between. */
+static void test_netplan_columns(void **state)
+{
+	check(netplan_set_address,
+	      "network:\n  ethernets:\n    # the card\n\n    ens192:\n\n      # old\n      addresses:\n        # "
+	      "first\n\n"
+	      "        - 192.168.0.5/24\n        - 2001:db8::5/64\n      routes:\n      # net nine\n"
+	      "          - to: 9.0.0.0/8\n            via: 192.168.0.3\n      nameservers:\n   # theirs\n\n"
+	      "          search: [a.example]\n",
+	      &routed,
+	      "network:\n  ethernets:\n    # the card\n\n    ens192:\n\n      # old\n      addresses:\n"
+	      "        - \"10.9.0.7/20\"\n        # first\n\n        - 2001:db8::5/64\n      routes:\n"
+	      "          - {to: \"0.0.0.0/0\", via: \"10.9.0.1\"}\n      # net nine\n          - to: 9.0.0.0/8\n"
+	      "            via: 192.168.0.3\n      nameservers:\n          addresses: [\"10.9.0.2\", \"10.9.0.3\"]\n"
+	      "   # theirs\n\n          search: [a.example]\n");
+	check(netplan_set_address,
+	      "network:\n  ethernets:\n    ens192:\n      nameservers:\n        # theirs\n"
+	      "          addresses:\n          # one\n          - 1.1.1.1\n          search: [a.example]\n",
+	      &routed,
+	      "network:\n  ethernets:\n    ens192:\n      addresses:\n      - \"10.9.0.7/20\"\n      routes:\n"
+	      "      - {to: \"0.0.0.0/0\", via: \"10.9.0.1\"}\n      nameservers:\n"
+	      "          addresses: [\"10.9.0.2\", \"10.9.0.3\"]\n        # theirs\n          search: [a.example]\n");
+	check(netplan_set_address, "network:\n  ethernets:\n    ens192:\n      nameservers:\n      # nothing\n", &v6,
+	      "network:\n  ethernets:\n    ens192:\n      addresses:\n      - \"2001:db8::7/64\"\n      routes:\n"
+	      "      - {to: \"::/0\", via: \"2001:db8::1\"}\n      nameservers:\n"
+	      "        addresses: [\"2001:db8::53\"]\n      # nothing\n");
+	/* YAML already that nobody reads */
+	check(
+	    netplan_set_address,
+	    "network:\n  ethernets:\n    ens192:\n      addresses:\n      - 2001:db8::5/64\n        - 2001:db8::6/64\n",
+	    &plain, "refused");
+}
+
 static void test_profiles(void **state)
 {
 	check(netctl_set_address, "Interface=ens192\nConnection=ethernet\nIP=dhcp\nDNS=('1.1.1.1')\nIP6=stateless\n",
@@ -226,9 +259,10 @@ static void test_netmask(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_ifupdown),  cmocka_unit_test(test_ifcfg),    cmocka_unit_test(test_suse),
-	    cmocka_unit_test(test_nmkeyfile), cmocka_unit_test(test_networkd), cmocka_unit_test(test_netplan),
-	    cmocka_unit_test(test_profiles),  cmocka_unit_test(test_ports),    cmocka_unit_test(test_netmask),
+	    cmocka_unit_test(test_ifupdown),	    cmocka_unit_test(test_ifcfg),    cmocka_unit_test(test_suse),
+	    cmocka_unit_test(test_nmkeyfile),	    cmocka_unit_test(test_networkd), cmocka_unit_test(test_netplan),
+	    cmocka_unit_test(test_netplan_columns), cmocka_unit_test(test_profiles), cmocka_unit_test(test_ports),
+	    cmocka_unit_test(test_netmask),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
