@@ -27,11 +27,19 @@ static void copy_progress(const struct io_progress *p, void *opaque)
 		r->o->events.bytes(p->done, p->total, r->o->events.opaque);
 }
 
-/* An address is written into the guest. */
-static int refuse_address(const struct run *r, struct err *err)
+/* Options that change the guest, in a run that leaves it as it is. */
+static int refuse_changes(const struct run *r, struct err *err)
 {
+	if (!r->o->no_convert && r->o->depth != RUN_INSPECT)
+		return 0;
+	if (r->o->agent)
+		return err_set(err, ERR_USAGE, "--agent '%s': the guest isn't changed, so nothing can be installed",
+			       r->o->agent);
+	if (r->o->rebuild_initramfs)
+		return err_set(err, ERR_USAGE,
+			       "--initramfs=rebuild: the guest isn't changed, so its images can't be made anew");
 	VEC_FOR (nic, &r->machine->nics)
-		if (nic->ip && (r->o->no_convert || r->o->depth == RUN_INSPECT))
+		if (nic->ip)
 			return err_set(err, ERR_USAGE,
 				       "--mac '%s:ip:%s': the guest isn't changed, so it can't be given an address",
 				       nic->mac, nic->ip->address);
@@ -42,7 +50,7 @@ int stage_source(struct run *r, struct err *err)
 {
 	phase_begin(r, "source", "reading the machine's description");
 	if (source_open(r->o->inputs, r->o->ninputs, &r->o->source, &r->machine, err) < 0 ||
-	    maps_apply(&r->o->maps, r->machine, err) < 0 || refuse_address(r, err) < 0)
+	    maps_apply(&r->o->maps, r->machine, err) < 0 || refuse_changes(r, err) < 0)
 		return -1;
 	if (r->o->hardware)
 		machine_take_hardware(r->machine, r->o->hardware);

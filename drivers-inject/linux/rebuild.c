@@ -8,6 +8,7 @@
 #include "core/base/checked.h"
 #include "drivers-inject/inject.h"
 #include "drivers-inject/linux/graft.h"
+#include "drivers-inject/linux/lost.h"
 #include "guest/files/devnames.h"
 #include "guest/files/hostonly.h"
 
@@ -108,32 +109,6 @@ static int holds(struct graft_plan *p, const char *module, bool *ret, struct err
 	return 0;
 }
 
-/* File systems and what stacks disks: the machine needs them as before, whatever the generator saw in the appliance. */
-static bool must_stay(const char *path)
-{
-	return strstr(path, "/fs/") || strstr(path, "/drivers/md/");
-}
-
-/* Of the old image, what the new one has lost; NULL: nothing that matters. */
-static const char *lost(struct graft_plan *new, struct graft_plan *old)
-{
-	static const char *const lists[] = {"etc/crypttab", "cryptroot/crypttab"};
-	char name[MODULE_NAME_MAX];
-
-	VEC_FOR (m, &old->im->members)
-		if (S_ISREG(m->mode) && must_stay(m->path) && module_name_of(m->path, name) &&
-		    !initramfs_module(new->im, new->kernel->version, name) && !modules_is_builtin(new->modules, name))
-			return m->path;
-	for (size_t k = 0; k < COUNT(lists); k++) {
-		const struct initramfs_member *was = initramfs_find(old->im, lists[k]),
-					      *is = initramfs_find(new->im, lists[k]);
-
-		if (was && was->size && (!is || !is->size))
-			return lists[k];
-	}
-	return NULL;
-}
-
 static const char *note_hardware(const struct device_use *use, void *opaque)
 {
 	const char **found = opaque;
@@ -182,9 +157,9 @@ static int judge(struct rebuild *r, struct graft_plan *new, struct graft_plan *o
 			r->why = arena_printf(&r->i->arena, "%s isn't in what it made, or not all that it needs",
 					      needs[r->need].modules[k]);
 	}
-	missing = r->why ? NULL : lost(new, old);
+	missing = r->why ? NULL : image_lost(new, old, r->i);
 	if (missing)
-		r->why = arena_printf(&r->i->arena, "'%s' isn't in what it made", missing);
+		r->why = arena_strdup(&r->i->arena, missing);
 	foreign = r->why ? NULL : hardware_in(new);
 	if (foreign)
 		r->why = arena_printf(&r->i->arena, "what it made waits for '%s', a name of the appliance's hardware",
@@ -260,6 +235,20 @@ static int rebuild_one(struct rebuild *r, struct err *err)
 	return r->g->ops->remove(r->g, FOLDER, true, err);
 }
 
+/* Those that no longer count, and what a crash or a rescue boots, keep what they have. */
+static bool is_wanted(const struct kernel *k)
+{
+	return !k->crash && !k->xen_only && !k->left_behind && !(k->initrd && strstr(k->initrd, "rescue"));
+}
+
+static void report_unified(struct inspection *i, const struct kernel *k)
+{
+	finding_add(i, "W-INITRAMFS-REBUILD", SEVERITY_WARNING, k->unified,
+		    "Build it anew in the guest after its first start.",
+		    "kernel %s: the initramfs wasn't made anew: it is part of a unified image, which was left as it is",
+		    k->version);
+}
+
 /* The appliance has this machine's processor. */
 static bool runs_here(const char *arch)
 {
@@ -289,8 +278,11 @@ int rebuild_linux(struct guest *g, struct inspection *i, struct changelog *log, 
 		r.need++;
 	for (size_t k = 0; r.need < COUNT(needs) && k < i->kernels.n; k++) {
 		r.kernel = &i->kernels.v[k];
-		if (r.kernel->initrd && !r.kernel->crash && !r.kernel->xen_only && !r.kernel->left_behind &&
-		    !strstr(r.kernel->initrd, "rescue") && rebuild_one(&r, err) < 0)
+		if (!is_wanted(r.kernel))
+			continue;
+		if (!r.kernel->initrd && r.kernel->unified)
+			report_unified(i, r.kernel);
+		if (r.kernel->initrd && rebuild_one(&r, err) < 0)
 			return err_wrap(err, "initramfs of kernel %s", r.kernel->version);
 	}
 	return 0;

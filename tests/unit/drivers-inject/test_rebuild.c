@@ -133,6 +133,126 @@ static void test_keeps_the_graft(void **state)
 	assert_non_null(strstr(i->findings.v[0].text, "can't be read as the kernel reads it"));
 }
 
+/* Makes images/NAME: a good one, but for what the shell line does to its tree. */
+static void plant_altered(struct fixture *f, const char *name, const char *line)
+{
+	const char *tree = arena_printf(&f->arena, "tree-%s", name);
+
+	make_root(f, tree, "initramfs-tools", "virtio_pci virtio_blk virtio_scsi sd_mod ext4");
+	plant(f, arena_printf(&f->arena, "/%s/cryptroot/crypttab", tree), "root UUID=1 none\n");
+	shell(f, arena_printf(&f->arena, "cd %s/%s && %s", f->dir, tree, line));
+	pack(f, tree, "xz", arena_printf(&f->arena, "/images/%s", name));
+}
+
+/* The old image anew, with what the shell line adds to its tree, and with its graft. */
+static void regraft(struct fixture *f, struct inspection *i, struct caps *caps, const char *line)
+{
+	struct changelog log = {0};
+
+	shell(f, arena_printf(&f->arena, "cd %s/old && %s", f->dir, line));
+	pack(f, "old", "gzip", arena_printf(&f->arena, "/boot/initrd.img-%s", host_kernel(f)));
+	assert_int_equal(inject_linux(f->g, i, &log, caps, &f->err), 0);
+	changelog_done(&log);
+}
+
+static void assert_refused(struct fixture *f, struct inspection *i, const struct caps *caps, const char *makes,
+			   const char *why)
+{
+	rebuilt(f, i, caps, makes);
+	assert_int_equal(i->findings.n, 1);
+	if (!strstr(i->findings.v[0].text, why))
+		fail_msg("no '%s' in '%s'", why, i->findings.v[0].text);
+}
+
+/* Programs that put disks together may lie elsewhere, but must be there. */
+static void test_programs(void **state)
+{
+	static const char *const names[] = {"mdadm", "lvm", "cryptsetup"};
+	struct fixture *f = *state;
+	struct caps caps = {0};
+	AUTO(inspection_freep) struct inspection *i = begin(f, "x86_64", &caps);
+
+	plant_altered(f, "none", "true");
+	for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+		regraft(f, i, &caps, arena_printf(&f->arena, "echo x >usr/sbin/%s", names[k]));
+		assert_refused(f, i, &caps, "images/none",
+			       arena_printf(&f->arena, ": 'usr/sbin/%s' isn't in what it made", names[k]));
+		shell(f, arena_printf(&f->arena, "rm %s/old/usr/sbin/%s", f->dir, names[k]));
+	}
+	regraft(f, i, &caps, "echo x >usr/sbin/mdadm");
+	plant_altered(f, "elsewhere", "echo x >usr/bin/mdadm");
+	rebuilt(f, i, &caps, "images/elsewhere");
+	assert_int_equal(i->findings.n, 0);
+}
+
+static void add_entry(struct inspection *i, const char *version, const char *cmdline)
+{
+	struct boot_entry *e = vec_push(&i->arena, &i->boot_entries);
+
+	*e = (struct boot_entry){.version = arena_strdup(&i->arena, version),
+				 .cmdline = arena_strdup(&i->arena, cmdline)};
+}
+
+/* What dracut wrote into the old image of the command line is in the new one or in every entry of the kernel. */
+static void test_arguments(void **state)
+{
+	static const char lost[] =
+	    ": the old image's argument 'rd.md.uuid=1:2' isn't in what it made, nor in the boot menu";
+	struct fixture *f = *state;
+	struct caps caps = {0};
+	AUTO(inspection_freep) struct inspection *i = begin(f, "x86_64", &caps);
+
+	*vec_push(&i->arena, &i->device_names) = (struct device_name){.name = "/dev/sda2", .spec = "UUID=2-2"};
+	regraft(f, i, &caps,
+		"mkdir -p etc/cmdline.d && echo ' rd.md.uuid=1:2' >etc/cmdline.d/90mdraid.conf && "
+		"echo ' root=/dev/sda2 rootflags=rw' >etc/cmdline.d/95root-dev.conf && "
+		"echo '# rd.x' >etc/cmdline.d/x.conf");
+	plant_altered(f, "silent", "true");
+	plant_altered(f, "telling",
+		      "mkdir -p etc/cmdline.d && echo 'rd.md.uuid=1:2 root=UUID=2-2' >etc/cmdline.d/a.conf");
+	plant_altered(f, "half", "mkdir -p etc/cmdline.d && echo ' rd.md.uuid=1:2 ' >etc/cmdline.d/a.conf");
+	assert_refused(f, i, &caps, "images/silent", lost);
+	assert_refused(f, i, &caps, "images/half", "argument 'root=UUID=2-2' isn't");
+	add_entry(i, "another", "rd.md.uuid=1:2 root=UUID=2-2");
+	assert_refused(f, i, &caps, "images/silent", lost);
+	add_entry(i, host_kernel(f), "root=/dev/disk/by-uuid/2-2 rd.md.uuid=1:2 quiet");
+	add_entry(i, host_kernel(f), "root=/dev/sda2 rd.md.uuid=1:3");
+	assert_refused(f, i, &caps, "images/silent", lost);
+	rebuilt(f, i, &caps, "images/half"); /* one word of the image, one of the entries */
+	assert_int_equal(i->findings.n, 0);
+	regraft(f, i, &caps, "true");
+	i->boot_entries.n--;
+	rebuilt(f, i, &caps, "images/silent");
+	assert_int_equal(i->findings.n, 0);
+	regraft(f, i, &caps, "true");
+	i->boot_entries.n = 0;
+	rebuilt(f, i, &caps, "images/telling");
+	assert_int_equal(i->findings.n, 0);
+}
+
+/* A unified image holds its initramfs: told, not passed over. */
+static void test_unified(void **state)
+{
+	struct fixture *f = *state;
+	struct caps caps = {0};
+	struct changelog log = {0};
+	AUTO(inspection_freep) struct inspection *i = begin(f, "x86_64", &caps);
+
+	i->kernels.v[0].initrd = NULL;
+	i->kernels.v[0].unified = "/boot/efi/EFI/Linux/x.efi";
+	i->findings.n = 0;
+	assert_int_equal(rebuild_linux(f->g, i, &log, &caps, &f->err), 0);
+	assert_int_equal(i->findings.n, 1);
+	assert_string_equal(i->findings.v[0].id, "W-INITRAMFS-REBUILD");
+	assert_string_equal(i->findings.v[0].evidence, "/boot/efi/EFI/Linux/x.efi");
+	assert_non_null(strstr(i->findings.v[0].text, "the initramfs wasn't made anew: it is part of a unified image"));
+	i->kernels.v[0].left_behind = true;
+	i->findings.n = 0;
+	assert_int_equal(rebuild_linux(f->g, i, &log, &caps, &f->err), 0);
+	assert_int_equal(i->findings.n, 0);
+	assert_int_equal(generator.runs + log.changes.n, 0);
+}
+
 /* dracut in the appliance may write that machine's devices into the image. */
 static void test_foreign_devices(void **state)
 {
@@ -185,11 +305,8 @@ static void test_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_takes_what_is_good),
-	    TEST(test_keeps_the_graft),
-	    TEST(test_foreign_devices),
-	    TEST(test_closure),
-	    TEST(test_refused),
+	    TEST(test_takes_what_is_good), TEST(test_keeps_the_graft), TEST(test_foreign_devices), TEST(test_closure),
+	    TEST(test_programs),	   TEST(test_arguments),       TEST(test_unified),	   TEST(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -208,6 +208,32 @@ static void errors_of_the_input_leave_nothing(void **state)
 	assert_false(there(f, "out/.web01.partial"));
 }
 
+/* What only changes the guest is refused where the guest isn't changed. */
+static void options_without_effect(void **state)
+{
+	static const enum run_depth depths[] = {RUN_CONVERT, RUN_PLAN, RUN_INSPECT};
+	struct fixture *f = *state;
+
+	for (size_t k = 0; k < sizeof depths / sizeof *depths; k++) {
+		f->options.depth = depths[k];
+		f->options.no_convert = depths[k] != RUN_INSPECT;
+		f->options.agent = f->path;
+		assert_int_equal(run(f), -1);
+		assert_int_equal(f->err.code, ERR_USAGE);
+		assert_non_null(strstr(f->err.text, "': the guest isn't changed, so nothing can be installed"));
+		assert_int_equal(strncmp(f->err.text, "--agent '/var/tmp/rehost-test-", 30), 0);
+		f->options.agent = NULL;
+		f->options.rebuild_initramfs = true;
+		assert_int_equal(run(f), -1);
+		assert_int_equal(f->err.code, ERR_USAGE);
+		assert_string_equal(f->err.text,
+				    "--initramfs=rebuild: the guest isn't changed, so its images can't be made anew");
+		f->options.rebuild_initramfs = false;
+	}
+	assert_false(there(f, "out/web01"));
+	assert_false(there(f, "out/.web01.partial"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(int argc, char **argv)
@@ -218,6 +244,7 @@ int main(int argc, char **argv)
 	    TEST(firmware_of_a_bare_disk),
 	    TEST(not_resumed_with_other_options),
 	    TEST(errors_of_the_input_leave_nothing),
+	    TEST(options_without_effect),
 	};
 
 	if (argc > 1 && !strcmp(argv[1], "io"))
