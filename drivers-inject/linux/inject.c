@@ -131,32 +131,37 @@ static int why_not_virtio(struct graft_plan *p, struct arena *a, const char **re
 	return 0;
 }
 
-static int report_safe_mode(struct injection *j, struct err *err)
+/* A kernel's image is left as it is; what leaves a kernel behind has been told already. */
+static void report_without(struct injection *j, const struct graft_plan *p, const char *why)
 {
-	for (size_t k = 0; k < j->n; k++) {
-		struct graft_plan *p = &j->plans[k];
-		const char *why;
-
-		if (why_not_virtio(p, &j->i->arena, &why, err) < 0)
-			return -1;
-		if (!why || p->kernel->left_behind)
-			continue;
-		if (p->kernel->crash)
-			finding_add(
-			    j->i, "I-KDUMP-IMAGE", SEVERITY_INFO, p->kernel->initrd,
+	if (p->kernel->left_behind)
+		return;
+	if (p->kernel->crash)
+		finding_add(j->i, "I-KDUMP-IMAGE", SEVERITY_INFO, p->kernel->initrd,
 			    "After the first start, have the guest's kdump service make it anew (kdumpctl rebuild, "
 			    "mkdumprd -f, kdump-config).",
 			    "the image that saves crash dumps of kernel %s wasn't given virtio disks: %s",
 			    p->kernel->version, why);
-		else if (counts(j, p))
-			finding_add(j->i, "W-DISK-SAFE-MODE", SEVERITY_WARNING, p->kernel->vmlinuz,
-				    "Install a kernel with virtio drivers, then set the disks' bus to virtio.",
-				    "kernel %s can't use virtio disks: %s; so the machine gets %s disks",
-				    p->kernel->version, why, disk_bus_name(j->caps->disk));
-		else
-			finding_add(j->i, "I-KERNEL-NO-VIRTIO", SEVERITY_INFO, p->kernel->vmlinuz, NULL,
-				    "kernel %s, which no boot entry names, can't use virtio disks: %s",
-				    p->kernel->version, why);
+	else if (counts(j, p))
+		finding_add(j->i, "W-DISK-SAFE-MODE", SEVERITY_WARNING, p->kernel->vmlinuz,
+			    "Install a kernel with virtio drivers, then set the disks' bus to virtio.",
+			    "kernel %s can't use virtio disks: %s; so the machine gets %s disks", p->kernel->version,
+			    why, disk_bus_name(j->caps->disk));
+	else
+		finding_add(j->i, "I-KERNEL-NO-VIRTIO", SEVERITY_INFO, p->kernel->vmlinuz, NULL,
+			    "kernel %s, which no boot entry names, can't use virtio disks: %s", p->kernel->version,
+			    why);
+}
+
+static int report_safe_mode(struct injection *j, struct err *err)
+{
+	for (size_t k = 0; k < j->n; k++) {
+		const char *why;
+
+		if (why_not_virtio(&j->plans[k], &j->i->arena, &why, err) < 0)
+			return -1;
+		if (why)
+			report_without(j, &j->plans[k], why);
 	}
 	return 0;
 }
@@ -210,7 +215,7 @@ static int plan_modules(struct injection *j, struct graft_plan *p, struct err *e
 }
 
 /* What the files on one file system grow by, in whole blocks. */
-static uint64_t growth_on(const struct injection *j, uint64_t dev, size_t *ret_files, struct err *err)
+static uint64_t growth_on(const struct injection *j, uint64_t dev, size_t *ret_files)
 {
 	uint64_t sum = 0;
 
@@ -220,13 +225,36 @@ static uint64_t growth_on(const struct injection *j, uint64_t dev, size_t *ret_f
 		uint64_t size = graft_new_size(p);
 		struct guest_stat st;
 
-		if (size <= p->old_size || p->g->ops->stat(p->g, p->kernel->initrd, true, &st, err) < 0 ||
+		if (size <= p->old_size || p->g->ops->stat(p->g, p->kernel->initrd, true, &st, NULL) < 0 ||
 		    st.dev != dev)
 			continue;
 		sum += align_up(size - p->old_size, 4096) + 4096;
 		++*ret_files;
 	}
 	return sum;
+}
+
+/* Of the images that decide nothing and grow on this file system, kdump's first, one stays as it is; false: there is
+ * none. */
+static bool drop_one(struct injection *j, uint64_t dev)
+{
+	struct graft_plan *least = NULL;
+
+	for (size_t k = 0; k < j->n; k++) {
+		struct graft_plan *p = &j->plans[k];
+		struct guest_stat st;
+
+		if (counts(j, p) || graft_new_size(p) <= p->old_size ||
+		    j->g->ops->stat(j->g, p->kernel->initrd, true, &st, NULL) < 0 || st.dev != dev)
+			continue;
+		if (!least || (p->kernel->crash && !least->kernel->crash))
+			least = p;
+	}
+	if (!least)
+		return false;
+	report_without(j, least, "there is no room for a larger initramfs where it lies");
+	buf_clear(&least->part);
+	return true;
 }
 
 static int check_space(struct injection *j, struct err *err)
@@ -242,7 +270,9 @@ static int check_space(struct injection *j, struct err *err)
 		if (j->g->ops->stat(j->g, p->kernel->initrd, true, &st, err) < 0 ||
 		    j->g->ops->space_free(j->g, p->kernel->initrd, &space, err) < 0)
 			return -1;
-		needed = growth_on(j, st.dev, &files, err);
+		do
+			needed = growth_on(j, st.dev, &files);
+		while (needed > space && drop_one(j, st.dev));
 		if (needed > space)
 			return err_set(err, ERR_BLOCKED,
 				       "no room for virtio drivers where '%s' lies: %zu initramfs need %" PRIu64
