@@ -65,6 +65,22 @@ static int write_file(const struct search *s, const char *path, net_address_writ
 
 /* --- systems --- */
 
+#define IFCFG "/etc/sysconfig/network-scripts/"
+
+/* What the scripts and the interface's own routes say of the default route. */
+static int write_ifcfg_routes(const struct search *s, const char *path, struct err *err)
+{
+	const char *config = strstr(path, "ifcfg-") + strlen("ifcfg-"), *v = s->address.ip->v6 ? "6" : "",
+		   *names[] = {config, s->address.interface};
+	bool done;
+
+	for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+		if (names[k] && write_file(s, arena_printf(s->arena, IFCFG "route%s-%s", v, names[k]),
+					   ifcfg_routes_drop, 0644, &done, err) < 0)
+			return -1;
+	return write_file(s, "/etc/sysconfig/network", ifcfg_global_drop, 0644, &done, err);
+}
+
 #define SUSE "/etc/sysconfig/network/"
 
 /* SUSE keeps routes and name servers apart. */
@@ -126,14 +142,15 @@ static const struct address_kind kinds[] = {
      .mode = 0600,
      .one_file_per_card = true},
     {.system = "ifcfg",
-     .under = "/etc/sysconfig/network-scripts/",
+     .under = IFCFG,
      .write = ifcfg_set_address,
      .sign = "/etc/sysconfig/network-scripts",
-     .new_file = "/etc/sysconfig/network-scripts/ifcfg-",
+     .new_file = IFCFG "ifcfg-",
      .new_end = "",
      .mode = 0644,
      .needs_name = true,
-     .one_file_per_card = true},
+     .one_file_per_card = true,
+     .beside = write_ifcfg_routes},
     {.system = "ifcfg",
      .under = SUSE,
      .write = suse_ifcfg_set_address,

@@ -10,8 +10,8 @@
 #include "guest/files/lines.h"
 
 struct net_address {
-	const char *interface; /* its name in the guest; NULL: not known, which only netplan, NetworkManager and
-				* networkd can do with */
+	const char *interface; /* its name in the guest; NULL: not known, which netplan, NetworkManager and networkd can
+				* do with, and files of ifcfg that have the MAC */
 	const char *label;     /* what it is called in files */
 	const char *mac;
 	const struct static_ip *ip;
@@ -25,6 +25,8 @@ net_address_writer netplan_set_address;	   /* netplan's YAML */
 net_address_writer nmkeyfile_set_address;  /* NetworkManager's keyfile of that interface */
 net_address_writer networkd_set_address;   /* .network file of that interface */
 net_address_writer ifcfg_set_address;	   /* Red Hat's ifcfg file of that interface */
+net_address_writer ifcfg_global_drop;	   /* Red Hat's file for all interfaces: no other default route */
+net_address_writer ifcfg_routes_drop;	   /* Red Hat's route-NAME, route6-NAME: the same */
 net_address_writer suse_ifcfg_set_address; /* SUSE's, which has neither gateway nor name servers */
 net_address_writer suse_ifroute_set;	   /* SUSE's ifroute-NAME: the gateway */
 net_address_writer suse_routes_drop;	   /* SUSE's file for all interfaces: no other default route */

@@ -82,6 +82,39 @@ bool ifcfg_set_address(struct lines *l, const struct net_address *a)
 	return true;
 }
 
+bool ifcfg_global_drop(struct lines *l, const struct net_address *a)
+{
+	if (a->ip->gateway)
+		shellvars_drop(l, a->ip->v6 ? "IPV6_DEFAULTGW" : "GATEWAY", NULL);
+	return true;
+}
+
+/* "default via 10.0.0.1 dev eth0", or ADDRESS0=0.0.0.0 with GATEWAY0, whose numbers must have no gap. */
+bool ifcfg_routes_drop(struct lines *l, const struct net_address *a)
+{
+	for (size_t i = l->v.n; i-- > 0;) {
+		const char *text = l->v.v[i].text;
+		struct shellvar var;
+		struct span to;
+		size_t pos = 0;
+
+		if (shellvar_parse(text, &var)) {
+			const char *number = text + var.name.at + strlen("ADDRESS");
+
+			if (shellvar_named(text, &var, "ADDRESS*") && span_is(text, var.value, "0.0.0.0") &&
+			    a->ip->gateway)
+				set(l,
+				    arena_printf(l->arena, "GATEWAY%.*s", (int)(var.name.len - strlen("ADDRESS")),
+						 number),
+				    a->ip->gateway);
+		} else if (span_next(text, &pos, &to) && (span_is(text, to, "default") || span_is(text, to, "::/0") ||
+							  span_is(text, to, "0.0.0.0/0"))) {
+			lines_remove(l, i);
+		}
+	}
+	return true;
+}
+
 /* --- SUSE --- */
 
 /* What stands beside IPADDR, IPADDR_x …, with the same end of the name. */
@@ -112,6 +145,34 @@ static void drop_suse_addresses(struct lines *l, bool v6, const char *keep)
 	drop_beside(l, keep);
 }
 
+/* What BOOTPROTO says of the other family: of "dhcp" its half, of "dhcp+autoip" … its words; else "static". */
+static const char *bootproto_beside(struct arena *a, const char *now, bool v6)
+{
+	static const struct {
+		const char *word, *v4, *v6;
+	} words[] = {
+	    {"dhcp", "dhcp4", "dhcp6"}, {"dhcp4", "dhcp4", NULL}, {"dhcp6", NULL, "dhcp6"},
+	    {"autoip", "autoip", NULL}, {"auto6", NULL, "auto6"},
+	};
+	const char *first = NULL, *second = NULL;
+
+	for (const char *p = now ? now : ""; *p; p += strcspn(p, "+"), p += *p == '+')
+		for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
+			size_t n = strlen(words[k].word);
+			const char *rest = v6 ? words[k].v4 : words[k].v6;
+
+			if (strcspn(p, "+") != n || strncasecmp(p, words[k].word, n) != 0 || !rest)
+				continue;
+			if (!first)
+				first = rest;
+			else if (strcmp(rest, first) != 0)
+				second = rest;
+		}
+	if (second)
+		return arena_printf(a, "%s+%s", first, second);
+	return first ? first : "static";
+}
+
 bool suse_ifcfg_set_address(struct lines *l, const struct net_address *a)
 {
 	const char *now = shellvars_get(l, "IPADDR"), *name = "IPADDR";
@@ -119,7 +180,7 @@ bool suse_ifcfg_set_address(struct lines *l, const struct net_address *a)
 	if (now && *now && (strchr(now, ':') != NULL) != a->ip->v6)
 		name = a->ip->v6 ? "IPADDR_6" : "IPADDR_4";
 	drop_suse_addresses(l, a->ip->v6, name);
-	set(l, "BOOTPROTO", "static");
+	set(l, "BOOTPROTO", bootproto_beside(l->arena, shellvars_get(l, "BOOTPROTO"), a->ip->v6));
 	if (!shellvars_get(l, "STARTMODE"))
 		set(l, "STARTMODE", "auto");
 	set(l, name, with_prefix(l->arena, a->ip));
@@ -144,7 +205,9 @@ bool suse_ifroute_set(struct lines *l, const struct net_address *a)
 {
 	drop_default_routes(l, a->ip->v6);
 	if (a->ip->gateway)
-		lines_insert(l, l->v.n, arena_printf(l->arena, "default %s - %s", a->ip->gateway, a->interface));
+		lines_insert(
+		    l, l->v.n,
+		    arena_printf(l->arena, "default %s - %s", a->ip->gateway, a->interface ? a->interface : "-"));
 	return true;
 }
 
@@ -227,17 +290,49 @@ bool netctl_set_address(struct lines *l, const struct net_address *a)
 
 /* --- netifrc --- */
 
+/* A value that goes on over lines and has IPv6 in it can't be kept. */
+static bool has_v6_below(const struct lines *l, const char *name)
+{
+	for (size_t i = 0; i < l->v.n; i++) {
+		const char *text = l->v.v[i].text, *rest;
+		struct shellvar var;
+
+		if (!shellvar_parse(text, &var) || !shellvar_named(text, &var, name) || !var.quote)
+			continue;
+		for (rest = text + var.value.at; !strchr(rest, var.quote); rest = l->v.v[i].text)
+			if (strchr(rest, ':') || ++i == l->v.n)
+				return true;
+		if (rest != text + var.value.at && memchr(rest, ':', strcspn(rest, (char[]){var.quote, '\0'})))
+			return true;
+	}
+	return false;
+}
+
+/* The address and the IPv6 addresses that stand beside the old one. */
+static const char *with_v6_words(struct arena *a, const char *address, const char *now)
+{
+	char *ret = arena_alloc(a, strlen(address) + strlen(now) + 2), *out = ret + sprintf(ret, "%s", address);
+	struct span word;
+	size_t pos = 0;
+
+	while (span_next(now, &pos, &word))
+		if (memchr(now + word.at, ':', word.len))
+			out += sprintf(out, " %.*s", (int)word.len, now + word.at);
+	return ret;
+}
+
 bool netifrc_set_address(struct lines *l, const struct net_address *a)
 {
 	const struct static_ip *ip = a->ip;
-	const char *dns = "";
+	const char *config = arena_printf(l->arena, "config_%s", a->interface),
+		   *routes = arena_printf(l->arena, "routes_%s", a->interface), *now = shellvars_get(l, config),
+		   *to = shellvars_get(l, routes), *dns = "";
 
-	/* Both families stand in one value, which may go on over lines. */
-	if (ip->v6)
+	/* Both families stand in one value. */
+	if (ip->v6 || has_v6_below(l, config) || has_v6_below(l, routes) || (to && strchr(to, ':')))
 		return false;
-	set(l, arena_printf(l->arena, "config_%s", a->interface), with_prefix(l->arena, ip));
-	set_or_drop(l, arena_printf(l->arena, "routes_%s", a->interface),
-		    ip->gateway ? arena_printf(l->arena, "default via %s", ip->gateway) : NULL);
+	set(l, config, with_v6_words(l->arena, with_prefix(l->arena, ip), now ? now : ""));
+	set_or_drop(l, routes, ip->gateway ? arena_printf(l->arena, "default via %s", ip->gateway) : NULL);
 	VEC_FOR (server, &ip->dns)
 		dns = arena_printf(l->arena, "%s%s%s", dns, *dns ? " " : "", *server);
 	if (*dns)

@@ -107,6 +107,70 @@ static void test_suse(void **state)
 	      "NETCONFIG_DNS_STATIC_SERVERS=\"10.9.0.2 10.9.0.3\"\n");
 }
 
+/* BOOTPROTO is about both families. */
+static void test_suse_other_family(void **state)
+{
+	static const struct {
+		const char *before;
+		const struct static_ip *ip;
+		const char *after;
+	} rows[] = {
+	    {"dhcp", &v6, "dhcp4"},
+	    {"dhcp", &plain, "dhcp6"},
+	    {"dhcp4", &v6, "dhcp4"},
+	    {"dhcp4", &plain, "static"},
+	    {"dhcp6", &v6, "static"},
+	    {"dhcp6", &plain, "dhcp6"},
+	    {"dhcp+autoip", &v6, "dhcp4+autoip"},
+	    {"dhcp+autoip", &plain, "dhcp6"},
+	    {"dhcp4+auto6", &v6, "dhcp4"},
+	    {"dhcp4+auto6", &plain, "auto6"},
+	    {"none", &v6, "static"},
+	    {"", &plain, "static"},
+	};
+	struct arena a = {0};
+
+	for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
+		check(suse_ifcfg_set_address, arena_printf(&a, "BOOTPROTO='%s'\nSTARTMODE='auto'\n", rows[k].before),
+		      rows[k].ip,
+		      arena_printf(&a, "BOOTPROTO='%s'\nSTARTMODE='auto'\nIPADDR=%s/%u\n", rows[k].after,
+				   rows[k].ip->address, rows[k].ip->prefix));
+	arena_done(&a);
+}
+
+/* A file that matches the card by its MAC doesn't need its name. */
+static void test_suse_route_without_name(void **state)
+{
+	const struct net_address address = {NULL, "card1", "00:50:56:00:00:01", &routed};
+	struct arena a = {0};
+	struct lines l;
+
+	lines_split(&l, &a, "default 192.168.1.1 - -\n");
+	assert_true(suse_ifroute_set(&l, &address));
+	assert_string_equal(lines_join(&l), "default 10.9.0.1 - -\n");
+	arena_done(&a);
+}
+
+static void test_red_hat_routes(void **state)
+{
+	check(ifcfg_global_drop, "NETWORKING=yes\nGATEWAY=1.0.0.1\nIPV6_DEFAULTGW=2001:db8::2\n", &routed,
+	      "NETWORKING=yes\nIPV6_DEFAULTGW=2001:db8::2\n");
+	check(ifcfg_global_drop, "NETWORKING=yes\nGATEWAY=1.0.0.1\nIPV6_DEFAULTGW=2001:db8::2\n", &v6,
+	      "NETWORKING=yes\nGATEWAY=1.0.0.1\n");
+	check(ifcfg_global_drop, "GATEWAY=1.0.0.1\n", &plain, "GATEWAY=1.0.0.1\n");
+	check(ifcfg_routes_drop,
+	      "# mine\n9.0.0.0/8 via 1.0.0.3\ndefault via 1.0.0.1 dev ens192\n0.0.0.0/0 via 1.0.0.1\n", &routed,
+	      "# mine\n9.0.0.0/8 via 1.0.0.3\n");
+	check(ifcfg_routes_drop, "::/0 via 2001:db8::9\n2001:db8:1::/48 via 2001:db8::3\n", &v6,
+	      "2001:db8:1::/48 via 2001:db8::3\n");
+	check(ifcfg_routes_drop,
+	      "ADDRESS0=9.0.0.0\nNETMASK0=255.0.0.0\nGATEWAY0=1.0.0.3\nADDRESS1=0.0.0.0\nNETMASK1=0.0.0.0\n"
+	      "GATEWAY1=1.0.0.1\n",
+	      &routed,
+	      "ADDRESS0=9.0.0.0\nNETMASK0=255.0.0.0\nGATEWAY0=1.0.0.3\nADDRESS1=0.0.0.0\nNETMASK1=0.0.0.0\n"
+	      "GATEWAY1=10.9.0.1\n");
+}
+
 static void test_nmkeyfile(void **state)
 {
 	check(nmkeyfile_set_address,
@@ -208,6 +272,11 @@ static void test_profiles(void **state)
 	check(netifrc_set_address, "config_ens192=\"dhcp\"\nroutes_ens192=\"default via 1.0.0.1\"\n", &routed,
 	      "config_ens192=\"10.9.0.7/20\"\nroutes_ens192=\"default via 10.9.0.1\"\n"
 	      "dns_servers_ens192=\"10.9.0.2 10.9.0.3\"\n");
+	check(netifrc_set_address, "config_ens192=\"10.0.0.5/24 2001:db8::5/64 10.0.0.6/24 2001:db8::6/64\"\n", &plain,
+	      "config_ens192=\"10.9.0.7/20 2001:db8::5/64 2001:db8::6/64\"\n");
+	check(netifrc_set_address, "config_ens192=\"10.0.0.5/24\n2001:db8::5/64\"\n", &plain, "refused");
+	check(netifrc_set_address, "routes_ens192=\"default via 10.0.0.1\ndefault via fe80::1\"\n", &routed, "refused");
+	check(netifrc_set_address, "config_ens192=\"10.0.0.5/24\n", &plain, "refused");
 	check(dhcpcd_set_address, "hostname\ninterface ens192\nstatic ip_address=1.2.3.4/8\nstatic routers=1.0.0.1\n",
 	      &plain, "hostname\ninterface ens192\nstatic ip_address=10.9.0.7/20\n");
 	check(resolv_conf_set, "search example\nnameserver 1.1.1.1\n",
@@ -259,9 +328,18 @@ static void test_netmask(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_ifupdown),	    cmocka_unit_test(test_ifcfg),    cmocka_unit_test(test_suse),
-	    cmocka_unit_test(test_nmkeyfile),	    cmocka_unit_test(test_networkd), cmocka_unit_test(test_netplan),
-	    cmocka_unit_test(test_netplan_columns), cmocka_unit_test(test_profiles), cmocka_unit_test(test_ports),
+	    cmocka_unit_test(test_ifupdown),
+	    cmocka_unit_test(test_ifcfg),
+	    cmocka_unit_test(test_suse),
+	    cmocka_unit_test(test_suse_other_family),
+	    cmocka_unit_test(test_suse_route_without_name),
+	    cmocka_unit_test(test_red_hat_routes),
+	    cmocka_unit_test(test_nmkeyfile),
+	    cmocka_unit_test(test_networkd),
+	    cmocka_unit_test(test_netplan),
+	    cmocka_unit_test(test_netplan_columns),
+	    cmocka_unit_test(test_profiles),
+	    cmocka_unit_test(test_ports),
 	    cmocka_unit_test(test_netmask),
 	};
 

@@ -1,0 +1,59 @@
+/* Tests of the step network-address: which files hold what belongs to the address. */
+#include "tests/unit/converters/linux/linux_fixture.h"
+
+#define MAC	"00:50:56:00:00:01"
+#define RED_HAT "/etc/sysconfig/network-scripts/"
+#define SUSE	"/etc/sysconfig/network/"
+
+static struct static_ip ip = {.address = (char *)"10.9.0.7", .prefix = 20, .gateway = (char *)"10.9.0.1"};
+
+/* A card that gets the address; name may be NULL. */
+static void add_card(struct linux_fixture *f, const char *name)
+{
+	struct nic *nic = add_nic(f, MAC, -1);
+
+	nic->ip = &ip;
+	if (name)
+		*vec_push(&f->inspection->arena, &f->inspection->nic_names) =
+		    (struct nic_name){.nic = 0, .name = arena_strdup(&f->inspection->arena, name)};
+}
+
+static void test_red_hat_default_routes(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant(&f->files, RED_HAT "ifcfg-eth0", "DEVICE=eth0\nHWADDR=" MAC "\nBOOTPROTO=dhcp\n");
+	plant(&f->files, RED_HAT "route-eth0", "9.0.0.0/8 via 192.168.0.3\ndefault via 192.168.0.1 dev eth0\n");
+	plant(&f->files, RED_HAT "route6-eth0", "default via fe80::1 dev eth0\n");
+	plant(&f->files, "/etc/sysconfig/network", "NETWORKING=yes\nGATEWAY=192.168.0.1\n");
+	add_card(f, "eth0");
+	run_twice(f, &step_network_address);
+	assert_string_equal(text_of(&f->files, RED_HAT "route-eth0"), "9.0.0.0/8 via 192.168.0.3\n");
+	assert_string_equal(text_of(&f->files, RED_HAT "route6-eth0"), "default via fe80::1 dev eth0\n");
+	assert_string_equal(text_of(&f->files, "/etc/sysconfig/network"), "NETWORKING=yes\n");
+	assert_non_null(strstr(text_of(&f->files, RED_HAT "ifcfg-eth0"), "GATEWAY=10.9.0.1\n"));
+}
+
+static void test_suse_card_without_name(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant(&f->files, SUSE "config", "NETCONFIG_DNS_STATIC_SERVERS=\"\"\n");
+	plant(&f->files, SUSE "ifcfg-eth-id-" MAC, "BOOTPROTO='dhcp'\nSTARTMODE='auto'\n");
+	add_card(f, NULL);
+	run_twice(f, &step_network_address);
+	assert_null(finding_of(f, "W-NET-ADDRESS"));
+	assert_string_equal(text_of(&f->files, SUSE "ifcfg-eth-id-" MAC),
+			    "BOOTPROTO='dhcp6'\nSTARTMODE='auto'\nIPADDR=10.9.0.7/20\n");
+	assert_string_equal(text_of(&f->files, SUSE "ifroute-eth-id-" MAC), "default 10.9.0.1 - -\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    LINUX_TEST(test_red_hat_default_routes),
+	    LINUX_TEST(test_suse_card_without_name),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
