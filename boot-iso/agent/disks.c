@@ -7,6 +7,12 @@
 
 enum { SECTOR = 512 /* /sys counts in these, whatever the disk's sector is */ };
 
+/* A path of NVMe's own multipathing (nvme0c0n1) stands beside its disk (nvme0n1) and has no device to open. */
+static bool is_hidden(const struct tree *t, const char *name)
+{
+	return tree_number(t, 0, "sys/class/block/%s/hidden", name) || !tree_has(t, "sys/class/block/%s/dev", name);
+}
+
 /* What is no disk: made by software, or a drive for media. */
 static bool is_disk(const struct tree *t, const char *name)
 {
@@ -17,7 +23,8 @@ static bool is_disk(const struct tree *t, const char *name)
 			return false;
 	if (strstr(name, "boot") && !strncmp(name, "mmcblk", 6))
 		return false;
-	return !tree_has(t, "sys/class/block/%s/partition", name) && tree_number(t, 0, "sys/class/block/%s/size", name);
+	return !is_hidden(t, name) && !tree_has(t, "sys/class/block/%s/partition", name) &&
+	       tree_number(t, 0, "sys/class/block/%s/size", name);
 }
 
 /* A name in \x20 escapes, as udev keeps it. */

@@ -213,6 +213,25 @@ static void assert_json(const struct json *j, const char *expected)
 	assert_string_equal(buf_str(&got), expected);
 }
 
+/* Two controllers to one disk: the paths are there, too, one as newer kernels show it and one without a number. */
+static void paths_of_nvme(void **state)
+{
+	struct fixture *f = *state;
+	const struct json *disks;
+
+	plant_pci(f, ADAPTER, "0000:00:1f.2", "nvme");
+	plant_disk(f, "nvme0n1", "259:0\n", ADAPTER, "8192\n", "E:ID_WWN=eui.1\n");
+	plant_disk(f, "nvme0c0n1", "259:1\n", ADAPTER, "8192\n", "E:ID_WWN=eui.1\n");
+	plant(f, "sys/class/block/nvme0c0n1/hidden", "1\n");
+	plant_disk(f, "nvme0c1n1", "259:2\n", ADAPTER, "8192\n", "E:ID_WWN=eui.1\n");
+	assert_int_equal(unlink(place(f, "sys/class/block/nvme0c1n1/dev")), 0);
+	assert_string_equal(read_all(f, ""), "");
+	disks = js_get(f->j, "disks");
+	assert_int_equal(js_count(disks), 1);
+	assert_string_equal(js_get_str(js_at(disks, 0), "name", ""), "nvme0n1");
+	assert_int_equal(js_count(js_get(f->j, "left_out")), 0);
+}
+
 static void disks_as_they_are(void **state)
 {
 	struct fixture *f = *state;
@@ -394,10 +413,12 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(disks_as_they_are),	    TEST(only_chosen_disks),   TEST(a_disk_that_is_not_there),
-	    TEST(never_the_live_medium),    TEST(no_disk_at_all),      TEST(cards_with_their_names),
-	    TEST(a_card_that_is_not_there), TEST(a_name_of_its_own),   TEST(the_system),
-	    TEST(boot_entries_of_uefi),	    TEST(broken_boot_entries),
+	    TEST(disks_as_they_are),	  TEST(paths_of_nvme),
+	    TEST(only_chosen_disks),	  TEST(a_disk_that_is_not_there),
+	    TEST(never_the_live_medium),  TEST(no_disk_at_all),
+	    TEST(cards_with_their_names), TEST(a_card_that_is_not_there),
+	    TEST(a_name_of_its_own),	  TEST(the_system),
+	    TEST(boot_entries_of_uefi),	  TEST(broken_boot_entries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
