@@ -13,6 +13,12 @@
 #include "core/base/log.h"
 #include "formats/throttle.h"
 
+/* For one request. */
+enum {
+	WRONG_MAX = 5,	/* connections with a wrong answer, or none in time: then it isn't the connection */
+	LOST_MAX = 100, /* connections that broke: each is dialled again after a second at least */
+};
+
 struct lane {
 	struct nbd_client *client; /* NULL: the place is free */
 	bool busy;
@@ -181,28 +187,59 @@ void nbd_block_stats(struct block *b, struct nbd_block_stats *ret)
 
 /* ---- the block ---- */
 
-/* Repeats fn on one connection after the other until it comes through, or the server itself says no. */
+struct attempts {
+	unsigned wrong, lost;
+};
+
+/* Another connection wouldn't help: the server itself says no, or we are at fault. */
+static bool is_final(const struct err *failure)
+{
+	return failure->sys || (failure->code != ERR_TEMPFAIL && failure->code != ERR_CORRUPT);
+}
+
+/* After an attempt that broke its connection: whether there is to be another one. */
+static int count_failure(struct attempts *a, bool late, const struct err *failure, struct err *err)
+{
+	if (failure->code == ERR_TEMPFAIL && !late)
+		return ++a->lost < LOST_MAX ? 0 : err_set(err, ERR_TEMPFAIL, "%s, %d times", failure->text, LOST_MAX);
+	if (++a->wrong < WRONG_MAX)
+		return 0;
+	if (late)
+		return err_set(err, ERR_UNREADABLE, "no answer in time on %d connections", WRONG_MAX);
+	err_set(err, ERR_CORRUPT, "%s, after attempts on %d connections", failure->text, WRONG_MAX);
+	if (err)
+		err->sys = EBADMSG;
+	return -1;
+}
+
+/* Repeats fn on one connection after the other until it comes through, the server itself says no, or it has failed too
+ * often. */
 static int with_lane(struct nbd_block *n, int (*fn)(struct nbd_client *c, void *opaque, struct err *err), void *opaque,
 		     struct err *err)
 {
 	struct err failure = ERR_INIT;
+	struct attempts attempts = {0};
 	struct lane *lane;
 
 	for (;;) {
+		bool late;
 		int got;
 
 		if (take_lane(n, &lane, err) < 0)
 			return failure.code ? err_wrap(err, "%s", failure.text) : -1;
 		err_clear(&failure);
 		got = fn(lane->client, opaque, &failure);
-		give_lane(n, lane, got < 0 && failure.code != ERR_UNREADABLE);
+		late = got < 0 && stream_late(nbd_client_stream(lane->client));
+		give_lane(n, lane, got < 0 && !is_final(&failure));
 		if (got == 0)
 			return 0;
-		if (failure.code == ERR_UNREADABLE) {
+		if (is_final(&failure)) {
 			if (err)
 				*err = failure;
 			return -1;
 		}
+		if (count_failure(&attempts, late, &failure, err) < 0)
+			return -1;
 		log_debug("disk '%s': %s: once more", n->b.name, failure.text);
 	}
 }

@@ -1,7 +1,8 @@
 /* A disk behind NBD connections, as a block: reads go over whichever connection is free.
  *
  * A connection that is lost, or whose server breaks the protocol, is dropped, and its request done again on another
- * one: on one that is added, too, for as long as the block's patience lasts.
+ * one: on one that is added, too, for as long as the block's patience lasts. Five that answer a request wrongly or not
+ * in time are enough: it fails with ERR_CORRUPT (and sys EBADMSG) or ERR_UNREADABLE.
  */
 #ifndef REHOST_NET_NBD_BLOCK_H
 #define REHOST_NET_NBD_BLOCK_H

@@ -1,6 +1,7 @@
 /* An NBD client for one connection (NBD protocol document); every byte of the server is checked. */
 #include "net/nbd_client.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,19 @@ static int lost(struct err *err)
 static int breach(struct err *err, const char *what)
 {
 	return err_set(err, ERR_CORRUPT, "the NBD server breaks the protocol: %s", what);
+}
+
+/* What the server said about a request. Its sys tells it from errors of the connection with the same code. */
+static int refused(struct err *err, uint32_t error, const char *text)
+{
+	err_set(err,
+		error == NBD_ESHUTDOWN ? ERR_TEMPFAIL
+		: error == NBD_EBADMSG ? ERR_CORRUPT
+				       : ERR_UNREADABLE,
+		"the other side can't read (error %" PRIu32 ")%s%s", error, *text ? ": " : "", text);
+	if (err && err->code != ERR_UNREADABLE)
+		err->sys = error == NBD_ESHUTDOWN ? ESHUTDOWN : EBADMSG;
+	return -1;
 }
 
 /* ---- negotiation ---- */
@@ -247,8 +261,8 @@ static int take_failure(struct nbd_client *c, const struct chunk *chunk, struct 
 	for (unsigned i = 0; i < text; i++)
 		if ((unsigned char)data[6 + i] < ' ')
 			data[6 + i] = '?';
-	err_set(failure, ERR_UNREADABLE, "the other side can't read (error %" PRIu32 "): %.*s", get_be32(data),
-		(int)text, data + 6);
+	data[6 + text] = '\0';
+	refused(failure, get_be32(data), data + 6);
 	return 0;
 }
 
@@ -356,8 +370,7 @@ static int simple_reply(struct nbd_client *c, struct read *r, struct err *err)
 	if (get_be32(head) != NBD_SIMPLE_REPLY_MAGIC || get_be64(head + 8) != c->cookie)
 		return breach(err, "no reply to the request that was sent");
 	if (get_be32(head + 4))
-		return err_set(err, ERR_UNREADABLE, "the other side can't read (error %" PRIu32 ")",
-			       get_be32(head + 4));
+		return refused(err, get_be32(head + 4), "");
 	r->filled = r->sent = r->len;
 	return stream_take(c->stream, r->buf, r->len) ? 0 : lost(err);
 }

@@ -84,7 +84,16 @@ enum { /* chunk types */
 
 enum { NBD_STATE_HOLE = 1 << 0, NBD_STATE_ZERO = 1 << 1 }; /* of base:allocation */
 
-enum { NBD_EPERM = 1, NBD_EIO = 5, NBD_ENOMEM = 12, NBD_EINVAL = 22, NBD_ENOSPC = 28, NBD_EOVERFLOW = 75 };
+enum {
+	NBD_EPERM = 1,
+	NBD_EIO = 5,
+	NBD_ENOMEM = 12,
+	NBD_EINVAL = 22,
+	NBD_ENOSPC = 28,
+	NBD_EBADMSG = 74, /* ours: what came from the machine is wrong time and again (docs/p2v.md) */
+	NBD_EOVERFLOW = 75,
+	NBD_ESHUTDOWN = 108,
+};
 
 enum {
 	NBD_PAYLOAD_MAX = 32 << 20, /* what every client may send and ask for, by the document */

@@ -115,6 +115,16 @@ static bool give_error(struct nbd_connection *c, const struct request *r, uint32
 	return give_chunk(c, r, NBD_REPLY_TYPE_ERROR, head, 6, why, len);
 }
 
+/* Only EIO says that the medium can't be read. */
+static uint32_t error_of(const struct err *err)
+{
+	if (err->sys == ENOSPC || err->sys == EDQUOT)
+		return NBD_ENOSPC;
+	if (err->sys == EBADMSG)
+		return NBD_EBADMSG;
+	return err->code == ERR_TEMPFAIL ? NBD_ESHUTDOWN : NBD_EIO;
+}
+
 /* The block failed: the owner of the server hears it too. */
 static bool give_failure(struct nbd_connection *c, const struct request *r, const struct err *err)
 {
@@ -123,7 +133,7 @@ static bool give_failure(struct nbd_connection *c, const struct request *r, cons
 	log_debug("nbd: %s", err->text);
 	if (o->failed)
 		o->failed(err, o->opaque);
-	return give_error(c, r, err->sys == ENOSPC || err->sys == EDQUOT ? NBD_ENOSPC : NBD_EIO, err->text);
+	return give_error(c, r, error_of(err), err->text);
 }
 
 /* Reads as zeros by the map alone. */

@@ -17,6 +17,7 @@ static ssize_t fd_take(struct stream *s, void *buf, size_t len)
 	do
 		n = recv(s->fd, buf, len, 0);
 	while (n < 0 && errno == EINTR);
+	s->late = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 	return n;
 }
 
@@ -105,6 +106,11 @@ void stream_patience(struct stream *s, unsigned seconds)
 
 	setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
 	setsockopt(s->fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t);
+}
+
+bool stream_late(const struct stream *s)
+{
+	return s->late;
 }
 
 void stream_close(struct stream *s)

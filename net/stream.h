@@ -22,7 +22,8 @@ struct stream_ops {
 
 struct stream {
 	const struct stream_ops *ops;
-	int fd; /* owned */
+	int fd;	   /* owned */
+	bool late; /* a take ended because the patience did */
 };
 
 /* A socket as it is; takes fd on success. */
@@ -38,6 +39,8 @@ int stream_wait(struct stream *s, int ms);
 void stream_shut(struct stream *s, int how);
 /* How long a take may wait for its next byte, and a give for room; 0: for ever. */
 void stream_patience(struct stream *s, unsigned seconds);
+/* Whether a take has failed because nothing came in time, and not because the connection is lost. */
+bool stream_late(const struct stream *s);
 void stream_close(struct stream *s); /* NULL is fine */
 DEFINE_CLEANUP(struct stream *, stream_close)
 

@@ -81,6 +81,7 @@ static ssize_t tls_take(struct stream *s, void *buf, size_t len)
 	do
 		n = gnutls_record_recv(t->session, buf, len);
 	while (again(n));
+	s->late = n == GNUTLS_E_AGAIN;
 	return n < 0 ? -1 : n;
 }
 

@@ -1,6 +1,7 @@
 /* The copy engine: threads take chunks in order of offset, and what is durable is journalled. */
 #include "run/copy.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -105,10 +106,10 @@ static int add_bad(struct copier *c, uint64_t off, uint64_t len, struct err *err
 	return ret;
 }
 
-/* Is it the medium, so that another part may be readable? */
+/* Is it the medium, so that another part may be readable? A lost network is not, nor a machine that answers wrongly. */
 static bool is_read_error(const struct err *err)
 {
-	return err->code == ERR_UNREADABLE || err->code == ERR_CORRUPT;
+	return err->code == ERR_UNREADABLE || (err->code == ERR_CORRUPT && err->sys != EBADMSG);
 }
 
 static int read_tries(struct copier *c, char *buf, uint64_t off, uint64_t len, int tries, struct err *err)

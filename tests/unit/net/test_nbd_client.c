@@ -1,4 +1,5 @@
 /* The NBD client and the block over it: against our server, against servers that lie, and when connections break. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -150,6 +151,31 @@ static void test_bad_sector(void **state)
 	nbd_client_close(c);
 }
 
+/* What the far side can't have now is no bad sector. */
+static void test_lost_behind_the_server(void **state)
+{
+	struct host *h = *state;
+	struct nbd_block_options o = {.name = "sda", .size = SIZE};
+	struct nbd_block_stats stats;
+	struct err err = ERR_INIT;
+	struct block *b;
+	char buf[4096];
+
+	h->disk->bad_off = MIB;
+	h->disk->bad_len = 4096;
+	h->disk->bad_times = -1;
+	h->disk->bad_code = ERR_TEMPFAIL;
+	assert_int_equal(nbd_block_new(&o, &b, NULL), 0);
+	assert_int_equal(nbd_block_add(b, connect_to(h), NULL), 0);
+	assert_int_equal(block_pread(b, buf, sizeof buf, MIB, &err), -1);
+	assert_int_equal(err.code, ERR_TEMPFAIL);
+	assert_non_null(strstr(err.text, "the other side can't read (error 108)"));
+	assert_int_equal(block_pread(b, buf, sizeof buf, 0, NULL), 0);
+	nbd_block_stats(b, &stats);
+	assert_int_equal(stats.lost, 0); /* nothing is wrong with the connection */
+	block_close(b);
+}
+
 /* ---- connections that break ---- */
 
 static struct block *block_over(struct host *h, unsigned lanes, unsigned patience)
@@ -272,6 +298,7 @@ struct script {
 	const void *bytes;
 	size_t len;
 	int fd;
+	bool silent; /* no answer, and no end either */
 };
 
 static void take_all(int fd, size_t len)
@@ -318,6 +345,10 @@ static void *lie(void *opaque)
 	reply(s->fd, NBD_OPT_GO, NBD_REP_INFO, export, sizeof export);
 	reply(s->fd, NBD_OPT_GO, NBD_REP_ACK, NULL, 0);
 	take_all(s->fd, 28);
+	if (s->silent) {
+		take_all(s->fd, SIZE_MAX);
+		return NULL;
+	}
 	send(s->fd, s->bytes, s->len, MSG_NOSIGNAL);
 	shutdown(s->fd, SHUT_WR);
 	return NULL;
@@ -439,13 +470,115 @@ static void test_lies(void **state)
 	buf_done(&b);
 }
 
+/* ---- a block over liars ---- */
+
+enum { LIARS_MAX = 11 };
+
+struct liars {
+	struct script scripts[LIARS_MAX];
+	pthread_t threads[LIARS_MAX];
+	unsigned n;
+	struct block *b;
+};
+
+static void liars_open(struct liars *l, unsigned n, const struct script *each)
+{
+	const struct timeval patience = {.tv_usec = 20000};
+	struct nbd_block_options o = {.name = "sda", .size = LIE_SIZE, .patience_seconds = 60};
+	struct nbd_client *c;
+	struct stream *near;
+	int fds[2];
+
+	assert_int_equal(nbd_block_new(&o, &l->b, NULL), 0);
+	l->n = n;
+	for (unsigned i = 0; i < n; i++) {
+		l->scripts[i] = *each;
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+		assert_int_equal(stream_of_fd(fds[0], &near, NULL), 0);
+		l->scripts[i].fd = fds[1];
+		assert_int_equal(pthread_create(&l->threads[i], NULL, lie, &l->scripts[i]), 0);
+		assert_int_equal(nbd_client_open(near, &c, NULL), 0);
+		if (each->silent)
+			assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+		assert_int_equal(nbd_block_add(l->b, c, NULL), 0);
+	}
+}
+
+/* All but one connection have been tried. */
+static void liars_close(struct liars *l)
+{
+	struct nbd_block_stats stats;
+
+	nbd_block_stats(l->b, &stats);
+	assert_int_equal(stats.lost, l->n - 1);
+	assert_int_equal(stats.lanes, 1);
+	block_close(l->b);
+	for (unsigned i = 0; i < l->n; i++) {
+		pthread_join(l->threads[i], NULL);
+		close(l->scripts[i].fd);
+	}
+}
+
+/* Through another server, as the host passes it on. */
+static void test_wrong_again_and_again(void **state)
+{
+	struct host *h = *state, passing = {0};
+	struct nbd_server_options o = {.listen_fd = -1, .readonly = true, .remote = true, .threads = 1};
+	struct buf b = BUF_INIT(MIB);
+	struct err err = ERR_INIT;
+	struct nbd_client *c;
+	struct liars l = {0};
+	char buf[LIE_LEN];
+	size_t sent;
+
+	assert_int_equal(h->n, 0);
+	put_data(&b, 0, LIE_LEN, false);
+	/* Five for what the server asks first, the map; five for the data. */
+	liars_open(&l, 11, &(struct script){.bytes = b.data, .len = b.len});
+	o.block = l.b;
+	assert_int_equal(nbd_server_start(&o, &passing.server, NULL), 0);
+	c = connect_to(&passing);
+	assert_int_equal(nbd_client_read(c, buf, sizeof buf, 0, &sent, &err), -1);
+	assert_int_equal(err.code, ERR_CORRUPT);
+	assert_int_equal(err.sys, EBADMSG);
+	assert_non_null(strstr(err.text, "is wrong, after attempts on 5 connections"));
+	nbd_client_close(c);
+	pthread_join(passing.threads[0], NULL);
+	close(passing.far[0]);
+	nbd_server_stop(passing.server);
+	liars_close(&l);
+	buf_done(&b);
+}
+
+static void test_no_answer_in_time(void **state)
+{
+	struct err err = ERR_INIT;
+	struct liars l = {0};
+	char buf[LIE_LEN];
+
+	liars_open(&l, 6, &(struct script){.silent = true});
+	assert_int_equal(block_pread(l.b, buf, sizeof buf, 0, &err), -1);
+	assert_int_equal(err.code, ERR_UNREADABLE);
+	assert_non_null(strstr(err.text, "no answer in time on 5 connections"));
+	liars_close(&l);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_reads),	 TEST(test_extents),   TEST(test_bad_sector),	TEST(test_another_lane),
-	    TEST(test_patience), TEST(test_giving_up), TEST(test_another_size), cmocka_unit_test(test_lies),
+	    TEST(test_reads),
+	    TEST(test_extents),
+	    TEST(test_bad_sector),
+	    TEST(test_another_lane),
+	    TEST(test_patience),
+	    TEST(test_giving_up),
+	    TEST(test_another_size),
+	    cmocka_unit_test(test_lies),
+	    TEST(test_lost_behind_the_server),
+	    TEST(test_wrong_again_and_again),
+	    TEST(test_no_answer_in_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

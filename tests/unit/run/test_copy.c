@@ -207,6 +207,30 @@ static void test_damage(void **state)
 	assert_int_equal(f->result.bad[0].len, 4096);
 }
 
+/* Zeros are for bad sectors: not for what a lost network, or a machine that answers wrongly, has kept back. */
+static void test_a_lost_network_is_no_bad_sector(void **state)
+{
+	static const struct {
+		enum err_code code;
+		int sys;
+	} failures[] = {{ERR_TEMPFAIL, ESHUTDOWN}, {ERR_CORRUPT, EBADMSG}};
+	struct fixture *f = *state;
+	struct err err;
+
+	f->job.on_read_error = READ_ERROR_ZERO;
+	f->source->bad_off = MIB;
+	f->source->bad_len = 512;
+	f->source->bad_times = -1;
+	for (size_t i = 0; i < sizeof failures / sizeof *failures; i++) {
+		copy_result_done(&f->result);
+		f->source->bad_code = failures[i].code;
+		f->source->bad_errno = failures[i].sys;
+		assert_int_equal(copy_run(&f->job, &f->result, &err), -1);
+		assert_int_equal(err.code, failures[i].code);
+		assert_int_equal(f->result.nbad, 0);
+	}
+}
+
 static void test_full_target(void **state)
 {
 	struct fixture *f = *state;
@@ -474,6 +498,7 @@ int main(void)
 	    TEST(test_bad_sector_stops),
 	    TEST(test_bad_sectors_become_zeros),
 	    TEST(test_damage),
+	    TEST(test_a_lost_network_is_no_bad_sector),
 	    TEST(test_full_target),
 	    TEST(test_resume),
 	    TEST(test_other_disks_extents_are_left_alone),

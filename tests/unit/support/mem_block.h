@@ -25,6 +25,7 @@ struct mem_block {
 	uint64_t bad_off, bad_len;
 	_Atomic long bad_times;
 	enum err_code bad_code;
+	int bad_errno;	    /* EIO unless it is set */
 	uint64_t full_from; /* writes from here on fail with ENOSPC; 0: none */
 	unsigned delay_us;  /* a read takes so long */
 	_Atomic uint64_t reads, read_bytes, write_bytes, flushes;
@@ -45,7 +46,7 @@ static inline int mem_pread(struct block *b, void *buf, size_t len, uint64_t off
 		nanosleep(&(struct timespec){.tv_nsec = m->delay_us * 1000L}, NULL);
 	if (m->bad_len && off < m->bad_off + m->bad_len && m->bad_off < off + len && m->bad_times) {
 		m->bad_times -= m->bad_times > 0;
-		errno = EIO;
+		errno = m->bad_errno ? m->bad_errno : EIO;
 		return err_sys(err, m->bad_code, "read of %zu bytes at 0x%" PRIx64, len, off);
 	}
 	for (size_t i = 0; i < len; i++)
