@@ -303,38 +303,15 @@ static int folder_readlink(struct guest *g, const char *path, struct arena *a, c
 	return 0;
 }
 
-static int make_dir(struct guest *g, const char *path, struct err *err)
+static int folder_mkdir(struct guest *g, const char *path, mode_t mode, struct err *err)
 {
 	const char *name;
-	AUTO_FD int fd = open_in(g, path, O_PATH | O_DIRECTORY, 0);
-	AUTO_FD int parent = -1;
+	AUTO_FD int parent = open_parent(g, path, &name, err);
 
-	if (fd >= 0)
-		return 0;
-	parent = open_parent(g, path, &name, err);
 	if (parent < 0)
 		return -1;
-	if (mkdirat(parent, name, 0755) < 0 || fchmodat(parent, name, 0755, 0) < 0)
+	if (mkdirat(parent, name, 0755) < 0 || fchmodat(parent, name, mode & 07777, 0) < 0)
 		return err_sys(err, ERR_CONVERT, "cannot create folder '%s'", path);
-	return 0;
-}
-
-static int folder_mkdirs(struct guest *g, const char *path, struct err *err)
-{
-	AUTO_FREE char *part = strdup(path);
-
-	if (!part)
-		return err_nomem(err);
-	for (char *end = part + strspn(part, "/"); *end; end += strspn(end, "/")) {
-		char was;
-
-		end += strcspn(end, "/");
-		was = *end;
-		*end = '\0';
-		if (make_dir(g, part, err) < 0)
-			return -1;
-		*end = was;
-	}
 	return 0;
 }
 
@@ -436,7 +413,7 @@ static const struct guest_ops folder_ops = {
     .glob = folder_glob,
     .find = folder_find,
     .readlink = folder_readlink,
-    .mkdirs = folder_mkdirs,
+    .mkdir = folder_mkdir,
     .symlink = folder_symlink,
     .remove = folder_remove,
     .get_xattr = folder_get_xattr,

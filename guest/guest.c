@@ -114,16 +114,9 @@ static int label_new(struct guest *g, const char *path, mode_t type, struct err 
 static int make_parents(struct guest *g, const char *path, struct err *err)
 {
 	char parent[PATH_MAX];
-	struct guest_stat st;
 
 	parent_of(path, parent);
-	if (g->ops->stat(g, parent, true, &st, err) < 0)
-		return -1;
-	if (st.mode || !strcmp(parent, "/"))
-		return 0;
-	if (make_parents(g, parent, err) < 0 || g->ops->mkdirs(g, parent, err) < 0)
-		return -1;
-	return label_new(g, parent, S_IFDIR, err);
+	return strcmp(parent, "/") == 0 ? 0 : guest_mkdir(g, parent, 0755, err);
 }
 
 static int check_path(const char *path, struct err *err)
@@ -133,6 +126,19 @@ static int check_path(const char *path, struct err *err)
 	if (*path != '/' || n >= PATH_MAX || path[n - 1] == '/')
 		return err_set(err, ERR_INTERNAL, "'%.100s' is not an absolute path of a file", path);
 	return 0;
+}
+
+int guest_mkdir(struct guest *g, const char *path, mode_t mode, struct err *err)
+{
+	struct guest_stat st;
+
+	if (check_path(path, err) < 0 || g->ops->stat(g, path, true, &st, err) < 0)
+		return -1;
+	if (S_ISDIR(st.mode))
+		return 0;
+	if (make_parents(g, path, err) < 0 || g->ops->mkdir(g, path, mode, err) < 0)
+		return -1;
+	return label_new(g, path, S_IFDIR, err);
 }
 
 static int create(struct guest *g, const char *path, const void *data, size_t len, mode_t mode, struct err *err)

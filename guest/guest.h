@@ -49,7 +49,8 @@ struct guest_ops {
 	 * trees). Symlinks are named, not followed; a missing folder has none. */
 	int (*find)(struct guest *g, const char *dir, struct arena *a, struct names *ret, struct err *err);
 	int (*readlink)(struct guest *g, const char *path, struct arena *a, char **ret, struct err *err);
-	int (*mkdirs)(struct guest *g, const char *path, struct err *err); /* mode 0755; existing ones are fine */
+	/* One folder in one that is there. An existing one is an error. */
+	int (*mkdir)(struct guest *g, const char *path, mode_t mode, struct err *err);
 	/* Replaces a file or symlink that is there. */
 	int (*symlink)(struct guest *g, const char *target, const char *path, struct err *err);
 	/* The name itself, never what a symlink points to; missing is fine. A folder needs recursive. */
@@ -104,6 +105,8 @@ int guest_edit(struct guest *g, struct changelog *log, const char *path, const c
 /* The same for binary content, recorded in words. */
 int guest_put(struct guest *g, struct changelog *log, const char *path, const void *data, size_t len, mode_t mode,
 	      const char *reason, const char *words, struct err *err);
+/* Makes a folder of that mode (parents 0755), all labelled, unless it is there. Not recorded: what is put there is. */
+int guest_mkdir(struct guest *g, const char *path, mode_t mode, struct err *err);
 /* Removes a file, a symlink or a whole folder, recorded; what is missing already isn't. */
 int guest_drop(struct guest *g, struct changelog *log, const char *path, const char *reason, struct err *err);
 /* Makes path a symlink to target (parents made, labelled), recorded, unless it is that already. */

@@ -215,12 +215,15 @@ static int files_readlink(struct guest *g, const char *path, struct arena *arena
 	return *ret ? 0 : appliance_failed(a, err, ERR_UNREADABLE, "cannot read link '%s'", path);
 }
 
-static int files_mkdirs(struct guest *g, const char *path, struct err *err)
+static int files_mkdir(struct guest *g, const char *path, mode_t mode, struct err *err)
 {
 	struct appliance *a = appliance_of(g);
 
-	if (guestfs_mkdir_p(a->g, path) < 0)
+	if (guestfs_mkdir(a->g, path) < 0)
 		return appliance_failed(a, err, ERR_CONVERT, "cannot create folder '%s'", path);
+	/* 0755 is what the appliance's umask leaves */
+	if ((mode & 07777) != 0755 && guestfs_chmod(a->g, mode & 07777, path) < 0)
+		return appliance_failed(a, err, ERR_CONVERT, "cannot set the mode of '%s'", path);
 	return 0;
 }
 
@@ -343,7 +346,7 @@ const struct guest_ops appliance_guest_ops = {
     .glob = files_glob,
     .find = files_find,
     .readlink = files_readlink,
-    .mkdirs = files_mkdirs,
+    .mkdir = files_mkdir,
     .symlink = files_symlink,
     .remove = files_remove,
     .get_xattr = files_get_xattr,

@@ -36,8 +36,8 @@ static const char init_script[] = "#!/bin/sh\n"
 /* NULL: the guest's init doesn't use such folders. */
 static const char *runlevels(const struct step_context *c)
 {
-	/* Red Hat, where /etc/rc3.d is a link; Debian */
-	static const char *const folders[] = {"/etc/rc.d/rc", "/etc/rc"};
+	/* SUSE, whose /etc/rc.d is a link to init.d; Red Hat, where /etc/rc3.d is a link; Debian */
+	static const char *const folders[] = {"/etc/init.d/rc", "/etc/rc.d/rc", "/etc/rc"};
 
 	for (size_t k = 0; k < sizeof folders / sizeof *folders; k++)
 		if (guest_is_dir(c->guest, arena_printf(&c->inspection->arena, "%s3.d", folders[k])))
@@ -52,7 +52,9 @@ static bool runs_systemd(const struct step_context *c)
 
 bool first_boot_possible(const struct step_context *c)
 {
-	return runs_systemd(c) || (runlevels(c) && guest_is_dir(c->guest, "/etc/init.d"));
+	/* insserv's list decides what startpar starts, whatever links there are. */
+	return runs_systemd(c) || (runlevels(c) && guest_is_dir(c->guest, "/etc/init.d") &&
+				   !guest_exists(c->guest, "/etc/init.d/.depend.start"));
 }
 
 static int add_script(const struct step_context *c, const char *command, const char *reason, struct err *err)
@@ -92,7 +94,7 @@ static int add_init_script(const struct step_context *c, const char *reason, str
 		      init_script, err) < 0)
 		return -1;
 	for (unsigned level = 2; level <= 5; level++)
-		if (guest_link(c->guest, c->log, "../init.d/" INIT, arena_printf(a, "%s%u.d/S99" INIT, levels, level),
+		if (guest_link(c->guest, c->log, "/etc/init.d/" INIT, arena_printf(a, "%s%u.d/S99" INIT, levels, level),
 			       reason, err) < 0)
 			return -1;
 	return 0;

@@ -76,7 +76,7 @@ int agent_put(const struct agent_set *set, const struct pkg *p, const struct pkg
 	struct guest *g = set->c->guest;
 
 	if (S_ISDIR(f->mode))
-		return *path ? g->ops->mkdirs(g, path, err) : 0;
+		return *path ? guest_mkdir(g, path, f->mode & 0777, err) : 0;
 	if (f->link)
 		return guest_link(g, set->c->log, f->link, path, reason, err);
 	return guest_put(g, set->c->log, path, f->data ? f->data : "", f->size, f->mode & 0777, reason,

@@ -79,7 +79,7 @@ static int generate(struct rebuild *r, const char *script, struct err *err)
 	const char *with_path = arena_printf(&a, "PATH=/usr/sbin:/usr/bin:/sbin:/bin; umask 077; %s", script);
 	struct err local = ERR_INIT;
 
-	if (r->g->ops->remove(r->g, FOLDER, true, err) < 0 || r->g->ops->mkdirs(r->g, FOLDER, err) < 0)
+	if (r->g->ops->remove(r->g, FOLDER, true, err) < 0 || guest_mkdir(r->g, FOLDER, 0755, err) < 0)
 		return -1;
 	if (r->g->ops->run(r->g,
 			   (const char *[]){"/bin/sh", "-c", with_path, "sh", IMAGE, r->kernel->version,

@@ -84,6 +84,7 @@ mkdir -p "$work/tree/usr/lib/x86_64-linux-gnu" "$work/tree/DEBIAN"
 echo library >"$work/tree/usr/lib/x86_64-linux-gnu/liburing.so.2.3"
 ln -s liburing.so.2.3 "$work/tree/usr/lib/x86_64-linux-gnu/liburing.so.2"
 printf 'activate-noawait ldconfig\ninterest-noawait /usr/lib/modules.d\n' >"$work/tree/DEBIAN/triggers"
+mkdir -m 700 "$work/tree/usr/lib/liburing"
 make_deb liburing2 2.3-3 'libc6 (>= 2.4)' 'Multi-Arch: same' whole
 agent_deb 'libc6 (>= 2.34), liburing2 (>= 2.3)' whole
 guest whole whole
@@ -91,6 +92,7 @@ cp -a "$root" "$work/before"
 build/tests/support/convert_folder "$root" "$work/whole.facts" "$work/originals" >"$work/out" || fail "conversion"
 [ "$(cat "$root/usr/sbin/qemu-ga")" = program ] || fail "the program isn't there"
 [ "$(stat -c %a "$root/usr/sbin/qemu-ga")" = 755 ] || fail "the program's mode"
+[ "$(stat -c %a "$root/usr/lib/liburing")" = 700 ] || fail "a folder's mode"
 [ -L "$root/lib" ] || fail "/lib is a link no more"
 [ -f "$root/usr/lib/systemd/system/qemu-guest-agent.service" ] || fail "the unit isn't there"
 [ "$(readlink "$root/usr/sbin/qemu-agent")" = qemu-ga ] || fail "the link isn't there"
@@ -132,6 +134,7 @@ sh -n "$root/var/lib/rehost/first-boot.sh" || fail "a shell can't read the first
 mkdir "$work/stubs"
 printf '#!/bin/sh\nexit 1\n' >"$work/stubs/dpkg"
 printf '#!/bin/sh\nexit 0\n' >"$work/stubs/apt-get"
+# shellcheck disable=SC2016 # for the stub to expand
 printf '#!/bin/sh\necho "%s" | tr -d "\\n"\n' '$STATUS' >"$work/stubs/dpkg-query"
 chmod 755 "$work"/stubs/*
 command=$(sed -n 's/^until \(.*\); do$/\1/p' "$root/var/lib/rehost/first-boot.sh")
@@ -217,9 +220,27 @@ mkdir -p "$root"/etc/{init.d,rc2.d,rc3.d,rc4.d,rc5.d}
 : >"$root/sbin/init"
 : >"$root/etc/inittab"
 convert sysv
-[ "$(readlink "$root/etc/rc3.d/S99rehost-first-boot")" = ../init.d/rehost-first-boot ] || fail "no link in rc3.d"
+[ "$(readlink "$root/etc/rc3.d/S99rehost-first-boot")" = /etc/init.d/rehost-first-boot ] || fail "no link in rc3.d"
 [ -x "$root/etc/init.d/rehost-first-boot" ] || fail "the init script's mode"
 sh -n "$root/etc/init.d/rehost-first-boot" || fail "a shell can't read the init script"
+
+# --- SUSE's layout: run levels below init.d, rc.d is a link; with insserv's list links alone start nothing
+sysv_suse() { # NAME
+	guest "$1" whole
+	rm "$root/sbin/init" "$root/usr/lib/systemd/systemd"
+	mkdir -p "$root"/etc/init.d/rc{2,3,4,5}.d
+	ln -s init.d "$root/etc/rc.d"
+	: >"$root/sbin/init"
+	: >"$root/etc/inittab"
+}
+sysv_suse suse
+convert suse
+[ "$(readlink "$root/etc/init.d/rc3.d/S99rehost-first-boot")" = /etc/init.d/rehost-first-boot ] || fail "no link in init.d/rc3.d"
+sysv_suse insserv
+: >"$root/etc/init.d/.depend.start"
+convert insserv
+says "its init can't be told"
+[ ! -e "$root/usr/sbin/qemu-ga" ] || fail "files were put where nothing finishes them"
 
 # --- hostile: a path that leads out, a cut file, something else
 mkdir -p "$work/tree/DEBIAN" "$work/hostile/x"

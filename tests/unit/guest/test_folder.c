@@ -100,15 +100,25 @@ static void test_list_glob_find(void **state)
 	assert_int_equal(n.list.n, 0);
 }
 
+static mode_t mode_of(struct fixture *f, const char *path)
+{
+	struct guest_stat st;
+
+	assert_int_equal(f->g->ops->stat(f->g, path, false, &st, &f->err), 0);
+	return st.mode;
+}
+
 static void test_links_folders_removal(void **state)
 {
 	struct fixture *f = *state;
 	char *target;
 
-	assert_int_equal(f->g->ops->mkdirs(f->g, "/usr/lib/systemd", &f->err), 0);
-	assert_int_equal(f->g->ops->mkdirs(f->g, "/usr/lib/systemd/", &f->err), 0);
+	plant(f, "/usr/lib/udev/hwdb.bin", "x");
 	assert_int_equal(f->g->ops->symlink(f->g, "/usr/lib", "/lib", &f->err), 0);
-	assert_int_equal(f->g->ops->mkdirs(f->g, "/lib/udev/rules.d", &f->err), 0);
+	assert_int_equal(f->g->ops->mkdir(f->g, "/lib/udev/rules.d", 0750, &f->err), 0);
+	assert_int_equal(f->g->ops->mkdir(f->g, "/lib/udev/rules.d", 0700, &f->err), -1);
+	assert_int_equal(mode_of(f, "/usr/lib/udev/rules.d"), S_IFDIR | 0750);
+	assert_int_equal(f->g->ops->mkdir(f->g, "/none/below", 0755, &f->err), -1);
 	assert_true(guest_is_dir(f->g, "/usr/lib/udev/rules.d"));
 	assert_int_equal(f->g->ops->symlink(f->g, "usr/lib", "/lib", &f->err), 0);
 	assert_int_equal(f->g->ops->readlink(f->g, "/lib", &f->arena, &target, &f->err), 0);

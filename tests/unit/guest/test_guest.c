@@ -175,6 +175,9 @@ static void test_labels(void **state)
 	assert_string_equal(label_of(f, "/etc/net"), "u:o:net_t:s0");
 	assert_int_equal(guest_link(f->g, &f->log, "/dev/null", "/etc/x", "r", &f->err), 0);
 	assert_string_equal(label_of(f, "/etc/x"), "u:o:etc_t:s0");
+	assert_int_equal(guest_mkdir(f->g, "/etc/net/a/b", 0700, &f->err), 0);
+	assert_string_equal(label_of(f, "/etc/net/a"), "u:o:net_t:s0");
+	assert_string_equal(label_of(f, "/etc/net/a/b"), "u:o:net_t:s0");
 	/* <<none>>: as its folder; no line and a folder without: nothing */
 	assert_int_equal(guest_edit(f->g, &f->log, "/var/new", "x", "r", &f->err), 0);
 	assert_string_equal(label_of(f, "/var/new"), "u:o:var_t:s0");
@@ -183,6 +186,23 @@ static void test_labels(void **state)
 	/* what is there keeps what it has */
 	assert_int_equal(guest_edit(f->g, &f->log, "/var/old", "y", "r", &f->err), 0);
 	assert_string_equal(label_of(f, "/var/old"), "none");
+}
+
+static void test_folders(void **state)
+{
+	struct fixture *f = *state;
+	struct guest_stat st;
+
+	assert_int_equal(guest_mkdir(f->g, "/var/lib/mine", 0700, &f->err), 0);
+	assert_int_equal(guest_mkdir(f->g, "/var/lib/mine", 0755, &f->err), 0);
+	assert_int_equal(f->g->ops->stat(f->g, "/var/lib/mine", false, &st, &f->err), 0);
+	assert_int_equal(st.mode, S_IFDIR | 0700);
+	assert_int_equal(f->g->ops->stat(f->g, "/var/lib", false, &st, &f->err), 0);
+	assert_int_equal(st.mode, S_IFDIR | 0755);
+	plant(f, "/var/file", "x");
+	assert_int_equal(guest_mkdir(f->g, "/var/file/below", 0755, &f->err), -1);
+	assert_int_equal(guest_mkdir(f->g, "var", 0755, &f->err), -1);
+	assert_int_equal(f->log.changes.n, 0);
 }
 
 static void test_capabilities_survive(void **state)
@@ -207,14 +227,9 @@ static void test_capabilities_survive(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    FIXTURE_TEST(test_nothing_changes),
-	    FIXTURE_TEST(test_edit_in_place),
-	    FIXTURE_TEST(test_new_file),
-	    FIXTURE_TEST(test_put_changes),
-	    FIXTURE_TEST(test_refusals),
-	    FIXTURE_TEST(test_text),
-	    FIXTURE_TEST(test_drop_and_link),
-	    FIXTURE_TEST(test_labels),
+	    FIXTURE_TEST(test_nothing_changes),	     FIXTURE_TEST(test_edit_in_place), FIXTURE_TEST(test_new_file),
+	    FIXTURE_TEST(test_put_changes),	     FIXTURE_TEST(test_refusals),      FIXTURE_TEST(test_text),
+	    FIXTURE_TEST(test_drop_and_link),	     FIXTURE_TEST(test_labels),	       FIXTURE_TEST(test_folders),
 	    FIXTURE_TEST(test_capabilities_survive),
 	};
 
