@@ -5,10 +5,11 @@
 
 #include "guest/files/shellvars.h"
 
-/* Groups for disks, the fittest first; which of them are loaded without a word on the command line has changed. */
-static const char *const groups[] = {"virtio", "scsi", "sata", "pata", "fs"};
-static const char *const lists[] = {"etc/modules/virtio", "etc/modules/scsi", "etc/modules/sata", "etc/modules/pata",
-				    "etc/modules/fs"};
+#define FOLDER "etc/modules/"
+
+/* Lists of the groups for disks, the fittest first; which of them are loaded without a word on the command line has
+ * changed. */
+static const char *const lists[] = {FOLDER "virtio", FOLDER "scsi", FOLDER "sata", FOLDER "pata", FOLDER "fs"};
 
 static bool has_word(const char *text, const char *word)
 {
@@ -42,8 +43,8 @@ const char *genkernel_list(const struct initramfs *im)
 
 	if (!loaded)
 		return NULL;
-	for (size_t k = 0; k < sizeof groups / sizeof *groups; k++)
-		if (has_word(loaded, groups[k]))
+	for (size_t k = 0; k < sizeof lists / sizeof *lists; k++)
+		if (has_word(loaded, lists[k] + strlen(FOLDER)))
 			return lists[k];
 	return NULL;
 }
@@ -71,7 +72,7 @@ bool genkernel_loads(const struct initramfs *im, const char *module)
 	size_t pos = 0;
 
 	while (loaded && span_next(loaded, &pos, &group)) {
-		const char *path = arena_printf(&a, "etc/modules/%s", span_dup(&a, loaded, group));
+		const char *path = arena_printf(&a, FOLDER "%s", span_dup(&a, loaded, group));
 		const struct initramfs_member *list = initramfs_find(im, path);
 
 		if (list && list->content && is_listed(list, module, &a))
