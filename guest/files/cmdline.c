@@ -60,9 +60,12 @@ static bool argument_device(const char *text, const struct device_argument **ret
 
 void cmdline_walk(struct lines *l, size_t i, size_t from, bool partition_id, const struct device_visitor *v)
 {
-	for (size_t at = from; l->v.v[i].text[at]; at++) {
-		const char *text = l->v.v[i].text;
+	const char *text = l->v.v[i].text;
+	VEC(struct splice) splices = {0};
+
+	for (size_t at = from; text[at]; at++) {
 		const struct device_argument *arg;
+		const char *with;
 		struct span s;
 
 		if (!argument_starts(text, at, from) || !argument_device(text + at, &arg, &s))
@@ -76,10 +79,14 @@ void cmdline_walk(struct lines *l, size_t i, size_t from, bool partition_id, con
 					 .form = by_link ? FORM_PATH : FORM_SPEC,
 					 .partition_id = partition_id,
 					 .optional = !arg->mountpoint};
-		ptrdiff_t grown = device_visit_span(l, i, s, use, v);
 
-		at = s.at + s.len + (size_t)grown - 1;
+		with = device_ask(l, i, s, use, v);
+		if (with)
+			*vec_push(l->arena, &splices) = (struct splice){s, with};
+		at = s.at + s.len - 1;
 	}
+	if (splices.n)
+		line_splice_all(l, i, splices.v, splices.n);
 }
 
 void cmdline_devices(struct lines *l, const struct device_visitor *v)

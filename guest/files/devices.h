@@ -55,6 +55,9 @@ device_walker swap_unit_devices;	/* systemd .swap units: What= */
 /* The device arguments of the kernel command line that begins at column from of line i. */
 void cmdline_walk(struct lines *l, size_t i, size_t from, bool partition_id, const struct device_visitor *v);
 
+/* Visits one name: the text to put in its place, NULL: none. */
+const char *device_ask(const struct lines *l, size_t i, struct span s, struct device_use use,
+		       const struct device_visitor *v);
 /* Visits one name and puts its replacement in; returns the change of the line's length. */
 ptrdiff_t device_visit_span(struct lines *l, size_t i, struct span s, struct device_use use,
 			    const struct device_visitor *v);

@@ -6,15 +6,23 @@
 #include "guest/files/devices.h"
 #include "guest/files/devnames.h"
 
-ptrdiff_t device_visit_span(struct lines *l, size_t i, struct span s, struct device_use use,
-			    const struct device_visitor *v)
+const char *device_ask(const struct lines *l, size_t i, struct span s, struct device_use use,
+		       const struct device_visitor *v)
 {
 	use.name = span_dup(l->arena, l->v.v[i].text, s);
 	use.line = (unsigned)i + 1;
 
 	const char *with = v->visit(&use, v->opaque);
 
-	if (!with || strcmp(with, use.name) == 0)
+	return with && strcmp(with, use.name) != 0 ? with : NULL;
+}
+
+ptrdiff_t device_visit_span(struct lines *l, size_t i, struct span s, struct device_use use,
+			    const struct device_visitor *v)
+{
+	const char *with = device_ask(l, i, s, use, v);
+
+	if (!with)
 		return 0;
 	line_splice(l, i, s.at, s.len, with);
 	return (ptrdiff_t)strlen(with) - (ptrdiff_t)s.len;

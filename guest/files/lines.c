@@ -36,12 +36,31 @@ char *lines_join(const struct lines *l)
 	return text;
 }
 
-void line_splice(struct lines *l, size_t i, size_t at, size_t len, const char *with)
+void line_splice_all(struct lines *l, size_t i, const struct splice *splices, size_t n)
 {
 	struct line *line = &l->v.v[i];
+	const char *from = line->text;
+	size_t size = strlen(from) + 1;
 
-	line->text = arena_printf(l->arena, "%.*s%s%s", (int)at, line->text, with, line->text + at + len);
+	for (size_t k = 0; k < n; k++)
+		size += strlen(splices[k].with);
+
+	char *text = arena_alloc(l->arena, size), *p = text;
+
+	for (size_t k = 0; k < n; k++) {
+		const char *at = line->text + splices[k].at.at;
+
+		p = stpcpy(mempcpy(p, from, (size_t)(at - from)), splices[k].with);
+		from = at + splices[k].at.len;
+	}
+	stpcpy(p, from);
+	line->text = text;
 	l->changed = true;
+}
+
+void line_splice(struct lines *l, size_t i, size_t at, size_t len, const char *with)
+{
+	line_splice_all(l, i, &(struct splice){{at, len}, with}, 1);
 }
 
 /* The ending that the file uses: its first line's. */

@@ -33,6 +33,13 @@ void lines_split(struct lines *l, struct arena *a, const char *text);
 /* The whole text again, in the arena. */
 char *lines_join(const struct lines *l);
 
+struct splice {
+	struct span at;
+	const char *with;
+};
+
+/* Puts each text in place of its span of line i; the spans (n of them) are in order and don't overlap. */
+void line_splice_all(struct lines *l, size_t i, const struct splice *splices, size_t n);
 /* Replaces len bytes at column at of line i. */
 void line_splice(struct lines *l, size_t i, size_t at, size_t len, const char *with);
 /* Inserts a line before line i (i == v.n appends) with the file's own line ending. */

@@ -43,6 +43,19 @@ static void test_edits(void **state)
 	assert_string_equal(lines_join(&l), "zero\r\nthree\r\n");
 }
 
+static void test_several_edits(void **state)
+{
+	static const struct splice splices[] = {{{0, 3}, "1"}, {{4, 0}, "and "}, {{8, 5}, "three"}};
+	AUTO(arena_done) struct arena a = {0};
+	struct lines l;
+
+	lines_split(&l, &a, "one two drei!\n");
+	line_splice_all(&l, 0, splices, 3);
+	assert_string_equal(lines_join(&l), "1 and two three\n");
+	line_splice_all(&l, 0, splices, 0);
+	assert_string_equal(lines_join(&l), "1 and two three\n");
+}
+
 static void test_insert_into_nothing(void **state)
 {
 	AUTO(arena_done) struct arena a = {0};
@@ -75,9 +88,8 @@ static void test_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_round_trip),
-	    cmocka_unit_test(test_edits),
-	    cmocka_unit_test(test_insert_into_nothing),
+	    cmocka_unit_test(test_round_trip),	  cmocka_unit_test(test_edits),
+	    cmocka_unit_test(test_several_edits), cmocka_unit_test(test_insert_into_nothing),
 	    cmocka_unit_test(test_words),
 	};
 

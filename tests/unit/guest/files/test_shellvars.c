@@ -1,6 +1,7 @@
 /* Tests of guest/files/shellvars.c and cmdline.c. */
 #include "tests/unit/guest/files/walk.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -136,6 +137,31 @@ static void test_arguments_that_only_look_like_it(void **state)
 	assert_string_equal(asked, "");
 }
 
+static const char *new_uuid(const struct device_use *use, void *opaque)
+{
+	return "UUID=r";
+}
+
+/* A line that is all device names is copied once, not for each of them. */
+static void test_long_command_line(void **state)
+{
+	enum { WORDS = 4096 };
+	AUTO(arena_done) struct arena a = {0};
+	const struct device_visitor v = {new_uuid, NULL};
+	char *text = arena_alloc(&a, WORDS * strlen("resume=/dev/sda1 ") + 1), *p = text;
+	struct mallinfo2 before;
+	struct lines l;
+
+	for (unsigned k = 0; k < WORDS; k++)
+		p = stpcpy(p, "resume=/dev/sda1 ");
+	lines_split(&l, &a, text);
+	before = mallinfo2();
+	cmdline_devices(&l, &v);
+	assert_true(mallinfo2().uordblks + mallinfo2().hblkhd < before.uordblks + before.hblkhd + (8 << 20));
+	assert_int_equal(strlen(lines_join(&l)), WORDS * strlen("resume=UUID=r "));
+	assert_int_equal(strncmp(lines_join(&l), "resume=UUID=r resume=UUID=r ", 28), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -145,6 +171,7 @@ int main(void)
 	    cmocka_unit_test(test_grub_default),
 	    cmocka_unit_test(test_other_settings),
 	    cmocka_unit_test(test_arguments_that_only_look_like_it),
+	    cmocka_unit_test(test_long_command_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
