@@ -168,13 +168,16 @@ static void describe_initrd(struct kernel *k, const struct initramfs *im, struct
 	k->initrd_has_virtio_net = initramfs_has(im, k->version, "virtio_net");
 }
 
-/* What it names the source's devices in, for the survey of names. */
+/* What it names the source's devices in, for the survey of names; a graft has put right what it could. */
 static void note_hostonly(struct kernel *k, const struct initramfs *im, struct arena *a)
 {
-	VEC_FOR (m, &im->members)
-		if (m->content && hostonly_walker(m->path, NULL))
-			*vec_push(a, &k->hostonly) = (struct initrd_text){arena_printf(a, "%s:%s", k->initrd, m->path),
-									  arena_strdup(a, m->content)};
+	VEC_FOR (m, &im->members) {
+		const char *text = initramfs_text(im, m);
+
+		if (text && hostonly_walker(m->path, NULL))
+			*vec_push(a, &k->hostonly) =
+			    (struct initrd_text){arena_printf(a, "%s:%s", k->initrd, m->path), arena_strdup(a, text)};
+	}
 }
 
 static int read_initrd(struct guest *g, struct inspection *i, struct kernel *k, struct err *err)

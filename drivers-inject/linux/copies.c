@@ -176,21 +176,32 @@ static const char *renamed(const struct device_use *use, void *opaque)
 	return with;
 }
 
-/* Arguments and waits that dracut wrote for the source. A wait for what isn't known here would never end. */
+/* The text with the names that hold on the new hardware. A wait for what isn't known here would never end. */
+static char *with_new_names(struct graft_plan *p, const char *path, const char *content, struct renaming *r)
+{
+	const struct device_visitor v = {renamed, r};
+	bool waits;
+	device_walker *walk = hostonly_walker(path, &waits);
+	struct lines l;
+
+	r->unknown = false;
+	lines_split(&l, &p->arena, content);
+	walk(&l, &v);
+	return waits && r->unknown ? arena_strdup(&p->arena, "true\n") : lines_join(&l);
+}
+
+/* Arguments and waits that dracut wrote for the source. A name that means nothing any more, on hardware that has been
+ * changed already, was put right by the graft that is there, if it could be. */
 static void refresh_hostonly(struct graft_plan *p, const struct inspection *i, const struct initramfs_member *m)
 {
 	struct renaming r = {i, &p->arena, false};
-	const struct device_visitor v = {renamed, &r};
-	bool waits;
-	device_walker *walk = m->content && S_ISREG(m->mode) ? hostonly_walker(m->path, &waits) : NULL;
-	struct lines l;
 	char *text;
 
-	if (!walk)
+	if (!m->content || !S_ISREG(m->mode) || !hostonly_walker(m->path, NULL))
 		return;
-	lines_split(&l, &p->arena, m->content);
-	walk(&l, &v);
-	text = waits && r.unknown ? arena_strdup(&p->arena, "true\n") : lines_join(&l);
+	text = with_new_names(p, m->path, m->content, &r);
+	if (r.unknown && initramfs_text(p->im, m))
+		text = with_new_names(p, m->path, initramfs_text(p->im, m), &r);
 	if (strcmp(text, m->content) != 0)
 		*vec_push(&p->arena, &p->copies) = (struct graft_copy){m->path, text, true};
 }

@@ -130,8 +130,8 @@ static void add_words(struct comparison *c, struct words *w, const char *text)
 static void add_image_words(struct comparison *c, struct words *w, const struct initramfs *im)
 {
 	VEC_FOR (m, &im->members)
-		if (m->content && hostonly_walker(m->path, NULL) == cmdline_devices)
-			add_words(c, w, m->content);
+		if (initramfs_text(im, m) && hostonly_walker(m->path, NULL) == cmdline_devices)
+			add_words(c, w, initramfs_text(im, m));
 }
 
 static bool is_in(const struct words *w, const char *word)

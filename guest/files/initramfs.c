@@ -288,11 +288,10 @@ static int read_segments(struct reading *r, const uint8_t *data, size_t len, str
 
 static void note_grafted(struct initramfs *im, size_t first_member)
 {
-	char name[MODULE_NAME_MAX];
-
 	for (size_t i = first_member; i < im->members.n; i++)
-		if (S_ISREG(im->members.v[i].mode) && module_name_of(im->members.v[i].path, name))
-			*vec_push(&im->arena, &im->grafted) = im->members.v[i].path;
+		*vec_push(&im->arena, &im->grafted) = im->members.v[i];
+	if (im->grafted.n)
+		qsort(im->grafted.v, im->grafted.n, sizeof *im->grafted.v, by_path_last_first);
 }
 
 /* Takes a graft at the end off again; one in the middle can't be replaced and counts as the generator's. */
@@ -399,6 +398,14 @@ static int compare_path(const void *key, const void *member)
 const struct initramfs_member *initramfs_at(const struct initramfs *im, const char *place)
 {
 	return im->members.n ? bsearch(place, im->members.v, im->members.n, sizeof *im->members.v, compare_path) : NULL;
+}
+
+const char *initramfs_text(const struct initramfs *im, const struct initramfs_member *m)
+{
+	const struct initramfs_member *grafted =
+	    im->grafted.n ? bsearch(m->path, im->grafted.v, im->grafted.n, sizeof *im->grafted.v, compare_path) : NULL;
+
+	return grafted ? grafted->content : m->content;
 }
 
 struct walk {
@@ -510,8 +517,9 @@ bool initramfs_has(const struct initramfs *im, const char *version, const char *
 	const char *dir = arena_printf(&a, "%s/", initramfs_modules_folder(im, version, &a));
 	char found[MODULE_NAME_MAX];
 
-	VEC_FOR (path, &im->grafted)
-		if (strstr(*path, dir) && module_name_of(*path, found) && strcmp(found, name) == 0)
+	VEC_FOR (m, &im->grafted)
+		if (S_ISREG(m->mode) && strstr(m->path, dir) && module_name_of(m->path, found) &&
+		    strcmp(found, name) == 0)
 			return true;
 	return initramfs_module(im, version, name);
 }

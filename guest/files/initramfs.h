@@ -51,9 +51,9 @@ struct initramfs {
 	uint64_t base;			      /* where a graft begins or may be appended: end of what isn't ours */
 	bool has_graft;			      /* the last segment is ours: [graft_offset, file's end) */
 	uint64_t graft_offset;
-	VEC(const char *) grafted; /* paths of the module files in it */
-	const char *compression;   /* of the main archive, the first that isn't early */
-	const char *generator;	   /* "initramfs-tools", "dracut", "mkinitcpio" …, "unknown": a literal */
+	VEC(struct initramfs_member) grafted; /* what is in it, sorted by path */
+	const char *compression;	      /* of the main archive, the first that isn't early */
+	const char *generator;		      /* "initramfs-tools", "dracut", "mkinitcpio" …, "unknown": a literal */
 };
 
 /* Parses an image of len bytes; nothing refers to data afterwards. A graft at its end is noticed, and its members are
@@ -71,6 +71,8 @@ const struct initramfs_member *initramfs_find(const struct initramfs *im, const 
 char *initramfs_place(const struct initramfs *im, const char *path, struct arena *a);
 /* The member at exactly this place, symlinks not followed; NULL when there is none. */
 const struct initramfs_member *initramfs_at(const struct initramfs *im, const char *place);
+/* The text of a member as it is with the graft, which may hold it anew; NULL when none was kept. */
+const char *initramfs_text(const struct initramfs *im, const struct initramfs_member *m);
 /* The folder of a kernel's modules, symlinks not followed; without the version where an image is for one kernel only.
  * In the arena or a literal. */
 const char *initramfs_modules_folder(const struct initramfs *im, const char *version, struct arena *a);

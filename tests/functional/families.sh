@@ -211,7 +211,9 @@ run_family() {
 		cp "$work/$name.out" "tests/families/golden/$name.txt"
 	fi
 	diff -u "tests/families/golden/$name.txt" "$work/$name.out" || fail "$name: differs from tests/families/golden/$name.txt"
-	build/tests/support/convert_folder "$root" "$facts" >"$work/$name.again" || fail "$name: second run"
+	# again, on the hardware that the result has
+	sed -E 's/^disk [a-z-]+ [0-9]+ ([0-9]+) .*/disk virtio-blk 0 \1 -/' "$facts" >"$facts.again"
+	build/tests/support/convert_folder "$root" "$facts.again" >"$work/$name.again" || fail "$name: second run"
 	sed '1,/^== changes$/d' "$work/$name.again" >"$work/$name.changes"
 	[ ! -s "$work/$name.changes" ] || fail "$name: the second run changes: $(cat "$work/$name.changes")"
 	check_grub

@@ -274,6 +274,11 @@ static void test_hostonly(void **state)
 				  unpack(f, initrd(f)))),
 	    " resume=UUID=2-2 x=y\n[ -e \"/dev/disk/by-uuid/2-2\" ]\ntrue\n[ -e \"/dev/mapper/vg-root\" ]\n"
 	    "dev-sda2.device.d\ninitrd.target.wants\n[Unit]\nJobTimeoutSec=1\nJobRunningTimeoutSec=1\n");
+	/* again, on hardware where the old names mean nothing: the graft that is there knows */
+	o = inject_well(f);
+	assert_string_equal(o.i->kernels.v[0].hostonly.v[0].text, " resume=UUID=2-2 x=y\n");
+	assert_int_equal(o.log.changes.n, 0);
+	outcome_done(&o);
 }
 
 /* Modules that are in the image, but which nothing in it would load: their names are put into its lists. */
