@@ -216,7 +216,7 @@ static int await_welcome(struct stream *s, struct json **ret, struct err *err)
 {
 	AUTO(js_freep) struct json *answer = NULL;
 
-	if (frame_receive(s, &answer, err) < 0)
+	if (frame_receive(s, FRAME_MAX, &answer, err) < 0)
 		return -1;
 	if (!strcmp(frame_type(answer), "refused"))
 		return err_set(err, ERR_BLOCKED, "the host refuses: %.400s", js_get_str(answer, "reason", "no reason"));
@@ -375,7 +375,7 @@ static int on_frame(struct dialer *d, struct stream *s, struct err *err)
 {
 	AUTO(js_freep) struct json *frame = NULL;
 
-	if (frame_receive(s, &frame, err) < 0)
+	if (frame_receive(s, FRAME_MAX, &frame, err) < 0)
 		return -1;
 	if (!strcmp(frame_type(frame), "state"))
 		return on_state(d, frame, err);

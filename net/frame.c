@@ -46,7 +46,7 @@ int frame_parse(const char *text, size_t len, struct json **ret, struct err *err
 	return 0;
 }
 
-int frame_receive(struct stream *s, struct json **ret, struct err *err)
+static int receive(struct stream *s, uint32_t max, struct json **ret, struct err *err)
 {
 	AUTO_FREE char *text = NULL;
 	unsigned char head[4];
@@ -55,12 +55,22 @@ int frame_receive(struct stream *s, struct json **ret, struct err *err)
 	if (!stream_take(s, head, sizeof head))
 		return err_set(err, ERR_TEMPFAIL, "the connection was lost");
 	len = get_be32(head);
-	if (len > FRAME_MAX)
-		return err_set(err, ERR_CORRUPT, "a frame of %" PRIu32 " bytes: %d are the most", len, FRAME_MAX);
+	if (len > max)
+		return err_set(err, ERR_CORRUPT, "a frame of %" PRIu32 " bytes: %" PRIu32 " are the most", len, max);
 	text = malloc(len + 1);
 	if (!text)
 		return err_nomem(err);
 	if (!stream_take(s, text, len))
 		return err_set(err, ERR_TEMPFAIL, "the connection was lost in a frame of %" PRIu32 " bytes", len);
 	return frame_parse(text, len, ret, err);
+}
+
+int frame_receive(struct stream *s, uint32_t max, struct json **ret, struct err *err)
+{
+	int got;
+
+	stream_deadline(s, FRAME_SECONDS);
+	got = receive(s, max, ret, err);
+	stream_deadline(s, 0);
+	return got;
 }

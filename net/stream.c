@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -10,12 +11,40 @@
 
 #include "core/base/checked.h"
 
+static void set_timeout(const struct stream *s, int which, struct timeval t)
+{
+	setsockopt(s->fd, SOL_SOCKET, which, &t, sizeof t);
+}
+
+/* A socket's time-out begins anew with every byte that comes: before a deadline it becomes what is left. */
+static bool has_time(const struct stream *s)
+{
+	struct timespec now;
+	int64_t left; /* us */
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	left = (int64_t)(s->deadline.tv_sec - now.tv_sec) * 1000000 + (s->deadline.tv_nsec - now.tv_nsec) / 1000;
+	if (left <= 0)
+		return false;
+	if (!s->patience || left < (int64_t)s->patience * 1000000)
+		set_timeout(s, SO_RCVTIMEO, (struct timeval){.tv_sec = left / 1000000, .tv_usec = left % 1000000});
+	return true;
+}
+
+ssize_t stream_recv(struct stream *s, void *buf, size_t len)
+{
+	if (!s->deadline.tv_sec || has_time(s))
+		return recv(s->fd, buf, len, 0);
+	errno = EAGAIN;
+	return -1;
+}
+
 static ssize_t fd_take(struct stream *s, void *buf, size_t len)
 {
 	ssize_t n;
 
 	do
-		n = recv(s->fd, buf, len, 0);
+		n = stream_recv(s, buf, len);
 	while (n < 0 && errno == EINTR);
 	s->late = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 	return n;
@@ -102,10 +131,21 @@ void stream_shut(struct stream *s, int how)
 
 void stream_patience(struct stream *s, unsigned seconds)
 {
-	struct timeval t = {.tv_sec = seconds};
+	const struct timeval t = {.tv_sec = seconds};
 
-	setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
-	setsockopt(s->fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t);
+	s->patience = seconds;
+	set_timeout(s, SO_RCVTIMEO, t);
+	set_timeout(s, SO_SNDTIMEO, t);
+}
+
+void stream_deadline(struct stream *s, unsigned seconds)
+{
+	s->deadline = (struct timespec){0};
+	set_timeout(s, SO_RCVTIMEO, (struct timeval){.tv_sec = s->patience});
+	if (!seconds)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &s->deadline);
+	s->deadline.tv_sec += seconds;
 }
 
 bool stream_late(const struct stream *s)

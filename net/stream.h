@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
+#include <time.h>
 
 #include "core/base/cleanup.h"
 #include "core/base/err.h"
@@ -24,7 +26,12 @@ struct stream {
 	const struct stream_ops *ops;
 	int fd;	   /* owned */
 	bool late; /* a take ended because the patience did */
+	unsigned patience;
+	struct timespec deadline; /* 0: none */
 };
+
+/* For the streams themselves: recv(2) within the patience and the deadline; EAGAIN when one of them ends. */
+ssize_t stream_recv(struct stream *s, void *buf, size_t len);
 
 /* A socket as it is; takes fd on success. */
 int stream_of_fd(int fd, struct stream **ret, struct err *err);
@@ -39,6 +46,9 @@ int stream_wait(struct stream *s, int ms);
 void stream_shut(struct stream *s, int how);
 /* How long a take may wait for its next byte, and a give for room; 0: for ever. */
 void stream_patience(struct stream *s, unsigned seconds);
+/* Until when all takes together have time, in seconds from now, however often something comes; 0: as long as the
+ * patience. */
+void stream_deadline(struct stream *s, unsigned seconds);
 /* Whether a take has failed because nothing came in time, and not because the connection is lost. */
 bool stream_late(const struct stream *s);
 void stream_close(struct stream *s); /* NULL is fine */

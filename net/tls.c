@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "core/base/checked.h"
 
@@ -27,7 +26,6 @@ struct tls {
 	void *opaque;
 	struct token token;
 	bool known;
-	struct timespec deadline; /* of the handshake; 0: it is over */
 };
 
 /* ---- the socket ---- */
@@ -42,24 +40,11 @@ static ssize_t push(gnutls_transport_ptr_t opaque, const void *data, size_t len)
 	return n;
 }
 
-/* The handshake as a whole has its time: a peer that sends a byte now and then gets no more. */
-static bool is_late(const struct tls *t)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return t->deadline.tv_sec && now.tv_sec >= t->deadline.tv_sec;
-}
-
 static ssize_t pull(gnutls_transport_ptr_t opaque, void *data, size_t len)
 {
 	struct tls *t = opaque;
-	ssize_t n = -1;
+	ssize_t n = stream_recv(&t->s, data, len);
 
-	if (is_late(t))
-		errno = ETIMEDOUT;
-	else
-		n = recv(t->s.fd, data, len, 0);
 	if (n < 0)
 		gnutls_transport_set_errno(t->session, errno);
 	return n;
@@ -159,14 +144,14 @@ static int shake_hands(struct tls *t, struct err *err)
 {
 	int e;
 
+	/* As a whole: a peer that sends a byte now and then gets no more. */
 	stream_patience(&t->s, TLS_HANDSHAKE_SECONDS);
-	clock_gettime(CLOCK_MONOTONIC, &t->deadline);
-	t->deadline.tv_sec += TLS_HANDSHAKE_SECONDS;
+	stream_deadline(&t->s, TLS_HANDSHAKE_SECONDS);
 	do
 		e = gnutls_handshake(t->session);
-	while (e < 0 && !gnutls_error_is_fatal(e) && e != GNUTLS_E_AGAIN && !is_late(t));
+	while (e < 0 && !gnutls_error_is_fatal(e) && e != GNUTLS_E_AGAIN);
 	stream_patience(&t->s, 0);
-	t->deadline.tv_sec = 0;
+	stream_deadline(&t->s, 0);
 	if (e == GNUTLS_E_AGAIN || is_lost(e))
 		return err_set(err, ERR_TEMPFAIL, "the connection was lost during the handshake");
 	if (e < 0) {

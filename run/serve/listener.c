@@ -244,7 +244,7 @@ static int on_frame(struct live *l, struct stream *stream, struct err *err)
 {
 	AUTO(js_freep) struct json *frame = NULL;
 
-	if (frame_receive(stream, &frame, err) < 0)
+	if (frame_receive(stream, FRAME_SHORT, &frame, err) < 0)
 		return -1;
 	if (!strcmp(frame_type(frame), "ping"))
 		return frame_send(stream, frame_new("pong"), err);
@@ -296,7 +296,7 @@ static int serve_control(struct caller *c, struct stream *stream, const struct j
 	struct live *l;
 	int ret;
 
-	if (frame_receive(stream, &inventory, err) < 0)
+	if (frame_receive(stream, FRAME_MAX, &inventory, err) < 0)
 		return -1;
 	if (check_inventory(inventory, err) < 0 || enrol(c, inventory, session, &l, &control, err) < 0) {
 		log_warn("%s: refused: %s", c->address, err->text);
@@ -319,7 +319,7 @@ static int serve_stream(struct caller *c, struct stream *stream, struct err *err
 	const char *role;
 
 	stream_patience(s, SILENT_SECONDS);
-	if (frame_receive(s, &hello, err) < 0)
+	if (frame_receive(s, FRAME_SHORT, &hello, err) < 0)
 		return -1;
 	role = js_get_str(hello, "role", "");
 	if (strcmp(frame_type(hello), "hello") != 0 || strlen(js_get_str(hello, "session", "")) != 32)

@@ -61,7 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		AUTO(js_freep) struct json *frame = NULL;
 		struct err err = ERR_INIT;
 
-		if ((bare ? frame_parse((const char *)data, size, &frame, &err) : frame_receive(s, &frame, &err)) < 0) {
+		if ((bare ? frame_parse((const char *)data, size, &frame, &err)
+			  : frame_receive(s, FRAME_MAX, &frame, &err)) < 0) {
 			if (!err.code || !*err.text || err.code == ERR_INTERNAL)
 				abort();
 			break;

@@ -1,4 +1,5 @@
 /* Frames over a socket pair: what comes through, and what ends a connection. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,7 +46,7 @@ static void test_round_trip(void **state)
 	js_set_u64(j, "n", 7);
 	assert_int_equal(frame_send(p.a, j, NULL), 0);
 	assert_int_equal(stream_wait(b, 1000), 1);
-	assert_int_equal(frame_receive(b, &back, NULL), 0);
+	assert_int_equal(frame_receive(b, FRAME_SHORT, &back, NULL), 0);
 	assert_string_equal(frame_type(back), "ping");
 	assert_int_equal(js_get_u64(back, "n", 0), 7);
 	assert_int_equal(stream_wait(b, 0), 0);
@@ -65,7 +66,7 @@ static void receive(const void *bytes, size_t len, enum err_code code, const cha
 	assert_int_equal(write(p.b, bytes, len), (ssize_t)len);
 	close(p.b);
 	p.b = -1;
-	assert_int_equal(frame_receive(p.a, &j, &err), -1);
+	assert_int_equal(frame_receive(p.a, FRAME_MAX, &j, &err), -1);
 	assert_null(j);
 	assert_int_equal(err.code, code);
 	assert_non_null(strstr(err.text, text));
@@ -84,6 +85,53 @@ static void test_what_is_no_frame(void **state)
 	receive("\0\0\0\2{}", 6, ERR_CORRUPT, "has no type");
 	receive("\0\0\0\2[]", 6, ERR_CORRUPT, "has no type");
 	receive("\0\0\0\12{\"type\":1}", 14, ERR_CORRUPT, "has no type");
+}
+
+static void test_too_large_for_its_place(void **state)
+{
+	struct err err = ERR_INIT;
+	struct json *j = NULL;
+	struct pair p;
+
+	pair_open(&p);
+	assert_int_equal(write(p.b, "\0\0\20\1", 4), 4);
+	assert_int_equal(frame_receive(p.a, FRAME_SHORT, &j, &err), -1);
+	assert_int_equal(err.code, ERR_CORRUPT);
+	assert_string_equal(err.text, "a frame of 4097 bytes: 4096 are the most");
+	pair_close(&p);
+}
+
+/* A byte now and then, until nobody listens any more. */
+static void *trickle(void *opaque)
+{
+	int fd = *(int *)opaque;
+
+	while (send(fd, "x", 1, MSG_NOSIGNAL) == 1)
+		nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+	return NULL;
+}
+
+/* Without the deadline this would take an hour, and then more would be there. */
+static void test_deadline(void **state)
+{
+	char buf[36000];
+	pthread_t thread;
+	struct pair p;
+
+	pair_open(&p);
+	stream_patience(p.a, 3600);
+	stream_deadline(p.a, 1);
+	assert_false(stream_take(p.a, buf, 1));
+	assert_true(stream_late(p.a));
+	stream_deadline(p.a, 1);
+	assert_int_equal(pthread_create(&thread, NULL, trickle, &p.b), 0);
+	assert_false(stream_take(p.a, buf, sizeof buf));
+	assert_true(stream_late(p.a));
+	stream_deadline(p.a, 0);
+	assert_true(stream_take(p.a, buf, 1));
+	stream_shut(p.a, SHUT_RDWR);
+	pthread_join(thread, NULL);
+	pair_close(&p);
 }
 
 static void test_too_large_to_send(void **state)
@@ -105,6 +153,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_round_trip),
 	    cmocka_unit_test(test_what_is_no_frame),
+	    cmocka_unit_test(test_too_large_for_its_place),
+	    cmocka_unit_test(test_deadline),
 	    cmocka_unit_test(test_too_large_to_send),
 	};
 

@@ -92,6 +92,25 @@ static void test_token(void **state)
 	free(big);
 }
 
+/* Nobody may hold a stream with the begin of a record. */
+static void test_deadline(void **state)
+{
+	struct stream *s;
+	struct host h;
+	char c;
+	int fd = host_start(&h);
+
+	assert_int_equal(tls_connect(fd, &ours, &s, NULL), 0);
+	pthread_join(h.thread, NULL);
+	assert_int_equal(h.got, 0);
+	assert_int_equal(send(fd, "\27\3\3", 3, MSG_NOSIGNAL), 3);
+	stream_deadline(h.stream, 1);
+	assert_false(stream_take(h.stream, &c, 1));
+	assert_true(stream_late(h.stream));
+	stream_close(s);
+	stream_close(h.stream);
+}
+
 static void test_another_token(void **state)
 {
 	struct err err = ERR_INIT;
@@ -187,8 +206,8 @@ static void test_other_clients(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_token),   cmocka_unit_test(test_another_token), cmocka_unit_test(test_silence),
-	    cmocka_unit_test(test_garbage), cmocka_unit_test(test_other_clients),
+	    cmocka_unit_test(test_token),    cmocka_unit_test(test_another_token), cmocka_unit_test(test_silence),
+	    cmocka_unit_test(test_deadline), cmocka_unit_test(test_garbage),	   cmocka_unit_test(test_other_clients),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
