@@ -89,29 +89,38 @@ bool ifcfg_global_drop(struct lines *l, const struct net_address *a)
 	return true;
 }
 
-/* "default via 10.0.0.1 dev eth0", or ADDRESS0=0.0.0.0 with GATEWAY0, whose numbers must have no gap. */
+/* "0" of ADDRESS0=0.0.0.0, of the last when there are more; NULL: none. */
+static const char *number_of_default(const struct lines *l)
+{
+	const char *ret = NULL;
+
+	VEC_FOR (line, &l->v) {
+		struct shellvar var;
+
+		if (shellvar_parse(line->text, &var) && shellvar_named(line->text, &var, "ADDRESS*") &&
+		    span_is(line->text, var.value, "0.0.0.0"))
+			ret = span_dup(l->arena, line->text, var.name) + strlen("ADDRESS");
+	}
+	return ret;
+}
+
+/* "default via 10.0.0.1 dev eth0"; ADDRESS0=0.0.0.0 gets the new GATEWAY0, since there must be no gap in the numbers.
+ */
 bool ifcfg_routes_drop(struct lines *l, const struct net_address *a)
 {
+	const char *number = a->ip->gateway && !a->ip->v6 ? number_of_default(l) : NULL;
+
 	for (size_t i = l->v.n; i-- > 0;) {
 		const char *text = l->v.v[i].text;
-		struct shellvar var;
 		struct span to;
 		size_t pos = 0;
 
-		if (shellvar_parse(text, &var)) {
-			const char *number = text + var.name.at + strlen("ADDRESS");
-
-			if (shellvar_named(text, &var, "ADDRESS*") && span_is(text, var.value, "0.0.0.0") &&
-			    a->ip->gateway)
-				set(l,
-				    arena_printf(l->arena, "GATEWAY%.*s", (int)(var.name.len - strlen("ADDRESS")),
-						 number),
-				    a->ip->gateway);
-		} else if (span_next(text, &pos, &to) && (span_is(text, to, "default") || span_is(text, to, "::/0") ||
-							  span_is(text, to, "0.0.0.0/0"))) {
+		if (span_next(text, &pos, &to) &&
+		    (span_is(text, to, "default") || span_is(text, to, "::/0") || span_is(text, to, "0.0.0.0/0")))
 			lines_remove(l, i);
-		}
 	}
+	if (number)
+		set(l, arena_printf(l->arena, "GATEWAY%s", number), a->ip->gateway);
 	return true;
 }
 
