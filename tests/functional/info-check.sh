@@ -185,7 +185,7 @@ made plain 65536 && gzip -k good.qcow2
 check good.qcow2.gz 0
 
 # Tables are not encrypted: they are described and checked without the key.
-qemu-img create -q -f qcow2 --object secret,id=k,data=x -o encrypt.format=luks,encrypt.key-secret=k,encrypt.iter-time=10 luks.qcow2 8M
+patiently qemu-img create -q -f qcow2 --object secret,id=k,data=x -o encrypt.format=luks,encrypt.key-secret=k,encrypt.iter-time=10 luks.qcow2 8M
 "$rehost" info --check --json luks.qcow2 > luks.json 2> log || fail "encrypted: $(cat log)"
 [ "$(jq -r '.chain[0] | "\(.encryption) \(.size) \(.check.errors)"' luks.json)" = "LUKS 8388608 0" ] || fail "encrypted: $(cat luks.json)"
 echo "$count images, good and damaged, each with its count"

@@ -17,7 +17,7 @@ root_key='root secret 4711' home_key='home secret 4712' lvm_key='lvm secret 4713
 
 encrypt() { # RAW PASSPHRASE: RAW becomes a LUKS volume; qemu-img needs no device mapper for it
 	printf %s "$2" >"$work/pass"
-	qemu-img convert -f raw -O luks --object "secret,id=s,file=$work/pass" -o key-secret=s,iter-time=10 "$1" "$1.luks"
+	patiently qemu-img convert -f raw -O luks --object "secret,id=s,file=$work/pass" -o key-secret=s,iter-time=10 "$1" "$1.luks"
 	rm "$work/pass"
 	mv "$1.luks" "$1"
 }

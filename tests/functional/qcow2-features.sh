@@ -117,7 +117,7 @@ for format in luks,encrypt.iter-time=10 aes; do
 	"$rehost" map locked.qcow2 | grep -q '1048576 *1048576 *data' || fail "map needs no key: $format"
 	"$rehost" info locked.qcow2 | grep -qi 'encryption: *[a-z]' || fail "info needs no key: $format"
 done
-qemu-img create -q --object secret,id=s,file=secret -f qcow2 \
+patiently qemu-img create -q --object secret,id=s,file=secret -f qcow2 \
 	-o encrypt.key-secret=s,encrypt.format=luks,encrypt.iter-time=10 locked.qcow2 4M
 says 3 "the key given for it doesn't open it" "$rehost" copy -q --key locked.qcow2:key:wrong locked.qcow2 no.qcow2
 [ ! -e no.qcow2 ] || fail "a copy without a key left a file"

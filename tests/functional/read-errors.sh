@@ -40,7 +40,7 @@ at() { # IMAGE FILE BLOCK: bytes from the image's begin to that block of the fil
 large=$(at "$work/root.raw" '/opt/large file' 10)
 secret=$(at "$work/data.raw" /deep/secret 7)
 printf %s passphrase >"$work/pass"
-qemu-img convert -f raw -O luks --object "secret,id=s,file=$work/pass" -o key-secret=s,iter-time=10 "$work/data.raw" "$work/luks.raw"
+patiently qemu-img convert -f raw -O luks --object "secret,id=s,file=$work/pass" -o key-secret=s,iter-time=10 "$work/data.raw" "$work/luks.raw"
 payload=$(($(cryptsetup luksDump "$work/luks.raw" | sed -n 's/^Payload offset:[[:space:]]*//p') * 512))
 truncate -s 80M "$disk"
 printf 'label: dos\nstart=2048,size=65536,type=83,bootable\nstart=67584,size=90112,type=83\n' | sfdisk -q "$disk"

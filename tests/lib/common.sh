@@ -29,3 +29,14 @@ says() {
 	[ "$got" = "$want" ] || fail "$*: exit status $got, expected $want: $(cat log)"
 	grep -q -- "$pattern" log || fail "$*: no '$pattern' in $(cat log)"
 }
+
+# COMMAND… of qemu-img that makes a LUKS header: it measures how fast keys are derived here, and gives up when the machine
+# is too busy to tell. Then it is asked again.
+patiently() {
+	local said i
+	for ((i = 0; i < 20; i++)); do
+		! said=$("$@" 2>&1) || return 0
+		[[ $said == *'accurate CPU usage'* ]] || break
+	done
+	fail "$*: $said"
+}

@@ -34,13 +34,17 @@ static const char *image_options(struct image_folder *f, const char *name)
 	return text;
 }
 
+/* qemu-img measures how fast keys are derived here and gives up on a busy machine: then it is asked again. */
 static void create(struct image_folder *f, const char *name, const char *encryption)
 {
 	char options[300];
+	int status = -1;
 
 	snprintf(options, sizeof options, "encrypt.key-secret=s,%s", encryption);
-	run(run_program("qemu-img", "create", "-q", "--object", secret_object(f), "-f", "qcow2", "-o", options,
-			path_of(f, name), "4M", NULL));
+	for (int i = 0; status && i < 20; i++)
+		status = run_program("qemu-img", "create", "-q", "--object", secret_object(f), "-f", "qcow2", "-o",
+				     options, path_of(f, name), "4M", NULL);
+	run(status);
 }
 
 static void io(struct image_folder *f, const char *name, const char *command)
