@@ -78,8 +78,26 @@ static int read_small(struct appliance *a, const char *path, uint64_t size, stru
 	return buf_add(b, data, n) < 0 ? err_nomem(err) : 0;
 }
 
+/* The appliance would wait without an end for whoever writes into a FIFO. */
+static int stat_regular(struct guest *g, const char *path, struct guest_stat *ret, struct err *err)
+{
+	if (files_stat(g, path, true, ret, err) < 0)
+		return -1;
+	if (!ret->mode) {
+		errno = ENOENT;
+		return err_sys(err, ERR_UNREADABLE, "cannot open '%s'", path);
+	}
+	if (!S_ISREG(ret->mode))
+		return err_set(err, ERR_UNREADABLE, "'%s' is not a regular file", path);
+	return 0;
+}
+
 static int files_head(struct guest *g, const char *path, size_t max, struct buf *b, struct err *err)
 {
+	struct guest_stat st;
+
+	if (stat_regular(g, path, &st, err) < 0)
+		return -1;
 	return read_small(appliance_of(g), path, min_u64(max, MESSAGE_MAX), b, err);
 }
 
@@ -88,14 +106,8 @@ static int files_read(struct guest *g, const char *path, struct buf *b, struct e
 	struct appliance *a = appliance_of(g);
 	struct guest_stat st;
 
-	if (files_stat(g, path, true, &st, err) < 0)
+	if (stat_regular(g, path, &st, err) < 0)
 		return -1;
-	if (!st.mode) {
-		errno = ENOENT;
-		return err_sys(err, ERR_UNREADABLE, "cannot open '%s'", path);
-	}
-	if (!S_ISREG(st.mode))
-		return err_set(err, ERR_UNREADABLE, "'%s' is not a regular file", path);
 	if (st.size > b->max - b->len)
 		return err_set(err, ERR_CORRUPT, "'%s' is over the limit of %zu bytes", path, b->max);
 	if (!st.size)

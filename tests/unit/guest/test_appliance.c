@@ -227,6 +227,15 @@ static void test_read(void **state)
 	assert_string_equal(s.err.text, "'/etc/hostname' is over the limit of 4 bytes");
 	assert_int_equal(s.g->ops->read(s.g, "/etc", &small, &s.err), -1);
 	assert_string_equal(s.err.text, "'/etc' is not a regular file");
+	/* a FIFO that nobody writes into would be waited for */
+	assert_int_equal(s.g->ops->read(s.g, "/boot/pipe", &small, &s.err), -1);
+	assert_string_equal(s.err.text, "'/boot/pipe' is not a regular file");
+	assert_int_equal(s.g->ops->head(s.g, "/boot/pipe", 4, &small, &s.err), -1);
+	assert_string_equal(s.err.text, "'/boot/pipe' is not a regular file");
+	assert_int_equal(s.g->ops->head(s.g, "/boot/none", 4, &small, &s.err), -1);
+	assert_string_equal(s.err.text, "cannot open '/boot/none': No such file or directory");
+	must(s.g->ops->head(s.g, "/etc/hostname", 4, &small, &s.err), &s.err);
+	assert_string_equal(buf_str(&small), "tiny");
 	assert_int_equal(s.g->ops->read(s.g, "/etc/outside", &small, &s.err), -1);
 	assert_int_equal(s.err.code, ERR_UNREADABLE);
 	assert_string_equal(s.err.text, "cannot open '/etc/outside': No such file or directory");
