@@ -38,12 +38,33 @@ static int take_text(const struct json *j, const char *key, struct arena *a, cha
 	return 0;
 }
 
-/* "4C4C4544-…" in lower case; what is none stays unknown, as some firmware has rubbish there. */
-static void take_uuid(const struct json *smbios, char uuid[37])
+/* What vendors leave in when nobody sets one; many machines have the same. */
+static bool is_filler(const char uuid[37])
+{
+	static const char *const known[] = {
+	    "03000200-0400-0500-0006-000700080009", /* AMI's sample */
+	    "00020003-0004-0005-0006-000700080009", /* the same in the other byte order */
+	    "12345678-1234-5678-90ab-cddeefaabbcc",
+	    "4c4c4544-0000-2010-8020-80c04f202020", /* Dell without a service tag */
+	};
+	size_t digits = 0;
+	bool same = true; /* one byte over and over */
+
+	for (size_t i = 0; i < 36; i++)
+		if (uuid[i] != '-')
+			same = uuid[i] == uuid[digits++ % 2] && same;
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (!strcmp(uuid, known[i]))
+			return true;
+	return same;
+}
+
+void physical_uuid(const struct json *inventory, char uuid[37])
 {
 	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-	const char *text = js_get_str(smbios, "uuid", "");
+	const char *text = js_get_str(js_get(inventory, "smbios"), "uuid", "");
 
+	*uuid = 0;
 	if (strlen(text) != sizeof shape - 1)
 		return;
 	for (size_t i = 0; i < sizeof shape - 1; i++)
@@ -51,6 +72,8 @@ static void take_uuid(const struct json *smbios, char uuid[37])
 			return;
 	for (size_t i = 0; i < sizeof shape; i++)
 		uuid[i] = (char)tolower((unsigned char)text[i]);
+	if (is_filler(uuid))
+		*uuid = 0;
 }
 
 /* ---- parts ---- */
@@ -210,7 +233,7 @@ int physical_parse(const struct json *inventory, struct machine *m, struct err *
 		return -1;
 	if (!m->name)
 		m->name = arena_strdup(&m->arena, "machine");
-	take_uuid(js_get(inventory, "smbios"), m->uuid);
+	physical_uuid(inventory, m->uuid);
 	m->firmware = firmware_by_name(js_get_str(inventory, "firmware", NULL));
 	m->secure_boot = take_bool(inventory, "secure_boot");
 	m->tpm = js_get_bool(inventory, "tpm", false);

@@ -21,6 +21,10 @@ enum {
  * no file yet. Breaches are ERR_CORRUPT. */
 int physical_parse(const struct json *inventory, struct machine *m, struct err *err);
 
+/* The machine's SMBIOS UUID in lower case, as some firmware has rubbish there: "" when it is none, or one that many
+ * machines have. */
+void physical_uuid(const struct json *inventory, char uuid[37]);
+
 extern const struct source source_physical;
 
 #endif

@@ -12,6 +12,7 @@
 #include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/model/machine.h"
+#include "sources/physical.h"
 
 #define STATE_FILE "state.json"
 
@@ -296,14 +297,18 @@ static void machine_key(const struct json *inventory, char key[ENROL_KEY_TEXT])
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(MIB);
 	const struct json *disks = js_get(inventory, "disks");
-	const char *uuid = js_get_str(js_get(inventory, "smbios"), "uuid", "");
+	char uuid[37];
+	size_t serials;
 
+	physical_uuid(inventory, uuid);
 	buf_adds(&text, uuid);
+	serials = text.len;
 	add_sorted(&text, disks, "serial");
-	if (!text.len) {
+	serials = text.len - serials;
+	if (!text.len)
 		add_sizes(&text, disks);
+	if (!*uuid || !serials) /* one alone is often that of others, too */
 		add_sorted(&text, js_get(inventory, "nics"), "mac");
-	}
 	hash_text(&text, key);
 }
 
@@ -327,7 +332,7 @@ static struct enrol_machine *by_key(const struct enrol *e, const char *key, cons
 	return NULL;
 }
 
-/* A machine that is still to be converted, whatever its token; its folder has its key's name. */
+/* A machine that is still to be converted, whatever its token. */
 static const struct enrol_machine *unfinished(const struct enrol *e, const char *key)
 {
 	VEC_FOR (m, &e->machines)
@@ -356,14 +361,10 @@ static void give_name(struct enrol *e, const struct json *inventory, char name[E
 static int add_machine(struct enrol *e, const struct enrol_token *t, const struct json *inventory, const char *key,
 		       uint64_t now, struct enrol_machine **ret, struct err *err)
 {
-	const struct enrol_machine *other = unfinished(e, key);
 	struct enrol_machine *m;
 
 	if (t->expires <= now)
 		return err_set(err, ERR_BLOCKED, "the token has expired");
-	if (other)
-		return err_set(err, ERR_BLOCKED, "this machine has come with another token ('%s'): go on with that",
-			       other->name);
 	if (machines_of(e, t->identity) >= t->uses)
 		return err_set(err, ERR_BLOCKED, "the token belongs to %s",
 			       t->uses == 1 ? "another machine" : "other machines, as many as it is for");
@@ -396,10 +397,25 @@ static void update(struct enrol_machine *m, const struct json *inventory, const 
 		m->state = ENROL_WAITING;
 }
 
+void enrol_folder(const struct enrol_machine *m, char name[ENROL_FOLDER_TEXT])
+{
+	snprintf(name, ENROL_FOLDER_TEXT, "%s-%s", m->key, m->token);
+}
+
+struct enrol_machine *enrol_find(const struct enrol *e, const struct token *t, const struct json *inventory)
+{
+	char identity[TOKEN_IDENTITY_TEXT], key[ENROL_KEY_TEXT];
+
+	token_identity(t, identity);
+	machine_key(inventory, key);
+	return by_key(e, key, identity);
+}
+
 int enrol_machine(struct enrol *e, const struct token *t, const struct json *inventory, const char *session,
 		  uint64_t now, struct enrol_machine **ret, enum enrol_change *ret_change, struct err *err)
 {
 	char identity[TOKEN_IDENTITY_TEXT], key[ENROL_KEY_TEXT], hash[ENROL_KEY_TEXT];
+	const struct enrol_machine *other;
 	const struct enrol_token *known;
 	struct enrol_machine *m;
 
@@ -408,10 +424,14 @@ int enrol_machine(struct enrol *e, const struct token *t, const struct json *inv
 	disks_hash(inventory, hash);
 	known = by_identity(e, identity);
 	m = by_key(e, key, identity);
+	other = unfinished(e, key);
 	if (!known)
 		return err_set(err, ERR_BLOCKED, "the token is unknown");
 	if (m && m->state == ENROL_DONE && strcmp(m->session, session) != 0)
 		return err_set(err, ERR_BLOCKED, "this machine is converted already ('%s')", m->name);
+	if (other && other != m)
+		return err_set(err, ERR_BLOCKED, "this machine has come with another token ('%s'): go on with that",
+			       other->name);
 	if (m)
 		*ret_change = !strcmp(m->session, session) ? ENROL_SAME
 			      : !strcmp(m->disks, hash)	   ? ENROL_REBOOTED

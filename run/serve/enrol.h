@@ -23,6 +23,7 @@ enum {
 	ENROL_KEY_TEXT = 17,  /* 16 hex digits */
 	ENROL_NAME_TEXT = 80, /* a safe name, and what makes it unique */
 	ENROL_SESSION_TEXT = 33,
+	ENROL_FOLDER_TEXT = ENROL_KEY_TEXT + TOKEN_IDENTITY_TEXT,
 };
 
 enum enrol_state {
@@ -77,6 +78,11 @@ bool enrol_find_token(const struct enrol *e, const char *identity, uint64_t now,
  * ERR_BLOCKED: refused, and the text says why; the machine may see it. */
 int enrol_machine(struct enrol *e, const struct token *t, const struct json *inventory, const char *session,
 		  uint64_t now, struct enrol_machine **ret, enum enrol_change *ret_change, struct err *err);
+
+/* The entry that this machine has with this token; NULL: none yet. */
+struct enrol_machine *enrol_find(const struct enrol *e, const struct token *t, const struct json *inventory);
+/* Its folder in SERVE_FOLDER: no other entry has the same. */
+void enrol_folder(const struct enrol_machine *m, char name[ENROL_FOLDER_TEXT]);
 
 size_t enrol_count(const struct enrol *e);
 struct enrol_machine *enrol_at(struct enrol *e, size_t i);

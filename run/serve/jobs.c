@@ -113,14 +113,15 @@ static pid_t spawn(const struct live *l, int out, struct err *err)
 					   "-os",    s->o->output_dir, "-on",	     l->entry->name};
 	const struct child_fd fds[] = {{out, STDOUT_FILENO}, {out, STDERR_FILENO}};
 	struct child_spec spec = {.program = "/proc/self/exe", .argv = argv, .fds = fds, .nfds = 2};
-	char folder[4096 + ENROL_KEY_TEXT + 1];
+	char name[ENROL_FOLDER_TEXT], folder[4096 + ENROL_FOLDER_TEXT + 1];
 	size_t n = 8;
 
 	for (size_t i = 0; s->o->convert_args && s->o->convert_args[i] && i < ARGS_MAX; i++)
 		argv[n++] = s->o->convert_args[i];
 	if (l->anew)
 		argv[n++] = "--restart";
-	snprintf(folder, sizeof folder, "%s/%s", s->path, l->entry->key);
+	enrol_folder(l->entry, name);
+	snprintf(folder, sizeof folder, "%s/%s", s->path, name);
 	argv[n++] = folder;
 	return child_start(&spec, err);
 }

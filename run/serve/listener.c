@@ -1,10 +1,12 @@
 /* Connections: who has no token hears nothing; who has one is a machine's control connection or one of its disks'. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/log.h"
 #include "net/address.h"
@@ -13,7 +15,6 @@
 #include "run/serve/live.h"
 
 enum {
-	STRANGERS_MAX = 64,	/* handshakes at once: each takes a thread and a few KiB */
 	CONNECTIONS_MAX = 2048, /* control connections that stay; the disks' belong to their blocks */
 	STACK_BYTES = 512 << 10,
 	LANES = 4, /* connections that a machine is to open for each disk */
@@ -26,8 +27,10 @@ enum {
 struct caller {
 	struct serve *serve;
 	int fd;
+	unsigned place; /* among the strangers, as long as it is one */
 	char address[ADDRESS_TEXT];
 	struct token token;
+	bool refused; /* it shall not dial again */
 };
 
 /* ---- tokens ---- */
@@ -120,6 +123,18 @@ static int serve_disk(struct caller *c, struct stream *stream, const struct json
 
 /* ---- control ---- */
 
+/* Another boot of a machine whose last one still answers: two machines that look alike, or the old connection isn't
+ * known to be lost yet. Who is told nothing dials again. Called with the lock held. */
+static bool is_elsewhere(struct caller *c, const struct json *inventory, const char *session)
+{
+	const struct enrol_machine *entry = enrol_find(c->serve->enrol, &c->token, inventory);
+	const struct live *l = c->serve->lives;
+
+	while (l && l->entry != entry)
+		l = l->next;
+	return entry && l && l->connected && entry->state != ENROL_DONE && strcmp(entry->session, session) != 0;
+}
+
 /* Called with the lock held. */
 static int take_machine(struct caller *c, const struct json *inventory, const char *session, struct live **ret,
 			struct err *err)
@@ -129,8 +144,13 @@ static int take_machine(struct caller *c, const struct json *inventory, const ch
 	enum enrol_change change;
 	struct live *l;
 
-	if (enrol_machine(s->enrol, &c->token, inventory, session, (uint64_t)time(NULL), &entry, &change, err) < 0)
+	if (is_elsewhere(c, inventory, session))
+		return err_set(err, ERR_TEMPFAIL,
+			       "another live system with this machine's hardware is still connected");
+	if (enrol_machine(s->enrol, &c->token, inventory, session, (uint64_t)time(NULL), &entry, &change, err) < 0) {
+		c->refused = true;
 		return -1;
+	}
 	l = live_of(s, entry);
 	if (!l)
 		return err_nomem(err);
@@ -163,11 +183,12 @@ static int enrol(struct caller *c, const struct json *inventory, const char *ses
 
 	pthread_mutex_lock(&s->lock);
 	got = take_machine(c, inventory, session, ret, err);
+	if (got == 0)
+		got = enrol_save(s->enrol, s->dirfd, err);
 	if (got == 0) {
 		*ret_control = ++(*ret)->control;
 		(*ret)->connected = true;
 		(*ret)->attempts = 0;
-		got = enrol_save(s->enrol, s->dirfd, err);
 		log_machine(*ret, c, "connected");
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -288,27 +309,34 @@ static void leave(struct live *l, unsigned control)
 	pthread_mutex_unlock(&l->serve->lock);
 }
 
-static int serve_control(struct caller *c, struct stream *stream, const struct json *hello, struct err *err)
+static int serve_machine(struct live *l, unsigned control, struct stream *stream, struct err *err)
 {
-	AUTO(js_freep) struct json *inventory = NULL;
-	const char *session = js_get_str(hello, "session", "");
-	unsigned control = 0;
-	struct live *l;
-	int ret;
+	int ret = welcome(l, stream, err);
 
-	if (frame_receive(stream, FRAME_MAX, &inventory, err) < 0)
-		return -1;
-	if (check_inventory(inventory, err) < 0 || enrol(c, inventory, session, &l, &control, err) < 0) {
-		log_warn("%s: refused: %s", c->address, err->text);
-		return refuse(stream, err->text, NULL);
-	}
-	ret = welcome(l, stream, err);
 	if (ret == 0)
 		ret = converse(l, control, stream, err);
 	leave(l, control);
 	return ret;
 }
 
+static int serve_control(struct caller *c, struct stream *stream, const struct json *hello, struct err *err)
+{
+	AUTO(js_freep) struct json *inventory = NULL;
+	const char *session = js_get_str(hello, "session", "");
+	unsigned control = 0;
+	struct live *l;
+
+	if (frame_receive(stream, FRAME_MAX, &inventory, err) < 0)
+		return -1;
+	if (check_inventory(inventory, err) < 0)
+		c->refused = err->code == ERR_CORRUPT;
+	else if (enrol(c, inventory, session, &l, &control, err) == 0)
+		return serve_machine(l, control, stream, err);
+	if (!c->refused) /* the host's trouble: the machine dials again */
+		return -1;
+	log_warn("%s: refused: %s", c->address, err->text);
+	return refuse(stream, err->text, NULL);
+}
 /* ---- connections ---- */
 
 /* Takes the stream. */
@@ -331,11 +359,17 @@ static int serve_stream(struct caller *c, struct stream *stream, struct err *err
 	return err_set(err, ERR_CORRUPT, "an unknown role");
 }
 
-static void count(struct serve *s, int strangers, int connections)
+static void count(struct serve *s, int connections)
 {
 	pthread_mutex_lock(&s->lock);
-	s->strangers = (unsigned)((int)s->strangers + strangers);
 	s->connections = (unsigned)((int)s->connections + connections);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void leave_place(struct serve *s, unsigned place)
+{
+	pthread_mutex_lock(&s->lock);
+	s->strangers[place].taken = false;
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -347,16 +381,16 @@ static void *receive(void *opaque)
 	struct err err = ERR_INIT;
 
 	address_tune(c->fd);
-	address_peer(c->fd, c->address);
 	if (tls_accept(c->fd, find_token, s, &c->token, &stream, &err) < 0) {
 		close(c->fd);
 		log_warn("%s: refused: %s", c->address, err.text);
-		count(s, -1, 0);
+		leave_place(s, c->place);
 	} else {
-		count(s, -1, 1);
+		leave_place(s, c->place);
+		count(s, 1);
 		if (serve_stream(c, stream, &err) < 0)
 			log_info("%s: connection ended: %s", c->address, err.text);
-		count(s, 0, -1);
+		count(s, -1);
 	}
 	explicit_bzero(&c->token, sizeof c->token);
 	free(c);
@@ -365,13 +399,50 @@ static void *receive(void *opaque)
 
 static bool room_for_one(struct serve *s)
 {
-	bool ret;
+	bool ret = false;
 
 	pthread_mutex_lock(&s->lock);
-	ret = s->strangers < STRANGERS_MAX && s->connections < CONNECTIONS_MAX;
-	s->strangers += ret;
+	for (unsigned i = 0; i < STRANGERS_MAX; i++)
+		ret = ret || !s->strangers[i].taken;
+	ret = ret && s->connections < CONNECTIONS_MAX;
 	pthread_mutex_unlock(&s->lock);
 	return ret;
+}
+
+/* What one host has for itself: an IPv4 address, an IPv6 network of 64 bits. */
+static uint64_t origin_of(int fd)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} peer = {.v6 = {0}};
+	socklen_t len = sizeof peer;
+	const unsigned char *ip = peer.v6.sin6_addr.s6_addr;
+
+	if (getpeername(fd, &peer.any, &len) < 0)
+		return 0;
+	if (peer.any.sa_family == AF_INET)
+		return peer.v4.sin_addr.s_addr;
+	return IN6_IS_ADDR_V4MAPPED(&peer.v6.sin6_addr) ? get_le32(ip + 12) : get_le64(ip);
+}
+
+/* Only the accepting thread takes places, so that one is free. False: its address has as many as it gets. */
+static bool take_place(struct serve *s, int fd, unsigned *ret)
+{
+	uint64_t origin = origin_of(fd);
+	unsigned same = 0;
+
+	pthread_mutex_lock(&s->lock);
+	for (unsigned i = 0; i < STRANGERS_MAX; i++) {
+		same += s->strangers[i].taken && s->strangers[i].origin == origin;
+		if (!s->strangers[i].taken)
+			*ret = i;
+	}
+	if (same < STRANGERS_OF_ONE)
+		s->strangers[*ret] = (struct stranger){.taken = true, .origin = origin};
+	pthread_mutex_unlock(&s->lock);
+	return same < STRANGERS_OF_ONE;
 }
 
 static void start_thread(struct caller *c)
@@ -387,9 +458,30 @@ static void start_thread(struct caller *c)
 	pthread_attr_destroy(&attr);
 	if (!e)
 		return;
-	count(c->serve, -1, 0);
+	leave_place(c->serve, c->place);
 	close(c->fd);
 	free(c);
+}
+
+/* Takes fd. */
+static int begin(struct serve *s, int fd)
+{
+	struct caller *c = calloc(1, sizeof *c);
+
+	if (!c) {
+		close(fd);
+		return -1;
+	}
+	*c = (struct caller){.serve = s, .fd = fd};
+	address_peer(fd, c->address);
+	if (take_place(s, fd, &c->place)) {
+		start_thread(c);
+		return 0;
+	}
+	log_warn("%s: refused: %d handshakes from this address are under way", c->address, STRANGERS_OF_ONE);
+	close(fd);
+	free(c);
+	return 0;
 }
 
 /* Those that there is no room for wait in the kernel's queue. */
@@ -399,22 +491,13 @@ static void *accept_all(void *opaque)
 	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
 
 	for (;;) {
-		struct caller *c;
 		int fd;
 
 		while (!room_for_one(s))
 			nanosleep(&pause, NULL);
 		fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-		c = fd < 0 ? NULL : calloc(1, sizeof *c);
-		if (!c) {
-			count(s, -1, 0);
-			if (fd >= 0)
-				close(fd);
+		if (fd < 0 || begin(s, fd) < 0)
 			nanosleep(&pause, NULL);
-			continue;
-		}
-		*c = (struct caller){.serve = s, .fd = fd};
-		start_thread(c);
 	}
 	return NULL;
 }

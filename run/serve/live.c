@@ -45,12 +45,14 @@ struct live *live_of(struct serve *s, struct enrol_machine *entry)
 
 static int open_folder(const struct live *l, struct err *err)
 {
+	char name[ENROL_FOLDER_TEXT];
 	int fd;
 
-	if (mkdirat(l->serve->dirfd, l->entry->key, 0700) < 0 && errno != EEXIST)
-		return err_sys(err, ERR_BLOCKED, "cannot make '%s/%s'", l->serve->path, l->entry->key);
-	fd = openat(l->serve->dirfd, l->entry->key, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? err_sys(err, ERR_BLOCKED, "cannot open '%s/%s'", l->serve->path, l->entry->key) : fd;
+	enrol_folder(l->entry, name);
+	if (mkdirat(l->serve->dirfd, name, 0700) < 0 && errno != EEXIST)
+		return err_sys(err, ERR_HOST, "cannot make '%s/%s'", l->serve->path, name);
+	fd = openat(l->serve->dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, ERR_HOST, "cannot open '%s/%s'", l->serve->path, name) : fd;
 }
 
 static void socket_name(size_t i, char name[32])
@@ -137,19 +139,47 @@ int live_open(struct live *l, const struct json *inventory, struct err *err)
 	return 0;
 }
 
-/* Requests that wait for the network end first, so that the servers come to an end. */
+/* Disks that are to be closed. */
+struct closing {
+	struct block *disks[PHYSICAL_DISKS_MAX];
+	struct nbd_server *servers[PHYSICAL_DISKS_MAX];
+	size_t ndisks;
+};
+
+/* Requests that wait for the network end first, so that the servers come to an end: when the throttle lets go of them.
+ */
+static void *close_all(void *opaque)
+{
+	struct closing *c = opaque;
+
+	for (size_t i = 0; i < c->ndisks; i++)
+		if (c->disks[i])
+			nbd_block_give_up(c->disks[i]);
+	for (size_t i = 0; i < c->ndisks; i++) {
+		nbd_server_stop(c->servers[i]);
+		block_close(c->disks[i]);
+	}
+	free(c);
+	return NULL;
+}
+
 void live_close(struct live *l)
 {
-	for (size_t i = 0; i < l->ndisks; i++)
-		if (l->disks[i])
-			nbd_block_give_up(l->disks[i]);
-	for (size_t i = 0; i < l->ndisks; i++) {
-		nbd_server_stop(l->servers[i]);
-		block_close(l->disks[i]);
-		l->servers[i] = NULL;
-		l->disks[i] = NULL;
-	}
+	struct closing *c = l->ndisks ? calloc(1, sizeof *c) : NULL;
+	pthread_t thread;
+
+	if (!c) /* out of memory: they stay until the host ends */
+		return;
+	memcpy(c->disks, l->disks, sizeof c->disks);
+	memcpy(c->servers, l->servers, sizeof c->servers);
+	c->ndisks = l->ndisks;
+	memset(l->disks, 0, sizeof l->disks);
+	memset(l->servers, 0, sizeof l->servers);
 	l->ndisks = 0;
+	if (pthread_create(&thread, NULL, close_all, c) == 0)
+		pthread_detach(thread);
+	else
+		close_all(c);
 }
 
 bool live_reachable(const struct live *l)

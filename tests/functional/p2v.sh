@@ -61,7 +61,14 @@ disk() { # FILE
 	dd if=/dev/zero of="$1" bs=1M seek=60 count=16 conv=notrunc status=none # allocated zeros
 }
 
+# sda has a partition that begins between the samples that are evenly spread
 disk sda
+python3 - << 'TABLE'
+import struct
+with open("sda", "r+b") as f:
+    f.seek(446)
+    f.write(struct.pack("<B3xB3xII", 0, 0x83, 45 << 11, 200 << 11) + bytes(48) + b"\x55\xaa")
+TABLE
 disk sdb
 inventory web01 4c4c4544-0042-3510-8051-b4c04f4b3132 > web01.json
 inventory web02 4c4c4544-0042-3510-8051-b4c04f4b3133 > web02.json
@@ -98,6 +105,18 @@ for _ in 1 2 3 4 5; do
 	head -c 4096 /dev/urandom > /dev/tcp/127.0.0.1/"$port" || true
 	echo 'GET / HTTP/1.0' > /dev/tcp/127.0.0.1/"$port" || true
 done
+# one address that only holds connections open doesn't get all places
+python3 - "$port" << 'SILENT' > silent.out &
+import socket, sys, time
+held = [socket.create_connection(("127.0.0.1", int(sys.argv[1])), source_address=("127.0.0.2", 0)) for _ in range(40)]
+print("held", flush=True)
+time.sleep(600)
+SILENT
+silent=$!
+wait_for silent.out held
+wait_for host.log '^.*127\.0\.0\.2.*refused: 16 handshakes from this address are under way'
+kill $silent
+wait $silent 2> /dev/null || true
 if command -v openssl > /dev/null; then # a TLS client with another key, with none, and of an older version
 	for how in '-psk 00112233445566778899aabbccddeeff -psk_identity 0011223344556677' '-tls1_3' '-tls1_2'; do
 		# shellcheck disable=SC2086
@@ -181,9 +200,16 @@ for new in same other; do
 		kill -0 $machine 2> /dev/null || fail "the client ended: $(cat client.err host.log)"
 		sleep 0.1
 	done
+	if [ $new = same ]; then # while it answers, there is no other boot of it
+		"$client" 127.0.0.1:"$port" "$token" web02.json 90 "$work/sda" > other.out 2>&1 &
+		other=$!
+		wait_for host.log 'another live system with this machine.s hardware is still connected'
+		kill -9 $other 2> /dev/null || fail "the other boot was turned away: $(cat other.out)"
+		wait $other 2> /dev/null || true
+	fi
 	kill -9 $machine
 	wait $machine 2> /dev/null || true
-	[ $new = same ] || dd if=/dev/urandom of=sda bs=1M count=1 conv=notrunc status=none
+	[ $new = same ] || dd if=/dev/urandom of=sda bs=1K seek=$((45 * 1024 + 1)) count=1 conv=notrunc status=none # a superblock
 done
 "$client" 127.0.0.1:"$port" "$token" web02.json 90 "$work/sda" > client.out 2> client.err ||
 	fail "client: $(cat client.err host.log)"
@@ -192,13 +218,23 @@ grep -q 'its disks have changed: begins anew' host.log || fail "the other disk w
 [ "$(grep -c 'begins anew' host.log)" = 1 ] || fail "the same disk was taken for another: $(cat host.log)"
 stop_host
 
+# ---- a host that can't write its list for a while: the machine dials until it can ----
 # ---- cancelled at the machine: kept, and resumed when it dials again ----
 rm -rf out
 start_host --bwlimit 6M
+mv out/.rehost-serve/state.json .
+mkdir -p out/.rehost-serve/state.json/full
+(
+	wait_for host.log 'connection ended: cannot rename'
+	rm -r out/.rehost-serve/state.json
+	mv state.json out/.rehost-serve/
+) &
+repair=$!
 for how in cancelled completed; do
 	"$client" 127.0.0.1:"$port" "$token" web02.json 90 "$work/sda" > client.out 2> client.err &
 	machine=$!
 	[ $how = cancelled ] || break
+	wait $repair || fail "the list was written: $(cat host.log)"
 	until awk '$4 > 8388608 { found = 1 } END { exit !found }' client.out; do
 		kill -0 $machine 2> /dev/null || fail "the client ended: $(cat client.err host.log)"
 		sleep 0.1

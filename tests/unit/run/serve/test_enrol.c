@@ -17,6 +17,8 @@ enum { NOW = 1000, LATER = 5000, EXPIRES = 4000 };
 
 static const char session_a[] = "0123456789abcdef0123456789abcdef", session_b[] = "ffffffffffffffffffffffffffffffff";
 
+static const char *mac = "52:54:00:00:00:01";
+
 struct fixture {
 	char folder[64];
 	int dirfd;
@@ -52,9 +54,15 @@ static int teardown(void **state)
 static struct json *inventory(const char *uuid, const char *serial, const char *identity)
 {
 	struct json *j = js_object(), *disk;
+	char full[64];
 
 	js_set_str(j, "name", "web 01");
-	js_set_str(js_set(j, "smbios", js_object()), "uuid", uuid);
+	if (uuid && strlen(uuid) == 2)
+		snprintf(full, sizeof full, "4c4c4544-0042-3510-8051-b4c04f4b%02x%02x", uuid[0], uuid[1]);
+	else
+		snprintf(full, sizeof full, "%s", uuid ? uuid : "");
+	js_set_str(js_set(j, "smbios", js_object()), "uuid", full);
+	js_set_str(js_add(js_set(j, "nics", js_array()), js_object()), "mac", mac);
 	disk = js_add(js_set(j, "disks", js_array()), js_object());
 	js_set_u64(disk, "size", 1 << 20);
 	js_set_str(disk, "serial", serial);
@@ -195,7 +203,6 @@ static void test_several_uses(void **state)
 	assert_string_equal(f->err.text, "the token belongs to other machines, as many as it is for");
 }
 
-/* Without a UUID and serial numbers. */
 /* Two entries of one machine would share its folder. Once it is done, it may come again with a new token. */
 static void test_two_tokens(void **state)
 {
@@ -206,16 +213,82 @@ static void test_two_tokens(void **state)
 
 	assert_int_equal(enrol_add_token(f->e, &f->token, 1, EXPIRES, &f->err), 0);
 	assert_int_equal(enrol_add_token(f->e, &other, 1, EXPIRES, &f->err), 0);
-	m = take(f, "uuid-a", "s1", "i1", session_a, NOW, &change);
+	m = take(f, "ua", "s1", "i1", session_a, NOW, &change);
 	assert_non_null(m);
 	f->token = other;
-	assert_null(take(f, "uuid-a", "s1", "i1", session_b, NOW, &change));
+	assert_null(take(f, "ua", "s1", "i1", session_b, NOW, &change));
 	assert_string_equal(f->err.text, "this machine has come with another token ('web_01'): go on with that");
 	m->state = ENROL_DONE;
-	assert_non_null(take(f, "uuid-a", "s1", "i1", session_b, NOW, &change));
+	assert_non_null(take(f, "ua", "s1", "i1", session_b, NOW, &change));
 	assert_int_equal(change, ENROL_NEW);
 }
 
+/* One that failed comes back with its old token while the same machine waits with another. */
+static void test_old_token_returns(void **state)
+{
+	struct fixture *f = *state;
+	const struct token first = f->token, other = {.bytes = {2}};
+	char folder[ENROL_FOLDER_TEXT], other_folder[ENROL_FOLDER_TEXT];
+	enum enrol_change change;
+	struct enrol_machine *m, *n;
+
+	assert_int_equal(enrol_add_token(f->e, &f->token, 1, EXPIRES, &f->err), 0);
+	assert_int_equal(enrol_add_token(f->e, &other, 1, EXPIRES, &f->err), 0);
+	m = take(f, "ua", "s1", "i1", session_a, NOW, &change);
+	m->state = ENROL_FAILED;
+	f->token = other;
+	n = take(f, "ua", "s1", "i1", session_b, NOW, &change);
+	assert_non_null(n);
+	f->token = first;
+	assert_null(take(f, "ua", "s1", "i1", session_a, NOW, &change));
+	assert_string_equal(f->err.text, "this machine has come with another token ('web_01-2'): go on with that");
+	assert_int_equal(m->state, ENROL_FAILED);
+	enrol_folder(m, folder);
+	enrol_folder(n, other_folder);
+	assert_string_not_equal(folder, other_folder);
+	n->state = ENROL_FAILED;
+	assert_ptr_equal(take(f, "ua", "s1", "i1", session_a, NOW, &change), m);
+}
+
+/* A UUID that many machines have tells nothing: serial numbers and addresses do. */
+static void test_filler_uuids(void **state)
+{
+	static const char *const fillers[] = {
+	    "03000200-0400-0500-0006-000700080009", "00000000-0000-0000-0000-000000000000",
+	    "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF", "4C4C4544-0000-2010-8020-80C04F202020",
+	    "58585858-5858-5858-5858-585858585858", "Not Settable"};
+	struct fixture *f = *state;
+	enum enrol_change change;
+
+	assert_int_equal(enrol_add_token(f->e, &f->token, 1, EXPIRES, NULL), 0);
+	mac = "52:54:00:00:00:01";
+	assert_non_null(take(f, fillers[0], NULL, "i1", session_a, NOW, &change));
+	for (size_t i = 0; i < sizeof fillers / sizeof *fillers; i++) {
+		mac = "52:54:00:00:00:02";
+		assert_null(take(f, fillers[i], NULL, "i1", session_b, NOW, &change));
+		assert_string_equal(f->err.text, "the token belongs to another machine");
+		mac = "52:54:00:00:00:01";
+		assert_non_null(take(f, fillers[i], NULL, "i1", session_b, NOW, &change));
+	}
+}
+
+/* A card may be replaced where UUID and serial number are known; else its address counts. */
+static void test_replaced_card(void **state)
+{
+	struct fixture *f = *state;
+	enum enrol_change change;
+	struct enrol_machine *m;
+
+	assert_int_equal(enrol_add_token(f->e, &f->token, 2, EXPIRES, NULL), 0);
+	m = take(f, "u1", "s1", "i1", session_a, NOW, &change);
+	assert_non_null(take(f, "u2", NULL, "i1", session_a, NOW, &change));
+	mac = "52:54:00:00:00:02";
+	assert_ptr_equal(take(f, "u1", "s1", "i1", session_b, NOW, &change), m);
+	assert_null(take(f, "u2", NULL, "i1", session_b, NOW, &change));
+	mac = "52:54:00:00:00:01";
+}
+
+/* Without a UUID and serial numbers. */
 static void test_nameless(void **state)
 {
 	struct fixture *f = *state;
@@ -257,9 +330,12 @@ static void test_remembered(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_one_machine),	 TEST(test_reboot),	  TEST(test_done_is_done), TEST(test_expiry),
-	    TEST(test_forgotten_tokens), TEST(test_several_uses), TEST(test_nameless),	   TEST(test_remembered),
-	    TEST(test_forgotten_tokens), TEST(test_two_tokens),	  TEST(test_nameless),	   TEST(test_remembered),
+	    TEST(test_one_machine),	 TEST(test_reboot),
+	    TEST(test_done_is_done),	 TEST(test_expiry),
+	    TEST(test_forgotten_tokens), TEST(test_several_uses),
+	    TEST(test_nameless),	 TEST(test_remembered),
+	    TEST(test_two_tokens),	 TEST(test_old_token_returns),
+	    TEST(test_filler_uuids),	 TEST(test_replaced_card),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
