@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ enum {
 	STEP_MS = 200,
 	SAVE_SECONDS = 5, /* progress needs no more */
 	HOURS_DEFAULT = 24,
+	FILES_MAX = 65536, /* programs that close all that they may have open take long with more */
 };
 
 /* ---- the folder ---- */
@@ -151,6 +153,18 @@ static void offer_next(struct serve *s)
 		show(s, &next);
 }
 
+/* A machine takes some ten descriptors for each of its disks; the usual limit is 1024. */
+static void raise_limits(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= FILES_MAX)
+		return;
+	files.rlim_cur = files.rlim_max < FILES_MAX ? files.rlim_max : FILES_MAX;
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+		log_warn("cannot raise the limit of open files: %s", strerror(errno));
+}
+
 int serve_run(const struct serve_options *options, struct err *err)
 {
 	struct serve *s = calloc(1, sizeof *s);
@@ -159,6 +173,7 @@ int serve_run(const struct serve_options *options, struct err *err)
 	if (!s)
 		return err_nomem(err);
 	s->o = options;
+	raise_limits();
 	pthread_mutex_init(&s->lock, NULL);
 	if (start(s, err) < 0)
 		return -1; /* the program ends, and threads may be there */
