@@ -180,6 +180,13 @@ static void fail(struct live *l, int status)
 	live_close(l);
 }
 
+/* It came back with other disks when the last of the old ones was already copied. */
+static void fail_outdated(struct live *l)
+{
+	set_text(l, "converted as it was before its disks changed: remove that guest and let the machine dial again");
+	fail(l, 0);
+}
+
 static void on_end(struct live *l, int status)
 {
 	bool tempfail = WIFEXITED(status) && WEXITSTATUS(status) == err_exit_status(ERR_TEMPFAIL);
@@ -187,7 +194,7 @@ static void on_end(struct live *l, int status)
 	l->pid = 0;
 	l->entry->sent = live_sent(l);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-		succeed(l);
+		l->anew && l->stop ? fail_outdated(l) : succeed(l);
 	} else if (l->stop) {
 		wait_again(l, l->anew ? "its disks have changed: begins anew" : "stopped by the machine");
 	} else if (!l->connected) {

@@ -192,7 +192,7 @@ same_disk sdb web03 sda
 # ---- the machine boots again: with the same disks it goes on, with others it begins anew ----
 rm -rf out
 stop_host
-start_host --bwlimit 6M
+start_host --bwlimit 3M
 for new in same other; do
 	"$client" 127.0.0.1:"$port" "$token" web02.json 90 "$work/sda" > client.out 2> client.err &
 	machine=$!
@@ -285,3 +285,4 @@ cmp sdb usb-out/web03/web03-sda.raw || fail "the image in the folder came out ot
 mkdir elsewhere
 mv machine.json elsewhere
 says 4 "its file is none in the machine's folder" "$rehost" convert -q --no-convert -os usb-out elsewhere
+echo "machines dial in, redial and boot again: what arrives equals their disks; strangers, second machines and used tokens are refused"
