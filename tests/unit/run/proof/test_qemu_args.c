@@ -168,7 +168,8 @@ static void test_arm64(void **state)
 	static const char expected[] =
 	    "qemu-system-aarch64 -name a -no-user-config -nodefaults -display none "
 	    "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny "
-	    "-machine virt,gic-version=3 -accel tcg,thread=multi -cpu max,pauth-impdef=on -rtc base=utc -boot strict=on -m 1024M -smp "
+	    "-machine virt,gic-version=3 -accel tcg,thread=multi -cpu max,pauth-impdef=on -rtc base=utc -boot "
+	    "strict=on -m 1024M -smp "
 	    "2 "
 	    "-drive if=pflash,unit=0,format=raw,readonly=on,file=/f/CODE.fd "
 	    "-drive if=pflash,unit=1,format=raw,snapshot=on,file=/f/VARS.fd "
