@@ -17,7 +17,7 @@ JOBS := $(shell nproc)
 Q := $(if $(V),,@)
 say := @$(if $(V),:,printf '  %-3s %s\n')
 
-PACKAGES := libguestfs libxml-2.0 libarchive libdeflate libzstd liblz4 liblzma zlib jansson nettle gnutls libxxhash uuid libseccomp
+PACKAGES := libguestfs hivex libxml-2.0 libarchive libdeflate libzstd liblz4 liblzma zlib jansson nettle gnutls libxxhash uuid libseccomp
 # Optional: faster deflate.
 PACKAGES += $(shell $(PKG_CONFIG) --exists libisal && echo libisal)
 WARNINGS := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
@@ -170,7 +170,7 @@ fuzz32: setup-fuzz32 $(SYSROOT32) ## the same for FUZZ32_TARGETS (image readers)
 	@PKG_CONFIG_SYSROOT_DIR=$(SYSROOT32) PKG_CONFIG_LIBDIR=$(LIBS32)/pkgconfig \
 		$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-fuzz32 CC='$(CLANG) -m32 --sysroot=$(SYSROOT32)' \
 		CFLAGS='$(FUZZ_CFLAGS)' FUZZ_ENGINE=-fsanitize=fuzzer LIB_DIRS='core/base core/model formats' \
-		PACKAGES='$(filter-out libguestfs libisal libseccomp gnutls,$(PACKAGES))' FUZZ_TARGETS='$(FUZZ32_TARGETS)' \
+		PACKAGES='$(filter-out libguestfs hivex libisal libseccomp gnutls,$(PACKAGES))' FUZZ_TARGETS='$(FUZZ32_TARGETS)' \
 		LDFLAGS='-Wl,--dynamic-linker=$(SYSROOT32)/lib/ld-linux.so.2 -Wl,--disable-new-dtags \
 			-Wl,-rpath,$(SYSROOT32)/lib/i386-linux-gnu:$(LIBS32)' fuzz-programs
 	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ32_TARGETS:%=build-fuzz32/tests/fuzz/%)

@@ -212,6 +212,13 @@ int guest_put(struct guest *g, struct changelog *log, const char *path, const vo
 	return 0;
 }
 
+int guest_overwrite(struct guest *g, const char *path, const void *data, size_t len, struct err *err)
+{
+	if (check_path(path, err) < 0 || keep_original(g, path, true, err) < 0)
+		return -1;
+	return g->ops->write(g, path, data, len, 0644, err);
+}
+
 int guest_drop(struct guest *g, struct changelog *log, const char *path, const char *reason, struct err *err)
 {
 	AUTO(arena_done) struct arena a = {0};

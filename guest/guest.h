@@ -105,6 +105,8 @@ int guest_edit(struct guest *g, struct changelog *log, const char *path, const c
 /* The same for binary content, recorded in words. */
 int guest_put(struct guest *g, struct changelog *log, const char *path, const void *data, size_t len, mode_t mode,
 	      const char *reason, const char *words, struct err *err);
+/* Writes a file that is there anew, in place. The caller records it. */
+int guest_overwrite(struct guest *g, const char *path, const void *data, size_t len, struct err *err);
 /* Makes a folder of that mode (parents 0755), all labelled, unless it is there. Not recorded: what is put there is. */
 int guest_mkdir(struct guest *g, const char *path, mode_t mode, struct err *err);
 /* Removes a file, a symlink or a whole folder, recorded; what is missing already isn't. */
