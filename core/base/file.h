@@ -18,8 +18,8 @@ int file_pwrite(int fd, const void *buf, size_t len, uint64_t off, struct err *e
 struct iovec;
 int file_pwritev(int fd, struct iovec *io, int n, uint64_t off, struct err *err);
 /* Has the kernel move len bytes of a regular file into another: by sharing the blocks of both on file systems that can
- * (FICLONERANGE), or by copying without a way through our memory. False when it can't, or not all: the whole range is
- * to be read and written then. */
+ * (FICLONERANGE), or by a copy that a network or FUSE file system makes by itself (copy_file_range). False when it
+ * can't, or not all: the whole range is to be read and written then. */
 enum file_move { FILE_MOVE_UNKNOWN = 0, FILE_MOVE_SHARE, FILE_MOVE_COPY };
 bool file_move_range(int from, uint64_t from_off, int to, uint64_t to_off, uint64_t len, enum file_move how);
 /* Makes len bytes at off, inside the file, zeros: a hole where the file system has them, else written. */

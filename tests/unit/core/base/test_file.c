@@ -334,6 +334,18 @@ static void free_space_is_a_number_of_bytes(void **state)
 }
 
 /* Both ways to zeros, larger than a piece of them and not aligned; what is around stays. */
+/* A file system of this host's own copies page by page: a read and a write are faster. */
+static void test_local_copies_are_not_moved(void **state)
+{
+	const struct place *p = *state;
+
+	put(p, "from", "bytes");
+	put(p, "to", "other");
+	AUTO_FD int from = openat(p->fd, "from", O_RDONLY), to = openat(p->fd, "to", O_RDWR);
+	assert_false(file_move_range(from, 0, to, 0, 5, FILE_MOVE_COPY));
+	assert_holds(p, "to", "other");
+}
+
 static void test_zeros(void **state)
 {
 	enum { SIZE = 1 << 20, FROM = 1000, LEN = 700001 };
@@ -359,6 +371,7 @@ static void test_zeros(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+	    TEST(test_local_copies_are_not_moved),
 	    TEST(test_zeros),
 	    TEST(reads_exactly_or_says_why_not),
 	    TEST(writes_at_a_place_and_in_pieces),
