@@ -28,7 +28,7 @@ REHOST_CFLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -MMD -MP -pt
 PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PACKAGES)) $(if $(filter libisal,$(PACKAGES)),-DREHOST_ISAL)
 PKG_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm
 
-LIB_DIRS := core/base core/model formats net guest guest/files sources inspectors drivers-inject drivers-inject/linux \
+LIB_DIRS := core/base core/model formats net guest guest/files sources inspectors drivers-inject drivers-inject/linux drivers-inject/windows \
 	converters converters/linux outputs run run/proof run/report run/serve
 LIB_SOURCES := $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c)))
 CLI_SOURCES := $(sort $(wildcard cli/*.c))
