@@ -21,8 +21,8 @@
 #include "core/model/windows.h"
 #include "guest/guest.h"
 
-struct hive;
 struct driver_catalogue;
+struct hive; /* guest/hive.h */
 
 enum driver_kind {
 	DRIVER_UNKNOWN = 0,
@@ -61,8 +61,7 @@ int driver_catalogue_agent(const struct driver_catalogue *c, const char *arch, s
 struct windows_guest {
 	struct windows_version version;
 	const char *systemroot;		/* guest path as it is spelled there: "/Windows", "/WINNT" */
-	const char *control_set;	/* the current one: "ControlSet001" */
-	struct hive *system, *software; /* open for writing; the caller writes them back */
+	struct hive *system, *software; /* HIVE_EDIT; the caller commits them */
 	enum disk_bus prefer;		/* DISK_BUS_VIRTIO_BLK or _SCSI; unknown: virtio-blk */
 };
 
