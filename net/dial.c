@@ -31,7 +31,7 @@ enum {
 
 struct lane {
 	struct dialer *dialer;
-	unsigned disk;
+	unsigned disk, number; /* among those of the disk */
 	pthread_t thread;
 	int fd; /* under the dialer's lock: of the connection it is on; -1: none. Its own duplicate, for shutdown() */
 };
@@ -274,6 +274,7 @@ static int serve_lane(struct lane *l, struct err *err)
 	struct json *j = hello(l->dialer, "disk");
 
 	js_set_u64(j, "disk", l->disk);
+	js_set_u64(j, "lane", l->number);
 	if (dial(l->dialer, &s, err) < 0) {
 		js_free(j);
 		return -1;
@@ -316,20 +317,35 @@ static void start_lanes(struct dialer *d, unsigned a_disk)
 	for (unsigned i = 0; d->lanes && i < n; i++) {
 		struct lane *l = &d->lanes[i];
 
-		*l = (struct lane){.dialer = d, .disk = i % (unsigned)d->o->ndisks, .fd = -1};
+		*l = (struct lane){
+		    .dialer = d, .disk = i % (unsigned)d->o->ndisks, .number = i / (unsigned)d->o->ndisks, .fd = -1};
 		if (pthread_create(&l->thread, NULL, run_lane, l) != 0)
 			return;
 		d->nlanes++;
 	}
 }
 
+/* Called with the lock held. */
+static void shut_lanes(const struct dialer *d)
+{
+	for (unsigned i = 0; i < d->nlanes; i++)
+		if (d->lanes[i].fd >= 0)
+			shutdown(d->lanes[i].fd, SHUT_RDWR);
+}
+
+/* The control connection was lost, and with it these, whether the network has told us of each or not. */
+static void redial_lanes(struct dialer *d)
+{
+	pthread_mutex_lock(&d->lock);
+	shut_lanes(d);
+	pthread_mutex_unlock(&d->lock);
+}
+
 static void end_lanes(struct dialer *d)
 {
 	pthread_mutex_lock(&d->lock);
 	d->over = true;
-	for (unsigned i = 0; i < d->nlanes; i++)
-		if (d->lanes[i].fd >= 0)
-			shutdown(d->lanes[i].fd, SHUT_RDWR);
+	shut_lanes(d);
 	pthread_cond_broadcast(&d->changed);
 	pthread_mutex_unlock(&d->lock);
 	for (unsigned i = 0; i < d->nlanes; i++)
@@ -432,6 +448,7 @@ static int control(struct dialer *d, struct err *err)
 	if (listen_to(d, s, err) == 0)
 		return 0;
 	clock_gettime(CLOCK_MONOTONIC, &d->answered);
+	redial_lanes(d);
 	return -1;
 }
 

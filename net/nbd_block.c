@@ -22,7 +22,8 @@ enum {
 struct lane {
 	struct nbd_client *client; /* NULL: the place is free */
 	bool busy;
-	bool dropped; /* while it was busy */
+	bool dropped;	 /* while it was busy */
+	unsigned number; /* the one that its client gave it, and 1; 0: none */
 };
 
 struct nbd_block {
@@ -113,10 +114,35 @@ static void give_lane(struct nbd_block *n, struct lane *lane, bool broken)
 		nbd_client_drop(dead);
 }
 
-int nbd_block_add(struct block *b, struct nbd_client *c, struct err *err)
+/* Ends a connection that is there. Called with the lock held; what it returns is to be closed without: NULL when a
+ * request still has it, which fails now. */
+static struct nbd_client *end_lane(struct lane *lane)
 {
-	struct nbd_block *n = (struct nbd_block *)b;
+	struct nbd_client *idle = lane->busy ? NULL : lane->client;
+
+	if (idle) {
+		*lane = (struct lane){0};
+		return idle;
+	}
+	lane->dropped = true;
+	stream_shut(nbd_client_stream(lane->client), SHUT_RDWR);
+	return NULL;
+}
+
+/* Called with the lock held. */
+static struct nbd_client *end_numbered(struct nbd_block *n, unsigned number)
+{
+	for (struct lane *lane = n->lanes; number && lane < n->lanes + NBD_BLOCK_LANES_MAX; lane++)
+		if (lane->client && !lane->dropped && lane->number == number)
+			return end_lane(lane);
+	return NULL;
+}
+
+static int add(struct nbd_block *n, struct nbd_client *c, unsigned number, struct err *err)
+{
+	struct nbd_client *replaced;
 	struct lane *lane = NULL;
+	struct block *b = &n->b;
 
 	if (nbd_client_size(c) != b->size) {
 		err_set(err, ERR_CORRUPT, "disk '%s' has %" PRIu64 " bytes now, it had %" PRIu64, b->name,
@@ -125,14 +151,17 @@ int nbd_block_add(struct block *b, struct nbd_client *c, struct err *err)
 		return -1;
 	}
 	pthread_mutex_lock(&n->lock);
+	replaced = end_numbered(n, number);
 	for (unsigned i = 0; i < NBD_BLOCK_LANES_MAX && !n->given_up && !lane; i++)
 		if (!n->lanes[i].client)
 			lane = &n->lanes[i];
 	if (lane)
-		*lane = (struct lane){.client = c};
+		*lane = (struct lane){.client = c, .number = number};
 	note_lanes(n);
 	pthread_cond_broadcast(&n->changed);
 	pthread_mutex_unlock(&n->lock);
+	if (replaced)
+		nbd_client_drop(replaced);
 	if (lane)
 		return 0;
 	nbd_client_drop(c);
@@ -140,21 +169,27 @@ int nbd_block_add(struct block *b, struct nbd_client *c, struct err *err)
 		       NBD_BLOCK_LANES_MAX);
 }
 
+int nbd_block_add(struct block *b, struct nbd_client *c, struct err *err)
+{
+	return add((struct nbd_block *)b, c, 0, err);
+}
+
+int nbd_block_renew(struct block *b, unsigned number, struct nbd_client *c, struct err *err)
+{
+	return add((struct nbd_block *)b, c, number + 1, err);
+}
+
 void nbd_block_drop_lanes(struct block *b)
 {
 	struct nbd_block *n = (struct nbd_block *)b;
-	struct nbd_client *dead[NBD_BLOCK_LANES_MAX];
+	struct nbd_client *dead[NBD_BLOCK_LANES_MAX], *idle;
 	unsigned ndead = 0;
 
 	pthread_mutex_lock(&n->lock);
 	for (struct lane *lane = n->lanes; lane < n->lanes + NBD_BLOCK_LANES_MAX; lane++) {
-		if (lane->client && lane->busy) {
-			lane->dropped = true;
-			stream_shut(nbd_client_stream(lane->client), SHUT_RDWR);
-		} else if (lane->client) {
-			dead[ndead++] = lane->client;
-			*lane = (struct lane){0};
-		}
+		idle = lane->client ? end_lane(lane) : NULL;
+		if (idle)
+			dead[ndead++] = idle;
 	}
 	note_lanes(n);
 	pthread_cond_broadcast(&n->changed);

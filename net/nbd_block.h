@@ -36,6 +36,9 @@ int nbd_block_new(const struct nbd_block_options *options, struct block **ret, s
 /* Takes the connection, on failure too: ERR_CORRUPT when its export has another size, ERR_TEMPFAIL when there are
  * NBD_BLOCK_LANES_MAX. Any thread. */
 int nbd_block_add(struct block *b, struct nbd_client *c, struct err *err);
+/* As nbd_block_add(); the connection that had the number before ends, as who dials it anew has lost it: its request
+ * goes on over another one at once, even when the network hasn't told us. number: below UINT_MAX. */
+int nbd_block_renew(struct block *b, unsigned number, struct nbd_client *c, struct err *err);
 /* Connections that are in use or idle end; requests wait for new ones. Any thread. */
 void nbd_block_drop_lanes(struct block *b);
 /* From now on nothing waits: requests fail. Any thread; before block_close(). */

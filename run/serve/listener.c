@@ -80,16 +80,19 @@ static bool knows_disk(struct serve *s, const struct caller *c, const char *sess
 	return ret;
 }
 
-static int add_lane(struct serve *s, const struct caller *c, const char *session, uint64_t disk,
-		    struct nbd_client *client, struct err *err)
+/* A connection without a number is another one each time. */
+static int add_lane(struct serve *s, const struct caller *c, const struct json *hello, struct nbd_client *client,
+		    struct err *err)
 {
+	uint64_t disk = js_get_u64(hello, "disk", UINT64_MAX), lane = js_get_u64(hello, "lane", LANES);
 	struct live *l;
 	int ret;
 
 	pthread_mutex_lock(&s->lock);
-	l = by_session(s, &c->token, session);
+	l = by_session(s, &c->token, js_get_str(hello, "session", ""));
 	if (l && disk < l->ndisks) {
-		ret = nbd_block_add(l->disks[disk], client, err);
+		ret = lane < LANES ? nbd_block_renew(l->disks[disk], (unsigned)lane, client, err)
+				   : nbd_block_add(l->disks[disk], client, err);
 	} else {
 		nbd_client_drop(client);
 		ret = err_set(err, ERR_TEMPFAIL, "the machine has left meanwhile");
@@ -118,7 +121,7 @@ static int serve_disk(struct caller *c, struct stream *stream, const struct json
 	if (nbd_client_open(stream, &client, err) < 0)
 		return -1;
 	stream_patience(nbd_client_stream(client), READ_SECONDS);
-	return add_lane(c->serve, c, session, disk, client, err);
+	return add_lane(c->serve, c, hello, client, err);
 }
 
 /* ---- control ---- */

@@ -134,12 +134,12 @@ link=$COPROC_PID
 read -r door <&"${COPROC[0]}"
 "$client" 127.0.0.1:"$door" "$token" web02.json 60 "$work/sda" > client.out 2> client.err &
 machine=$!
-for mib in 6 20 31; do
-	until awk -v want=$((mib << 20)) '$4 > want { found = 1 } END { exit !found }' client.out; do
+for cut in 6:reset 16:half-near 24:half-far 31:reset; do
+	until awk -v want=$((${cut%:*} << 20)) '$4 > want { found = 1 } END { exit !found }' client.out; do
 		kill -0 $machine 2> /dev/null || fail "the client ended: $(cat client.err host.log)"
 		sleep 0.1
 	done
-	kill -USR1 "$link"
+	echo "${cut#*:}" >&"${COPROC[1]}"
 done
 stop_host
 [ -d out/.web02.partial ] || fail "nothing was kept"
@@ -173,7 +173,7 @@ until awk '$4 > 4194304 { found = 1 } END { exit !found }' client.out; do
 	kill -0 $machine 2> /dev/null || fail "the client ended: $(cat client.err host.log)"
 	sleep 0.1
 done
-kill -USR2 "$link"
+echo stall >&"${COPROC[1]}"
 python3 - "$port" << 'STRANGERS' || fail "strangers"
 import os, socket, sys
 for i in range(1000):
@@ -182,7 +182,7 @@ for i in range(1000):
             s.sendall(os.urandom(64) if i % 3 == 1 else b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
 STRANGERS
 sleep 1 # the silence is to be noticed by those it is for, not ended by us
-kill -USR1 "$link"
+echo reset >&"${COPROC[1]}"
 wait $other || fail "client: $(cat client3.err host.log)"
 wait $machine || fail "client: $(cat client.err host.log)"
 same_disk sda web02 sda

@@ -45,7 +45,7 @@ for mib in 1 30 100 200 300; do # in the appliance, and in the copy
 		kill -0 $machine 2> /dev/null || fail "$(tail -n 3 "$work/client.out" "$work/host.log")"
 		sleep 0.2
 	done
-	kill -USR1 "$link"
+	echo reset >&"${COPROC[1]}"
 done
 wait $machine || fail "$(tail -n 3 "$work/client.out" "$work/host.log")"
 sleep 1 # the list is written right behind

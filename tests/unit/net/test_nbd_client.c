@@ -481,26 +481,46 @@ struct liars {
 	struct block *b;
 };
 
-static void liars_open(struct liars *l, unsigned n, const struct script *each)
+/* One more of them. */
+static struct nbd_client *liar_start(struct liars *l, const struct script *script)
 {
-	const struct timeval patience = {.tv_usec = 20000};
-	struct nbd_block_options o = {.name = "sda", .size = LIE_SIZE, .patience_seconds = 60};
 	struct nbd_client *c;
 	struct stream *near;
 	int fds[2];
 
+	l->scripts[l->n] = *script;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_int_equal(stream_of_fd(fds[0], &near, NULL), 0);
+	l->scripts[l->n].fd = fds[1];
+	assert_int_equal(pthread_create(&l->threads[l->n], NULL, lie, &l->scripts[l->n]), 0);
+	l->n++;
+	assert_int_equal(nbd_client_open(near, &c, NULL), 0);
+	return c;
+}
+
+static void liars_open(struct liars *l, unsigned n, const struct script *each)
+{
+	const struct timeval patience = {.tv_usec = 20000};
+	struct nbd_block_options o = {.name = "sda", .size = LIE_SIZE, .patience_seconds = 60};
+
 	assert_int_equal(nbd_block_new(&o, &l->b, NULL), 0);
-	l->n = n;
-	for (unsigned i = 0; i < n; i++) {
-		l->scripts[i] = *each;
-		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-		assert_int_equal(stream_of_fd(fds[0], &near, NULL), 0);
-		l->scripts[i].fd = fds[1];
-		assert_int_equal(pthread_create(&l->threads[i], NULL, lie, &l->scripts[i]), 0);
-		assert_int_equal(nbd_client_open(near, &c, NULL), 0);
+	while (l->n < n) {
+		struct nbd_client *c = liar_start(l, each);
+
 		if (each->silent)
-			assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+			assert_int_equal(
+			    setsockopt(nbd_client_stream(c)->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience),
+			    0);
 		assert_int_equal(nbd_block_add(l->b, c, NULL), 0);
+	}
+}
+
+static void liars_end(struct liars *l)
+{
+	block_close(l->b);
+	for (unsigned i = 0; i < l->n; i++) {
+		pthread_join(l->threads[i], NULL);
+		close(l->scripts[i].fd);
 	}
 }
 
@@ -512,11 +532,7 @@ static void liars_close(struct liars *l)
 	nbd_block_stats(l->b, &stats);
 	assert_int_equal(stats.lost, l->n - 1);
 	assert_int_equal(stats.lanes, 1);
-	block_close(l->b);
-	for (unsigned i = 0; i < l->n; i++) {
-		pthread_join(l->threads[i], NULL);
-		close(l->scripts[i].fd);
-	}
+	liars_end(l);
 }
 
 /* Through another server, as the host passes it on. */
@@ -563,6 +579,50 @@ static void test_no_answer_in_time(void **state)
 	liars_close(&l);
 }
 
+static void *read_front(void *opaque)
+{
+	struct block *b = opaque;
+	char buf[LIE_LEN];
+
+	assert_int_equal(block_pread(b, buf, sizeof buf, 0, NULL), 0);
+	assert_int_equal(buf[LIE_LEN - 1], 'x');
+	return NULL;
+}
+
+/* The client has dialled anew, and the connection it had before doesn't know: who waits on that goes on. Idle ones are
+ * replaced, too. The alarm ends the test if the request waits for ever. */
+static void test_renewed_lane(void **state)
+{
+	struct nbd_block_options o = {.name = "sda", .size = LIE_SIZE};
+	struct buf data = BUF_INIT(MIB);
+	struct nbd_block_stats stats;
+	struct liars l = {0};
+	pthread_t reader;
+
+	(void)state;
+	put_data(&data, 0, LIE_LEN, true);
+	assert_int_equal(nbd_block_new(&o, &l.b, NULL), 0);
+	assert_int_equal(nbd_block_renew(l.b, 3, liar_start(&l, &(struct script){.silent = true}), NULL), 0);
+	alarm(60);
+	assert_int_equal(pthread_create(&reader, NULL, read_front, l.b), 0);
+	nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+	assert_int_equal(
+	    nbd_block_renew(l.b, 3, liar_start(&l, &(struct script){.bytes = data.data, .len = data.len}), NULL), 0);
+	pthread_join(reader, NULL);
+	alarm(0);
+	nbd_block_stats(l.b, &stats);
+	assert_int_equal(stats.lanes, 1);
+	assert_int_equal(stats.lost, 1);
+	assert_int_equal(nbd_block_renew(l.b, 3, liar_start(&l, &(struct script){.silent = true}), NULL), 0);
+	nbd_block_stats(l.b, &stats);
+	assert_int_equal(stats.lanes, 1);
+	assert_int_equal(nbd_block_renew(l.b, 0, liar_start(&l, &(struct script){.silent = true}), NULL), 0);
+	nbd_block_stats(l.b, &stats);
+	assert_int_equal(stats.lanes, 2);
+	liars_end(&l);
+	buf_done(&data);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -579,6 +639,7 @@ int main(void)
 	    TEST(test_lost_behind_the_server),
 	    TEST(test_wrong_again_and_again),
 	    TEST(test_no_answer_in_time),
+	    cmocka_unit_test(test_renewed_lane),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
