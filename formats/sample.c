@@ -192,25 +192,40 @@ static void add_chances(struct sampling *s)
 	}
 }
 
+struct looked_at {
+	struct block *b;
+	struct err lost; /* what is no fault of the disk */
+};
+
 static int read_block(void *opaque, void *buf, size_t len, uint64_t off)
 {
-	return block_pread(opaque, buf, len, off, NULL);
+	struct looked_at *l = opaque;
+	struct err err = ERR_INIT;
+
+	if (!l->lost.code && block_pread(l->b, buf, len, off, &err) == 0)
+		return 0;
+	if (err.code == ERR_TEMPFAIL)
+		l->lost = err;
+	return -1;
 }
 
 int sample_block(struct block *b, uint64_t *hash, struct err *err)
 {
 	AUTO_FREE char *buf = malloc(SAMPLE);
-	struct sampling s = {.hash = hash, .size = b->size, .read = read_block, .opaque = b, .buf = buf};
+	struct looked_at l = {.b = b, .lost = ERR_INIT};
+	struct sampling s = {.hash = hash, .size = b->size, .read = read_block, .opaque = &l, .buf = buf};
 
 	if (!buf)
 		return err_nomem(err);
 	add_hash(hash, s.size);
 	add_samples(&s);
-	if (s.size <= (uint64_t)SAMPLES * SAMPLE)
-		return 0; /* that was all of it */
-	add_range(&s, 0, ENDS);
-	add_range(&s, s.size - ENDS, ENDS);
-	add_volumes(&s, b);
-	add_chances(&s);
-	return 0;
+	if (s.size > (uint64_t)SAMPLES * SAMPLE) { /* else that was all of it */
+		add_range(&s, 0, ENDS);
+		add_range(&s, s.size - ENDS, ENDS);
+		add_volumes(&s, b);
+		add_chances(&s);
+	}
+	if (l.lost.code && err)
+		*err = l.lost;
+	return l.lost.code ? -1 : 0;
 }

@@ -14,7 +14,8 @@ int sample_hash(uint64_t *hash, uint64_t size, int (*read)(void *opaque, void *b
 		void *opaque, struct err *err);
 /* The same of a disk, and what a system that ran from it changed: the first and the last MiB, the first 128 KiB of each
  * partition and of each segment of LVM's logical volumes (256 of both at most), the begin of NTFS' MFT, and 256 places
- * of 4 KiB by chance. At most some 50 MiB are read. */
+ * of 4 KiB by chance. At most some 50 MiB are read. A bad sector counts as such; ERR_TEMPFAIL: the disk couldn't be
+ * asked. */
 int sample_block(struct block *b, uint64_t *hash, struct err *err);
 
 #endif

@@ -27,14 +27,16 @@ struct disk {
 	} pieces[PIECES];
 	size_t n;
 	uint64_t read;
+	enum err_code fails; /* reads of the first sector do so */
 };
 
 static int disk_pread(struct block *b, void *buf, size_t len, uint64_t off, struct err *err)
 {
 	struct disk *d = (struct disk *)b;
 
-	(void)err;
 	assert_true(off <= b->size && len <= b->size - off);
+	if (d->fails && !off)
+		return err_set(err, d->fails, "the first sector can't be read");
 	memset(buf, 0, len);
 	d->read += len;
 	for (size_t i = 0; i < d->n; i++) {
@@ -186,11 +188,31 @@ static void test_small(void **state)
 	}
 }
 
+/* A bad sector is a property of the disk; a network that is lost is not. */
+static void test_unreadable(void **state)
+{
+	unsigned char mbr[512];
+	struct err err = ERR_INIT;
+	uint64_t hash = 0, bad = 0;
+	struct disk d;
+
+	(void)state;
+	make_disk(&d, mbr);
+	hash = hash_of(&d);
+	d.fails = ERR_UNREADABLE;
+	assert_int_equal(sample_block(&d.b, &bad, &err), 0);
+	assert_int_not_equal(bad, hash);
+	d.fails = ERR_TEMPFAIL;
+	assert_int_equal(sample_block(&d.b, &bad, &err), -1);
+	assert_int_equal(err.code, ERR_TEMPFAIL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_superblocks), cmocka_unit_test(test_without_table), cmocka_unit_test(test_ntfs),
 	    cmocka_unit_test(test_lvm),		cmocka_unit_test(test_bounded),	      cmocka_unit_test(test_small),
+	    cmocka_unit_test(test_unreadable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
