@@ -2,13 +2,8 @@
 #include "inspectors/registry.h"
 
 const struct inspector *const inspectors[] = {
-    &inspector_kernels,
-    &inspector_boot_entries,
-    &inspector_storage,
-    &inspector_network,
-    &inspector_agents,
-    &inspector_firmware,
-    NULL,
+    &inspector_kernels, &inspector_boot_entries, &inspector_storage, &inspector_network,
+    &inspector_agents,	&inspector_firmware,	 &inspector_windows, NULL,
 };
 
 int inspect_guest(struct guest *g, const struct machine *m, struct inspection *i, struct err *err)

@@ -108,6 +108,8 @@ static struct json *filesystem_json(const struct filesystem *f)
 	js_set_u64(j, "partition", f->partition);
 	js_set_bool(j, "trimmed", f->trimmed);
 	js_set_bool(j, "encrypted", f->encrypted);
+	js_set_bool(j, "hibernated", f->hibernated);
+	js_set_bool(j, "unclean", f->unclean);
 	return j;
 }
 
@@ -238,6 +240,8 @@ struct json *inspection_json(const struct inspection *i)
 
 	js_set_str(j, "verdict", verdict_name(i->verdict));
 	js_set(j, "os", os_json(&i->os));
+	if (i->windows)
+		js_set(j, "windows", windows_json(i->windows));
 	js_set_str(j, "firmware_disk", firmware_name(i->firmware_disk));
 	ARRAY_OF(j, "findings", &i->findings, finding_json);
 	ARRAY_OF(j, "filesystems", &i->filesystems, filesystem_json);

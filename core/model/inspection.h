@@ -8,6 +8,7 @@
 #include "core/base/arena.h"
 #include "core/base/json.h"
 #include "core/model/machine.h"
+#include "core/model/windows_facts.h"
 
 enum os_family { OS_UNKNOWN = 0, OS_LINUX, OS_WINDOWS, OS_OTHER };
 
@@ -35,6 +36,9 @@ struct filesystem {
 	unsigned partition; /* number on that disk, 0: whole disk or LV */
 	bool trimmed;	    /* its free space was discarded in the graft */
 	bool encrypted;	    /* it lies inside a volume that was opened with a key */
+	bool hibernated;    /* of NTFS: a suspended Windows counts on it staying as it is */
+	bool unclean;	    /* of NTFS: Windows didn't finish what it wrote to it, or wants it checked */
+	bool is_readonly;   /* mounted so for one of these reasons */
 };
 
 /* A member of an initramfs that names devices of the machine that it was made for. */
@@ -146,6 +150,7 @@ enum verdict { VERDICT_UNKNOWN = 0, VERDICT_BOOTS, VERDICT_MAY_NOT_BOOT, VERDICT
 struct inspection {
 	struct arena arena; /* owns everything below */
 	struct os_info os;
+	struct windows *windows;     /* NULL: it is no Windows */
 	enum firmware firmware_disk; /* what the disks are prepared for */
 	VEC(struct filesystem) filesystems;
 	VEC(struct kernel) kernels;

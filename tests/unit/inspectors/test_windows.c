@@ -1,0 +1,368 @@
+/* Tests of inspectors/windows*.c over folders with hives: version, settings, connections and their cards, programs,
+ * and what is refused. */
+#include "tests/unit/guest/folder_fixture.h"
+
+#include "core/base/bytes.h"
+#include "inspectors/inspector.h"
+#include "tests/support/hive_maker.h"
+
+#define CONFIG	  "/Windows/System32/config/"
+#define NET_CLASS "{4D36E972-E325-11CE-BFC1-08002BE10318}"
+
+static const char system_hive[] =
+    "[Select]\n\"Current\"=dword:00000001\n"
+    "[ControlSet001\\Control\\ProductOptions]\n\"ProductType\"=\"ServerNT\"\n"
+    "[ControlSet001\\Control\\ComputerName\\ComputerName]\n\"ComputerName\"=\"FILES01\"\n"
+    "[ControlSet001\\Control\\CrashControl]\n\"AutoReboot\"=dword:00000001\n"
+    "[ControlSet001\\Control\\Session Manager\\Power]\n\"HiberbootEnabled\"=dword:00000001\n"
+    "[ControlSet001\\Control\\SecureBoot\\State]\n\"UEFISecureBootEnabled\"=dword:00000001\n"
+    "[ControlSet001\\Control\\TimeZoneInformation]\n\"TimeZoneKeyName\"=\"W. Europe Standard Time\"\n"
+    "[ControlSet001\\Services\\Netlogon]\n\"Start\"=dword:00000002\n"
+    "[ControlSet001\\Services\\Tcpip\\Parameters]\n\"Domain\"=\"corp.example\"\n"
+    "[ControlSet001\\Services\\pvscsi]\n\"Start\"=dword:00000000\n"
+    "[DriverDatabase]\n";
+
+static const char software_hive[] =
+    "[Microsoft\\Windows NT\\CurrentVersion]\n"
+    "\"ProductName\"=\"Windows Server 2019 Standard\"\n\"CurrentVersion\"=\"6.3\"\n\"CurrentBuildNumber\"=\"17763\"\n"
+    "\"CurrentMajorVersionNumber\"=dword:0000000a\n\"CurrentMinorVersionNumber\"=dword:00000000\n"
+    "\"UBR\"=dword:00000a2f\n\"EditionID\"=\"ServerStandard\"\n\"InstallationType\"=\"Server Core\"\n"
+    "[Microsoft\\Windows\\CurrentVersion\\Uninstall\\{1}]\n"
+    "\"DisplayName\"=\"VMware Tools\"\n\"DisplayVersion\"=\"12.3.0\"\n"
+    "[Wow6432Node\\Microsoft\\Windows\\CurrentVersion\\Uninstall\\{2}]\n\"DisplayName\"=\"Sophos Endpoint Agent\"\n"
+    "[Microsoft\\Windows\\CurrentVersion\\Group Policy\\History\\{3}]\n";
+
+/* A connection with its device, its driver's settings and its addresses. */
+static void connection(struct fixture *f, const char *guid, const char *name, const char *device, const char *settings)
+{
+	const char *text = arena_printf(&f->arena,
+					"[ControlSet001\\Control\\Network\\" NET_CLASS
+					"\\%s\\Connection]\n\"Name\"=\"%s\"\n\"PnpInstanceID\"=\"%s\"\n"
+					"[ControlSet001\\Services\\Tcpip\\Parameters\\Interfaces\\%s]\n%s",
+					guid, name, device, guid, settings);
+
+	if (hive_make(f->g, CONFIG "SYSTEM", text, &f->err) < 0)
+		fail_msg("%s", f->err.text);
+}
+
+static void add_to(struct fixture *f, const char *hive, const char *text)
+{
+	if (hive_make(f->g, hive, text, &f->err) < 0)
+		fail_msg("%s", f->err.text);
+}
+
+static void plant_kernel(struct fixture *f, unsigned machine)
+{
+	uint8_t pe[256] = "MZ";
+
+	put_le32(pe + 0x3c, 0x80);
+	memcpy(pe + 0x80, "PE\0", 4);
+	put_le16(pe + 0x84, (uint16_t)machine);
+	plant(f, "/Windows/System32/ntoskrnl.exe", "");
+	assert_int_equal(f->g->ops->write(f->g, "/Windows/System32/ntoskrnl.exe", pe, sizeof pe, 0644, &f->err), 0);
+}
+
+static void plant_windows(struct fixture *f)
+{
+	plant_kernel(f, 0x8664);
+	add_to(f, CONFIG "SYSTEM", system_hive);
+	add_to(f, CONFIG "SOFTWARE", software_hive);
+}
+
+static struct inspection *inspected(struct fixture *f, const struct machine *m)
+{
+	struct inspection *i = inspection_new();
+
+	i->os.family = OS_WINDOWS;
+	if (inspect_guest(f->g, m, i, &f->err) < 0)
+		fail_msg("%s", f->err.text);
+	return i;
+}
+
+static const struct finding *finding(const struct inspection *i, const char *id)
+{
+	VEC_FOR (x, &i->findings)
+		if (!strcmp(x->id, id))
+			return x;
+	return NULL;
+}
+
+static void test_facts(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(machine_freep) struct machine *m = machine_new();
+	AUTO(inspection_freep) struct inspection *i = NULL;
+
+	plant_windows(f);
+	i = inspected(f, m);
+	assert_string_equal(i->os.product, "Windows Server 2019 Standard");
+	assert_string_equal(i->os.arch, "x86_64");
+	assert_string_equal(i->os.hostname, "FILES01");
+	assert_int_equal(i->os.major, 10);
+	assert_string_equal(i->windows->systemroot, "/Windows");
+	assert_string_equal(i->windows->control_set, "ControlSet001");
+	assert_string_equal(i->windows->edition, "ServerStandard");
+	assert_string_equal(i->windows->installation, "Server Core");
+	assert_string_equal(i->windows->hives, "clean");
+	assert_int_equal(i->windows->version.build, 17763);
+	assert_int_equal(i->windows->update, 2607);
+	assert_int_equal(i->windows->version.role, WINDOWS_SERVER);
+	assert_string_equal(i->os.osinfo, "http://microsoft.com/win/2k19");
+	assert_true(i->windows->driver_database && i->windows->auto_reboot);
+	assert_string_equal(i->windows->timezone, "W. Europe Standard Time");
+	assert_int_equal(i->windows->rtc_utc, TRI_NO);
+	assert_int_equal(i->windows->secure_boot, TRI_YES);
+	assert_string_equal(i->windows->domain, "corp.example");
+	assert_non_null(finding(i, "I-DOMAIN"));
+	assert_non_null(finding(i, "I-FAST-STARTUP"));
+	assert_int_equal(i->verdict, VERDICT_BOOTS);
+}
+
+static void test_windows_11(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(machine_freep) struct machine *m = machine_new();
+	AUTO(inspection_freep) struct inspection *i = NULL;
+
+	plant_windows(f);
+	add_to(f, CONFIG "SOFTWARE",
+	       "[Microsoft\\Windows NT\\CurrentVersion]\n\"ProductName\"=\"Windows 10 Pro\"\n"
+	       "\"CurrentBuildNumber\"=\"22631\"\n");
+	add_to(f, CONFIG "SYSTEM", "[ControlSet001\\Control\\ProductOptions]\n\"ProductType\"=\"WinNT\"\n");
+	i = inspected(f, m);
+	assert_string_equal(i->os.product, "Windows 11 Pro");
+	assert_int_equal(i->windows->version.role, WINDOWS_CLIENT);
+}
+
+static void test_programs(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(machine_freep) struct machine *m = machine_new();
+	AUTO(inspection_freep) struct inspection *i = NULL;
+
+	plant_windows(f);
+	i = inspected(f, m);
+	assert_int_equal(i->agents.n, 1);
+	assert_string_equal(i->agents.v[0].id, "vmware-tools");
+	assert_string_equal(i->agents.v[0].evidence, "VMware Tools 12.3.0");
+	assert_int_equal(i->windows->antivirus.n, 1);
+	assert_string_equal(finding(i, "W-ANTIVIRUS")->evidence, "Sophos Endpoint Agent");
+	assert_true(i->windows->group_policy);
+	assert_null(finding(i, "W-DRIVER-POLICY"));
+	inspection_free(take_ptr(&i));
+	add_to(f, CONFIG "SOFTWARE",
+	       "[Policies\\Microsoft\\Windows\\DeviceInstall\\Restrictions]\n\"DenyUnspecified\"=dword:00000001\n");
+	i = inspected(f, m);
+	assert_non_null(finding(i, "W-DRIVER-POLICY"));
+}
+
+static struct nic *add_nic(struct machine *m, const char *mac, int slot)
+{
+	struct nic *n = vec_push(&m->arena, &m->nics);
+
+	strcpy(n->mac, mac);
+	n->pci_slot = slot;
+	return n;
+}
+
+#define VMXNET3 "PCI\\\\VEN_15AD&DEV_07B0&SUBSYS_07B015AD&REV_01\\\\"
+#define E1000E	"PCI\\\\VEN_8086&DEV_10D3&SUBSYS_07D015AD&REV_00\\\\"
+
+static const char fixed[] = "\"EnableDHCP\"=dword:00000000\n"
+			    "\"IPAddress\"=multi_sz:\"10.1.2.3\",\"10.1.2.4\",\"nonsense\"\n"
+			    "\"SubnetMask\"=multi_sz:\"255.255.255.0\",\"255.255.255.255\",\"255.0.255.0\"\n"
+			    "\"DefaultGateway\"=multi_sz:\"10.1.2.1\"\n"
+			    "\"DefaultGatewayMetric\"=multi_sz:\"5\"\n"
+			    "\"NameServer\"=\"10.1.0.53,10.1.0.54 evil&cmd\"\n"
+			    "\"Domain\"=\"lab.example\"\n"
+			    "\"InterfaceMetric\"=dword:00000019\n";
+
+static void test_connections(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(machine_freep) struct machine *m = machine_new();
+	AUTO(inspection_freep) struct inspection *i = NULL;
+	const struct windows_nic *n;
+
+	plant_windows(f);
+	add_nic(m, "00:0c:29:66:a8:07", 192);
+	add_nic(m, "00:50:56:95:08:bb", 160);
+	connection(f, "{A}", "Ethernet0", VMXNET3 "FF565000BB0895FE00", fixed);
+	connection(f, "{B}", "Ethernet1", E1000E "000C29FFFF66A80700", "\"EnableDHCP\"=dword:00000001\n");
+	connection(f, "{C}", "old", VMXNET3 "FF565000AAAAAAFE00", fixed);
+	connection(f, "{D}", "Tunnel", "ROOT\\\\*ISATAP\\\\0000", "");
+	add_to(f, CONFIG "SYSTEM",
+	       "[ControlSet001\\Services\\Tcpip6\\Parameters\\Interfaces\\{A}]\n\"NameServer\"=\"2001:db8::53\"\n");
+	i = inspected(f, m);
+	assert_int_equal(i->windows->nics.n, 3);
+	n = &i->windows->nics.v[0];
+	assert_string_equal(n->name, "Ethernet0");
+	assert_string_equal(n->mac, "00:50:56:95:08:bb");
+	assert_int_equal(n->nic, 1);
+	assert_false(n->dhcp);
+	assert_int_equal(n->addresses.n, 2);
+	assert_string_equal(n->addresses.v[1].address, "10.1.2.4");
+	assert_int_equal(n->addresses.v[0].prefix, 24);
+	assert_string_equal(n->gateways.v[0].address, "10.1.2.1");
+	assert_int_equal(n->gateways.v[0].metric, 5);
+	assert_int_equal(n->dns.n, 3);
+	assert_string_equal(n->dns.v[1], "10.1.0.54");
+	assert_string_equal(n->dns.v[2], "2001:db8::53");
+	assert_string_equal(n->suffix, "lab.example");
+	assert_int_equal(n->metric, 25);
+	assert_int_equal(i->windows->nics.v[1].nic, 0);
+	assert_true(i->windows->nics.v[1].dhcp);
+	assert_int_equal(i->windows->nics.v[2].nic, -1);
+	assert_non_null(finding(i, "I-NET-NO-CARD"));
+}
+
+/* Cards whose MAC the registry doesn't have: by slot, and the last one that is left. */
+static void test_connections_by_slot(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(machine_freep) struct machine *m = machine_new();
+	AUTO(inspection_freep) struct inspection *i = NULL;
+
+	plant_windows(f);
+	add_nic(m, "00:0c:29:00:00:01", 32);
+	add_nic(m, "00:0c:29:00:00:02", 33);
+	connection(f, "{A}", "LAN", "PCI\\\\VEN_1022&DEV_2000&SUBSYS_20001022&REV_10\\\\4&47B7341&0&0888", fixed);
+	connection(f, "{B}", "DMZ", "PCI\\\\VEN_1022&DEV_2000&SUBSYS_20001022&REV_10\\\\4&47B7341&0&0889", fixed);
+	add_to(f, CONFIG "SYSTEM",
+	       "[ControlSet001\\Enum\\PCI\\VEN_1022&DEV_2000&SUBSYS_20001022&REV_10\\4&47B7341&0&0888]\n"
+	       "\"UINumber\"=dword:00000021\n");
+	i = inspected(f, m);
+	assert_int_equal(i->windows->nics.v[0].nic, 1);
+	assert_string_equal(i->windows->nics.v[0].reason, "the same slot 33");
+	assert_int_equal(i->windows->nics.v[1].nic, 0);
+	assert_false(i->windows->nics.v[1].guessed);
+}
+
+static void test_connections_guessed(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(machine_freep) struct machine *m = machine_new();
+	AUTO(inspection_freep) struct inspection *i = NULL;
+
+	plant_windows(f);
+	add_nic(m, "00:0c:29:00:00:01", -1);
+	add_nic(m, "00:0c:29:00:00:02", -1);
+	connection(f, "{A}", "LAN", "PCI\\\\VEN_1022&DEV_2000\\\\4&47B7341&0&0888", fixed);
+	connection(f, "{B}", "DMZ", "PCI\\\\VEN_1022&DEV_2000\\\\4&47B7341&0&0889", fixed);
+	i = inspected(f, m);
+	assert_true(i->windows->nics.v[1].guessed && i->windows->nics.v[1].nic == 1);
+	assert_non_null(finding(i, "W-NET-NAME-GUESSED"));
+	inspection_free(take_ptr(&i));
+	/* One more connection than cards: nobody knows. */
+	connection(f, "{E}", "third", "PCI\\\\VEN_1022&DEV_2000\\\\4&47B7341&0&0890", fixed);
+	i = inspected(f, m);
+	assert_int_equal(i->windows->nics.v[0].nic, -1);
+}
+
+/* ---- refused ---- */
+
+static void expect_blocker(struct fixture *f, const char *id, const char *advice)
+{
+	AUTO(machine_freep) struct machine *m = machine_new();
+	AUTO(inspection_freep) struct inspection *i = inspected(f, m);
+	const struct finding *found = finding(i, id);
+
+	assert_non_null(found);
+	assert_int_equal(found->severity, SEVERITY_BLOCKER);
+	assert_int_equal(i->verdict, VERDICT_WILL_NOT_BOOT);
+	if (!strstr(found->fix, advice))
+		fail_msg("no '%s' in '%s'", advice, found->fix);
+}
+
+static void test_arm64(void **state)
+{
+	struct fixture *f = *state;
+
+	plant_windows(f);
+	plant_kernel(f, 0xaa64);
+	expect_blocker(f, "B-ARCHITECTURE", "--no-convert");
+}
+
+static void test_unknown_architecture(void **state)
+{
+	struct fixture *f = *state;
+
+	plant_windows(f);
+	plant(f, "/Windows/System32/ntoskrnl.exe", "no program");
+	expect_blocker(f, "B-ARCHITECTURE", "--no-convert");
+}
+
+static void soil(struct fixture *f, const char *path)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(HIVE_FILE_MAX);
+	uint8_t *base;
+
+	assert_int_equal(f->g->ops->read(f->g, path, &b, &f->err), 0);
+	base = (uint8_t *)b.data;
+	put_le32(base + 4, get_le32(base + 4) + 1);
+	put_le32(base + 508, hive_header_sum(base));
+	assert_int_equal(f->g->ops->write(f->g, path, b.data, b.len, 0644, &f->err), 0);
+}
+
+static void test_dirty_hive(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(machine_freep) struct machine *m = machine_new();
+	AUTO(inspection_freep) struct inspection *i = NULL;
+
+	plant_windows(f);
+	soil(f, CONFIG "SYSTEM");
+	expect_blocker(f, "B-HIVE-DIRTY", "shutdown /s /f /t 0");
+	i = inspected(f, m);
+	assert_string_equal(i->windows->hives, "dirty");
+	assert_string_equal(i->os.product, "Windows Server 2019 Standard");
+}
+
+static void test_broken_hive(void **state)
+{
+	struct fixture *f = *state;
+
+	plant_windows(f);
+	plant(f, CONFIG "SOFTWARE", "no hive at all");
+	expect_blocker(f, "B-HIVE-UNREADABLE", "shutdown /s /f /t 0");
+}
+
+static struct guest_ops small_ops;
+
+static int little_space(struct guest *g, const char *path, uint64_t *ret, struct err *err)
+{
+	*ret = 20 << 20;
+	return 0;
+}
+
+static void test_no_space(void **state)
+{
+	struct fixture *f = *state;
+	const struct guest_ops *real = f->g->ops;
+
+	plant_windows(f);
+	small_ops = *real;
+	small_ops.space_free = little_space;
+	f->g->ops = &small_ops;
+	expect_blocker(f, "B-WINDOWS-SPACE", "Make room on drive C:");
+	f->g->ops = real;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    FIXTURE_TEST(test_facts),
+	    FIXTURE_TEST(test_windows_11),
+	    FIXTURE_TEST(test_programs),
+	    FIXTURE_TEST(test_connections),
+	    FIXTURE_TEST(test_connections_by_slot),
+	    FIXTURE_TEST(test_connections_guessed),
+	    FIXTURE_TEST(test_arm64),
+	    FIXTURE_TEST(test_unknown_architecture),
+	    FIXTURE_TEST(test_dirty_hive),
+	    FIXTURE_TEST(test_broken_hive),
+	    FIXTURE_TEST(test_no_space),
+	};
+
+	return cmocka_run_group_tests_name("windows", tests, NULL, NULL);
+}
