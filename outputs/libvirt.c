@@ -159,6 +159,24 @@ static void switched_on(struct domain *d, const char *element)
 	attribute(d, element, "state", "on");
 }
 
+/* Those that KVM has since Linux 4.14; stimer needs synic, which needs vpindex, and the clock in write_clock(). */
+static void write_hyperv(struct domain *d)
+{
+	static const char *const more[] = {"vpindex", "runtime", "synic", "stimer", "reset", "frequencies"};
+	struct xml_writer *w = &d->w;
+
+	xml_open(w, "hyperv");
+	switched_on(d, "relaxed");
+	switched_on(d, "vapic");
+	xml_open(w, "spinlocks");
+	xml_attrf(w, "state", "on");
+	xml_attrf(w, "retries", "8191");
+	xml_close(w);
+	for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+		switched_on(d, more[i]);
+	xml_close(w);
+}
+
 static void write_features(struct domain *d)
 {
 	struct xml_writer *w = &d->w;
@@ -172,16 +190,12 @@ static void write_features(struct domain *d)
 	}
 	if (secure_boot(d) && d->board == BOARD_Q35)
 		switched_on(d, "smm");
-	if (d->windows) {
-		xml_open(w, "hyperv");
-		switched_on(d, "relaxed");
-		switched_on(d, "vapic");
-		xml_open(w, "spinlocks");
-		xml_attrf(w, "state", "on");
-		xml_attrf(w, "retries", "8191");
-		xml_close(w);
-		xml_close(w);
-	}
+	/* Older Windows doesn't look for a hypervisor. */
+	if (shared_windows_from(d->job, 6, 0))
+		write_hyperv(d);
+	/* VMware's tools would take QEMU for VMware by this port. */
+	if (d->windows && d->board != BOARD_VIRT)
+		attribute(d, "vmport", "state", "off");
 	xml_close(w);
 }
 
@@ -214,14 +228,25 @@ static void timer(struct domain *d, const char *name, const char *attr, const ch
 static void write_clock(struct domain *d)
 {
 	xml_open(&d->w, "clock");
-	xml_attrf(&d->w, "offset", "%s", d->m->clock == CLOCK_LOCALTIME ? "localtime" : "utc");
+	xml_attrf(&d->w, "offset", "%s", shared_clock(d->job) == CLOCK_LOCALTIME ? "localtime" : "utc");
 	if (d->board != BOARD_VIRT) {
 		timer(d, "rtc", "tickpolicy", "catchup");
 		timer(d, "pit", "tickpolicy", "delay");
 		timer(d, "hpet", "present", "no");
 	}
-	if (d->windows)
+	if (shared_windows_from(d->job, 6, 0))
 		timer(d, "hypervclock", "present", "yes");
+	xml_close(&d->w);
+}
+
+/* Windows that may sleep does so after half an hour, and seems dead; to hibernate costs the memory's size on disk. */
+static void write_power(struct domain *d)
+{
+	if (!d->windows)
+		return;
+	xml_open(&d->w, "pm");
+	attribute(d, "suspend-to-mem", "enabled", "no");
+	attribute(d, "suspend-to-disk", "enabled", "no");
 	xml_close(&d->w);
 }
 
@@ -467,6 +492,35 @@ static void write_consoles(struct domain *d)
 	}
 }
 
+static void usb_controller(struct domain *d, const char *model, int startport)
+{
+	xml_open(&d->w, "controller");
+	xml_attrf(&d->w, "type", "usb");
+	xml_attrf(&d->w, "index", "0");
+	xml_attrf(&d->w, "model", "%s", model);
+	if (startport >= 0) {
+		xml_open(&d->w, "master");
+		xml_attrf(&d->w, "startport", "%d", startport);
+		xml_close(&d->w);
+	}
+	xml_close(&d->w);
+}
+
+/* xHCI, or what guests have drivers for that are older than that: one controller on pc, on q35 ICH9's USB 2 with its
+ * companions. */
+static void write_usb(struct domain *d)
+{
+	static const char *const companions[] = {"ich9-uhci1", "ich9-uhci2", "ich9-uhci3"};
+
+	if (d->board == BOARD_PC || shared_has_xhci(d->job)) {
+		usb_controller(d, d->board == BOARD_PC ? "piix3-uhci" : "qemu-xhci", -1);
+		return;
+	}
+	usb_controller(d, "ich9-ehci1", -1);
+	for (int i = 0; i < 3; i++)
+		usb_controller(d, companions[i], 2 * i);
+}
+
 static void usb_input(struct domain *d, const char *type)
 {
 	xml_open(&d->w, "input");
@@ -487,12 +541,7 @@ static void write_screen(struct domain *d)
 {
 	struct xml_writer *w = &d->w;
 
-	xml_open(w, "controller");
-	xml_attrf(w, "type", "usb");
-	xml_attrf(w, "index", "0");
-	/* Guests that need a pc machine are older than xHCI. */
-	xml_attrf(w, "model", "%s", d->board == BOARD_PC ? "piix3-uhci" : "qemu-xhci");
-	xml_close(w);
+	write_usb(d);
 	usb_input(d, "tablet");
 	if (d->board == BOARD_VIRT)
 		usb_input(d, "keyboard"); /* there is no PS/2 */
@@ -522,7 +571,7 @@ static void write_virtual_parts(struct domain *d)
 		xml_close(w);
 		xml_close(w);
 	}
-	if (d->m->tpm && d->board != BOARD_PC) {
+	if (shared_has_tpm(d->job)) {
 		xml_open(w, "tpm");
 		xml_attrf(w, "model", d->board == BOARD_VIRT ? "tpm-tis" : "tpm-crb");
 		xml_open(w, "backend");
@@ -549,6 +598,7 @@ int libvirt_xml(const struct output_job *job, struct buf *out, struct err *err)
 	write_features(&d);
 	write_cpu(&d);
 	write_clock(&d);
+	write_power(&d);
 	xml_open(&d.w, "devices");
 	write_disks(&d);
 	VEC_FOR (n, &d.m->nics)

@@ -12,6 +12,9 @@
 #include "outputs/local.h"
 #include "outputs/shared.h"
 
+/* As the domain XML has them, but for those that QEMU refuses without KVM (hv-vpindex and what needs it). */
+#define HYPERV ",hv-relaxed,hv-vapic,hv-spinlocks=8191,hv-runtime,hv-time,hv-reset,hv-frequencies"
+
 enum { SCRIPT_MAX = 1 << 20 };
 
 struct script {
@@ -101,12 +104,13 @@ static void write_machine(struct script *s)
 	const struct machine *m = s->m;
 
 	option(s, "-name", "%s", s->job->name);
-	option(s, "-machine", "%s%s", board_name(s->board),
+	option(s, "-machine", "%s%s%s", board_name(s->board),
 	       s->board == BOARD_VIRT ? ",gic-version=max"
 	       : s->secure	      ? ",smm=on"
-				      : "");
+				      : "",
+	       shared_windows_from(s->job, 5, 0) && s->board != BOARD_VIRT ? ",vmport=off" : "");
 	buf_adds(s->out, "\t-accel kvm -accel tcg \\\n");
-	option(s, "-cpu", "max");
+	option(s, "-cpu", "max%s", shared_windows_from(s->job, 6, 0) ? HYPERV : "");
 	option(s, "-m", "%" PRIu64, div_round_up(m->memory, MIB));
 	if (m->sockets && m->cores && m->threads && (uint64_t)m->sockets * m->cores * m->threads == m->vcpus)
 		option(s, "-smp", "%u,sockets=%u,cores=%u,threads=%u", m->vcpus, m->sockets, m->cores, m->threads);
@@ -114,7 +118,7 @@ static void write_machine(struct script *s)
 		option(s, "-smp", "%u", m->vcpus);
 	if (*m->uuid)
 		option(s, "-uuid", "%s", m->uuid);
-	option(s, "-rtc", "base=%s", m->clock == CLOCK_LOCALTIME ? "localtime" : "utc");
+	option(s, "-rtc", "base=%s", shared_clock(s->job) == CLOCK_LOCALTIME ? "localtime" : "utc");
 	if (s->secure && s->board == BOARD_Q35)
 		option(s, "-global", "driver=cfi.pflash01,property=secure,value=on");
 	if (s->uefi)
@@ -232,7 +236,7 @@ static void write_screen(struct script *s)
 		option(s, "-device", "%s", gpu ? "virtio-gpu-pci" : "ramfb");
 	else
 		option(s, "-vga", "%s", gpu ? "virtio" : "std");
-	option(s, "-device", "%s", s->board == BOARD_PC ? "piix3-usb-uhci" : "qemu-xhci");
+	option(s, "-device", "%s", shared_has_xhci(s->job) ? "qemu-xhci" : "piix3-usb-uhci");
 	option(s, "-device", "usb-tablet");
 	if (s->board == BOARD_VIRT)
 		option(s, "-device", "usb-kbd");

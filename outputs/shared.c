@@ -70,6 +70,38 @@ enum net_kind shared_nic_kind(const struct nic *n)
 	return kind == NET_BRIDGE ? NET_BRIDGE : NET_NETWORK;
 }
 
+static bool is_windows(const struct output_job *job)
+{
+	return job->inspection && job->inspection->os.family == OS_WINDOWS;
+}
+
+bool shared_windows_from(const struct output_job *job, int major, int minor)
+{
+	const struct os_info *os = job->inspection ? &job->inspection->os : NULL;
+
+	return is_windows(job) && (os->major > major || (os->major == major && os->minor >= minor));
+}
+
+enum clock_offset shared_clock(const struct output_job *job)
+{
+	if (job->inspection && job->inspection->os.clock != CLOCK_UNKNOWN)
+		return job->inspection->os.clock;
+	return is_windows(job) ? CLOCK_LOCALTIME : job->machine->clock;
+}
+
+bool shared_has_xhci(const struct output_job *job)
+{
+	return shared_board(job) != BOARD_PC && (!is_windows(job) || shared_windows_from(job, 6, 2));
+}
+
+bool shared_has_tpm(const struct output_job *job)
+{
+	static const char win11[] = "http://microsoft.com/win/11";
+	const char *id = is_windows(job) ? job->inspection->os.osinfo : NULL;
+
+	return shared_board(job) != BOARD_PC && (job->machine->tpm || (id && strcmp(id, win11) == 0));
+}
+
 int shared_check(const struct output_job *job, struct err *err)
 {
 	enum disk_bus bus = shared_disk_bus(job);

@@ -28,6 +28,18 @@ unsigned shared_boot_order(const struct output_job *job, size_t disk);
 const char *shared_nic_target(const struct nic *n);
 enum net_kind shared_nic_kind(const struct nic *n);
 
+/* The system is Windows of at least that version of NT (6, 2: Windows 8 and Server 2012). */
+bool shared_windows_from(const struct output_job *job, int major, int minor);
+
+/* What the clock shows: as the guest takes it, else Windows' local time, else what the source had. */
+enum clock_offset shared_clock(const struct output_job *job);
+
+/* USB 3: what Windows has drivers for from 8 on, and has on no pc machine. */
+bool shared_has_xhci(const struct output_job *job);
+
+/* The source had a TPM, or it is Windows 11, which updates itself only on machines that have one. */
+bool shared_has_tpm(const struct output_job *job);
+
 /* A disk whose sectors the chosen bus can't show, more IDE disks than fit: ERR_CONVERT. */
 int shared_check(const struct output_job *job, struct err *err);
 

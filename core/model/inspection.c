@@ -88,6 +88,7 @@ static struct json *os_json(const struct os_info *os)
 	js_set_str(j, "osinfo", os->osinfo);
 	js_set_str(j, "root", os->root);
 	js_set_str(j, "init", os->init);
+	js_set_str(j, "clock", clock_name(os->clock));
 	js_set_bool(j, "selinux_enforcing", os->selinux_enforcing);
 	return j;
 }
@@ -287,6 +288,7 @@ struct inspection *inspection_from_json(const struct json *j)
 	    .osinfo = text_of(i, os, "osinfo"),
 	    .root = text_of(i, os, "root"),
 	    .init = text_of(i, os, "init"),
+	    .clock = clock_by_name(js_get_str(os, "clock", NULL)),
 	    .selinux_enforcing = js_get_bool(os, "selinux_enforcing", false),
 	};
 	i->firmware_disk = firmware_by_name(js_get_str(j, "firmware_disk", NULL));

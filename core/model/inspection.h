@@ -20,6 +20,9 @@ struct os_info {
 	char *osinfo;	      /* libosinfo id ("http://debian.org/debian/12"), NULL unknown */
 	char *root;	      /* device of the root file system in the appliance */
 	char *init;	      /* "systemd", "sysvinit", "openrc", "unknown" */
+	/* What it takes the hardware clock for, when its own settings tell; unknown: as the machine's description says.
+	 */
+	enum clock_offset clock;
 	bool selinux_enforcing;
 };
 

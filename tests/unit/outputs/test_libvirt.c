@@ -363,7 +363,8 @@ static void policies_performance_and_windows(void **state)
 	job_init(&f);
 	f.job.performance = true;
 	f.i->os.family = OS_WINDOWS;
-	f.m->clock = CLOCK_LOCALTIME;
+	f.i->os.major = 10;
+	f.m->clock = CLOCK_UTC; /* the source's word: Windows keeps local time unless it says otherwise */
 	f.m->policy.cpu_shares = 40960;
 	f.m->policy.memory_limit = 512 * MIB;
 	must_write(&f, &xml);
@@ -383,6 +384,90 @@ static void policies_performance_and_windows(void **state)
 	must_have(&xml, "<controller type=\"scsi\" index=\"0\" model=\"virtio-scsi\">\n      <driver iothread=\"1\"/>");
 	must_not_have(&xml, "cputune");
 	must_not_have(&xml, "memtune");
+	libvirt_accepts(state, &xml);
+}
+
+/* What a version of Windows gets: NT's number, libosinfo's id, board. */
+static void make_windows(struct job_fixture *f, int major, int minor, const char *osinfo, enum board board)
+{
+	job_init(f);
+	f->i->os.family = OS_WINDOWS;
+	f->i->os.major = major;
+	f->i->os.minor = minor;
+	f->i->os.osinfo = arena_strdup(&f->i->arena, osinfo);
+	f->caps.board = board;
+}
+
+static void windows_11(void **state)
+{
+	AUTO(job_done) struct job_fixture f;
+	AUTO(buf_done) struct buf xml = BUF_INIT(MAX);
+
+	make_windows(&f, 10, 0, "http://microsoft.com/win/11", BOARD_Q35);
+	f.job.firmware = FIRMWARE_UEFI;
+	f.m->secure_boot = TRI_YES;
+	f.i->os.clock = CLOCK_UTC; /* RealTimeIsUniversal */
+	must_write(&f, &xml);
+	must_have(&xml, "<libosinfo:os id=\"http://microsoft.com/win/11\"/>");
+	must_have(&xml, "<feature enabled=\"yes\" name=\"secure-boot\"/>");
+	must_have(&xml, "    <hyperv>\n      <relaxed state=\"on\"/>\n      <vapic state=\"on\"/>\n"
+			"      <spinlocks state=\"on\" retries=\"8191\"/>\n      <vpindex state=\"on\"/>\n"
+			"      <runtime state=\"on\"/>\n      <synic state=\"on\"/>\n      <stimer state=\"on\"/>\n"
+			"      <reset state=\"on\"/>\n      <frequencies state=\"on\"/>\n    </hyperv>");
+	must_have(&xml, "<vmport state=\"off\"/>");
+	must_have(&xml, "<clock offset=\"utc\">");
+	must_have(&xml, "<suspend-to-mem enabled=\"no\"/>");
+	must_have(&xml, "<tpm model=\"tpm-crb\">\n      <backend type=\"emulator\" version=\"2.0\"/>");
+	must_have(&xml, "model=\"qemu-xhci\"");
+	libvirt_accepts(state, &xml);
+}
+
+static void windows_7_has_usb_2(void **state)
+{
+	AUTO(job_done) struct job_fixture f;
+	AUTO(buf_done) struct buf xml = BUF_INIT(MAX);
+
+	make_windows(&f, 6, 1, "http://microsoft.com/win/7", BOARD_Q35);
+	must_write(&f, &xml);
+	must_have(&xml, "<controller type=\"usb\" index=\"0\" model=\"ich9-ehci1\"/>");
+	must_have(&xml, "model=\"ich9-uhci3\">\n      <master startport=\"4\"/>");
+	must_have(&xml, "<stimer state=\"on\"/>");
+	must_not_have(&xml, "xhci");
+	must_not_have(&xml, "<tpm");
+	libvirt_accepts(state, &xml);
+}
+
+static void windows_xp_on_pc(void **state)
+{
+	AUTO(job_done) struct job_fixture f;
+	AUTO(buf_done) struct buf xml = BUF_INIT(MAX);
+
+	make_windows(&f, 5, 1, "http://microsoft.com/win/xp", BOARD_PC);
+	f.m->tpm = true; /* which the board can't have */
+	must_write(&f, &xml);
+	must_have(&xml, "<clock offset=\"localtime\">");
+	must_have(&xml, "model=\"piix3-uhci\"");
+	must_have(&xml, "<vmport state=\"off\"/>");
+	must_not_have(&xml, "hyperv");
+	must_not_have(&xml, "<tpm");
+	libvirt_accepts(state, &xml);
+}
+
+/* No driver was found: what Windows brings along. */
+static void windows_without_drivers(void **state)
+{
+	AUTO(job_done) struct job_fixture f;
+	AUTO(buf_done) struct buf xml = BUF_INIT(MAX);
+
+	make_windows(&f, 10, 0, "http://microsoft.com/win/2k19", BOARD_Q35);
+	f.caps = (struct caps){.disk = DISK_BUS_SATA, .net = NET_BUS_E1000E, .board = BOARD_Q35, .safe_mode = true};
+	must_write(&f, &xml);
+	must_have(&xml, "<target dev=\"sda\" bus=\"sata\"/>");
+	must_have(&xml, "<model type=\"e1000e\"/>");
+	must_have(&xml, "<model type=\"vga\"/>");
+	must_have(&xml, "<memballoon model=\"none\"/>");
+	must_have(&xml, "<input type=\"tablet\" bus=\"usb\"/>");
+	must_not_have(&xml, "<tpm");
 	libvirt_accepts(state, &xml);
 }
 
@@ -440,6 +525,10 @@ int main(void)
 	    cmocka_unit_test(big_sectors_only_where_they_can_be_shown),
 	    cmocka_unit_test(maps_links_and_boot_order),
 	    cmocka_unit_test(policies_performance_and_windows),
+	    cmocka_unit_test(windows_11),
+	    cmocka_unit_test(windows_7_has_usb_2),
+	    cmocka_unit_test(windows_xp_on_pc),
+	    cmocka_unit_test(windows_without_drivers),
 	    cmocka_unit_test(hostile_words_are_escaped),
 	    cmocka_unit_test(without_an_inspection),
 	};

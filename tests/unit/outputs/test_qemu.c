@@ -138,6 +138,34 @@ static void uefi_variables_are_kept_beside(void **state)
 	assert_int_equal(st.st_size, 4); /* not overwritten by the second start */
 }
 
+static void a_windows_guest(void **state)
+{
+	AUTO(job_done) struct job_fixture f;
+	AUTO(place_done) struct place p;
+	AUTO(buf_done) struct buf out = BUF_INIT(1 << 20);
+
+	place_new(&p);
+	job_init(&f);
+	f.i->os.family = OS_WINDOWS;
+	f.i->os.major = 6;
+	f.i->os.minor = 1;
+	write_script(&f, &p);
+	words(&p, &out);
+	must_have(&out, "-machine\nq35,vmport=off\n");
+	must_have(&out, "-cpu\nmax,hv-relaxed,hv-vapic,hv-spinlocks=8191,hv-runtime,hv-time,hv-reset,hv-frequencies\n");
+	must_have(&out, "-rtc\nbase=localtime\n");
+	must_have(&out, "-device\npiix3-usb-uhci\n-device\nusb-tablet\n");
+	f.i->os.major = 5;
+	f.i->os.clock = CLOCK_UTC;
+	f.caps.board = BOARD_PC;
+	buf_clear(&out);
+	write_script(&f, &p);
+	words(&p, &out);
+	must_have(&out, "-machine\npc,vmport=off\n");
+	must_have(&out, "-cpu\nmax\n");
+	must_have(&out, "-rtc\nbase=utc\n");
+}
+
 static void an_arm64_guest(void **state)
 {
 	AUTO(job_done) struct job_fixture f;
@@ -241,6 +269,7 @@ int main(void)
 	    cmocka_unit_test(a_bios_guest),
 	    cmocka_unit_test(words_stay_words),
 	    cmocka_unit_test(uefi_variables_are_kept_beside),
+	    cmocka_unit_test(a_windows_guest),
 	    cmocka_unit_test(an_arm64_guest),
 	    cmocka_unit_test(qemu_takes_every_bus),
 	};
