@@ -253,6 +253,7 @@ static void read_settings(struct windows_look *l)
 	if (!l->w->timezone || *l->w->timezone == '@')
 		l->w->timezone = text_of(l, l->system, zone, "StandardName");
 	l->w->rtc_utc = number_of(l->system, zone, "RealTimeIsUniversal", 0) ? TRI_YES : TRI_NO;
+	l->i->os.clock = l->w->rtc_utc == TRI_YES ? CLOCK_UTC : CLOCK_LOCALTIME;
 	l->w->auto_reboot = number_of(l->system, windows_key(l, "Control\\CrashControl"), "AutoReboot", 0);
 	l->w->fast_startup =
 	    number_of(l->system, windows_key(l, "Control\\Session Manager\\Power"), "HiberbootEnabled", 0);

@@ -125,11 +125,6 @@ static void write_policy(struct domain *d)
 	xml_close(&d->w);
 }
 
-static bool secure_boot(const struct domain *d)
-{
-	return d->job->firmware == FIRMWARE_UEFI && d->m->secure_boot == TRI_YES && d->board != BOARD_PC;
-}
-
 static void write_os(struct domain *d)
 {
 	struct xml_writer *w = &d->w;
@@ -146,7 +141,7 @@ static void write_os(struct domain *d)
 	if (uefi) {
 		xml_open(w, "firmware");
 		xml_open(w, "feature");
-		xml_attrf(w, "enabled", "%s", secure_boot(d) ? "yes" : "no");
+		xml_attrf(w, "enabled", "%s", shared_secure_boot(d->job) ? "yes" : "no");
 		xml_attrf(w, "name", "secure-boot");
 		xml_close(w);
 		xml_close(w);
@@ -188,7 +183,7 @@ static void write_features(struct domain *d)
 		xml_open(w, "apic");
 		xml_close(w);
 	}
-	if (secure_boot(d) && d->board == BOARD_Q35)
+	if (shared_secure_boot(d->job) && d->board == BOARD_Q35)
 		switched_on(d, "smm");
 	/* Older Windows doesn't look for a hypervisor. */
 	if (shared_windows_from(d->job, 6, 0))

@@ -295,7 +295,7 @@ static int write_qemu(const struct output_job *job, struct err *err)
 	if (shared_check(job, err) < 0)
 		return err_wrap(err, "'%s'", name);
 	s.uefi = job->firmware == FIRMWARE_UEFI;
-	s.secure = s.uefi && s.board != BOARD_PC && job->machine->secure_boot == TRI_YES;
+	s.secure = shared_secure_boot(job);
 	write_script(&s, &a);
 	if (out.failed)
 		return err_set(err, ERR_INTERNAL, "'%s' is over %d bytes", name, SCRIPT_MAX);

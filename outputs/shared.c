@@ -89,6 +89,15 @@ enum clock_offset shared_clock(const struct output_job *job)
 	return is_windows(job) ? CLOCK_LOCALTIME : job->machine->clock;
 }
 
+bool shared_secure_boot(const struct output_job *job)
+{
+	enum tristate said = job->machine->secure_boot;
+
+	if (said == TRI_UNKNOWN && job->inspection && job->inspection->windows)
+		said = job->inspection->windows->secure_boot;
+	return job->firmware == FIRMWARE_UEFI && said == TRI_YES && shared_board(job) != BOARD_PC;
+}
+
 bool shared_has_xhci(const struct output_job *job)
 {
 	return shared_board(job) != BOARD_PC && (!is_windows(job) || shared_windows_from(job, 6, 2));

@@ -34,6 +34,11 @@ bool shared_windows_from(const struct output_job *job, int major, int minor);
 /* What the clock shows: as the guest takes it, else Windows' local time, else what the source had. */
 enum clock_offset shared_clock(const struct output_job *job);
 
+/* UEFI with Secure Boot: as the source's description says, or when it says nothing as Windows found it at its last
+ * start.
+ */
+bool shared_secure_boot(const struct output_job *job);
+
 /* USB 3: what Windows has drivers for from 8 on, and has on no pc machine. */
 bool shared_has_xhci(const struct output_job *job);
 
