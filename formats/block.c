@@ -79,6 +79,15 @@ int block_place(struct block *b, uint64_t off, uint64_t max, struct file_place *
 	return max && b->ops->place(b, off, max, ret, err) < 0 ? in_context(b, err) : 0;
 }
 
+int block_sums(struct block *b, struct ledger_entry *e, size_t n, bool anew, struct err *err)
+{
+	if (!b->ops->sums) {
+		err_set(err, ERR_UNSUPPORTED, "there is no ledger");
+		return in_context(b, err);
+	}
+	return n && b->ops->sums(b, e, n, anew, err) < 0 ? in_context(b, err) : 0;
+}
+
 int block_take(struct block *b, uint64_t off, const struct file_place *from, enum file_move how, bool *ret_done,
 	       struct err *err)
 {

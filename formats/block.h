@@ -34,6 +34,7 @@ struct file_place {
 };
 
 struct block;
+struct ledger_entry; /* formats/ledger.h */
 
 struct block_ops {
 	const char *name; /* the format's name: "vmdk", "qcow2", "raw", "window", "graft" … */
@@ -48,6 +49,10 @@ struct block_ops {
 	/* Where the bytes at off stand, 0 to max of them; what the file has holes for may be among them. Thread-safe.
 	 * NULL: nowhere. */
 	int (*place)(struct block *b, uint64_t off, uint64_t max, struct file_place *ret, struct err *err);
+
+	/* Sums of blocks as the machine behind it says them, from memory or, anew, from its disk. Thread-safe. NULL: it
+	 * is no machine's. */
+	int (*sums)(struct block *b, struct ledger_entry *e, size_t n, bool anew, struct err *err);
 
 	/* Targets. Thread-safe for disjoint ranges. zero means "must read as zeros"; on a fresh target it may do
 	 * nothing. */
@@ -96,6 +101,7 @@ void block_init(struct block *b, const struct block_ops *ops, const char *name, 
 int block_pread(struct block *b, void *buf, size_t len, uint64_t off, struct err *err);
 int block_extent(struct block *b, uint64_t off, uint64_t max, struct extent *ret, struct err *err);
 int block_place(struct block *b, uint64_t off, uint64_t max, struct file_place *ret, struct err *err);
+int block_sums(struct block *b, struct ledger_entry *e, size_t n, bool anew, struct err *err);
 int block_pwrite(struct block *b, const void *buf, size_t len, uint64_t off, struct err *err);
 int block_take(struct block *b, uint64_t off, const struct file_place *from, enum file_move how, bool *ret_done,
 	       struct err *err);

@@ -2,7 +2,6 @@
 #include "formats/throttle.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -18,6 +17,7 @@ enum {
 struct throttle {
 	atomic_uint users;
 	pthread_mutex_t lock; /* of the bucket */
+	pthread_cond_t woken; /* a wait may be over before its time */
 	struct bucket bucket;
 	uint64_t piece; /* bytes */
 };
@@ -44,6 +44,7 @@ int throttle_new(uint64_t rate, struct throttle **ret, struct err *err)
 		return err_nomem(err);
 	atomic_init(&t->users, 1);
 	pthread_mutex_init(&t->lock, NULL);
+	pthread_cond_init(&t->woken, NULL);
 	bucket_init(&t->bucket, rate, now_ns());
 	t->piece = min_u64(PIECE_MAX, max_u64(PIECE_MIN, align_down(rate / PIECES_A_SECOND, PIECE_MIN)));
 	*ret = t;
@@ -61,20 +62,35 @@ void throttle_drop(struct throttle *t)
 	if (!t || atomic_fetch_sub(&t->users, 1) != 1)
 		return;
 	pthread_mutex_destroy(&t->lock);
+	pthread_cond_destroy(&t->woken);
 	free(t);
 }
 
 void throttle_wait(struct throttle *t, uint64_t n)
 {
-	struct timespec left;
-	uint64_t ns;
+	static const atomic_bool never;
+
+	throttle_wait_until(t, n, &never);
+}
+
+void throttle_wait_until(struct throttle *t, uint64_t n, const atomic_bool *stop)
+{
+	uint64_t until = now_ns();
+	struct timespec deadline;
 
 	pthread_mutex_lock(&t->lock);
-	ns = bucket_take(&t->bucket, n, now_ns());
+	until += bucket_take(&t->bucket, n, until);
+	deadline = (struct timespec){.tv_sec = (time_t)(until / 1000000000), .tv_nsec = (long)(until % 1000000000)};
+	while (!atomic_load(stop) && now_ns() < until)
+		pthread_cond_clockwait(&t->woken, &t->lock, CLOCK_MONOTONIC, &deadline);
 	pthread_mutex_unlock(&t->lock);
-	left = (struct timespec){.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
-	while (ns && nanosleep(&left, &left) < 0)
-		;
+}
+
+void throttle_wake(struct throttle *t)
+{
+	pthread_mutex_lock(&t->lock);
+	pthread_cond_broadcast(&t->woken);
+	pthread_mutex_unlock(&t->lock);
 }
 
 static int throttled_pread(struct block *b, void *buf, size_t len, uint64_t off, struct err *err)

@@ -2,6 +2,8 @@
 #ifndef REHOST_FORMATS_THROTTLE_H
 #define REHOST_FORMATS_THROTTLE_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/base/cleanup.h"
@@ -17,6 +19,9 @@ DEFINE_CLEANUP(struct throttle *, throttle_drop)
 
 /* Returns when n bytes may be read. Thread-safe. */
 void throttle_wait(struct throttle *t, uint64_t n);
+/* The same, but returns early when *stop becomes true: who sets it calls throttle_wake(). */
+void throttle_wait_until(struct throttle *t, uint64_t n, const atomic_bool *stop);
+void throttle_wake(struct throttle *t);
 
 /* A file whose reads wait for their share; owns it on success. Its bytes have no place that the kernel could copy from.
  */

@@ -13,6 +13,7 @@
 
 #include "core/base/checked.h"
 #include "core/base/log.h"
+#include "formats/ledger.h"
 #include "formats/sample.h"
 #include "net/address.h"
 #include "net/frame.h"
@@ -41,6 +42,7 @@ struct counted {
 	struct block b;
 	struct block *disk; /* borrowed */
 	atomic_uint_fast64_t *sum;
+	struct ledger *ledger; /* what was sent */
 };
 
 struct dialer {
@@ -134,7 +136,21 @@ static int counted_pread(struct block *b, void *buf, size_t len, uint64_t off, s
 	struct counted *c = (struct counted *)b;
 
 	atomic_fetch_add(c->sum, len);
-	return block_pread(c->disk, buf, len, off, err);
+	if (block_pread(c->disk, buf, len, off, err) < 0)
+		return -1;
+	ledger_note(c->ledger, buf, len, off);
+	return 0;
+}
+
+/* From memory where that is possible, else the disk is read once more. */
+static int counted_sums(struct block *b, struct ledger_entry *e, size_t n, bool anew, struct err *err)
+{
+	struct counted *c = (struct counted *)b;
+
+	for (size_t i = 0; i < n; i++)
+		if ((anew || !ledger_recall(c->ledger, &e[i])) && ledger_read(&e[i], c->disk, err) < 0)
+			return -1;
+	return 0;
 }
 
 static int counted_extent(struct block *b, uint64_t off, uint64_t max, struct extent *ret, struct err *err)
@@ -142,7 +158,8 @@ static int counted_extent(struct block *b, uint64_t off, uint64_t max, struct ex
 	return block_extent(((struct counted *)b)->disk, off, max, ret, err);
 }
 
-static const struct block_ops counted_ops = {.name = "disk", .pread = counted_pread, .extent = counted_extent};
+static const struct block_ops counted_ops = {
+    .name = "disk", .pread = counted_pread, .extent = counted_extent, .sums = counted_sums};
 
 /* A disk as the host sees it, and what it must know of it beforehand. */
 static int offer_disk(struct dialer *d, size_t i, struct json *describe, struct err *err)
@@ -157,6 +174,9 @@ static int offer_disk(struct dialer *d, size_t i, struct json *describe, struct 
 	c->b.ops = &counted_ops;
 	c->disk = disk;
 	c->sum = &d->read;
+	c->ledger = ledger_new(disk->size);
+	if (!c->ledger)
+		return err_nomem(err);
 	if (sample_block(disk, &hash, err) < 0)
 		return -1;
 	snprintf(identity, sizeof identity, "%016" PRIx64, hash);
@@ -503,8 +523,10 @@ static int draw_session(char session[33], struct err *err)
 static void dialer_done(struct dialer *d)
 {
 	end_lanes(d);
-	for (unsigned i = 0; i < DIAL_DISKS_MAX; i++)
+	for (unsigned i = 0; i < DIAL_DISKS_MAX; i++) {
 		nbd_server_stop(d->servers[i]);
+		ledger_free(d->disks[i].ledger);
+	}
 	js_free(d->inventory);
 	explicit_bzero(&d->token, sizeof d->token);
 	pthread_mutex_destroy(&d->lock);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,7 +12,9 @@
 
 #include "core/base/checked.h"
 #include "core/base/log.h"
+#include "formats/ledger.h"
 #include "formats/throttle.h"
+#include "net/nbd_protocol.h"
 
 /* For one request. */
 enum {
@@ -32,7 +35,7 @@ struct nbd_block {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct lane lanes[NBD_BLOCK_LANES_MAX];
-	bool given_up;
+	atomic_bool given_up;	     /* set under the lock */
 	struct timespec alone_since; /* no lane has been there since; 0: there is one */
 	struct nbd_block_stats stats;
 	/* the last answer about extents */
@@ -206,6 +209,8 @@ void nbd_block_give_up(struct block *b)
 	n->given_up = true;
 	pthread_cond_broadcast(&n->changed);
 	pthread_mutex_unlock(&n->lock);
+	if (n->o.throttle)
+		throttle_wake(n->o.throttle);
 	nbd_block_drop_lanes(b);
 }
 
@@ -298,7 +303,7 @@ static void count(struct nbd_block *n, size_t sent)
 	n->stats.read += sent;
 	pthread_mutex_unlock(&n->lock);
 	if (n->o.throttle && sent)
-		throttle_wait(n->o.throttle, sent);
+		throttle_wait_until(n->o.throttle, sent, &n->given_up);
 }
 
 static int nbd_pread(struct block *b, void *buf, size_t len, uint64_t off, struct err *err)
@@ -371,6 +376,31 @@ static int nbd_extent(struct block *b, uint64_t off, uint64_t max, struct extent
 	return 0;
 }
 
+struct inquiry {
+	struct ledger_entry *e;
+	size_t n;
+	bool anew;
+};
+
+static int ask_for_sums(struct nbd_client *c, void *opaque, struct err *err)
+{
+	struct inquiry *q = opaque;
+
+	return nbd_client_sums(c, q->e, q->n, q->anew, err);
+}
+
+/* A request at a time, so that each is answered within the patience for one. */
+static int nbd_sums(struct block *b, struct ledger_entry *e, size_t n, bool anew, struct err *err)
+{
+	for (size_t at = 0; at < n; at += NBD_SUMS_MAX) {
+		struct inquiry q = {.e = e + at, .n = (size_t)min_u64(NBD_SUMS_MAX, n - at), .anew = anew};
+
+		if (with_lane((struct nbd_block *)b, ask_for_sums, &q, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static void nbd_close(struct block *b)
 {
 	struct nbd_block *n = (struct nbd_block *)b;
@@ -383,7 +413,8 @@ static void nbd_close(struct block *b)
 	free(n);
 }
 
-static const struct block_ops ops = {.name = "nbd", .pread = nbd_pread, .extent = nbd_extent, .close = nbd_close};
+static const struct block_ops ops = {
+    .name = "nbd", .pread = nbd_pread, .extent = nbd_extent, .sums = nbd_sums, .close = nbd_close};
 
 int nbd_block_new(const struct nbd_block_options *options, struct block **ret, struct err *err)
 {

@@ -10,6 +10,7 @@
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/hash.h"
+#include "formats/ledger.h"
 #include "net/nbd_protocol.h"
 
 enum {
@@ -25,7 +26,7 @@ struct nbd_client {
 	uint64_t size;
 	uint64_t cookie;
 	uint32_t allocation_id; /* of base:allocation */
-	bool structured, allocation, hashes;
+	bool structured, allocation, hashes, ledger;
 };
 
 static int lost(struct err *err)
@@ -118,6 +119,8 @@ static int on_context(struct nbd_client *c, const struct reply *r, struct err *e
 	}
 	if (r->len - 4 == strlen(NBD_CONTEXT_HASH) && !memcmp(name, NBD_CONTEXT_HASH, r->len - 4))
 		c->hashes = true;
+	if (r->len - 4 == strlen(NBD_CONTEXT_LEDGER) && !memcmp(name, NBD_CONTEXT_LEDGER, r->len - 4))
+		c->ledger = true;
 	return 0;
 }
 
@@ -135,13 +138,13 @@ static int on_info(struct nbd_client *c, const struct reply *r, struct err *err)
 
 static int ask_contexts(struct nbd_client *c, struct err *err)
 {
-	static const char *const wanted[] = {NBD_CONTEXT_ALLOCATION, NBD_CONTEXT_HASH};
+	static const char *const wanted[] = {NBD_CONTEXT_ALLOCATION, NBD_CONTEXT_HASH, NBD_CONTEXT_LEDGER};
 	unsigned char data[128];
 	uint32_t at = 8;
 
 	put_be32(data, 0); /* the export's name */
-	put_be32(data + 4, 2);
-	for (unsigned i = 0; i < 2; i++) {
+	put_be32(data + 4, sizeof wanted / sizeof *wanted);
+	for (unsigned i = 0; i < sizeof wanted / sizeof *wanted; i++) {
 		uint32_t len = (uint32_t)strlen(wanted[i]);
 
 		put_be32(data + at, len);
@@ -215,17 +218,23 @@ struct stream *nbd_client_stream(const struct nbd_client *c)
 
 /* ---- requests ---- */
 
-static int send_request(struct nbd_client *c, uint16_t type, uint64_t off, uint32_t len, struct err *err)
+static int send_command(struct nbd_client *c, uint16_t flags, uint16_t type, uint64_t off, uint32_t len,
+			const void *payload, size_t payload_len, struct err *err)
 {
 	unsigned char wire[28];
 
 	put_be32(wire, NBD_REQUEST_MAGIC);
-	put_be16(wire + 4, 0);
+	put_be16(wire + 4, flags);
 	put_be16(wire + 6, type);
 	put_be64(wire + 8, ++c->cookie);
 	put_be64(wire + 16, off);
 	put_be32(wire + 24, len);
-	return stream_give(c->stream, wire, sizeof wire, NULL, 0) ? 0 : lost(err);
+	return stream_give(c->stream, wire, sizeof wire, payload, payload_len) ? 0 : lost(err);
+}
+
+static int send_request(struct nbd_client *c, uint16_t type, uint64_t off, uint32_t len, struct err *err)
+{
+	return send_command(c, 0, type, off, len, NULL, 0, err);
 }
 
 struct chunk {
@@ -489,6 +498,54 @@ int nbd_client_extents(struct nbd_client *c, uint64_t off, uint64_t len, struct 
 		return -1;
 	}
 	return *ret_n ? 0 : breach(err, "no block status in the reply to one");
+}
+
+/* ---- sums ---- */
+
+static int ask_sums(struct nbd_client *c, const struct ledger_entry *e, size_t n, bool anew, struct err *err)
+{
+	unsigned char payload[NBD_SUMS_MAX * NBD_SUMS_ENTRY];
+
+	for (size_t i = 0; i < n; i++) {
+		put_be64(payload + i * NBD_SUMS_ENTRY, e[i].off);
+		memcpy(payload + i * NBD_SUMS_ENTRY + 8, e[i].blocks, sizeof e[i].blocks);
+	}
+	return send_command(c, anew ? NBD_CMD_FLAG_REHOST_ANEW : 0, NBD_CMD_REHOST_SUMS, 0,
+			    (uint32_t)(n * NBD_SUMS_ENTRY), payload, n * NBD_SUMS_ENTRY, err);
+}
+
+static int take_sums(struct nbd_client *c, struct ledger_entry *e, size_t n, struct err *err)
+{
+	unsigned char sums[8 * NBD_SUMS_MAX];
+	struct err failure = ERR_INIT;
+	struct chunk chunk;
+
+	if (take_chunk(c, &chunk, err) < 0)
+		return -1;
+	if (chunk.type == NBD_REPLY_TYPE_ERROR && chunk.last) {
+		if (take_failure(c, &chunk, &failure, err) == 0 && err)
+			*err = failure;
+		return -1;
+	}
+	if (chunk.type != NBD_REPLY_TYPE_REHOST_SUMS || !chunk.last || chunk.len != 8 * n)
+		return breach(err, "no sums in the reply to a request for them");
+	if (!stream_take(c->stream, sums, 8 * n))
+		return lost(err);
+	for (size_t i = 0; i < n; i++)
+		e[i].sum = get_be64(sums + 8 * i);
+	return 0;
+}
+
+int nbd_client_sums(struct nbd_client *c, struct ledger_entry *e, size_t n, bool anew, struct err *err)
+{
+	if (!c->ledger)
+		return err_set(err, ERR_UNSUPPORTED, "the NBD server has no ledger");
+	for (size_t at = 0, some; at < n; at += some) {
+		some = (size_t)min_u64(NBD_SUMS_MAX, n - at);
+		if (ask_sums(c, e + at, some, anew, err) < 0 || take_sums(c, e + at, some, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 void nbd_client_drop(struct nbd_client *c)

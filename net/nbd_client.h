@@ -35,6 +35,10 @@ int nbd_client_read(struct nbd_client *c, void *buf, size_t len, uint64_t off, s
 int nbd_client_extents(struct nbd_client *c, uint64_t off, uint64_t len, struct extent *ret, size_t *ret_n,
 		       struct err *err);
 
+/* What the machine behind the server has of the blocks that n entries name; ERR_UNSUPPORTED: there is none. Their
+ * chunks are the export's. */
+int nbd_client_sums(struct nbd_client *c, struct ledger_entry *e, size_t n, bool anew, struct err *err);
+
 /* For stream_shut() from another thread. */
 struct stream *nbd_client_stream(const struct nbd_client *c);
 /* Closes a connection that is of no more use; never waits. NULL is fine. */

@@ -9,7 +9,7 @@
 #include "core/base/checked.h"
 #include "core/base/cleanup.h"
 
-static const char *const contexts[NBD_CONTEXTS] = {NBD_CONTEXT_ALLOCATION, NBD_CONTEXT_HASH};
+static const char *const contexts[NBD_CONTEXTS] = {NBD_CONTEXT_ALLOCATION, NBD_CONTEXT_HASH, NBD_CONTEXT_LEDGER};
 
 enum next { NEXT_OPTION, NEXT_TRANSMISSION, NEXT_CLOSE };
 
@@ -182,6 +182,14 @@ static bool name_context(struct nbd_connection *c, const struct option *o, size_
 	return option_reply(c, o, NBD_REP_META_CONTEXT, reply.data, reply.len);
 }
 
+/* How many of the contexts there are for this client. */
+static size_t contexts_offered(const struct nbd_server_options *o)
+{
+	if (!o->remote)
+		return 1;
+	return o->block->ops->sums ? NBD_CONTEXTS : NBD_CONTEXTS - 1;
+}
+
 static enum next on_meta_context(struct nbd_connection *c, const struct option *o)
 {
 	bool set = o->number == NBD_OPT_SET_META_CONTEXT, ours, matched[NBD_CONTEXTS] = {false};
@@ -189,9 +197,9 @@ static enum next on_meta_context(struct nbd_connection *c, const struct option *
 	const char *bad = option_name(o, &at, &ours);
 
 	if (set)
-		c->allocation = c->hashes = false;
+		c->allocation = c->hashes = c->ledger = false;
 	if (!bad)
-		bad = match_queries(o, at, c->options->remote ? NBD_CONTEXTS : 1, matched);
+		bad = match_queries(o, at, contexts_offered(c->options), matched);
 	if (!bad && set && !c->structured)
 		bad = "structured replies must be agreed before";
 	if (bad)
@@ -204,6 +212,7 @@ static enum next on_meta_context(struct nbd_connection *c, const struct option *
 	if (set) {
 		c->allocation = matched[0];
 		c->hashes = matched[1];
+		c->ledger = matched[2];
 	}
 	return ack(c, o);
 }

@@ -11,6 +11,7 @@
 #include "core/base/hash.h"
 #include "core/base/log.h"
 #include "core/base/zeros.h"
+#include "formats/ledger.h"
 
 enum {
 	KEEP_BUFFER = 1 << 20,	/* a larger one is given back after its request */
@@ -316,6 +317,27 @@ static bool on_block_status(struct nbd_connection *c, const struct request *r, s
 	return give_chunk(c, r, NBD_REPLY_TYPE_BLOCK_STATUS, head, 4, s.wire, 8 * s.n);
 }
 
+/* What the machine has of these blocks; the request's payload names them. */
+static bool on_sums(struct nbd_connection *c, const struct request *r, struct payload *p)
+{
+	struct ledger_entry e[NBD_SUMS_MAX];
+	unsigned char head[CHUNK_HEADER + CHUNK_FRONT_MAX], sums[8 * NBD_SUMS_MAX];
+	size_t n = r->len / NBD_SUMS_ENTRY;
+	struct err err = ERR_INIT;
+
+	if (!c->ledger || !n || r->len % NBD_SUMS_ENTRY)
+		return give_error(c, r, NBD_EINVAL, "these are no blocks to sum up");
+	for (size_t i = 0; i < n; i++) {
+		e[i].off = get_be64(p->data + i * NBD_SUMS_ENTRY);
+		memcpy(e[i].blocks, p->data + i * NBD_SUMS_ENTRY + 8, sizeof e[i].blocks);
+	}
+	if (block_sums(c->options->block, e, n, r->flags & NBD_CMD_FLAG_REHOST_ANEW, &err) < 0)
+		return give_failure(c, r, &err);
+	for (size_t i = 0; i < n; i++)
+		put_be64(sums + 8 * i, e[i].sum);
+	return give_chunk(c, r, NBD_REPLY_TYPE_REHOST_SUMS, head, 0, sums, 8 * n);
+}
+
 static const struct command {
 	bool (*handle)(struct nbd_connection *c, const struct request *r, struct payload *p); /* false: peer gone */
 	uint16_t flags;									      /* that it takes */
@@ -329,9 +351,18 @@ static const struct command {
     [NBD_CMD_BLOCK_STATUS] = {on_block_status, NBD_CMD_FLAG_REQ_ONE, false, true},
 };
 
+static const struct command *command_of(unsigned type)
+{
+	static const struct command sums = {on_sums, NBD_CMD_FLAG_REHOST_ANEW, false, false};
+
+	if (type == NBD_CMD_REHOST_SUMS)
+		return &sums;
+	return type < sizeof commands / sizeof *commands ? &commands[type] : NULL;
+}
+
 static bool serve_request(struct nbd_connection *c, const struct request *r, struct payload *p)
 {
-	const struct command *cmd = r->type < sizeof commands / sizeof *commands ? &commands[r->type] : NULL;
+	const struct command *cmd = command_of(r->type);
 
 	if (!cmd || !cmd->handle)
 		return give_error(c, r, NBD_EINVAL, "this command is not supported");
@@ -350,6 +381,7 @@ static bool serve_request(struct nbd_connection *c, const struct request *r, str
 static bool take_request(struct nbd_connection *c, struct request *r, struct payload *p)
 {
 	unsigned char wire[28];
+	uint32_t max = NBD_PAYLOAD_MAX;
 
 	if (!stream_take(c->stream, wire, sizeof wire) || get_be32(wire) != NBD_REQUEST_MAGIC)
 		return false;
@@ -360,9 +392,11 @@ static bool take_request(struct nbd_connection *c, struct request *r, struct pay
 	r->len = get_be32(wire + 24);
 	if (r->type == NBD_CMD_DISC)
 		return false;
-	if (r->type != NBD_CMD_WRITE)
+	if (r->type == NBD_CMD_REHOST_SUMS)
+		max = c->ledger ? NBD_SUMS_MAX * NBD_SUMS_ENTRY : 0;
+	else if (r->type != NBD_CMD_WRITE)
 		return true;
-	return r->len <= NBD_PAYLOAD_MAX && payload_room(p, r->len + 1) && stream_take(c->stream, p->data, r->len);
+	return r->len <= max && payload_room(p, r->len + 1) && stream_take(c->stream, p->data, r->len);
 }
 
 static bool next_request(struct nbd_connection *c, struct request *r, struct payload *p)

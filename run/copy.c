@@ -33,7 +33,7 @@ enum {
 
 /* A chunk that is in the target, but perhaps not on disk yet. */
 struct finished {
-	uint64_t off, len, hash;
+	uint64_t off, len, hash, source;
 };
 
 struct copier {
@@ -223,8 +223,12 @@ static int add_extents(struct copier *c, const struct finished *f, size_t n, cha
 			log_debug("a resume will copy this again: %s", why.text);
 			continue;
 		}
-		e[ne++] = (struct journal_extent){
-		    .disk = c->job->disk, .off = f[i].off, .len = f[i].len, .hash = f[i].hash, .note = note};
+		e[ne++] = (struct journal_extent){.disk = c->job->disk,
+						  .off = f[i].off,
+						  .len = f[i].len,
+						  .hash = f[i].hash,
+						  .source = f[i].source,
+						  .note = note};
 	}
 	return journal_add_extents(c->job->journal, e, ne, err);
 }
@@ -299,15 +303,19 @@ static bool has_bad(const struct copier *c, uint64_t off, uint64_t len)
 
 static int finish_chunk(struct copier *c, const struct finished *f, uint64_t data, struct err *err)
 {
+	bool bad;
 	int ret = 0;
 
 	c->done += data;
 	pthread_mutex_lock(&c->lock);
+	bad = has_bad(c, f->off, f->len);
+	if (c->job->ledger && !bad)
+		copy_ledger_put(c->job->ledger, f->off, f->source);
 	if (c->job->progress && now_ms() - c->progress_at >= PROGRESS_MS) {
 		c->progress_at = now_ms();
 		c->job->progress(c->done, c->job->opaque);
 	}
-	if (c->job->journal && c->target && !has_bad(c, f->off, f->len)) {
+	if (c->job->journal && c->target && !bad) {
 		ret = grow((void **)&c->finished, c->nfinished, &c->finished_cap, sizeof *f, err);
 		if (ret == 0)
 			c->finished[c->nfinished++] = *f;
@@ -430,6 +438,8 @@ static int copy_chunk(struct worker *w, uint64_t off, uint64_t len, struct err *
 		return -1;
 	if (c->job->journal)
 		f.hash = hash_xxh3(w->buf, len);
+	if (c->job->ledger)
+		f.source = copy_ledger_sum(c->job->ledger, w->buf, len, off);
 	c->moved += moved;
 	begin_writeback(c, w->data + moved);
 	return finish_chunk(c, &f, w->data + moved, err);
@@ -482,6 +492,8 @@ static int adopt(struct copier *c, const struct journal_extent *e, struct err *e
 	if (c->target->ops->adopt && c->target->ops->adopt(c->target, e->off, e->len, e->note, err) < 0)
 		return err_wrap(err, "the run can't be resumed, --restart starts anew");
 	c->reused[chunk / 8] |= (unsigned char)(1 << chunk % 8);
+	if (c->job->ledger)
+		copy_ledger_put(c->job->ledger, e->off, e->source);
 	return 0;
 }
 
@@ -620,7 +632,7 @@ int copy_run(const struct copy_job *job, struct copy_result *result, struct err 
 
 	*result = (struct copy_result){0};
 	c.unit = c.target ? max_u64(c.target->unit, 4096) : COPY_CHUNK;
-	c.moves = !job->journal && copy_move_possible(c.source, c.target);
+	c.moves = !job->journal && !job->ledger && copy_move_possible(c.source, c.target);
 	c.move = (struct copy_move){.source = c.source, .target = c.target, .unit = c.unit};
 	c.nchunks = div_round_up(c.source->size, COPY_CHUNK);
 	c.committed_at = now_ms();
@@ -634,6 +646,8 @@ int copy_run(const struct copy_job *job, struct copy_result *result, struct err 
 		ret = clear_target(&c, err);
 	if (ret == 0)
 		ret = copy_all(&c, err);
+	if (ret == 0 && job->ledger)
+		ret = copy_ledger_compare(job->ledger, &result->compared, err);
 	result->read = c.read;
 	result->moved = c.moved;
 	give_bad(&c, result);

@@ -15,6 +15,7 @@
 
 #include "formats/block.h"
 #include "run/journal.h"
+#include "run/ledger.h"
 
 enum { COPY_CHUNK = 2 << 20 /* bytes; guest offsets of chunks are multiples: the largest cluster of any format */ };
 
@@ -23,11 +24,12 @@ enum read_error_policy { READ_ERROR_STOP = 0, READ_ERROR_ZERO };
 
 struct copy_job {
 	struct block *source;
-	struct block *target;	 /* fresh, or holding what the journal says; NULL: all is read, nothing written */
-	struct journal *journal; /* NULL: none */
-	unsigned disk;		 /* its number in the journal */
-	unsigned threads;	 /* 0: one a core */
-	int writeback_fd;	 /* of the target, where writing back begins early; -1: none */
+	struct block *target;	    /* fresh, or holding what the journal says; NULL: all is read, nothing written */
+	struct journal *journal;    /* NULL: none */
+	unsigned disk;		    /* its number in the journal */
+	struct copy_ledger *ledger; /* of a machine's disk: the copy is compared with it; NULL: none */
+	unsigned threads;	    /* 0: one a core */
+	int writeback_fd;	    /* of the target, where writing back begins early; -1: none */
 	enum read_error_policy on_read_error;
 	/* Data bytes settled so far (copied or reused); may be NULL. Called from any thread, one at a time, at most
 	 * every 100 ms and once at the end. */
@@ -43,6 +45,7 @@ struct copy_result {
 	uint64_t read;		/* data bytes read from the source */
 	uint64_t moved;		/* data bytes that the kernel shared or copied unseen */
 	uint64_t reused;	/* data bytes that the journal vouched for */
+	uint64_t compared;	/* bytes that the machine's ledger confirmed */
 	struct copy_range *bad; /* with READ_ERROR_ZERO: what could not be read and is zeros now; sorted, merged */
 	size_t nbad;
 };

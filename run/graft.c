@@ -287,6 +287,18 @@ int graft_trim(struct block *graft, uint64_t off, uint64_t len, struct err *err)
 	return discard_blocks(g, first, end, err);
 }
 
+void graft_source_blocks(struct block *graft, struct ledger_entry *e)
+{
+	struct graft *g = graft_of(graft);
+	uint64_t first = e->off / GRAFT_BLOCK,
+		 end = min_u64(first + LEDGER_BLOCKS, div_round_up(g->b.size, GRAFT_BLOCK)), n;
+
+	for (uint64_t block = first; block < end; block += n)
+		if (graft_map_run(g->map, block, end - block, &n) == GRAFT_SOURCE)
+			for (uint64_t i = 0; i < n; i++)
+				ledger_add_block(e, (unsigned)(block + i - first));
+}
+
 /* Nothing: until it is frozen a crash drops the delta, so a guest's flush has nothing to make last. */
 static int graft_flush(struct block *b, struct err *err)
 {

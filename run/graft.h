@@ -8,6 +8,7 @@
 #define REHOST_RUN_GRAFT_H
 
 #include "formats/block.h"
+#include "formats/ledger.h"
 
 enum { GRAFT_BLOCK = 4096 };
 
@@ -22,6 +23,9 @@ int graft_trim(struct block *graft, uint64_t off, uint64_t len, struct err *err)
 int graft_freeze(struct block *graft, int map_fd, struct err *err);
 /* A frozen graft again, from what graft_freeze() left: for resume. Damage is ERR_CORRUPT. */
 int graft_thaw(struct block *source, int delta_fd, int map_fd, struct block **ret, struct err *err);
+
+/* Adds to e the blocks of its chunk that fall through to the source. */
+void graft_source_blocks(struct block *graft, struct ledger_entry *e);
 
 struct graft_stats {
 	uint64_t source_bytes; /* blocks that still fall through, minus the source's holes */

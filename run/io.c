@@ -366,7 +366,7 @@ static void say_read_errors(struct io *io, const struct copy_result *r)
 }
 
 struct copy_sums {
-	uint64_t read, written, reused;
+	uint64_t read, written, reused, compared;
 };
 
 static int add_file_size(int fd, struct copy_sums *sums, struct err *err)
@@ -387,8 +387,10 @@ static int copy_disk(struct io *io, const struct json *target_spec, struct journ
 {
 	AUTO(block_closep) struct block *target = NULL;
 	AUTO(copy_result_done) struct copy_result result = {0};
+	AUTO(copy_ledger_freep) struct copy_ledger *ledger = NULL;
 	AUTO_FD int fd = -1;
-	struct copy_job job = {.source = io->disks[io->current].graft,
+	struct io_disk_state *d = &io->disks[io->current];
+	struct copy_job job = {.source = d->graft,
 			       .journal = journal,
 			       .disk = io->current,
 			       .threads = io->threads,
@@ -396,6 +398,9 @@ static int copy_disk(struct io *io, const struct json *target_spec, struct journ
 			       .progress = on_copied,
 			       .opaque = io};
 
+	if (d->live && !(ledger = copy_ledger_new(d->graft, d->source)))
+		return err_nomem(err);
+	job.ledger = ledger;
 	if (open_target(io, target_spec, journal && has_extents(journal, io->current), &target, &fd, err) < 0)
 		return -1;
 	job.target = target;
@@ -405,6 +410,7 @@ static int copy_disk(struct io *io, const struct json *target_spec, struct journ
 	say_read_errors(io, &result);
 	sums->read += result.read;
 	sums->reused += result.reused;
+	sums->compared += result.compared;
 	return add_file_size(fd, sums, err);
 }
 
@@ -452,6 +458,7 @@ static int do_copy(struct io *io, const struct json *request, struct json *reply
 	js_set_u64(reply, "read", sums.read);
 	js_set_u64(reply, "written", sums.written);
 	js_set_u64(reply, "reused", sums.reused);
+	js_set_u64(reply, "compared", sums.compared);
 	js_set_u64(reply, "source_read", source_read);
 	return 0;
 }

@@ -277,32 +277,18 @@ static bool may_open_an_image(const struct key *key)
 	return (!key->selector || strncmp(key->selector, "/dev/", 5) != 0) && !strchr(key->secret, '\n');
 }
 
-/* A file in memory with a line for each key; the message has their selectors only. */
-static int keys_file(const struct keys *keys, struct json *selectors, struct err *err)
-{
-	AUTO_FD int fd = memfd_create("keys", MFD_CLOEXEC);
-
-	if (fd < 0)
-		return err_sys(err, ERR_INTERNAL, "cannot make a file in memory");
-	for (size_t i = 0; i < keys->n; i++) {
-		const struct key *key = &keys->v[i];
-
-		if (!may_open_an_image(key))
-			continue;
-		js_add_str(selectors, key->selector ? key->selector : "all");
-		if (file_write(fd, key->secret, key->len, err) < 0 || file_write(fd, "\n", 1, err) < 0)
-			return -1;
-	}
-	if (lseek(fd, 0, SEEK_SET) < 0)
-		return err_sys(err, ERR_INTERNAL, "cannot rewind");
-	return take_fd(&fd);
-}
-
+/* The message has their selectors only, in the order of the file's lines. */
 static int describe_keys(const struct keys *keys, struct handover *h, struct json *message, struct err *err)
 {
+	struct json *selectors;
+
 	if (!keys || !keys->n)
 		return 0;
-	return hand(h, message, "keys_fd", keys_file(keys, js_set(message, "keys", js_array()), err));
+	selectors = js_set(message, "keys", js_array());
+	for (size_t i = 0; i < keys->n; i++)
+		if (may_open_an_image(&keys->v[i]))
+			js_add_str(selectors, keys->v[i].selector ? keys->v[i].selector : "all");
+	return hand(h, message, "keys_fd", keys_file(keys, may_open_an_image, err));
 }
 
 static int describe(struct io_client *io, struct handover *h, struct json *message, struct err *err)
@@ -473,6 +459,7 @@ int io_copy(struct io_client *io, const struct io_target *targets, struct io_cop
 				       .bytes_written = js_get_u64(ok, "written", 0),
 				       .source_read = js_get_u64(ok, "source_read", 0),
 				       .reused = js_get_u64(ok, "reused", 0),
+				       .compared = js_get_u64(ok, "compared", 0),
 				       .read_errors = io->read_errors.v,
 				       .nread_errors = io->read_errors.n};
 	return 0;

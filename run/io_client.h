@@ -73,6 +73,7 @@ struct io_copy_result {
 	uint64_t bytes_read, bytes_written; /* guest bytes from the graft; bytes in the target files */
 	uint64_t source_read;		    /* bytes of guest data asked of the sources since io_start */
 	uint64_t reused;		    /* guest bytes that the journal vouched for */
+	uint64_t compared;		    /* guest bytes that the machines' ledgers confirmed */
 	struct io_read_error *read_errors;  /* the client's; with READ_ERROR_ZERO */
 	size_t nread_errors;
 };

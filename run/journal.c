@@ -70,17 +70,25 @@ void journal_close(struct journal *j)
 	free(j);
 }
 
+/* 16 hexadecimal digits. */
+static bool take_hash(const char *text, uint64_t *ret)
+{
+	char *end;
+
+	*ret = strtoull(text, &end, 16);
+	return strlen(text) == 16 && !*end;
+}
+
 static bool apply_extent(struct journal *j, const struct json *line)
 {
 	struct journal_extent e = {.disk = (unsigned)js_get_u64(line, "disk", 0),
 				   .off = js_get_u64(line, "off", UINT64_MAX),
 				   .len = js_get_u64(line, "len", 0),
 				   .note = js_get_str(line, "note", "")};
-	const char *hash = js_get_str(line, "xxh3", "");
-	char *end;
 
-	e.hash = strtoull(hash, &end, 16);
-	if (strlen(hash) != 16 || *end || e.off == UINT64_MAX || !e.len)
+	if (!take_hash(js_get_str(line, "xxh3", ""), &e.hash) || e.off == UINT64_MAX || !e.len)
+		return false;
+	if (js_get(line, "source") && !take_hash(js_get_str(line, "source", ""), &e.source))
 		return false;
 	e.note = arena_strdup(&j->arena, e.note);
 	*vec_push(&j->arena, &j->extents) = e;
@@ -266,10 +274,14 @@ int journal_reach(struct journal *j, enum phase phase, struct json *data, struct
 /* By hand: there may be a million. The note has no quotes, backslashes or control characters (block_ops.note). */
 static int add_extent(struct buf *b, const struct journal_extent *e)
 {
+	char source[32] = "";
+
+	if (e->source)
+		snprintf(source, sizeof source, "\"source\":\"%016" PRIx64 "\",", e->source);
 	return buf_addf(b,
 			"{\"extent\":{\"disk\":%u,\"off\":%" PRIu64 ",\"len\":%" PRIu64 ",\"xxh3\":\"%016" PRIx64
-			"\",\"note\":\"%s\"}}\n",
-			e->disk, e->off, e->len, e->hash, e->note ? e->note : "");
+			"\",%s\"note\":\"%s\"}}\n",
+			e->disk, e->off, e->len, e->hash, source, e->note ? e->note : "");
 }
 
 int journal_add_extents(struct journal *j, const struct journal_extent *e, size_t n, struct err *err)

@@ -18,6 +18,7 @@ struct journal_extent {
 	unsigned disk;
 	uint64_t off, len; /* guest bytes */
 	uint64_t hash;	   /* XXH3-64 of the guest bytes */
+	uint64_t source;   /* sum of the blocks that are a machine's own (formats/ledger.h); 0: none */
 	const char *note;  /* the writer's own words (block_ops.note), "" none */
 };
 

@@ -33,6 +33,8 @@ static struct json *report_copy(struct run *r, const struct io_copy_result *resu
 	js_set_u64(copy, "bytes_written", result->bytes_written);
 	js_set_u64(copy, "source_read", result->source_read);
 	js_set_u64(copy, "reused", result->reused);
+	if (result->compared)
+		js_set_u64(copy, "compared", result->compared);
 	for (size_t i = 0; i < result->nread_errors; i++) {
 		struct json *e = js_add(errors, js_object());
 

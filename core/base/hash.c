@@ -98,3 +98,8 @@ uint64_t hash_xxh3(const void *data, size_t len)
 {
 	return XXH3_64bits(data, len);
 }
+
+uint64_t hash_xxh3_seeded(const void *data, size_t len, uint64_t seed)
+{
+	return XXH3_64bits_withSeed(data, len, seed);
+}

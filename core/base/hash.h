@@ -25,5 +25,6 @@ size_t digest_size(enum digest_kind kind);	/* bytes */
 const char *digest_name(enum digest_kind kind); /* "sha256" */
 
 uint64_t hash_xxh3(const void *data, size_t len);
+uint64_t hash_xxh3_seeded(const void *data, size_t len, uint64_t seed);
 
 #endif

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "core/base/cleanup.h"
+#include "core/base/file.h"
 
 static int add(struct keys *k, const char *selector, size_t selector_len, const char *secret, size_t len,
 	       struct err *err)
@@ -166,6 +168,27 @@ int keys_add(struct keys *k, const char *option, struct err *err)
 		return err_set(err, ERR_USAGE, "option --key %.*s: nothing stands behind the last colon",
 			       (int)(value - option - 1), option);
 	return kind->add(k, option, (size_t)(at - option), value, err);
+}
+
+static int write_line(int fd, const struct key *key, struct err *err)
+{
+	if (strchr(key->secret, '\n'))
+		return err_set(err, ERR_USAGE, "a passphrase has a line break: it can't be handed over");
+	return file_write(fd, key->secret, key->len, err) < 0 ? -1 : file_write(fd, "\n", 1, err);
+}
+
+int keys_file(const struct keys *k, bool (*wanted)(const struct key *key), struct err *err)
+{
+	AUTO_FD int fd = memfd_create("keys", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, ERR_INTERNAL, "cannot make a file in memory");
+	for (size_t i = 0; i < k->n; i++)
+		if ((!wanted || wanted(&k->v[i])) && write_line(fd, &k->v[i], err) < 0)
+			return -1;
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return err_sys(err, ERR_INTERNAL, "cannot rewind");
+	return take_fd(&fd);
 }
 
 void key_hide(char *option)

@@ -44,6 +44,10 @@ int keys_add_lines(struct keys *k, int fd, struct err *err);
 /* True when the key may be tried on that device; uuid may be NULL. */
 bool key_is_for(const struct key *key, const char *device, const char *uuid);
 
+/* A file in memory, rewound, with a line for each key that is wanted (NULL: all), for a child's NAME:fd:N. A passphrase
+ * with a line break doesn't fit a line: ERR_USAGE. */
+int keys_file(const struct keys *k, bool (*wanted)(const struct key *key), struct err *err);
+
 /* Overwrites the passphrase that stands in an option ("NAME:key:PASSPHRASE"), so that `ps` no longer shows it. */
 void key_hide(char *option);
 

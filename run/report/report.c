@@ -269,6 +269,8 @@ static void copied(struct page *p, const struct json *copy)
 
 	put(p, "  copied %.1f MiB, read %.1f MiB from the source, wrote %.1f MiB, reused %.1f MiB\n",
 	    mib(copy, "bytes_read"), mib(copy, "source_read"), mib(copy, "bytes_written"), mib(copy, "reused"));
+	if (js_get(copy, "compared"))
+		put(p, "  the machine's ledger confirms %.1f MiB of it\n", mib(copy, "compared"));
 	for (size_t i = 0; i < js_count(errors); i++)
 		put(p, "  UNREADABLE: disk %" PRIu64 " at 0x%" PRIx64 ", %" PRIu64 " bytes, written as zeros\n",
 		    js_get_u64(js_at(errors, i), "disk", 0), js_get_u64(js_at(errors, i), "offset", 0),

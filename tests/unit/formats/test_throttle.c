@@ -1,6 +1,7 @@
 /* Tests of formats/throttle.c: the bytes are the file's, and reads are paid for. How long that takes is
  * test_bucket.c's. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -96,12 +97,45 @@ static void test_images(void **state)
 	block_close(b);
 }
 
+struct waiter {
+	struct throttle *t;
+	atomic_bool stop;
+};
+
+static void *wait_long(void *opaque)
+{
+	struct waiter *w = opaque;
+
+	throttle_wait_until(w->t, MIB, &w->stop);
+	return NULL;
+}
+
+/* It would take 17 minutes: the alarm ends the test before. */
+static void test_woken(void **state)
+{
+	struct waiter w = {.stop = false};
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(throttle_new(1024, &w.t, NULL), 0);
+	alarm(60);
+	assert_int_equal(pthread_create(&thread, NULL, wait_long, &w), 0);
+	usleep(10000);
+	atomic_store(&w.stop, true);
+	throttle_wake(w.t);
+	pthread_join(thread, NULL);
+	throttle_wait_until(w.t, MIB, &w.stop); /* nor does it begin to wait */
+	alarm(0);
+	throttle_drop(w.t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_reads_in_pieces),
 	    cmocka_unit_test(test_pieces),
 	    cmocka_unit_test(test_images),
+	    cmocka_unit_test(test_woken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

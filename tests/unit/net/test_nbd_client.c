@@ -17,7 +17,7 @@
 #include "net/nbd_block.h"
 #include "net/nbd_protocol.h"
 #include "net/nbd_server.h"
-#include "tests/unit/support/mem_block.h"
+#include "tests/unit/support/machine_block.h"
 
 enum { SIZE = 4 << 20 };
 
@@ -623,6 +623,57 @@ static void test_renewed_lane(void **state)
 	buf_done(&data);
 }
 
+/* Two servers in a row, as of `rehost serve`: blocks are summed up by the machine, in as many requests as it takes. */
+static void test_sums(void **state)
+{
+	struct host *h = *state;
+	struct machine_block *m = machine_block_new(80 * (uint64_t)LEDGER_CHUNK);
+	struct nbd_server_options o = {.listen_fd = -1, .block = &m->b, .readonly = true, .remote = true, .threads = 1};
+	struct nbd_block_options bo = {.name = "disk", .size = m->b.size};
+	struct nbd_server *own = h->server;
+	struct ledger_entry *e = calloc(70, sizeof *e);
+	struct err err = ERR_INIT;
+	struct nbd_client *c;
+	struct block *b;
+	char buf[8192];
+
+	mem_fill(m->disk, 0, 70 * (uint64_t)LEDGER_CHUNK, 5);
+	assert_int_equal(nbd_server_start(&o, &h->server, NULL), 0);
+	assert_int_equal(nbd_block_new(&bo, &b, NULL), 0);
+	assert_int_equal(nbd_block_add(b, connect_to(h), NULL), 0);
+	for (unsigned i = 0; i < 70; i++) {
+		e[i].off = i * (uint64_t)LEDGER_CHUNK;
+		ledger_add_block(&e[i], i);
+		ledger_add_block(&e[i], 511);
+	}
+	assert_int_equal(block_pread(b, buf, sizeof buf, 0, NULL), 0);
+	assert_int_equal(block_sums(b, e, 70, false, NULL), 0);
+	assert_int_equal(m->read, 70);
+	for (unsigned i = 0; i < 70; i++) {
+		uint64_t sum = e[i].sum;
+
+		ledger_sum(&e[i], (char *)m->disk->data + e[i].off, LEDGER_CHUNK);
+		assert_true(sum == e[i].sum);
+	}
+	e[0] = (struct ledger_entry){.blocks = {3}};
+	assert_int_equal(block_sums(b, e, 1, false, NULL), 0); /* just what was read */
+	assert_int_equal(m->recalled, 1);
+	assert_int_equal(block_sums(b, e, 1, true, NULL), 0);
+	assert_int_equal(m->recalled, 1);
+	e[0].off = 80 * (uint64_t)LEDGER_CHUNK;
+	assert_int_equal(block_sums(b, e, 1, true, &err), -1);
+	assert_int_equal(block_pread(b, buf, sizeof buf, 0, NULL), 0); /* the connection goes on */
+	block_close(b);
+	nbd_server_stop(take_ptr(&h->server));
+	h->server = own;
+	c = connect_to(h); /* a disk without a ledger */
+	assert_int_equal(nbd_client_sums(c, e, 1, false, &err), -1);
+	assert_int_equal(err.code, ERR_UNSUPPORTED);
+	nbd_client_close(c);
+	block_close(&m->b);
+	free(e);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -635,6 +686,7 @@ int main(void)
 	    TEST(test_patience),
 	    TEST(test_giving_up),
 	    TEST(test_another_size),
+	    TEST(test_sums),
 	    cmocka_unit_test(test_lies),
 	    TEST(test_lost_behind_the_server),
 	    TEST(test_wrong_again_and_again),

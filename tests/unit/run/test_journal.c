@@ -118,7 +118,7 @@ static void test_phases_come_back(void **state)
 }
 
 static const struct journal_extent two[] = {
-    {.disk = 0, .off = 0, .len = 2 << 20, .hash = 0x0123456789abcdef, .note = "q2 16 p10000+20"},
+    {.disk = 0, .off = 0, .len = 2 << 20, .hash = 0x0123456789abcdef, .source = 7, .note = "q2 16 p10000+20"},
     {.disk = 3, .off = UINT64_C(5) << 40, .len = 4096, .hash = 0xffffffffffffffff, .note = ""},
 };
 
@@ -138,6 +138,7 @@ static void test_extents_come_back(void **state)
 		assert_int_equal(e[i].off, two[i].off);
 		assert_int_equal(e[i].len, two[i].len);
 		assert_true(e[i].hash == two[i].hash);
+		assert_true(e[i].source == two[i].source);
 		assert_string_equal(e[i].note, two[i].note);
 	}
 	journal_close(j);

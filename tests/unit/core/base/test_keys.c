@@ -195,6 +195,41 @@ static void hidden_from_the_command_line(void **state)
 	assert_string_equal(other, "nothing");
 }
 
+static bool is_for_all(const struct key *key)
+{
+	return !key->selector;
+}
+
+static void handed_over_as_lines(void **state)
+{
+	struct keys k = {0}, again = {0};
+	char option[32];
+	struct err err;
+	int fd;
+
+	(void)state;
+	assert_int_equal(keys_add(&k, "/dev/sda2:key:one", &err), 0);
+	assert_int_equal(keys_add(&k, "all:key:two", &err), 0);
+	fd = keys_file(&k, NULL, &err);
+	assert_true(fd >= 0);
+	snprintf(option, sizeof option, "all:fd:%d", fd);
+	assert_int_equal(keys_add(&again, option, &err), 0);
+	assert_int_equal(keys_add(&again, option, &err), 0);
+	assert_string_equal(again.v[0].secret, "one");
+	assert_string_equal(again.v[1].secret, "two");
+	close(fd);
+	fd = keys_file(&k, is_for_all, &err);
+	snprintf(option, sizeof option, "all:fd:%d", fd);
+	assert_int_equal(keys_add(&again, option, &err), 0);
+	assert_string_equal(again.v[2].secret, "two");
+	close(fd);
+	assert_int_equal(keys_add(&k, "all:key:a\nb", &err), 0);
+	assert_int_equal(keys_file(&k, NULL, &err), -1);
+	assert_string_equal(err.text, "a passphrase has a line break: it can't be handed over");
+	keys_done(&again);
+	keys_done(&k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +241,7 @@ int main(void)
 	    cmocka_unit_test(malformed_options_do_not_show_the_secret),
 	    cmocka_unit_test(no_more_than_the_limit),
 	    cmocka_unit_test(which_device),
+	    cmocka_unit_test(handed_over_as_lines),
 	    cmocka_unit_test(hidden_from_the_command_line),
 	};
 
