@@ -4,20 +4,22 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/terminal.h"
 #include "core/base/checked.h"
+#include "core/base/keys.h"
 #include "core/base/log.h"
 #include "core/base/units.h"
 #include "run/serve/serve.h"
 
 struct arguments {
 	const char *listen, *output_dir, *output, *disk_format, *compress, *on_read_error;
-	struct cli_list networks, bridges, macs;
+	struct cli_list networks, bridges, macs, keys;
 	unsigned uses, expires, jobs, patience, threads;
 	uint64_t bwlimit, memory;
-	bool no_convert, no_trim, keep_tools, undo_log, performance, json;
+	bool no_convert, no_trim, keep_tools, undo_log, performance, json, force, keys_from_stdin, trim_encrypted;
 };
 
 static const char *const outputs_known[] = {"local", "disk", "qemu", NULL};
@@ -53,6 +55,15 @@ static const struct cli_option serve_options[] = {
     {"no-trim", 0, CLI_FLAG, NULL, NULL, "Copy free space of the machines' file systems too.", AT(no_trim)},
     {"keep-tools", 0, CLI_FLAG, NULL, NULL, "Leave a hypervisor's guest tools as they are.", AT(keep_tools)},
     {"undo-log", 0, CLI_FLAG, NULL, NULL, "Keep the originals of all changed files, for rehost undo.", AT(undo_log)},
+    {"key", 0, CLI_LIST, "NAME:key|file|fd:VALUE", NULL,
+     "Passphrase of the machines' encrypted (LUKS) volumes, as for rehost convert. May be repeated.", AT(keys)},
+    {"keys-from-stdin", 0, CLI_FLAG, NULL, NULL,
+     "Read passphrases from standard input, one a line, up to its end; each is tried on every volume.",
+     AT(keys_from_stdin)},
+    {"trim-encrypted", 0, CLI_FLAG, NULL, NULL,
+     "Leave out free space of encrypted volumes that were opened, too: it shows how much of them is used.",
+     AT(trim_encrypted)},
+    {"force", 0, CLI_FLAG, NULL, NULL, "Replace a guest of the same name; convert one that will not boot.", AT(force)},
     {"on-read-error", 0, CLI_TEXT, "stop|zero", read_error_policies,
      "At an unreadable place of a disk: stop (default), or write zeros, go on and list it.", AT(on_read_error)},
     {"performance", 0, CLI_FLAG, NULL, NULL, "Give each disk an I/O thread in the libvirt XML.", AT(performance)},
@@ -120,11 +131,24 @@ static int pass_on(const struct arguments *a, char threads[16], struct convert_a
 	add_flag(to, "--keep-tools", a->keep_tools);
 	add_flag(to, "--undo-log", a->undo_log);
 	add_flag(to, "--performance", a->performance);
+	add_flag(to, "--trim-encrypted", a->trim_encrypted);
+	add_flag(to, "--force", a->force);
 	snprintf(threads, 16, "%u", a->threads);
 	add_text(to, "--threads", a->threads ? threads : NULL);
 	if (to->too_many)
 		return err_set(err, ERR_USAGE, "serve: too many network maps: %d options are passed on", ARGS_MAX / 2);
 	return 0;
+}
+
+/* Once they are read the command line no longer shows them. */
+static int read_keys(const struct arguments *a, struct keys *keys, struct err *err)
+{
+	for (size_t i = 0; i < a->keys.n; i++) {
+		if (keys_add(keys, a->keys.v[i], err) < 0)
+			return -1;
+		key_hide((char *)(uintptr_t)a->keys.v[i]);
+	}
+	return a->keys_from_stdin ? keys_add_lines(keys, STDIN_FILENO, err) : 0;
 }
 
 static void show(const char *words, unsigned uses, uint64_t expires, const char *address, void *opaque)
@@ -154,6 +178,7 @@ static int run_serve(const struct command *self, int argc, char **argv, struct e
 {
 	struct arguments a = {.output_dir = "."};
 	struct convert_args args = {.n = 0};
+	AUTO(keys_done) struct keys keys = {0};
 	struct positionals p;
 	char threads[16];
 	struct serve_options options;
@@ -164,7 +189,7 @@ static int run_serve(const struct command *self, int argc, char **argv, struct e
 		return err_set(err, ERR_USAGE, "serve: it takes no INPUT: machines dial in");
 	if (a.compress && a.disk_format && !strcmp(a.disk_format, "raw"))
 		return err_set(err, ERR_USAGE, "--compress needs -of qcow2");
-	if (pass_on(&a, threads, &args, err) < 0)
+	if (pass_on(&a, threads, &args, err) < 0 || read_keys(&a, &keys, err) < 0)
 		return -1;
 	options = (struct serve_options){.listen = a.listen,
 					 .output_dir = a.output_dir,
@@ -175,6 +200,7 @@ static int run_serve(const struct command *self, int argc, char **argv, struct e
 					 .bwlimit = a.bwlimit,
 					 .patience = a.patience,
 					 .convert_args = args.v,
+					 .keys = &keys,
 					 .ready = show};
 	log_set_sink(say, NULL);
 	return serve_run(&options, err);

@@ -21,11 +21,12 @@ struct tls {
 	gnutls_psk_client_credentials_t client;
 	gnutls_psk_server_credentials_t server;
 	bool more; /* what is sent next is followed by something at once */
+	bool said; /* something was sent */
 	/* of a server, during the handshake */
 	tls_find_token *find;
 	void *opaque;
 	struct token token;
-	bool known;
+	bool known, unknown; /* the token that the peer named; neither: it named none */
 };
 
 /* ---- the socket ---- */
@@ -35,6 +36,7 @@ static ssize_t push(gnutls_transport_ptr_t opaque, const void *data, size_t len)
 	struct tls *t = opaque;
 	ssize_t n = send(t->s.fd, data, len, MSG_NOSIGNAL | (t->more ? MSG_MORE : 0));
 
+	t->said = true;
 	if (n < 0)
 		gnutls_transport_set_errno(t->session, errno);
 	return n;
@@ -140,6 +142,19 @@ static bool is_proven(const struct tls *t)
 	       gnutls_alpn_get_selected_protocol(t->session, &chosen) == 0;
 }
 
+/* One answer for all reasons, byte for byte, so that nothing is learned from it: where nothing was sent yet, GnuTLS may
+ * have keys already and would encrypt it for some. */
+static void refuse(struct tls *t)
+{
+	static const unsigned char handshake_failure[] = {
+	    0x15, 3, 3, 0, 2, GNUTLS_AL_FATAL, GNUTLS_A_HANDSHAKE_FAILURE};
+
+	if (t->said)
+		gnutls_alert_send(t->session, GNUTLS_AL_FATAL, GNUTLS_A_HANDSHAKE_FAILURE);
+	else
+		push(t, handshake_failure, sizeof handshake_failure);
+}
+
 static int shake_hands(struct tls *t, struct err *err)
 {
 	int e;
@@ -155,9 +170,9 @@ static int shake_hands(struct tls *t, struct err *err)
 	if (e == GNUTLS_E_AGAIN || is_lost(e))
 		return err_set(err, ERR_TEMPFAIL, "the connection was lost during the handshake");
 	if (e < 0) {
-		/* one word for all reasons, so that nothing is learned from it */
-		gnutls_alert_send(t->session, GNUTLS_AL_FATAL, GNUTLS_A_HANDSHAKE_FAILURE);
-		return err_set(err, ERR_POLICY, "the TLS handshake failed: %s", gnutls_strerror(e));
+		refuse(t);
+		return err_set(err, ERR_POLICY, "the TLS handshake failed: %s",
+			       t->unknown ? "its token is unknown, or has expired" : gnutls_strerror(e));
 	}
 	if (!is_proven(t))
 		return err_set(err, ERR_POLICY, "the peer did not prove that it has the token");
@@ -231,6 +246,7 @@ static int find_key(gnutls_session_t session, const gnutls_datum_t *identity, gn
 	memcpy(name, identity->data, sizeof name - 1);
 	name[sizeof name - 1] = '\0';
 	t->known = t->find(name, &t->token, t->opaque);
+	t->unknown = !t->known;
 	if (!t->known)
 		return -1;
 	key->data = gnutls_malloc(TOKEN_KEY_BYTES);

@@ -15,6 +15,7 @@
 #include "core/base/checked.h"
 #include "core/base/child.h"
 #include "core/base/file.h"
+#include "core/base/memory.h"
 #include "core/base/units.h"
 #include "guest/appliance.h"
 #include "guest/appliance_kernel.h"
@@ -182,20 +183,6 @@ static void check_scratch(const struct doctor_options *o, struct doctor *d)
 		    "name a folder with more room: -os DIR");
 	check_space(d, "cache", "the folder that the appliance is built in,", cache ? cache : "/var/tmp", CACHE_WARN,
 		    CACHE_WARN / 2, "name a folder with more room: LIBGUESTFS_CACHEDIR=DIR");
-}
-
-static uint64_t memory_available(void)
-{
-	FILE *in = fopen("/proc/meminfo", "re");
-	uint64_t ret = 0;
-	char line[256];
-
-	while (in && fgets(line, sizeof line, in))
-		if (!strncmp(line, "MemAvailable:", strlen("MemAvailable:")))
-			ret = strtoull(line + strlen("MemAvailable:"), NULL, 10) * KIB;
-	if (in)
-		fclose(in);
-	return ret;
 }
 
 static void check_memory(const struct doctor_options *o, struct doctor *d)

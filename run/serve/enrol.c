@@ -256,6 +256,16 @@ bool enrol_find_token(const struct enrol *e, const char *identity, uint64_t now,
 	return true;
 }
 
+unsigned enrol_uses(const struct enrol *e, const struct token *t)
+{
+	char identity[TOKEN_IDENTITY_TEXT];
+	const struct enrol_token *known;
+
+	token_identity(t, identity);
+	known = by_identity(e, identity);
+	return known ? known->uses : 0;
+}
+
 /* ---- machines ---- */
 
 static int compare_texts(const void *a, const void *b)

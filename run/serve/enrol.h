@@ -73,6 +73,8 @@ bool enrol_open_token(const struct enrol *e, uint64_t now, struct token *ret, un
 /* The token of this identity, as long as it can still be of use: it hasn't expired, or a machine it enrolled isn't
  * done. */
 bool enrol_find_token(const struct enrol *e, const char *identity, uint64_t now, struct token *ret);
+/* How many machines it is for; 0: it is unknown. */
+unsigned enrol_uses(const struct enrol *e, const struct token *t);
 
 /* Who has this token comes with a (checked) inventory. Its entry, which stays where it is until enrol_free().
  * ERR_BLOCKED: refused, and the text says why; the machine may see it. */

@@ -8,16 +8,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/base/arena.h"
 #include "core/base/checked.h"
 #include "core/base/child.h"
 #include "core/base/log.h"
+#include "core/base/memory.h"
 #include "run/serve/live.h"
 
 enum {
 	JOBS_DEFAULT = 2,
 	ATTEMPTS_MAX = 5, /* in a row that end with "try again" while the machine is there */
 	PAUSE_SECONDS = 10,
-	ARGS_MAX = 64,
+	KEYS_FD = 3,		   /* of a conversion */
 	LINE_MAX_BYTES = 64 << 10, /* of the conversion's progress */
 };
 
@@ -106,24 +108,66 @@ static void hear(struct live *l, int fd)
 
 /* ---- start ---- */
 
-static pid_t spawn(const struct live *l, int out, struct err *err)
+/* The arguments of `rehost convert`, and the texts that they point to. */
+struct command_line {
+	struct arena arena;
+	VEC(const char *) v;
+};
+
+static void add(struct command_line *to, const char *word)
+{
+	*vec_push(&to->arena, &to->v) = word;
+}
+
+/* Passphrases don't stand on the command line: each is the next line of KEYS_FD. */
+static void add_keys(struct command_line *to, const struct keys *keys)
+{
+	for (size_t i = 0; keys && i < keys->n; i++) {
+		add(to, "--key");
+		add(to,
+		    arena_printf(&to->arena, "%s:fd:%d", keys->v[i].selector ? keys->v[i].selector : "all", KEYS_FD));
+	}
+}
+
+static void compose(const struct live *l, struct command_line *to)
 {
 	const struct serve *s = l->serve;
-	const char *argv[ARGS_MAX + 16] = {"rehost", "convert",	       "--progress", "json",
-					   "-os",    s->o->output_dir, "-on",	     l->entry->name};
-	const struct child_fd fds[] = {{out, STDOUT_FILENO}, {out, STDERR_FILENO}};
-	struct child_spec spec = {.program = "/proc/self/exe", .argv = argv, .fds = fds, .nfds = 2};
-	char name[ENROL_FOLDER_TEXT], folder[4096 + ENROL_FOLDER_TEXT + 1];
-	size_t n = 8;
+	const char *const head[] = {"rehost", "convert",	"--progress", "json",
+				    "-os",    s->o->output_dir, "-on",	      l->entry->name};
+	char name[ENROL_FOLDER_TEXT];
 
-	for (size_t i = 0; s->o->convert_args && s->o->convert_args[i] && i < ARGS_MAX; i++)
-		argv[n++] = s->o->convert_args[i];
+	for (size_t i = 0; i < sizeof head / sizeof *head; i++)
+		add(to, head[i]);
+	for (size_t i = 0; s->o->convert_args && s->o->convert_args[i]; i++)
+		add(to, s->o->convert_args[i]);
+	add_keys(to, s->o->keys);
 	if (l->anew)
-		argv[n++] = "--restart";
+		add(to, "--restart");
 	enrol_folder(l->entry, name);
-	snprintf(folder, sizeof folder, "%s/%s", s->path, name);
-	argv[n++] = folder;
-	return child_start(&spec, err);
+	add(to, arena_printf(&to->arena, "%s/%s", s->path, name));
+	add(to, NULL);
+}
+
+static pid_t spawn(const struct live *l, int out, struct err *err)
+{
+	const struct keys *keys = l->serve->o->keys;
+	struct command_line line = {0};
+	struct child_fd fds[3] = {{out, STDOUT_FILENO}, {out, STDERR_FILENO}};
+	struct child_spec spec = {.program = "/proc/self/exe", .fds = fds, .nfds = 2};
+	AUTO_FD int keys_fd = -1;
+	pid_t ret;
+
+	if (keys && keys->n) {
+		keys_fd = keys_file(keys, NULL, err);
+		if (keys_fd < 0)
+			return -1;
+		fds[spec.nfds++] = (struct child_fd){keys_fd, KEYS_FD};
+	}
+	compose(l, &line);
+	spec.argv = line.v.v;
+	ret = child_start(&spec, err);
+	arena_done(&line.arena);
+	return ret;
 }
 
 static int start(struct live *l, struct err *err)
@@ -204,8 +248,8 @@ static void on_end(struct live *l, int status)
 	} else {
 		fail(l, status);
 	}
-	if (l->entry->state != ENROL_WAITING)
-		l->anew = false;
+	if (l->entry->state != ENROL_WAITING) /* what isn't as the machine has it is of no use to a later attempt */
+		l->anew = WIFEXITED(status) && WEXITSTATUS(status) == err_exit_status(ERR_VERIFY);
 	l->entry->changed = (uint64_t)time(NULL);
 	l->serve->urgent = true;
 }
@@ -221,20 +265,6 @@ static void reap(struct live *l)
 }
 
 /* ---- what there is room for ---- */
-
-static uint64_t memory_available(void)
-{
-	FILE *in = fopen("/proc/meminfo", "re");
-	char line[128];
-	uint64_t kib = 0;
-
-	while (in && fgets(line, sizeof line, in))
-		if (sscanf(line, "MemAvailable: %" SCNu64, &kib) == 1)
-			break;
-	if (in)
-		fclose(in);
-	return kib * KIB;
-}
 
 static bool has_room(const struct serve *s)
 {

@@ -21,17 +21,26 @@ enum {
 	SILENT_SECONDS = 30,
 	READ_SECONDS = 180, /* a disk tries hard at a bad sector; that the peer is gone TCP finds out before */
 	TICK_MS = 250,
-	PAUSE_MS = 100,
+	PAUSE_MS = 50,
 };
 
 struct caller {
 	struct serve *serve;
 	int fd;
-	unsigned place; /* among the strangers, as long as it is one */
+	uint64_t origin; /* what one host has for itself: an IPv4 address, an IPv6 network of 64 bits */
+	unsigned place;	 /* among the strangers, as long as it is one */
 	char address[ADDRESS_TEXT];
 	struct token token;
 	bool refused; /* it shall not dial again */
 };
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
 
 /* ---- tokens ---- */
 
@@ -362,52 +371,85 @@ static int serve_stream(struct caller *c, struct stream *stream, struct err *err
 	return err_set(err, ERR_CORRUPT, "an unknown role");
 }
 
-static void count(struct serve *s, int connections)
+/* No longer a stranger; true: it had to make way for another. */
+static bool leave_place(struct caller *c)
 {
+	struct serve *s = c->serve;
+	bool evicted;
+
 	pthread_mutex_lock(&s->lock);
-	s->connections = (unsigned)((int)s->connections + connections);
+	evicted = door_evicted(&s->door, c->place);
+	door_leave(&s->door, c->place);
+	pthread_mutex_unlock(&s->lock);
+	return evicted;
+}
+
+/* Who has a token: as many connections as its machines need. */
+static bool admit(struct caller *c)
+{
+	struct serve *s = c->serve;
+	bool ret;
+
+	pthread_mutex_lock(&s->lock);
+	ret = door_admit(&s->door, &c->token, enrol_uses(s->enrol, &c->token));
+	s->connections += ret;
+	pthread_mutex_unlock(&s->lock);
+	return ret;
+}
+
+static void dismiss(struct caller *c)
+{
+	struct serve *s = c->serve;
+
+	pthread_mutex_lock(&s->lock);
+	door_dismiss(&s->door, &c->token);
+	s->connections--;
 	pthread_mutex_unlock(&s->lock);
 }
 
-static void leave_place(struct serve *s, unsigned place)
+/* Takes the stream. */
+static void serve_known(struct caller *c, struct stream *stream)
 {
-	pthread_mutex_lock(&s->lock);
-	s->strangers[place].taken = false;
-	pthread_mutex_unlock(&s->lock);
+	struct err err = ERR_INIT;
+
+	if (!admit(c)) {
+		log_warn("%s: refused: too many connections with one token", c->address);
+		stream_close(stream);
+		return;
+	}
+	if (serve_stream(c, stream, &err) < 0)
+		log_info("%s: connection ended: %s", c->address, err.text);
+	dismiss(c);
 }
 
 static void *receive(void *opaque)
 {
 	struct caller *c = opaque;
-	struct serve *s = c->serve;
 	struct stream *stream = NULL;
 	struct err err = ERR_INIT;
+	int got;
 
 	address_tune(c->fd);
-	if (tls_accept(c->fd, find_token, s, &c->token, &stream, &err) < 0) {
+	got = tls_accept(c->fd, find_token, c->serve, &c->token, &stream, &err);
+	if (leave_place(c) && got < 0)
+		err_set(&err, ERR_POLICY, "it made way for others, having shown no token");
+	if (got < 0) {
 		close(c->fd);
 		log_warn("%s: refused: %s", c->address, err.text);
-		leave_place(s, c->place);
 	} else {
-		leave_place(s, c->place);
-		count(s, 1);
-		if (serve_stream(c, stream, &err) < 0)
-			log_info("%s: connection ended: %s", c->address, err.text);
-		count(s, -1);
+		serve_known(c, stream);
 	}
 	explicit_bzero(&c->token, sizeof c->token);
 	free(c);
 	return NULL;
 }
 
-static bool room_for_one(struct serve *s)
+static bool is_crowded(struct serve *s)
 {
-	bool ret = false;
+	bool ret;
 
 	pthread_mutex_lock(&s->lock);
-	for (unsigned i = 0; i < STRANGERS_MAX; i++)
-		ret = ret || !s->strangers[i].taken;
-	ret = ret && s->connections < CONNECTIONS_MAX;
+	ret = s->connections >= CONNECTIONS_MAX;
 	pthread_mutex_unlock(&s->lock);
 	return ret;
 }
@@ -430,22 +472,27 @@ static uint64_t origin_of(int fd)
 	return IN6_IS_ADDR_V4MAPPED(&peer.v6.sin6_addr) ? get_le32(ip + 12) : get_le64(ip);
 }
 
-/* Only the accepting thread takes places, so that one is free. False: its address has as many as it gets. */
-static bool take_place(struct serve *s, int fd, unsigned *ret)
+/* Knocks until there is an answer: others wait in the kernel's queue meanwhile. False: its address has as many as it
+ * gets. */
+static bool take_place(struct caller *c)
 {
-	uint64_t origin = origin_of(fd);
-	unsigned same = 0;
+	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+	struct serve *s = c->serve;
+	enum door_answer answer;
+	int evicted;
 
-	pthread_mutex_lock(&s->lock);
-	for (unsigned i = 0; i < STRANGERS_MAX; i++) {
-		same += s->strangers[i].taken && s->strangers[i].origin == origin;
-		if (!s->strangers[i].taken)
-			*ret = i;
+	for (;;) {
+		pthread_mutex_lock(&s->lock);
+		answer = door_knock(&s->door, c->origin, now_ms(), &c->place, &evicted);
+		if (evicted >= 0)
+			shutdown(s->stranger_fds[evicted], SHUT_RDWR);
+		if (answer == DOOR_OPEN)
+			s->stranger_fds[c->place] = c->fd;
+		pthread_mutex_unlock(&s->lock);
+		if (answer != DOOR_FULL)
+			return answer == DOOR_OPEN;
+		nanosleep(&pause, NULL);
 	}
-	if (same < STRANGERS_OF_ONE)
-		s->strangers[*ret] = (struct stranger){.taken = true, .origin = origin};
-	pthread_mutex_unlock(&s->lock);
-	return same < STRANGERS_OF_ONE;
 }
 
 static void start_thread(struct caller *c)
@@ -461,7 +508,7 @@ static void start_thread(struct caller *c)
 	pthread_attr_destroy(&attr);
 	if (!e)
 		return;
-	leave_place(c->serve, c->place);
+	leave_place(c);
 	close(c->fd);
 	free(c);
 }
@@ -475,13 +522,13 @@ static int begin(struct serve *s, int fd)
 		close(fd);
 		return -1;
 	}
-	*c = (struct caller){.serve = s, .fd = fd};
+	*c = (struct caller){.serve = s, .fd = fd, .origin = origin_of(fd)};
 	address_peer(fd, c->address);
-	if (take_place(s, fd, &c->place)) {
+	if (take_place(c)) {
 		start_thread(c);
 		return 0;
 	}
-	log_warn("%s: refused: %d handshakes from this address are under way", c->address, STRANGERS_OF_ONE);
+	log_warn("%s: refused: %d handshakes from this address are under way", c->address, DOOR_STRANGERS_OF_ONE);
 	close(fd);
 	free(c);
 	return 0;
@@ -496,7 +543,7 @@ static void *accept_all(void *opaque)
 	for (;;) {
 		int fd;
 
-		while (!room_for_one(s))
+		while (is_crowded(s))
 			nanosleep(&pause, NULL);
 		fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd < 0 || begin(s, fd) < 0)

@@ -12,6 +12,7 @@
 
 #include "core/base/checked.h"
 #include "core/base/file.h"
+#include "core/base/log.h"
 
 enum { PATIENCE_DEFAULT = 1800 /* a switch that is replaced, a machine that is booted again */ };
 
@@ -126,6 +127,8 @@ int live_open(struct live *l, const struct json *inventory, struct err *err)
 	AUTO_FD int dirfd = -1;
 
 	live_close(l);
+	if (l->ndisks)
+		return err_nomem(err);
 	dirfd = open_folder(l, err);
 	if (dirfd < 0 || write_inventory(dirfd, inventory, l->entry->name, err) < 0)
 		return -1;
@@ -146,8 +149,7 @@ struct closing {
 	size_t ndisks;
 };
 
-/* Requests that wait for the network end first, so that the servers come to an end: when the throttle lets go of them.
- */
+/* Requests that wait for the network, or for their share of the rate, end first, so that the servers come to an end. */
 static void *close_all(void *opaque)
 {
 	struct closing *c = opaque;
@@ -165,11 +167,16 @@ static void *close_all(void *opaque)
 
 void live_close(struct live *l)
 {
-	struct closing *c = l->ndisks ? calloc(1, sizeof *c) : NULL;
+	struct closing *c;
 	pthread_t thread;
 
-	if (!c) /* out of memory: they stay until the host ends */
+	if (!l->ndisks)
 		return;
+	c = calloc(1, sizeof *c);
+	if (!c) {
+		log_warn("%s: out of memory: its disks stay open until it dials again", l->entry->name);
+		return;
+	}
 	memcpy(c->disks, l->disks, sizeof c->disks);
 	memcpy(c->servers, l->servers, sizeof c->servers);
 	c->ndisks = l->ndisks;

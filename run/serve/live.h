@@ -12,6 +12,7 @@
 
 #include "net/nbd_block.h"
 #include "net/nbd_server.h"
+#include "run/serve/door.h"
 #include "run/serve/enrol.h"
 #include "run/serve/serve.h"
 #include "sources/physical.h"
@@ -37,17 +38,6 @@ struct live {
 	time_t not_before; /* monotonic seconds */
 };
 
-enum {
-	STRANGERS_MAX = 64,    /* handshakes at once: each takes a thread and a few KiB */
-	STRANGERS_OF_ONE = 16, /* of them from one address, so that it can't shut out the others */
-};
-
-/* A connection that hasn't shown a token yet. */
-struct stranger {
-	bool taken;
-	uint64_t origin; /* its address */
-};
-
 struct serve {
 	const struct serve_options *o;
 	int dirfd;	 /* of SERVE_FOLDER */
@@ -58,7 +48,8 @@ struct serve {
 	struct live *lives;
 	struct throttle *throttle; /* NULL: none */
 	bool dirty, urgent;	   /* the state is to be saved; soon */
-	struct stranger strangers[STRANGERS_MAX];
+	struct door door;
+	int stranger_fds[DOOR_PLACES]; /* while they are strangers */
 	unsigned connections;
 };
 
@@ -68,7 +59,7 @@ time_t serve_now(void); /* monotonic seconds */
 struct live *live_of(struct serve *s, struct enrol_machine *entry);
 /* Opens its disks for a checked inventory: sockets, and the inventory beside them. What is open is closed before. */
 int live_open(struct live *l, const struct json *inventory, struct err *err);
-/* They are gone for callers at once; what they have open ends in its own time, in a thread. */
+/* Its disks are gone for callers at once; what they have open ends in its own time, in a thread. None open: nothing. */
 void live_close(struct live *l);
 /* Each disk has a connection. */
 bool live_reachable(const struct live *l);

@@ -6,6 +6,7 @@
 
 #include "core/base/err.h"
 #include "core/base/json.h"
+#include "core/base/keys.h"
 
 struct serve_options {
 	const char *listen;		 /* address to listen on; NULL: all, DIAL_PORT */
@@ -17,6 +18,7 @@ struct serve_options {
 	uint64_t bwlimit;		 /* bytes a second of all machines together; 0: none */
 	unsigned patience;		 /* seconds that a conversion waits for a machine to dial again; 0: 1800 */
 	const char *const *convert_args; /* for `rehost convert`, NULL-terminated */
+	const struct keys *keys;	 /* for encrypted volumes of the machines; borrowed; NULL: none */
 	/* Told of the token for the next machine, and where to: once it listens, and whenever there is a new one. */
 	void (*ready)(const char *words, unsigned uses, uint64_t expires, const char *address, void *opaque);
 	void *opaque;
