@@ -328,6 +328,14 @@ int inf_offer(const struct inf *f, const struct windows_version *v, struct arena
 	return more;
 }
 
+bool inf_mentions(const struct inf *f, const char *id)
+{
+	VEC_FOR (l, &f->lines)
+		if (strcasestr(l->text, id))
+			return true;
+	return false;
+}
+
 /* --------------------------------------------------------------------------------------------------------- install */
 
 /* The fields of the line with that key in a section for the processor, else in the plain one: 1, 0 or -1. */

@@ -69,6 +69,9 @@ struct inf_offer {
 int inf_offer(const struct inf *f, const struct windows_version *v, struct arena *a, struct inf_offer *ret,
 	      struct err *err);
 
+/* Does a line of the file name that device, for whatever Windows? */
+bool inf_mentions(const struct inf *f, const char *id);
+
 struct inf_file {
 	const char *source; /* path in the package, with '/': "viostor.sys", "x64/WdfCoInstaller01009.dll" */
 	const char *name;   /* at its destination */

@@ -1,0 +1,239 @@
+/* Driver injection for Windows: what is chosen is staged, the boot disk's driver made to start, and caps follow. */
+#include <string.h>
+
+#include "drivers-inject/windows/stage.h"
+
+enum { PROBLEMS_TOLD = 8 }; /* damaged .inf files that get a finding each */
+
+/* ------------------------------------------------------------------------------------------------------ boot disk */
+
+/* Its program must be one that starts before any catalogue is looked at. */
+static const char *against_boot(const struct injection *j, const struct driver_choice *d)
+{
+	if (!d->package)
+		return d->why;
+	if (!d->service)
+		return "its package has no service";
+	if (!signature_is_enough(&j->w->version, d->program->binary.signature))
+		return "its program itself is not signed for this Windows, only its catalogue is";
+	return NULL;
+}
+
+static void choose_boot(struct injection *j)
+{
+	bool scsi = j->w->prefer == DISK_BUS_VIRTIO_SCSI;
+	const enum driver_kind order[] = {scsi ? DRIVER_VIOSCSI : DRIVER_VIOSTOR,
+					  scsi ? DRIVER_VIOSTOR : DRIVER_VIOSCSI};
+
+	for (size_t i = 0; i < 2 && !j->boot; i++)
+		if (!against_boot(j, &j->chosen.v[order[i]]))
+			j->boot = order[i];
+}
+
+/* -------------------------------------------------------------------------------------------------------- findings */
+
+static void tell_problem(struct injection *j, const struct driver_problem *p)
+{
+	finding_add(j->i, "W-DRIVER-INF", SEVERITY_WARNING, p->path, "Get the drivers anew.",
+		    "A driver package is left out: its .inf file %s.", p->text);
+}
+
+static void tell_problems(struct injection *j)
+{
+	size_t told = 0, all = j->c->problems.n + j->chosen.problems.n;
+
+	VEC_FOR (p, &j->c->problems)
+		if (told++ < PROBLEMS_TOLD)
+			tell_problem(j, p);
+	VEC_FOR (p, &j->chosen.problems)
+		if (told++ < PROBLEMS_TOLD)
+			tell_problem(j, p);
+	if (all > PROBLEMS_TOLD)
+		finding_add(j->i, "W-DRIVER-INF", SEVERITY_WARNING, j->c->path, "Get the drivers anew.",
+			    "%zu more .inf files can't be understood.", all - PROBLEMS_TOLD);
+}
+
+static void tell_no_disk(struct injection *j)
+{
+	bool scsi = j->w->prefer == DISK_BUS_VIRTIO_SCSI;
+	const struct driver_choice *d = &j->chosen.v[scsi ? DRIVER_VIOSCSI : DRIVER_VIOSTOR];
+
+	finding_add(j->i, "W-DRIVER-DISK", SEVERITY_WARNING, d->package ? d->package->path : d->why_path,
+		    "Give a driver source with packages for this Windows (--virtio-win).",
+		    "There is no driver for virtio disks, so the machine gets %s disks: %s.",
+		    j->w->version.major < 6 ? "IDE" : "SATA", against_boot(j, d));
+}
+
+static void tell_no_net(struct injection *j, enum net_bus instead)
+{
+	const struct driver_choice *d = &j->chosen.v[DRIVER_NETKVM];
+
+	finding_add(j->i, "W-DRIVER-NET", SEVERITY_WARNING, d->why_path,
+		    "Give a driver source with packages for this Windows (--virtio-win).",
+		    "There is no driver for virtio network cards, so they are of the model %s: %s.",
+		    net_bus_name(instead), d->why);
+}
+
+/* The other devices in one finding: many have none in an old Windows. */
+static void tell_rest(struct injection *j)
+{
+	const char *list = NULL;
+
+	for (enum driver_kind k = DRIVER_NETKVM + 1; k < DRIVER_KINDS; k++) {
+		const struct driver_choice *d = &j->chosen.v[k];
+
+		if (!d->package)
+			list = arena_printf(j->a, "%s%s%s (%s)", list ? list : "", list ? ", " : "",
+					    driver_kind_name(k), d->why);
+	}
+	if (list)
+		finding_add(j->i, "I-DRIVER-MISSING", SEVERITY_INFO, j->c->path, NULL,
+			    "Devices without a driver in the source: %s.", list);
+}
+
+/* Names of the chosen packages for which a test holds, NULL: none. */
+static const char *names_where(struct injection *j, bool (*test)(const struct driver_choice *d))
+{
+	const char *ret = NULL;
+
+	for (enum driver_kind k = DRIVER_UNKNOWN + 1; k < DRIVER_KINDS; k++)
+		if (j->chosen.v[k].package && test(&j->chosen.v[k]))
+			ret = arena_printf(j->a, "%s%s%s", ret ? ret : "", ret ? ", " : "", driver_kind_name(k));
+	return ret;
+}
+
+static bool is_attested(const struct driver_choice *d)
+{
+	return d->signature == SIGNATURE_ATTESTED;
+}
+
+static bool is_cross_signed(const struct driver_choice *d)
+{
+	return d->program && d->program->binary.signature == SIGNATURE_CROSS;
+}
+
+static void tell_doubts(struct injection *j)
+{
+	const char *attested = names_where(j, is_attested), *other = names_where(j, choice_is_for_other_release),
+		   *cross = j->w->version.major >= 10 ? names_where(j, is_cross_signed) : NULL;
+	enum windows_role role = j->w->version.role;
+
+	if (attested && (role == WINDOWS_SERVER || role == WINDOWS_DOMAIN_CONTROLLER))
+		finding_add(j->i, "I-DRIVER-ATTESTED", SEVERITY_INFO, j->c->path,
+			    "Where a policy of the server asks for it: give a source with WHQL-signed drivers.",
+			    "Microsoft signed these drivers without its tests, which it means for clients: %s.",
+			    attested);
+	if (cross)
+		finding_add(j->i, "W-DRIVER-CROSS-SIGNED", SEVERITY_WARNING, j->c->path,
+			    "Switch Secure Boot off, or give a source with drivers that Microsoft signed.",
+			    "With Secure Boot this Windows does not load drivers that only their maker signed: %s.",
+			    cross);
+	if (other)
+		finding_add(j->i, "I-DRIVER-OTHER-RELEASE", SEVERITY_INFO, j->c->path, NULL,
+			    "The source has no folder for this release of Windows; packages that accept it were taken "
+			    "from others: %s.",
+			    other);
+}
+
+/* ------------------------------------------------------------------------------------------------------------ caps */
+
+static enum net_bus plain_net(const struct windows_version *v)
+{
+	if (v->major < 6)
+		return NET_BUS_RTL8139;
+	return windows_compare(6, 1, v) >= 0 ? NET_BUS_E1000 : NET_BUS_E1000E;
+}
+
+/* A driver from before virtio 1.0 drives no device on a PCI Express port, where it has no legacy interface. */
+static bool is_legacy_only(const struct injection *j, enum driver_kind k)
+{
+	return k && j->chosen.v[k].package && !j->chosen.v[k].ids[1];
+}
+
+static enum board board_of(const struct injection *j)
+{
+	const struct windows_version *v = &j->w->version;
+
+	if (strcmp(v->arch, "aarch64") == 0)
+		return BOARD_VIRT;
+	return v->major < 6 || is_legacy_only(j, j->boot) || is_legacy_only(j, DRIVER_NETKVM) ? BOARD_PC : BOARD_Q35;
+}
+
+static void set_caps(struct injection *j, struct caps *caps)
+{
+	const struct driver_choice *v = j->chosen.v;
+	enum disk_bus plain = j->w->version.major < 6 ? DISK_BUS_IDE : DISK_BUS_SATA;
+
+	caps->disk = j->boot == DRIVER_VIOSTOR	 ? DISK_BUS_VIRTIO_BLK
+		     : j->boot == DRIVER_VIOSCSI ? DISK_BUS_VIRTIO_SCSI
+						 : plain;
+	caps->net = v[DRIVER_NETKVM].package ? NET_BUS_VIRTIO : plain_net(&j->w->version);
+	caps->board = board_of(j);
+	caps->rng = v[DRIVER_VIORNG].package != NULL;
+	caps->balloon = v[DRIVER_BALLOON].package != NULL;
+	caps->agent_channel = v[DRIVER_VIOSERIAL].package != NULL;
+	caps->virtio_gpu = v[DRIVER_VIOGPUDO].package != NULL;
+	caps->safe_mode = !j->boot;
+}
+
+/* ------------------------------------------------------------------------------------------------------------ order */
+
+static void add_staged(struct injection *j, enum driver_kind k, struct driver_injection *ret)
+{
+	const struct driver_choice *d = &j->chosen.v[k];
+
+	*vec_push(j->a, &ret->list) = (struct staged_driver){
+	    .kind = k,
+	    .inf = staged_inf(j->a, k, d),
+	    .version = inf_version_text(inf_version(d->package->inf), j->a),
+	    .source = arena_strdup(j->a, d->package->path),
+	    .boot = k == j->boot,
+	};
+}
+
+static void list_staged(struct injection *j, struct driver_injection *ret)
+{
+	if (j->boot)
+		add_staged(j, j->boot, ret);
+	for (enum driver_kind k = DRIVER_UNKNOWN + 1; k < DRIVER_KINDS; k++)
+		if (k != j->boot && j->chosen.v[k].package)
+			add_staged(j, k, ret);
+}
+
+static int inject_chosen(struct injection *j, struct err *err)
+{
+	choose_drivers(j->c, &j->w->version, j->a, &j->chosen);
+	choose_boot(j);
+	tell_problems(j);
+	tell_doubts(j);
+	if (!j->boot)
+		tell_no_disk(j);
+	if (!j->chosen.v[DRIVER_NETKVM].package)
+		tell_no_net(j, plain_net(&j->w->version));
+	tell_rest(j);
+	if (stage_files(j, err) < 0 || stage_device_path(j, err) < 0)
+		return -1;
+	return j->boot ? boot_virtio(j, err) : 0;
+}
+
+int inject_windows(struct guest *g, const struct windows_guest *w, const struct driver_catalogue *c,
+		   struct inspection *i, struct changelog *log, struct arena *a, struct driver_injection *ret,
+		   struct caps *caps, struct err *err)
+{
+	struct injection j = {.g = g, .w = w, .c = c, .i = i, .log = log, .a = a};
+
+	*ret = (struct driver_injection){0};
+	if (!c)
+		finding_add(
+		    i, "W-DRIVER-SOURCE", SEVERITY_WARNING, NULL, "Give one with --virtio-win.",
+		    "No virtio drivers for Windows are on this host: the machine gets %s disks and network cards "
+		    "of the model %s.",
+		    w->version.major < 6 ? "IDE" : "SATA", net_bus_name(plain_net(&w->version)));
+	else if (inject_chosen(&j, err) < 0)
+		return err_wrap(err, "driver injection");
+	if (!j.boot && boot_plain(&j, err) < 0)
+		return err_wrap(err, "driver injection");
+	list_staged(&j, ret);
+	set_caps(&j, caps);
+	return 0;
+}
