@@ -8,7 +8,7 @@
 #include "run/iso.h"
 
 struct arguments {
-	const char *server, *token, *name, *output, *disks, *nics, *post, *vlan, *bond;
+	const char *server, *token, *name, *disks, *nics, *post, *vlan, *bond;
 	struct cli_list addresses, nameservers;
 	bool inventory, pxe, force;
 };
@@ -21,8 +21,6 @@ static const struct cli_option options[] = {
     {"server", 0, CLI_TEXT, "HOST[:PORT]", NULL, "The conversion host, where rehost serve runs.", AT(server)},
     {"token", 0, CLI_TEXT, "WORDS", NULL, "The token that rehost serve showed.", AT(token)},
     {"name", 0, CLI_TEXT, "NAME", NULL, "What the guest is called (default: product and serial number).", AT(name)},
-    {"output", 0, CLI_TEXT, "NAME", NULL, "Where the host is to put the guest; rehost serve doesn't look at it yet.",
-     AT(output)},
     {"disks", 0, CLI_TEXT, "DISK,…", NULL, "Only these disks, by name, serial number or WWN.", AT(disks)},
     {"nics", 0, CLI_TEXT, "NIC,…", NULL, "Only these network cards, by name or MAC.", AT(nics)},
     {"post", 0, CLI_TEXT, "ACTION", posts, "What the machine does when it is converted.", AT(post)},
@@ -36,7 +34,7 @@ static const struct cli_option options[] = {
     {0},
 };
 
-enum { WORDS_MAX = 10 + 2 * CLI_LIST_MAX };
+enum { WORDS_MAX = 9 + 2 * CLI_LIST_MAX };
 
 static void add(struct iso_word *words, size_t *n, const char *name, const char *value)
 {
@@ -52,7 +50,6 @@ static int words_of(const struct arguments *a, struct buf *ret, struct err *err)
 	add(words, &n, "rehost.server", a->server);
 	add(words, &n, "rehost.token", a->token);
 	add(words, &n, "rehost.name", a->name);
-	add(words, &n, "rehost.output", a->output);
 	add(words, &n, "rehost.disks", a->disks);
 	add(words, &n, "rehost.nics", a->nics);
 	add(words, &n, "rehost.post", a->post);

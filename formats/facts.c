@@ -9,6 +9,7 @@
 #include "core/base/checked.h"
 #include "core/base/utf16.h"
 #include "core/base/utf8.h"
+#include "core/base/uuid.h"
 #include "formats/qcow2_header.h"
 #include "formats/vdi_header.h"
 #include "formats/vhd_header.h"
@@ -159,9 +160,9 @@ int vdi_facts(const struct open_args *args, struct image_facts *ret, struct err 
 	ret->unit = h.block;
 	snprintf(ret->subtype, sizeof ret->subtype, "%s", types[h.type]);
 	ret->identity_kind = "UUID";
-	vdi_uuid_text(h.created, ret->identity);
+	uuid_guid_text(h.created, ret->identity);
 	if (!vdi_uuid_is_null(h.parent))
-		vdi_uuid_text(h.parent, ret->parent_identity);
+		uuid_guid_text(h.parent, ret->parent_identity);
 	return 0;
 }
 
@@ -236,7 +237,7 @@ int vhdx_facts(const struct open_args *args, struct image_facts *ret, struct err
 	if (vhdx_header_read(args->file, &h, err) < 0)
 		return -1;
 	ret->identity_kind = "DataWriteGuid";
-	vhdx_guid_text(h.data_write, ret->identity);
+	uuid_guid_text(h.data_write, ret->identity);
 	memset(regions, 0, sizeof *regions);
 	if (vhdx_regions_read(args->file, &h, regions, err) < 0 ||
 	    vhdx_metadata_read(args->file, &regions->metadata, m, err) < 0)

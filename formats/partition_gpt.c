@@ -8,6 +8,7 @@
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/compress.h"
+#include "core/base/uuid.h"
 #include "core/base/zeros.h"
 
 enum {
@@ -35,13 +36,6 @@ enum {
 	ENTRIES_BYTES_MAX = 1 << 20,
 	ATTRIBUTE_BIOS_BOOT = 1 << 2,
 };
-
-/* Mixed-endian, as UEFI has it. */
-static void guid_text(const unsigned char *g, char out[PARTITION_ID_MAX])
-{
-	snprintf(out, PARTITION_ID_MAX, "%08" PRIx32 "-%04x-%04x-%02x%02x-%02x%02x%02x%02x%02x%02x", get_le32(g),
-		 get_le16(g + 4), get_le16(g + 6), g[8], g[9], g[10], g[11], g[12], g[13], g[14], g[15]);
-}
 
 static size_t put_utf8(char *out, uint32_t c)
 {
@@ -126,8 +120,8 @@ static int add_entry(struct block *b, struct partition_table *t, const unsigned 
 		return err_nomem(err);
 	p->index = index;
 	p->bootable = get_le64(e + E_ATTRIBUTES) & ATTRIBUTE_BIOS_BOOT;
-	guid_text(e, p->type);
-	guid_text(e + E_GUID, p->partuuid);
+	uuid_guid_text(e, p->type);
+	uuid_guid_text(e + E_GUID, p->partuuid);
 	name_text(e + E_NAME, p->name);
 	return partition_place(b, t, p, first, last - first + 1, err);
 }
@@ -173,7 +167,7 @@ static int table_at(struct block *b, struct partition_table *t, uint32_t sector,
 	*found = true;
 	t->scheme = PARTITION_GPT;
 	t->sector = sector;
-	guid_text(header + H_GUID, t->id);
+	uuid_guid_text(header + H_GUID, t->id);
 	for (uint32_t i = 0; i < get_le32(header + H_COUNT); i++)
 		if (add_entry(b, t, entries + (size_t)i * get_le32(header + H_ENTRY_SIZE), i + 1, err) < 0)
 			return -1;

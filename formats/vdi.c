@@ -6,6 +6,7 @@
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/log.h"
+#include "core/base/uuid.h"
 #include "formats/check.h"
 #include "formats/facts.h"
 #include "formats/mapped.h"
@@ -58,12 +59,12 @@ static const struct block_ops vdi_ops = {
 static int check_parent(const struct vdi *v, const char *name, struct err *err)
 {
 	const struct vdi_header *parent = &((const struct vdi *)v->m.parent)->h;
-	char stated[VDI_UUID_TEXT], found[VDI_UUID_TEXT];
+	char stated[UUID_TEXT], found[UUID_TEXT];
 
 	if (vdi_uuid_is_null(v->h.parent_modified) || !memcmp(parent->modified, v->h.parent_modified, VDI_UUID))
 		return 0;
-	vdi_uuid_text(v->h.parent_modified, stated);
-	vdi_uuid_text(parent->modified, found);
+	uuid_guid_text(v->h.parent_modified, stated);
+	uuid_guid_text(parent->modified, found);
 	return err_set(err, ERR_CORRUPT,
 		       "'%s' has the content %s, the image was made on %s: the parent was changed since", name, found,
 		       stated);
@@ -72,7 +73,7 @@ static int check_parent(const struct vdi *v, const char *name, struct err *err)
 static int open_parent(struct vdi *v, const struct open_args *args, struct err *err)
 {
 	struct image_place place;
-	char text[VDI_UUID_TEXT];
+	char text[UUID_TEXT];
 
 	if (v->h.type != VDI_DIFFERENCING)
 		return 0;
@@ -82,7 +83,7 @@ static int open_parent(struct vdi *v, const struct open_args *args, struct err *
 	    image_open_place(args, &place, &format_vdi, &v->m.parent, err) == 0 &&
 	    check_parent(v, place.name, err) == 0)
 		return 0;
-	vdi_uuid_text(v->h.parent, text);
+	uuid_guid_text(v->h.parent, text);
 	return err_wrap(err, "parent %s", text);
 }
 

@@ -21,15 +21,6 @@ enum {
 /* The largest disk any product here makes; an image that claims more is an attack or an accident. */
 #define DISK_MAX (64 * TIB)
 
-void vdi_uuid_text(const unsigned char u[VDI_UUID], char ret[VDI_UUID_TEXT])
-{
-	int n = snprintf(ret, VDI_UUID_TEXT, "%08x-%04x-%04x-%02x%02x-", get_le32(u), get_le16(u + 4), get_le16(u + 6),
-			 u[8], u[9]);
-
-	for (int i = 10; i < VDI_UUID; i++)
-		n += snprintf(ret + n, (size_t)(VDI_UUID_TEXT - n), "%02x", u[i]);
-}
-
 bool vdi_uuid_is_null(const unsigned char uuid[VDI_UUID])
 {
 	return all_zeros(uuid, VDI_UUID);

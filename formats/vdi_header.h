@@ -26,7 +26,6 @@ enum {
 	VDI_H_PARENT_MODIFIED = 0x1b8,
 	VDI_HEADER_BYTES = 0x1c8,
 	VDI_UUID = 16,
-	VDI_UUID_TEXT = 37,
 };
 
 #define VDI_MAGIC UINT32_C(0xbeda107f)
@@ -45,8 +44,7 @@ struct vdi_header {
 /* ERR_CORRUPT for what breaks the format or a limit, ERR_UNSUPPORTED for versions and types that aren't read. */
 int vdi_header_read(struct block *file, struct vdi_header *ret, struct err *err);
 
-/* UUIDs are stored as Windows does, with the first three numbers little endian. */
-void vdi_uuid_text(const unsigned char uuid[VDI_UUID], char ret[VDI_UUID_TEXT]);
+/* UUIDs are stored as GUIDs: uuid_guid_text() tells them. */
 bool vdi_uuid_is_null(const unsigned char uuid[VDI_UUID]);
 
 #endif

@@ -9,6 +9,7 @@
 #include "core/base/checked.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
+#include "core/base/uuid.h"
 #include "core/base/xml.h"
 
 enum {
@@ -19,7 +20,7 @@ enum {
 struct search {
 	const struct open_args *args;
 	const unsigned char *uuid;
-	char text[VDI_UUID_TEXT];
+	char text[UUID_TEXT];
 	unsigned left; /* files that may still be looked at */
 	bool found;
 	struct image_place place;
@@ -64,7 +65,7 @@ static const char *location_of(const struct xml_node *disks, const char *uuid)
 	for (const struct xml_node *d = xml_child(disks, "HardDisk"); d; d = xml_next(d, "HardDisk")) {
 		const char *id = xml_attr_raw(d, "uuid"), *deeper;
 
-		if (id && strlen(id) == VDI_UUID_TEXT + 1 && !strncasecmp(id + 1, uuid, VDI_UUID_TEXT - 1))
+		if (id && strlen(id) == UUID_TEXT + 1 && !strncasecmp(id + 1, uuid, UUID_TEXT - 1))
 			return xml_attr_raw(d, "location");
 		deeper = location_of(d, uuid);
 		if (deeper)
@@ -183,7 +184,7 @@ int vdi_find_parent(const struct open_args *args, const unsigned char uuid[VDI_U
 
 	if (!args->folder)
 		return err_set(err, ERR_POLICY, "an image inside an archive may name no file");
-	vdi_uuid_text(uuid, s.text);
+	uuid_guid_text(uuid, s.text);
 	if (look_everywhere(&s, ".vbox", look_at_registry, err) < 0 ||
 	    (!s.found && look_everywhere(&s, ".vdi", look_at_image, err) < 0))
 		return -1;

@@ -7,6 +7,7 @@
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/log.h"
+#include "core/base/uuid.h"
 #include "formats/check.h"
 #include "formats/facts.h"
 #include "formats/page_cache.h"
@@ -379,9 +380,9 @@ static int check_structure(struct vhdx *v, const struct vhdx_regions *regions, s
 /* "2.6.2.6.3": one of the links is the parent's DataWriteGuid. */
 static int check_linkage(const struct vhdx *parent, const struct vhdx_metadata *m, const char *name, struct err *err)
 {
-	char guid[37], braced[40];
+	char guid[UUID_TEXT], braced[40];
 
-	vhdx_guid_text(parent->data_write, guid);
+	uuid_guid_text(parent->data_write, guid);
 	snprintf(braced, sizeof braced, "{%s}", guid);
 	if (!strcasecmp(m->linkage[0], braced) || !strcasecmp(m->linkage[1], braced))
 		return 0;

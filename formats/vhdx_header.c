@@ -10,6 +10,7 @@
 #include "core/base/checked.h"
 #include "core/base/crc32c.h"
 #include "core/base/log.h"
+#include "core/base/uuid.h"
 
 enum { VERSION = 1 };
 
@@ -17,14 +18,6 @@ const unsigned char vhdx_bat_region[VHDX_GUID] = {0x66, 0x77, 0xc2, 0x2d, 0x23, 
 						  0x9d, 0x64, 0x11, 0x5e, 0x9b, 0xfd, 0x4a, 0x08};
 const unsigned char vhdx_metadata_region[VHDX_GUID] = {0x06, 0xa2, 0x7c, 0x8b, 0x90, 0x47, 0x9a, 0x4b,
 						       0xb8, 0xfe, 0x57, 0x5f, 0x05, 0x0f, 0x88, 0x6e};
-
-/* The first three groups are little-endian numbers. */
-void vhdx_guid_text(const unsigned char guid[VHDX_GUID], char ret[37])
-{
-	snprintf(ret, 37, "%08" PRIx32 "-%04x-%04x-%02x%02x-%02x%02x%02x%02x%02x%02x", get_le32(guid),
-		 get_le16(guid + 4), get_le16(guid + 6), guid[8], guid[9], guid[10], guid[11], guid[12], guid[13],
-		 guid[14], guid[15]);
-}
 
 /* Over all bytes, with zeros in its own place. */
 uint32_t vhdx_checksum(const unsigned char *p, size_t len)
@@ -128,9 +121,9 @@ static int decode_region(const unsigned char *p, uint64_t file_size, struct vhdx
 	struct vhdx_range *known = !memcmp(p, vhdx_bat_region, VHDX_GUID)	 ? &r->bat
 				   : !memcmp(p, vhdx_metadata_region, VHDX_GUID) ? &r->metadata
 										 : NULL;
-	char guid[37], what[64];
+	char guid[UUID_TEXT], what[64];
 
-	vhdx_guid_text(p, guid);
+	uuid_guid_text(p, guid);
 	snprintf(what, sizeof what, "region %s", guid);
 	if (!known && get_le32(p + VHDX_REGION_AT_FLAGS) & VHDX_REGION_REQUIRED)
 		return err_set(err, ERR_UNSUPPORTED, "it needs region %s, which is not known", guid);

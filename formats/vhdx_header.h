@@ -58,7 +58,4 @@ uint32_t vhdx_checksum(const unsigned char *p, size_t len);
 void vhdx_metadata_make(const struct vhdx_metadata *m, bool fixed, const unsigned char id[VHDX_GUID],
 			unsigned char *region);
 
-/* "2dc27766-f623-4200-9d64-115e9bfd4a08". */
-void vhdx_guid_text(const unsigned char guid[VHDX_GUID], char ret[37]);
-
 #endif

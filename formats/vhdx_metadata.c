@@ -7,6 +7,7 @@
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/utf16.h"
+#include "core/base/uuid.h"
 #include "formats/vhdx_header.h"
 
 enum item { ITEM_UNKNOWN = 0, ITEM_PARAMETERS, ITEM_SIZE, ITEM_ID, ITEM_LOGICAL, ITEM_PHYSICAL, ITEM_PARENT, ITEMS };
@@ -65,10 +66,10 @@ static int note_item(const unsigned char *entry, const struct vhdx_range *region
 {
 	uint32_t off = get_le32(entry + VHDX_METADATA_AT_OFFSET), len = get_le32(entry + VHDX_METADATA_AT_LENGTH);
 	enum item item = item_of(entry);
-	char guid[37];
+	char guid[UUID_TEXT];
 
 	if (item == ITEM_UNKNOWN) {
-		vhdx_guid_text(entry, guid);
+		uuid_guid_text(entry, guid);
 		if (get_le32(entry + VHDX_METADATA_AT_FLAGS) & VHDX_METADATA_REQUIRED)
 			return err_set(err, ERR_UNSUPPORTED, "it needs metadata item %s, which is not known", guid);
 		return 0;
@@ -193,10 +194,10 @@ static char *place_of(struct vhdx_metadata *m, const char *key, size_t *ret_size
 static int decode_locator(const unsigned char *item, uint64_t len, struct vhdx_metadata *m, struct err *err)
 {
 	unsigned count = get_le16(item + VHDX_LOCATOR_AT_COUNT);
-	char guid[37];
+	char guid[UUID_TEXT];
 
 	if (memcmp(item, vhdx_locator, VHDX_GUID) != 0) {
-		vhdx_guid_text(item, guid);
+		uuid_guid_text(item, guid);
 		return err_set(err, ERR_UNSUPPORTED, "parent locator: type %s is not known", guid);
 	}
 	if (!range_inside(VHDX_LOCATOR_FIRST, (uint64_t)count * VHDX_LOCATOR_ENTRY, len))

@@ -59,6 +59,14 @@ static void put(struct console *c, const char *text, size_t len)
 		file_write(c->fds[i], text, len, NULL);
 }
 
+void console_print(struct console *c, const char *text)
+{
+	if (c->in_status)
+		put(c, "\r\033[K", 4);
+	put(c, text, strlen(text));
+	c->in_status = false;
+}
+
 #define PUT_FORMATTED(c, fmt, end)                                                                                     \
 	do {                                                                                                           \
 		char text_[LINE_MAX_BYTES];                                                                            \

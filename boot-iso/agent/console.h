@@ -23,6 +23,8 @@ void console_open(struct console *c, const struct tree *t);
 void console_close(struct console *c);
 
 void console_say(struct console *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A text of any length as it is, without a newline behind it. */
+void console_print(struct console *c, const char *text);
 /* A line that the next one overwrites. */
 void console_status(struct console *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -101,11 +101,11 @@ static void read_part(struct hardware *h, const struct tree *t, struct hw_disk *
 
 static void read_parts(struct hardware *h, const struct tree *t, struct hw_disk *d)
 {
-	struct tree_names all = tree_list(t, &h->arena, "sys/class/block/%s", d->name);
+	struct words all = tree_list(t, &h->arena, "sys/class/block/%s", d->name);
 
-	for (size_t i = 0; i < all.names.n; i++)
-		if (tree_has(t, "sys/class/block/%s/%s/partition", d->name, all.names.v[i]))
-			read_part(h, t, d, all.names.v[i]);
+	for (size_t i = 0; i < all.n; i++)
+		if (tree_has(t, "sys/class/block/%s/%s/partition", d->name, all.v[i]))
+			read_part(h, t, d, all.v[i]);
 }
 
 /* What udev and the kernel tell about who made it. */
@@ -160,9 +160,9 @@ static void read_disk(struct hardware *h, const struct tree *t, const char *name
 
 void disks_read(struct hardware *h, const struct tree *t)
 {
-	struct tree_names all = tree_list(t, &h->arena, "sys/class/block");
+	struct words all = tree_list(t, &h->arena, "sys/class/block");
 
-	for (size_t i = 0; i < all.names.n; i++)
-		if (is_disk(t, all.names.v[i]))
-			read_disk(h, t, all.names.v[i]);
+	for (size_t i = 0; i < all.n; i++)
+		if (is_disk(t, all.v[i]))
+			read_disk(h, t, all.v[i]);
 }

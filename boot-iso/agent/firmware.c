@@ -6,6 +6,7 @@
 #include "boot-iso/agent/hardware.h"
 #include "core/base/bytes.h"
 #include "core/base/utf16.h"
+#include "core/base/uuid.h"
 
 #define GLOBAL "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
@@ -35,12 +36,6 @@ static const uint8_t *variable(const struct tree *t, const char *name, struct bu
 	return (const uint8_t *)b->data + ATTRIBUTES;
 }
 
-static char *guid_text(struct arena *a, const uint8_t *g)
-{
-	return arena_printf(a, "%08x-%04x-%04x-%02x%02x-%02x%02x%02x%02x%02x%02x", get_le32(g), get_le16(g + 4),
-			    get_le16(g + 6), g[8], g[9], g[10], g[11], g[12], g[13], g[14], g[15]);
-}
-
 /* One node of a device path: the partition or the file on it. */
 static void read_node(struct arena *a, const uint8_t *node, size_t len, struct hw_boot_entry *e)
 {
@@ -48,8 +43,10 @@ static void read_node(struct arena *a, const uint8_t *node, size_t len, struct h
 
 	if (node[0] != MEDIA)
 		return;
-	if (node[1] == MEDIA_DRIVE && len == DRIVE_NODE && !e->part)
-		e->part = guid_text(a, node + DRIVE_GUID);
+	if (node[1] == MEDIA_DRIVE && len == DRIVE_NODE && !e->part) {
+		uuid_guid_text(node + DRIVE_GUID, text);
+		e->part = arena_strdup(a, text);
+	}
 	if (node[1] == MEDIA_FILE && !e->path &&
 	    utf16_to_utf8(node + NODE_HEADER, len - NODE_HEADER, false, text, sizeof text) > 0)
 		e->path = arena_strdup(a, text);
@@ -109,17 +106,17 @@ static bool is_entry(const char *name)
 
 static void read_entries(struct hardware *h, const struct tree *t, struct buf *b)
 {
-	struct tree_names all = tree_list(t, &h->arena, "sys/firmware/efi/efivars");
+	struct words all = tree_list(t, &h->arena, "sys/firmware/efi/efivars");
 	char name[9];
 	size_t len;
 
-	for (size_t i = 0; i < all.names.n; i++) {
+	for (size_t i = 0; i < all.n; i++) {
 		struct hw_boot_entry e = {0};
 		const uint8_t *p;
 
-		if (strlen(all.names.v[i]) != 9 + strlen(GLOBAL) || !is_entry(all.names.v[i]))
+		if (strlen(all.v[i]) != 9 + strlen(GLOBAL) || !is_entry(all.v[i]))
 			continue;
-		snprintf(name, sizeof name, "%.8s", all.names.v[i]);
+		snprintf(name, sizeof name, "%.8s", all.v[i]);
 		snprintf(e.id, sizeof e.id, "%.4s", name + 4);
 		p = variable(t, name, b, &len);
 		if (p && boot_option_parse(&h->arena, p, len, &e))

@@ -115,8 +115,6 @@ int imaging_run(const struct settings *s, const struct hardware *h, struct conso
 				 .opaque = &im,
 				 .cancel = &im.cancel};
 
-	if (s->output)
-		js_set_str(inventory, "output", s->output);
 	if (open_disks(&im, h, err) < 0)
 		return -1;
 	o.ndisks = im.ndisks;

@@ -75,10 +75,8 @@ static int show_inventory(struct live *l, struct err *err)
 
 	if (js_print(j, false, &text) < 0)
 		return err_nomem(err);
-	/* Longer than a line of console_say() may be. */
-	for (size_t at = 0; at < text.len; at += 1024)
-		console_status(&l->console, "%.1024s", text.data + at), l->console.in_status = false;
-	console_say(&l->console, "%s", "");
+	console_print(&l->console, buf_str(&text));
+	console_print(&l->console, "\n");
 	return 0;
 }
 

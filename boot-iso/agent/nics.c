@@ -41,9 +41,9 @@ static void read_card(struct hardware *h, const struct tree *t, const char *name
 
 void nics_read(struct hardware *h, const struct tree *t)
 {
-	struct tree_names all = tree_list(t, &h->arena, "sys/class/net");
+	struct words all = tree_list(t, &h->arena, "sys/class/net");
 
-	for (size_t i = 0; i < all.names.n; i++)
-		if (is_card(t, all.names.v[i]))
-			read_card(h, t, all.names.v[i]);
+	for (size_t i = 0; i < all.n; i++)
+		if (is_card(t, all.v[i]))
+			read_card(h, t, all.v[i]);
 }

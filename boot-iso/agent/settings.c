@@ -181,32 +181,8 @@ static int set_vlan(struct settings *s, const char *value, struct err *err)
 	return 0;
 }
 
-static void add_words(struct arena *a, const char *value, const char *separators, void (*add)(void *, char *), void *to)
-{
-	for (const char *p = value; *p;) {
-		size_t len = strcspn(p, separators);
-
-		if (len)
-			add(to, arena_strndup(a, p, len));
-		p += len + (p[len] != '\0');
-	}
-}
-
-struct word_list {
-	struct arena *arena;
-	VEC(char *) v;
-};
-
-static void add_word(void *to, char *word)
-{
-	struct word_list *l = to;
-
-	*vec_push(l->arena, &l->v) = word;
-}
-
 static int set_bond(struct settings *s, const char *value, struct err *err)
 {
-	struct word_list cards = {.arena = &s->arena}, options = {.arena = &s->arena};
 	struct net_bond b = {0};
 	struct fields f;
 
@@ -214,19 +190,15 @@ static int set_bond(struct settings *s, const char *value, struct err *err)
 		return -1;
 	if (f.n < 2 || f.n > 3 || check_card("bond", f.v[0], err) < 0)
 		return err_set(err, ERR_USAGE, "bond=%s: expected bond=NAME:CARD,CARD[:OPTION=VALUE,…]", value);
-	add_words(&s->arena, f.v[1], ",", add_word, &cards);
-	add_words(&s->arena, f.n > 2 ? f.v[2] : "mode=active-backup", ",", add_word, &options);
-	VEC_FOR (it, &cards.v) {
+	b.name = f.v[0];
+	b.cards = split_words(&s->arena, f.v[1], ",");
+	b.options = split_words(&s->arena, f.n > 2 ? f.v[2] : "mode=active-backup", ",");
+	VEC_FOR (it, &b.cards)
 		if (check_card("bond", *it, err) < 0)
 			return -1;
-		*vec_push(&s->arena, &b.cards) = *it;
-	}
-	VEC_FOR (it, &options.v) {
+	VEC_FOR (it, &b.options)
 		if (!strchr(*it, '=') || strchr(*it, '/'))
 			return err_set(err, ERR_USAGE, "bond=%s: '%s' is no option=value", value, *it);
-		*vec_push(&s->arena, &b.options) = *it;
-	}
-	b.name = f.v[0];
 	*vec_push(&s->arena, &s->bonds) = b;
 	return 0;
 }
@@ -254,23 +226,13 @@ static int set_nameserver(struct settings *s, const char *value, struct err *err
 
 static int set_disks(struct settings *s, const char *value, struct err *err)
 {
-	struct word_list l = {.arena = &s->arena};
-
-	add_words(&s->arena, value, ",", add_word, &l);
-	s->disks.n = 0;
-	VEC_FOR (it, &l.v)
-		*vec_push(&s->arena, &s->disks) = *it;
+	s->disks = split_words(&s->arena, value, ",");
 	return 0;
 }
 
 static int set_nics(struct settings *s, const char *value, struct err *err)
 {
-	struct word_list l = {.arena = &s->arena};
-
-	add_words(&s->arena, value, ",", add_word, &l);
-	s->nics.n = 0;
-	VEC_FOR (it, &l.v)
-		*vec_push(&s->arena, &s->nics) = *it;
+	s->nics = split_words(&s->arena, value, ",");
 	return 0;
 }
 
@@ -283,7 +245,6 @@ static const struct {
     {"rehost.server", offsetof(struct settings, server), NULL},
     {"rehost.token", offsetof(struct settings, token), NULL},
     {"rehost.name", offsetof(struct settings, name), NULL},
-    {"rehost.output", offsetof(struct settings, output), NULL},
     {"rehost.disks", 0, set_disks},
     {"rehost.nics", 0, set_nics},
     {"rehost.post", 0, set_post},

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "core/base/arena.h"
+#include "boot-iso/agent/words.h"
 #include "core/base/err.h"
 
 enum post { POST_ASK = 0, POST_POWEROFF, POST_REBOOT, POST_SHELL };
@@ -25,24 +25,23 @@ struct net_vlan {
 
 struct net_bond {
 	char *name;
-	VEC(char *) cards;
-	VEC(char *) options; /* "mode=active-backup", for the files of /sys/class/net/NAME/bonding */
+	struct words cards;
+	struct words options; /* "mode=active-backup", for the files of /sys/class/net/NAME/bonding */
 };
 
 struct settings {
 	struct arena arena; /* owns everything below */
 	char *server;	    /* "host", "host:port" or "[address]:port"; NULL: ask */
 	char *token;
-	char *name;	   /* of the guest; NULL: the machine's own */
-	char *output;	   /* where the host is to put it, which is only told to it; NULL: nothing is */
-	VEC(char *) disks; /* names or serial numbers; none: all that aren't left out */
-	VEC(char *) nics;  /* names or MACs; none: all */
+	char *name;	    /* of the guest; NULL: the machine's own */
+	struct words disks; /* names or serial numbers; none: all that aren't left out */
+	struct words nics;  /* names or MACs; none: all */
 	enum post post;
 	bool show_inventory; /* print what was found, and nothing more */
 	VEC(struct net_address) addresses;
 	VEC(struct net_vlan) vlans;
 	VEC(struct net_bond) bonds;
-	VEC(char *) nameservers;
+	struct words nameservers;
 };
 
 /* Adds the words of text: separated by white space, "quotes" protect it. Later words win; words that aren't ours are

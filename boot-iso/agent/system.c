@@ -51,13 +51,13 @@ static unsigned count_sockets(const struct core_ids *seen)
 static void read_processors(struct hardware *h, const struct tree *t)
 {
 	struct arena *a = &h->arena;
-	struct tree_names all = tree_list(t, a, "sys/devices/system/cpu");
+	struct words all = tree_list(t, a, "sys/devices/system/cpu");
 	const char *info = tree_text(t, a, "proc/cpuinfo");
 	struct core_ids seen = {0};
 
 	h->cpu_model = tree_value(a, info, "model name", ':');
-	for (size_t i = 0; i < all.names.n; i++) {
-		const char *cpu = all.names.v[i];
+	for (size_t i = 0; i < all.n; i++) {
+		const char *cpu = all.v[i];
 		uint64_t core = tree_number(t, UINT64_MAX, "sys/devices/system/cpu/%s/topology/core_id", cpu);
 
 		if (core == UINT64_MAX)
@@ -73,21 +73,21 @@ static void read_processors(struct hardware *h, const struct tree *t)
 
 static void read_nodes(struct hardware *h, const struct tree *t)
 {
-	struct tree_names all = tree_list(t, &h->arena, "sys/devices/system/node");
+	struct words all = tree_list(t, &h->arena, "sys/devices/system/node");
 
-	for (size_t i = 0; i < all.names.n; i++)
-		h->numa_nodes += !strncmp(all.names.v[i], "node", 4);
+	for (size_t i = 0; i < all.n; i++)
+		h->numa_nodes += !strncmp(all.v[i], "node", 4);
 }
 
 /* What is installed: the kernel's blocks of memory. MemTotal is less, by what the kernel holds back. */
 static uint64_t installed_memory(const struct tree *t, struct arena *a)
 {
-	struct tree_names all = tree_list(t, a, "sys/devices/system/memory");
+	struct words all = tree_list(t, a, "sys/devices/system/memory");
 	const char *unit = tree_text(t, a, "sys/devices/system/memory/block_size_bytes");
 	uint64_t blocks = 0, ret;
 
-	for (size_t i = 0; i < all.names.n; i++)
-		blocks += !strncmp(all.names.v[i], "memory", 6);
+	for (size_t i = 0; i < all.n; i++)
+		blocks += !strncmp(all.v[i], "memory", 6);
 	return unit && mul_fits(strtoull(unit, NULL, 16), blocks, &ret) ? ret : 0;
 }
 

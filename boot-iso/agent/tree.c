@@ -85,12 +85,10 @@ bool tree_bytes(const struct tree *t, struct buf *ret, const char *fmt, ...)
 
 uint64_t tree_number(const struct tree *t, uint64_t missing, const char *fmt, ...)
 {
-	AUTO(buf_done) struct buf b = BUF_INIT(64);
+	AUTO(buf_done) struct buf b = BUF_INIT(TREE_FILE_MAX);
 	char path[TREE_PATH_MAX], *end;
 	uint64_t ret;
 
-	/* A reserve of 4096 bytes doesn't fit into a number's buffer. */
-	b.max = TREE_FILE_MAX;
 	if (!PATH_OF(path, fmt) || !slurp(t, path, &b) || !isdigit((unsigned char)*buf_str(&b)))
 		return missing;
 	ret = strtoull(buf_str(&b), &end, 10);
@@ -122,9 +120,9 @@ static int by_number(const void *a, const void *b)
 	return strverscmp(*(char *const *)a, *(char *const *)b);
 }
 
-struct tree_names tree_list(const struct tree *t, struct arena *a, const char *fmt, ...)
+struct words tree_list(const struct tree *t, struct arena *a, const char *fmt, ...)
 {
-	struct tree_names ret = {0};
+	struct words ret = {0};
 	char path[TREE_PATH_MAX];
 	int fd = PATH_OF(path, fmt) ? openat(t->fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
@@ -135,12 +133,12 @@ struct tree_names tree_list(const struct tree *t, struct arena *a, const char *f
 			close(fd);
 		return ret;
 	}
-	while (ret.names.n < TREE_LIST_MAX && (e = readdir(dir)))
+	while (ret.n < TREE_LIST_MAX && (e = readdir(dir)))
 		if (e->d_name[0] != '.')
-			*vec_push(a, &ret.names) = arena_strdup(a, e->d_name);
+			*vec_push(a, &ret) = arena_strdup(a, e->d_name);
 	closedir(dir);
-	if (ret.names.n)
-		qsort(ret.names.v, ret.names.n, sizeof *ret.names.v, by_number);
+	if (ret.n)
+		qsort(ret.v, ret.n, sizeof *ret.v, by_number);
 	return ret;
 }
 

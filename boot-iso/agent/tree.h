@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/base/arena.h"
+#include "boot-iso/agent/words.h"
 #include "core/base/buf.h"
 #include "core/base/err.h"
 
@@ -36,12 +36,8 @@ char *tree_link(const struct tree *t, struct arena *a, const char *fmt, ...) __a
 /* Whether the file or folder is there. */
 bool tree_has(const struct tree *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-struct tree_names {
-	VEC(char *) names;
-};
-
 /* The names in a folder, sorted so that sda2 comes before sda10; none when it isn't there. */
-struct tree_names tree_list(const struct tree *t, struct arena *a, const char *fmt, ...)
+struct words tree_list(const struct tree *t, struct arena *a, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* The value of a line KEY=value or key<tab>: value (the separator is given); NULL when there is none. */

@@ -21,13 +21,12 @@ static void takes_our_words(void **state)
 	    settings_add(&s,
 			 "BOOT_IMAGE=/boot/vmlinuz quiet console=ttyS0,115200 rehost.server=10.0.2.2:10899 "
 			 "rehost.token=rokof-babad rehost.name=\"web server 1\" rehost.disks=sda,SN-7 "
-			 "rehost.nics=eno1,52:54:00:aa:00:01 rehost.output=local rehost.post=poweroff",
+			 "rehost.nics=eno1,52:54:00:aa:00:01 rehost.post=poweroff",
 			 &err),
 	    0);
 	assert_string_equal(s.server, "10.0.2.2:10899");
 	assert_string_equal(s.token, "rokof-babad");
 	assert_string_equal(s.name, "web server 1");
-	assert_string_equal(s.output, "local");
 	assert_int_equal(s.disks.n, 2);
 	assert_string_equal(s.disks.v[1], "SN-7");
 	assert_int_equal(s.nics.n, 2);
@@ -55,6 +54,7 @@ static void refuses_wrong_words(void **state)
 		const char *text, *error;
 	} cases[] = {
 	    {"rehost.sever=a", "unknown word 'rehost.sever' on the kernel's command line"},
+	    {"rehost.output=/srv", "unknown word 'rehost.output' on the kernel's command line"},
 	    {"rehost.server", "the word 'rehost.server' on the kernel's command line is unknown or lacks its value"},
 	    {"rehost.server=", "rehost.server= has no value"},
 	    {"rehost.post=halt", "rehost.post=halt: expected poweroff, reboot, shell or ask"},

@@ -5,6 +5,7 @@
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/crc32c.h"
+#include "core/base/uuid.h"
 #include "formats/vhdx_header.h"
 #include "tests/unit/formats/image_folder.h"
 
@@ -176,7 +177,7 @@ static inline const char *fixture_linkage(unsigned seed)
 
 	memset(guid, (int)seed, sizeof guid);
 	text[0] = '{';
-	vhdx_guid_text(guid, text + 1);
+	uuid_guid_text(guid, text + 1);
 	strcat(text, "}");
 	return text;
 }

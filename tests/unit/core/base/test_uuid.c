@@ -1,4 +1,4 @@
-/* Fresh identities: random, with the version where it belongs in both orders of bytes. */
+/* Tests of core/base/uuid.c: fresh identities with the version where it belongs in both orders of bytes; their text. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,9 +24,20 @@ static void test_versions(void **state)
 	}
 }
 
+/* UEFI's global variables, as firmware keeps it. */
+static void test_text(void **state)
+{
+	static const unsigned char guid[UUID_BYTES] = {0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11,
+						       0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c};
+	char text[UUID_TEXT];
+
+	uuid_guid_text(guid, text);
+	assert_string_equal(text, "8be4df61-93ca-11d2-aa0d-00e098032b8c");
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_versions)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_versions), cmocka_unit_test(test_text)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
