@@ -26,6 +26,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prot
 REHOST_CFLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -MMD -MP -pthread -fstack-protector-strong \
 	$(WARNINGS) -Werror
 PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PACKAGES)) $(if $(filter libisal,$(PACKAGES)),-DREHOST_ISAL)
+AGENT_LIBS = $(shell $(PKG_CONFIG) --libs libnewt)
 PKG_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm
 
 LIB_DIRS := core/base core/model formats net guest guest/files sources inspectors drivers-inject drivers-inject/linux drivers-inject/windows \
@@ -69,7 +70,7 @@ rehost: $(CLI_OBJECTS) $(BUILD)/librehost.a
 # The live ISO's program. Only the libraries that it uses come with it.
 $(BUILD)/rehost-p2v: $(AGENT_OBJECTS) $(BUILD)/librehost.a
 	$(say) LD $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -Wl,--as-needed -o $@ $(AGENT_OBJECTS) $(BUILD)/librehost.a $(PKG_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -Wl,--as-needed -o $@ $(AGENT_OBJECTS) $(BUILD)/librehost.a $(PKG_LIBS) $(AGENT_LIBS)
 
 $(BUILD)/libagent.a: $(filter-out %/main.o,$(AGENT_OBJECTS))
 	@rm -f $@

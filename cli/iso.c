@@ -8,12 +8,14 @@
 #include "run/iso.h"
 
 struct arguments {
-	const char *server, *token, *name, *disks, *nics, *post, *vlan, *bond;
+	const char *server, *token, *name, *disks, *nics, *post, *ui, *vlan, *bond;
 	struct cli_list addresses, nameservers;
 	bool inventory, pxe, force;
 };
 
 static const char *const posts[] = {"ask", "poweroff", "reboot", "shell", NULL};
+
+static const char *const uis[] = {"auto", "text", "screen", NULL};
 
 #define AT(field) offsetof(struct arguments, field)
 
@@ -24,6 +26,7 @@ static const struct cli_option options[] = {
     {"disks", 0, CLI_TEXT, "DISK,…", NULL, "Only these disks, by name, serial number or WWN.", AT(disks)},
     {"nics", 0, CLI_TEXT, "NIC,…", NULL, "Only these network cards, by name or MAC.", AT(nics)},
     {"post", 0, CLI_TEXT, "ACTION", posts, "What the machine does when it is converted.", AT(post)},
+    {"ui", 0, CLI_TEXT, "KIND", uis, "Screens or text (default: screens where something is asked).", AT(ui)},
     {"ip", 0, CLI_LIST, "ADDRESS", NULL, "As dracut's ip= (default: DHCP on each card with a link).", AT(addresses)},
     {"vlan", 0, CLI_TEXT, "NAME:NIC", NULL, "As dracut's vlan=.", AT(vlan)},
     {"bond", 0, CLI_TEXT, "NAME:NIC,…[:OPTION,…]", NULL, "As dracut's bond=.", AT(bond)},
@@ -34,7 +37,7 @@ static const struct cli_option options[] = {
     {0},
 };
 
-enum { WORDS_MAX = 9 + 2 * CLI_LIST_MAX };
+enum { WORDS_MAX = 10 + 2 * CLI_LIST_MAX };
 
 static void add(struct iso_word *words, size_t *n, const char *name, const char *value)
 {
@@ -53,6 +56,7 @@ static int words_of(const struct arguments *a, struct buf *ret, struct err *err)
 	add(words, &n, "rehost.disks", a->disks);
 	add(words, &n, "rehost.nics", a->nics);
 	add(words, &n, "rehost.post", a->post);
+	add(words, &n, "rehost.ui", a->ui);
 	add(words, &n, "vlan", a->vlan);
 	add(words, &n, "bond", a->bond);
 	for (size_t i = 0; i < a->addresses.n; i++)

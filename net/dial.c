@@ -555,3 +555,18 @@ int dial_run(const struct dial_options *options, struct err *err)
 	dialer_done(d);
 	return ret;
 }
+
+int dial_check(const char *server, const char *token, struct err *err)
+{
+	struct dialer *d = calloc(1, sizeof *d);
+	AUTO(stream_closep) struct stream *s = NULL;
+	int ret = -1;
+
+	if (!d)
+		return err_nomem(err);
+	if (address_split(server, DIAL_PORT, d->host, d->port, err) == 0 && token_parse(token, &d->token, err) == 0)
+		ret = dial(d, &s, err);
+	explicit_bzero(&d->token, sizeof d->token);
+	free(d);
+	return ret;
+}

@@ -57,6 +57,10 @@ struct dial_options {
  * nobody answered for retry_seconds; ERR_INTERRUPTED: cancelled. */
 int dial_run(const struct dial_options *options, struct err *err);
 
+/* Whether a host answers there that has the token: a handshake, and no word more; nothing is enrolled by it. ERR_USAGE,
+ * ERR_POLICY and ERR_TEMPFAIL as of dial_run(). */
+int dial_check(const char *server, const char *token, struct err *err);
+
 /* True for nine words whose last fits the others: while it is being typed. */
 bool dial_token_valid(const char *words);
 

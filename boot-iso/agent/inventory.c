@@ -218,8 +218,7 @@ static bool is_serial(const char *text)
 	return text && strspn(text, "0 .") != strlen(text);
 }
 
-/* A name that no other machine has: the product and its serial number, or the first card's address. */
-static char *default_name(const struct hardware *h, struct arena *a)
+char *inventory_name(const struct hardware *h, struct arena *a)
 {
 	const char *product = h->product ? h->product : "machine";
 
@@ -236,7 +235,7 @@ struct json *inventory_json(const struct hardware *h, const char *name)
 
 	js_set_str(j, "type", "inventory");
 	js_set_str(j, "schema", "rehost-machine-1");
-	js_set_str(j, "name", name ? name : default_name(h, &a));
+	js_set_str(j, "name", name ? name : inventory_name(h, &a));
 	add_system(j, h);
 	add_firmware(j, h);
 	disks = js_set(j, "disks", js_array());

@@ -12,4 +12,7 @@ int inventory_choose(struct hardware *h, const struct settings *s, struct err *e
 /* The JSON object. name: of the guest; NULL: the product and its serial number. */
 struct json *inventory_json(const struct hardware *h, const char *name);
 
+/* A name for the guest that no other machine has: the product and its serial number, or the first card's address. */
+char *inventory_name(const struct hardware *h, struct arena *a);
+
 #endif

@@ -1,23 +1,30 @@
 /* The live system's run. */
 #include "boot-iso/agent/live.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/klog.h>
 
-#include "boot-iso/agent/console.h"
 #include "boot-iso/agent/imaging.h"
 #include "boot-iso/agent/inventory.h"
 #include "boot-iso/agent/network.h"
+#include "boot-iso/agent/wizard.h"
 #include "core/base/checked.h"
 #include "core/base/cleanup.h"
+#include "core/base/file.h"
 #include "core/base/units.h"
 #include "core/model/version.h"
-#include "net/dial.h"
 
 struct live {
+	const struct live_options *o;
+	bool on_iso; /* the machine is ours: its network, its consoles */
 	struct tree tree;
-	struct console console;
+	struct uis uis;
+	struct screen screen;
 	struct settings settings;
 	struct hardware *hardware;
+	bool choose; /* the user wants to change what was chosen */
+	bool leave;  /* or to leave */
 };
 
 /* The ISO's configuration first: the kernel's command line has the last word. */
@@ -28,43 +35,60 @@ static int read_settings(struct live *l, struct err *err)
 
 	if (baked && settings_add(&l->settings, baked, err) < 0)
 		return err_wrap(err, "the ISO's configuration");
-	return typed ? settings_add(&l->settings, typed, err) : 0;
+	if (typed && settings_add(&l->settings, typed, err) < 0)
+		return -1;
+	return settings_add(&l->settings, l->o->words, err);
+}
+
+static bool asks(const struct live *l)
+{
+	return l->choose || !l->settings.server || !l->settings.token;
+}
+
+/* Full screens are for people: what runs by itself leaves lines, which a serial port's log can hold. */
+static void open_uis(struct live *l)
+{
+	bool full = l->settings.ui == UI_WISH_SCREEN || (l->settings.ui == UI_WISH_AUTO && asks(l));
+
+	if (full && l->on_iso)
+		klogctl(8, NULL, 1); /* the kernel's messages, but for a panic, stay off the consoles */
+	uis_open(&l->uis, &l->tree, !l->on_iso, full && !l->settings.show_inventory);
+	uis_say(&l->uis, "rehost P2V " REHOST_VERSION ": this machine's disks are only read.");
 }
 
 static int read_hardware(struct live *l, struct err *err)
 {
-	l->hardware = hardware_read("/", err);
-	if (!l->hardware)
-		return -1;
-	network_cards_up(l->hardware);
 	hardware_free(l->hardware);
-	l->hardware = hardware_read("/", err);
+	l->hardware = hardware_read(l->o->root, err);
+	if (l->hardware && l->on_iso) {
+		network_cards_up(l->hardware);
+		hardware_free(l->hardware);
+		l->hardware = hardware_read(l->o->root, err);
+	}
 	return l->hardware ? inventory_choose(l->hardware, &l->settings, err) : -1;
 }
 
 static void show_machine(struct live *l)
 {
 	const struct hardware *h = l->hardware;
+	AUTO(arena_done) struct arena a = {0};
 	char size[SIZE_WORDS_MAX];
 
-	console_say(&l->console, "%s %s, %s, %u processors, %s of memory", h->vendor ? h->vendor : "",
-		    h->product ? h->product : "", firmware_name(h->firmware), h->threads,
-		    size_in_words(h->memory, size));
+	uis_say(&l->uis, "%s %s, %s, %u processors, %s of memory", h->vendor ? h->vendor : "",
+		h->product ? h->product : "", firmware_name(h->firmware), h->threads, size_in_words(h->memory, size));
 	VEC_FOR (d, &h->disks)
-		console_say(&l->console, "  %-8s %10s  %s %s%s%s%s%s", d->name, size_in_words(d->size, size),
-			    d->model ? d->model : "", d->serial ? d->serial : "", d->member_of ? ", part of " : "",
-			    d->member_of ? d->member_of : "", d->left_out ? ": left out, " : "",
-			    d->left_out ? d->left_out : "");
+		uis_say(&l->uis, "  %s%s", wizard_disk_words(&a, d), d->left_out ? ": left out" : "");
 	VEC_FOR (n, &h->nics)
-		console_say(&l->console, "  %-8s %s %s, %s", n->name, n->mac ? n->mac : "", n->driver ? n->driver : "",
-			    n->link ? "has a link" : "no link");
+		uis_say(&l->uis, "  %s", wizard_nic_words(&a, n));
 }
 
 static int bring_up_network(struct live *l, struct err *err)
 {
 	AUTO(net_plan_done) struct net_plan plan = {0};
 
-	console_say(&l->console, "Setting up the network …");
+	if (!l->on_iso)
+		return 0;
+	uis_say(&l->uis, "Setting up the network …");
 	return network_plan(&l->settings, l->hardware, &plan, err) < 0 ? -1 : network_run(&plan, err);
 }
 
@@ -72,13 +96,53 @@ static int show_inventory(struct live *l, struct err *err)
 {
 	AUTO(js_freep) struct json *j = inventory_json(l->hardware, l->settings.name);
 	AUTO(buf_done) struct buf text = BUF_INIT(MIB);
+	struct console *c = text_ui_console(l->uis.v[0]);
 
 	if (js_print(j, false, &text) < 0)
 		return err_nomem(err);
-	console_print(&l->console, buf_str(&text));
-	console_print(&l->console, "\n");
+	console_print(c, buf_str(&text));
+	console_print(c, "\n");
 	return 0;
 }
+
+/* With a host and a token nobody is asked anything. */
+static int ask_missing(struct live *l, struct err *err)
+{
+	struct wizard w = {.uis = &l->uis,
+			   .settings = &l->settings,
+			   .hardware = l->hardware,
+			   .root = l->o->root,
+			   .own_network = l->on_iso};
+	enum wizard_end end;
+	int ret;
+
+	if (!asks(l))
+		return 0;
+	if (!l->settings.server && l->on_iso && network_find_host(NETWORK_HOST))
+		l->settings.server = arena_strdup(&l->settings.arena, NETWORK_HOST);
+	ret = wizard_run(&w, &end, err);
+	l->hardware = w.hardware;
+	l->leave = ret == 0 && end == WIZARD_LEAVE;
+	l->choose = false;
+	return ret;
+}
+
+static int work(struct live *l, struct err *err)
+{
+	if (read_hardware(l, err) < 0)
+		return -1;
+	show_machine(l);
+	if (bring_up_network(l, err) < 0)
+		return -1;
+	if (l->settings.show_inventory)
+		return show_inventory(l, err);
+	if (ask_missing(l, err) < 0)
+		return -1;
+	return l->leave ? 0
+			: imaging_run(&l->settings, l->hardware, l->o->root, !strcmp(l->o->root, "/"), &l->uis, err);
+}
+
+/* ---- afterwards ---- */
 
 static enum live_end after(const struct live *l)
 {
@@ -95,131 +159,112 @@ static enum live_end after(const struct live *l)
 	return LIVE_AGAIN;
 }
 
+/* The button that was pressed; "" when nobody can press any. */
+static const char *ask_button(struct live *l, const char *title, const char *text, const char *const *buttons)
+{
+	int button;
+
+	screen_begin(&l->screen, title, text);
+	for (; *buttons; buttons++)
+		screen_add_button(&l->screen, *buttons);
+	button = uis_ask(&l->uis, &l->screen);
+	return button >= 0 ? l->screen.buttons.v[button] : "";
+}
+
+/* The shell opens where it was asked for. */
+static void note_speaker(const struct live *l)
+{
+	AUTO_FD int fd = -1;
+
+	if (!l->on_iso || !*l->uis.speaker)
+		return;
+	fd = open("/run/rehost/console", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		file_write(fd, l->uis.speaker, strlen(l->uis.speaker), NULL);
+}
+
+static enum live_end end_by_name(const char *button)
+{
+	return !strcmp(button, "Power off") ? LIVE_POWEROFF
+	       : !strcmp(button, "Reboot")  ? LIVE_REBOOT
+	       : !strcmp(button, "Shell")   ? LIVE_SHELL
+					    : LIVE_AGAIN;
+}
+
 static enum live_end ask_end(struct live *l)
 {
-	char answer[ANSWER_MAX];
+	static const char *const buttons[] = {"Power off", "Reboot", "Shell", NULL};
 
-	while (console_ask(&l->console, "poweroff, reboot, shell or again?", "again", answer) == 0) {
-		if (!strcmp(answer, "poweroff"))
-			return LIVE_POWEROFF;
-		if (!strcmp(answer, "reboot"))
-			return LIVE_REBOOT;
-		if (!strcmp(answer, "shell"))
-			return LIVE_SHELL;
-		if (!strcmp(answer, "again"))
-			return LIVE_AGAIN;
-	}
-	return LIVE_AGAIN;
-}
-
-/* Asks until check takes the answer; *to keeps what there is when it isn't NULL. -1: nobody can answer. */
-static int ask_for(struct live *l, char **to, const char *question, bool (*check)(const char *answer),
-		   const char *complaint)
-{
-	char answer[ANSWER_MAX];
-
-	while (!*to) {
-		if (console_ask(&l->console, question, "", answer) < 0)
-			return -1;
-		if (check(answer))
-			*to = arena_strdup(&l->settings.arena, answer);
-		else
-			console_say(&l->console, "%s", complaint);
-	}
-	return 0;
-}
-
-static bool not_empty(const char *answer)
-{
-	return *answer;
-}
-
-/* "sda,sdb" as rehost.disks would have it; the names of the disks that are taken when it is left empty. */
-static int ask_disks(struct live *l, struct err *err)
-{
-	AUTO(buf_done) struct buf names = BUF_INIT(4096);
-	char answer[ANSWER_MAX];
-
-	VEC_FOR (d, &l->hardware->disks)
-		if (!d->left_out)
-			buf_addf(&names, "%s%s", names.len ? "," : "", d->name);
-	for (;;) {
-		if (console_ask(&l->console, "Disks to image", buf_str(&names), answer) < 0)
-			return -1;
-		if (!strcmp(answer, buf_str(&names)))
-			return 0;
-		if (settings_add(&l->settings, arena_printf(&l->settings.arena, "\"rehost.disks=%s\"", answer), err) ==
-			0 &&
-		    inventory_choose(l->hardware, &l->settings, err) == 0)
-			return 0;
-		console_say(&l->console, "%s", err->text);
-		err_clear(err);
-	}
-}
-
-static int ask_name(struct live *l)
-{
-	char answer[ANSWER_MAX];
-
-	if (l->settings.name)
-		return 0;
-	if (console_ask(&l->console, "Name of the guest (empty: product and serial number)", "", answer) < 0)
-		return -1;
-	if (*answer)
-		l->settings.name = arena_strdup(&l->settings.arena, answer);
-	return 0;
-}
-
-/* With a host and a token nobody is asked anything. */
-static int ask_missing(struct live *l, struct err *err)
-{
-	struct settings *s = &l->settings;
-
-	if (s->server && s->token)
-		return 0;
-	if (ask_for(l, &s->server, "Conversion host", not_empty, "It needs a name or an address.") < 0 ||
-	    ask_for(l, &s->token, "Token (nine words)", dial_token_valid,
-		    "That is no token: a word is missing or wrong.") < 0 ||
-	    ask_disks(l, err) < 0 || ask_name(l) < 0)
-		return err_set(err, ERR_HOST, "nobody is there to answer");
-	return 0;
-}
-
-static int work(struct live *l, struct err *err)
-{
-	if (read_settings(l, err) < 0 || read_hardware(l, err) < 0)
-		return -1;
-	show_machine(l);
-	if (bring_up_network(l, err) < 0)
-		return -1;
 	if (l->settings.show_inventory)
-		return show_inventory(l, err);
-	if (ask_missing(l, err) < 0 || imaging_run(&l->settings, l->hardware, &l->console, err) < 0)
-		return -1;
-	console_say(&l->console, "This machine is converted.");
-	return 0;
+		return end_by_name(ask_button(l, "That is this machine.", "", buttons));
+	return end_by_name(
+	    ask_button(l, "Converted",
+		       "This machine is converted: its guest is on the host.\n\n"
+		       "Switch this machine off before the guest starts: both have the same name and addresses. "
+		       "Nothing on its disks has changed; when it boots from them again, what it writes is not in "
+		       "the guest.",
+		       buttons));
+}
+
+/* True: it is tried again. */
+static bool ask_retry(struct live *l, const struct err *err, enum live_end *ret)
+{
+	static const char *const buttons[] = {"Retry", "Change", "Power off", "Reboot", "Shell", NULL};
+	AUTO(arena_done) struct arena a = {0};
+	const char *button;
+
+	uis_say(&l->uis, "ERROR: %s", err->text);
+	button =
+	    ask_button(l, err->code == ERR_INTERRUPTED ? "Cancelled" : "It didn't work",
+		       arena_printf(&a,
+				    "%s\n\nWhat was copied is kept on the host: Retry goes on there. Change asks for "
+				    "host, disks and name again.",
+				    err->text),
+		       buttons);
+	l->choose = !strcmp(button, "Change");
+	*ret = end_by_name(button);
+	return l->choose || !strcmp(button, "Retry");
+}
+
+static enum live_end converted(struct live *l)
+{
+	if (l->leave)
+		return LIVE_SHELL;
+	if (!l->settings.show_inventory)
+		uis_say(&l->uis, "This machine is converted.");
+	return l->settings.post == POST_ASK ? ask_end(l) : after(l);
 }
 
 static void live_done(struct live *l)
 {
 	hardware_free(l->hardware);
 	settings_done(&l->settings);
-	console_close(&l->console);
+	uis_close(&l->uis);
+	screen_done(&l->screen);
 	tree_close(&l->tree);
 }
 
-enum live_end live_run(void)
+enum live_end live_run(const struct live_options *o)
 {
-	AUTO(live_done) struct live l = {.tree.fd = -1};
+	AUTO(live_done) struct live l = {.o = o, .on_iso = !strcmp(o->root, "/"), .tree.fd = -1};
 	struct err err = ERR_INIT;
+	enum live_end ret = LIVE_AGAIN;
+	int got;
 
-	if (tree_open(&l.tree, "/", &err) < 0)
+	if (tree_open(&l.tree, o->root, &err) < 0)
 		return LIVE_SHELL;
-	console_open(&l.console, &l.tree);
-	console_say(&l.console, "\nrehost P2V " REHOST_VERSION ": this machine's disks are only read.");
-	if (work(&l, &err) < 0) {
-		console_say(&l.console, "ERROR: %s", err.text);
-		return ask_end(&l);
+	got = read_settings(&l, &err);
+	open_uis(&l);
+	for (;;) {
+		if (got == 0 && work(&l, &err) == 0) {
+			ret = converted(&l);
+			break;
+		}
+		if (!ask_retry(&l, &err, &ret))
+			break;
+		err_clear(&err);
+		got = 0;
 	}
-	return l.settings.post == POST_ASK ? ask_end(&l) : after(&l);
+	note_speaker(&l);
+	return ret;
 }

@@ -5,6 +5,11 @@
 /* What /init does next. */
 enum live_end { LIVE_AGAIN = 0, LIVE_POWEROFF = 10, LIVE_REBOOT = 11, LIVE_SHELL = 12 };
 
-enum live_end live_run(void);
+struct live_options {
+	const char *root;  /* "/", or a folder with what is read of the machine, its disks being files in dev/ */
+	const char *words; /* more settings, as on the kernel's command line; "" none */
+};
+
+enum live_end live_run(const struct live_options *o);
 
 #endif

@@ -5,23 +5,28 @@
 
 #include "boot-iso/agent/inventory.h"
 #include "boot-iso/agent/live.h"
+#include "boot-iso/agent/newt.h"
 #include "core/base/checked.h"
 #include "core/base/cleanup.h"
 #include "core/model/version.h"
 
 struct arguments {
 	bool live, inventory;
-	const char *root, *words;
+	const char *root, *words, *screen;
 };
 
 static int usage(FILE *out)
 {
 	fputs("usage: rehost-p2v --inventory [--root DIR] [--words 'rehost.name=… rehost.disks=…']\n"
-	      "       rehost-p2v --live\n\n"
+	      "       rehost-p2v --live [--root DIR] [--words TEXT]\n\n"
 	      "  --inventory   print what this machine is as JSON (docs/p2v.md)\n"
 	      "  --root DIR    read DIR/sys, DIR/proc and DIR/run instead of this machine's\n"
 	      "  --words TEXT  settings as on the kernel's command line (docs/p2v-iso.md)\n"
-	      "  --live        be the live system; only its /init calls this\n",
+	      "  --live        be the live system, which its /init calls. With --root, of a made-up machine: its disks "
+	      "are\n"
+	      "                the files in DIR/dev, the network stays as it is, and this terminal is its console. The "
+	      "exit\n"
+	      "                status is 10 for switching off, 11 for a reboot, 12 for a shell\n",
 	      out);
 	return out == stdout ? 0 : err_exit_status(ERR_USAGE);
 }
@@ -37,10 +42,12 @@ static bool parse(int argc, char **argv, struct arguments *a)
 			a->root = argv[++i];
 		else if (!strcmp(argv[i], "--words") && i + 1 < argc)
 			a->words = argv[++i];
+		else if (!strcmp(argv[i], "--screen") && i + 1 < argc) /* full.c calls this */
+			a->screen = argv[++i];
 		else
 			return false;
 	}
-	return a->live != a->inventory;
+	return a->live + a->inventory + (a->screen != NULL) == 1;
 }
 
 static int print_inventory(const struct arguments *a, struct err *err)
@@ -73,8 +80,10 @@ int main(int argc, char **argv)
 	}
 	if (!parse(argc, argv, &a))
 		return usage(stderr);
+	if (a.screen)
+		return newt_main(a.screen);
 	if (a.live)
-		return (int)live_run();
+		return (int)live_run(&(struct live_options){.root = a.root, .words = a.words});
 	if (print_inventory(&a, &err) == 0)
 		return 0;
 	fprintf(stderr, "rehost-p2v: %s\n", err.text);

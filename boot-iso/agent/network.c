@@ -2,6 +2,8 @@
 #include "boot-iso/agent/network.h"
 
 #include <fcntl.h>
+#include <netdb.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -233,4 +235,19 @@ void network_cards_up(const struct hardware *h)
 	/* Auto-negotiation at 1 Gbit/s takes up to 4 seconds. */
 	if (h->nics.n)
 		sleep(4);
+}
+
+bool network_find_host(const char *name)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+	struct addrinfo *found = NULL;
+	bool ret;
+
+	/* Nobody waits long for what may not be there. */
+	setenv("RES_OPTIONS", "timeout:1 attempts:1", 1);
+	ret = getaddrinfo(name, NULL, &hints, &found) == 0;
+	unsetenv("RES_OPTIONS");
+	if (ret)
+		freeaddrinfo(found);
+	return ret;
 }

@@ -30,4 +30,9 @@ int network_run(const struct net_plan *p, struct err *err);
 /* Switches every card on, without which it doesn't know whether it has a link, and gives it a few seconds. */
 void network_cards_up(const struct hardware *h);
 
+/* A host of this name in the network's own domain is taken for the conversion host when none is named; the token tells
+ * whether it is. */
+#define NETWORK_HOST "rehost"
+bool network_find_host(const char *name);
+
 #endif

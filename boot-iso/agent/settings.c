@@ -215,6 +215,18 @@ static int set_post(struct settings *s, const char *value, struct err *err)
 	return err_set(err, ERR_USAGE, "rehost.post=%s: expected poweroff, reboot, shell or ask", value);
 }
 
+static int set_ui(struct settings *s, const char *value, struct err *err)
+{
+	static const char *const names[] = {"auto", "text", "screen"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (!strcmp(value, names[i])) {
+			s->ui = (enum ui_wish)i;
+			return 0;
+		}
+	return err_set(err, ERR_USAGE, "rehost.ui=%s: expected auto, text or screen", value);
+}
+
 static int set_nameserver(struct settings *s, const char *value, struct err *err)
 {
 	size_t len = strlen(value);
@@ -248,6 +260,7 @@ static const struct {
     {"rehost.disks", 0, set_disks},
     {"rehost.nics", 0, set_nics},
     {"rehost.post", 0, set_post},
+    {"rehost.ui", 0, set_ui},
     {"ip", 0, set_ip},
     {"vlan", 0, set_vlan},
     {"bond", 0, set_bond},
@@ -315,6 +328,11 @@ int settings_add(struct settings *s, const char *text, struct err *err)
 			return -1;
 	}
 	return 0;
+}
+
+void settings_forget_network(struct settings *s)
+{
+	s->addresses.n = s->vlans.n = s->bonds.n = s->nameservers.n = 0;
 }
 
 void settings_done(struct settings *s)

@@ -7,6 +7,8 @@
 #include "boot-iso/agent/words.h"
 #include "core/base/err.h"
 
+/* Full screens where something is asked and the terminal can; text for what runs by itself. */
+enum ui_wish { UI_WISH_AUTO = 0, UI_WISH_TEXT, UI_WISH_SCREEN };
 enum post { POST_ASK = 0, POST_POWEROFF, POST_REBOOT, POST_SHELL };
 enum net_method { NET_STATIC = 0, NET_DHCP, NET_AUTO6, NET_OFF };
 
@@ -37,6 +39,7 @@ struct settings {
 	struct words disks; /* names or serial numbers; none: all that aren't left out */
 	struct words nics;  /* names or MACs; none: all */
 	enum post post;
+	enum ui_wish ui;
 	bool show_inventory; /* print what was found, and nothing more */
 	VEC(struct net_address) addresses;
 	VEC(struct net_vlan) vlans;
@@ -47,6 +50,8 @@ struct settings {
 /* Adds the words of text: separated by white space, "quotes" protect it. Later words win; words that aren't ours are
  * skipped, an unknown rehost.* word and a wrong value are ERR_USAGE. */
 int settings_add(struct settings *s, const char *text, struct err *err);
+/* Forgets ip=, vlan=, bond= and nameserver=. */
+void settings_forget_network(struct settings *s);
 void settings_done(struct settings *s);
 
 #endif

@@ -39,6 +39,16 @@ add_udev() {
 	: >"$root/etc/udev/udev.conf"
 }
 
+# What terminals can do: the kernel's own and those on serial ports.
+add_terminals() {
+	local name
+
+	for name in linux vt100 vt220; do
+		mkdir -p "$root/usr/lib/terminfo/${name:0:1}"
+		cp -L "/lib/terminfo/${name:0:1}/$name" "$root/usr/lib/terminfo/${name:0:1}/"
+	done
+}
+
 # Only the firmware that one of the modules asks for.
 add_firmware() {
 	local name
@@ -62,6 +72,7 @@ stage_root() {
 	add_program "$(command -v modprobe)" modprobe
 	add_program "$agent" rehost-p2v
 	strip "$root/usr/bin/rehost-p2v"
+	add_terminals
 	add_firmware
 	cp "$here/files/init" "$root/init"
 	cp "$here/files/udhcpc" "$root/etc/udhcpc"

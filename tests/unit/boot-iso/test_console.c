@@ -1,5 +1,5 @@
-/* Tests of boot-iso/agent/console.c: two terminals show the same, and either answers. */
-#include <pthread.h>
+/* Tests of boot-iso/agent/console.c and text.c: two plain terminals show the same, either answers, and a screen is one
+ * question after the other. */
 #include <pty.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,12 +11,14 @@
 
 #include <cmocka.h>
 
-#include "boot-iso/agent/console.h"
+#include "boot-iso/agent/ui.h"
 #include "core/base/buf.h"
 #include "core/base/cleanup.h"
 
 struct fixture {
-	struct console c;
+	struct uis uis;
+	struct console *c;
+	struct screen s;
 	int user[2]; /* the other ends: keyboard and screen */
 };
 
@@ -24,9 +26,14 @@ static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
 
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(openpty(&f->user[i], &f->c.fds[i], NULL, NULL, NULL), 0);
-	f->c.n = 2;
+	f->uis.v[f->uis.n++] = text_ui_new();
+	f->c = text_ui_console(f->uis.v[0]);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(openpty(&f->user[i], &f->c->v[i].in, NULL, NULL, NULL), 0);
+		f->c->v[i].out = f->c->v[i].in;
+	}
+	strcpy(f->c->v[1].path, "/dev/ttyS1");
+	f->c->n = 2;
 	*state = f;
 	return 0;
 }
@@ -35,7 +42,8 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	console_close(&f->c);
+	uis_close(&f->uis);
+	screen_done(&f->s);
 	for (int i = 0; i < 2; i++)
 		if (f->user[i] >= 0)
 			close(f->user[i]);
@@ -43,10 +51,10 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Reads a screen until it has shown the text. */
+/* Reads a terminal until it has shown the text. */
 static void assert_shows(int fd, const char *text)
 {
-	AUTO(buf_done) struct buf seen = BUF_INIT(4096);
+	AUTO(buf_done) struct buf seen = BUF_INIT(65536);
 	char byte;
 
 	while (!strstr(buf_str(&seen), text)) {
@@ -55,62 +63,19 @@ static void assert_shows(int fd, const char *text)
 	}
 }
 
-static void both_screens_show_it(void **state)
-{
-	struct fixture *f = *state;
-
-	console_status(&f->c, "half of it");
-	console_say(&f->c, "%d disks", 2);
-	for (int i = 0; i < 2; i++)
-		assert_shows(f->user[i], "half of it\r\033[K2 disks\r\n");
-}
-
 static void type(int fd, const char *text)
 {
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 }
 
-/* The question forgets what was typed before, so the answer is typed when a line is awaited already. */
-static void *answer_later(void *opaque)
-{
-	struct fixture *f = opaque;
-
-	assert_shows(f->user[1], "Name [web01]: ");
-	type(f->user[1], "  db 7 \n");
-	return NULL;
-}
-
-static void either_answers(void **state)
+static void both_terminals_show_it(void **state)
 {
 	struct fixture *f = *state;
-	char answer[ANSWER_MAX];
-	pthread_t user;
 
-	assert_int_equal(pthread_create(&user, NULL, answer_later, f), 0);
-	assert_int_equal(console_ask(&f->c, "Name", "web01", answer), 0);
-	pthread_join(user, NULL);
-	assert_string_equal(answer, "db 7");
-}
-
-static void *press_enter(void *opaque)
-{
-	struct fixture *f = opaque;
-
-	assert_shows(f->user[0], "Name [web01]: ");
-	type(f->user[0], "\n");
-	return NULL;
-}
-
-static void enter_takes_the_preset(void **state)
-{
-	struct fixture *f = *state;
-	char answer[ANSWER_MAX];
-	pthread_t user;
-
-	assert_int_equal(pthread_create(&user, NULL, press_enter, f), 0);
-	assert_int_equal(console_ask(&f->c, "Name", "web01", answer), 0);
-	pthread_join(user, NULL);
-	assert_string_equal(answer, "web01");
+	console_status(f->c, "half of it");
+	uis_say(&f->uis, "%d disks\033[2J", 2);
+	for (int i = 0; i < 2; i++)
+		assert_shows(f->user[i], "half of it\r\033[K2 disks [2J\r\n");
 }
 
 static void a_look_does_not_wait(void **state)
@@ -118,35 +83,159 @@ static void a_look_does_not_wait(void **state)
 	struct fixture *f = *state;
 	char answer[ANSWER_MAX];
 
-	assert_false(console_typed(&f->c, answer));
-	type(f->user[1], "c\n");
-	assert_true(console_typed(&f->c, answer));
-	assert_string_equal(answer, "c");
-	assert_false(console_typed(&f->c, answer));
+	assert_false(console_typed(f->c, answer));
+	type(f->user[1], "  c d\t\n");
+	assert_true(console_typed(f->c, answer));
+	assert_string_equal(answer, "c d");
+	assert_false(console_typed(f->c, answer));
 }
 
-static void consoles_that_go_away(void **state)
+static void terminals_that_go_away(void **state)
 {
 	struct fixture *f = *state;
-	char answer[ANSWER_MAX];
 
+	screen_begin(&f->s, "Name", "");
+	screen_add_button(&f->s, "Next");
+	uis_show(&f->uis, &f->s);
 	close(f->user[0]);
 	f->user[0] = -1;
-	type(f->user[1], "c\n");
-	assert_true(console_typed(&f->c, answer));
+	type(f->user[1], "next\n");
+	assert_int_equal(uis_wait(&f->uis, &f->s, -1), 0);
 	close(f->user[1]);
 	f->user[1] = -1;
-	assert_int_equal(console_ask(&f->c, "Name", "", answer), -1);
-	assert_int_equal(f->c.n, 0);
+	assert_int_equal(uis_ask(&f->uis, &f->s), UI_GONE);
+}
+
+/* Shows the screen, and types what is to be typed as it is asked for: question, line, question, line, NULL. */
+static int answer(struct fixture *f, int who, ...)
+{
+	const char *question;
+	int button = UI_NOTHING;
+	va_list ap;
+
+	uis_show(&f->uis, &f->s);
+	va_start(ap, who);
+	while ((question = va_arg(ap, const char *))) {
+		assert_int_equal(button, UI_NOTHING);
+		assert_shows(f->user[who], question);
+		type(f->user[who], va_arg(ap, const char *));
+		button = uis_wait(&f->uis, &f->s, 100);
+	}
+	va_end(ap);
+	return button;
+}
+
+static void entries(void **state)
+{
+	struct fixture *f = *state;
+
+	screen_begin(&f->s, "The host", "Where?");
+	screen_add_entry(&f->s, "Host", "");
+	screen_add_entry(&f->s, "Token", "a-b");
+	screen_add_button(&f->s, "Next");
+	screen_add_button(&f->s, "Back");
+	assert_int_equal(answer(f, 1, "The host\r\nWhere?\r\nHost: ", "10.0.0.5\n", "Token [a-b]: ", "\n", NULL), 0);
+	assert_string_equal(f->s.fields.v[0].value, "10.0.0.5");
+	assert_string_equal(f->s.fields.v[1].value, "a-b");
+	assert_string_equal(f->uis.speaker, "/dev/ttyS1");
+	/* A button's whole name is no host. */
+	assert_int_equal(answer(f, 0, "Host [10.0.0.5]: ", "BACK\n", NULL), 1);
+	assert_string_equal(f->s.fields.v[0].value, "10.0.0.5");
+	assert_string_equal(f->uis.speaker, "");
+}
+
+static void long_text_is_broken_between_words(void **state)
+{
+	struct fixture *f = *state;
+
+#define SIXTY "sixty characters are what this is, with a full stop at its end."
+	screen_begin(&f->s, "Long", "\n" SIXTY " Seventeen is no more than that.\n\nEnd");
+	screen_add_button(&f->s, "Next");
+	uis_show(&f->uis, &f->s);
+	assert_shows(f->user[0],
+		     "Long\r\n\r\n" SIXTY " Seventeen is no\r\nmore than that.\r\n\r\nEnd\r\nNext? [Next]: ");
+}
+
+static void choices(void **state)
+{
+	struct fixture *f = *state;
+
+	screen_begin(&f->s, "Disks", "");
+	screen_add_choice(&f->s, "sda  1 GiB", true, false);
+	screen_add_choice(&f->s, "sdb  2 GiB", false, false);
+	screen_add_choice(&f->s, "sdc  the live medium", false, true);
+	screen_add_button(&f->s, "Next");
+	assert_int_equal(answer(f, 0,
+				"[*] sda  1 GiB\r\n  [ ] sdb  2 GiB\r\n      sdc  the live medium\r\n"
+				"Names, all or none [sda]: ",
+				"sdc\n", "'sdc' can't be chosen here.\r\nNames, all or none [sda]: ", "sdb\n", NULL),
+			 0);
+	assert_false(f->s.fields.v[0].on);
+	assert_true(f->s.fields.v[1].on);
+	assert_int_equal(answer(f, 0, "[sdb]: ", "all\n", NULL), 0);
+	assert_true(f->s.fields.v[0].on && f->s.fields.v[1].on);
+	assert_false(f->s.fields.v[2].on);
+}
+
+static void one_choice_is_yes_or_no(void **state)
+{
+	struct fixture *f = *state;
+
+	screen_begin(&f->s, "Begin?", "");
+	screen_add_choice(&f->s, "Switch it off", false, false);
+	screen_add_button(&f->s, "Begin");
+	assert_int_equal(answer(f, 0, "Switch it off [no]: ", "yes\n", NULL), 0);
+	assert_true(f->s.fields.v[0].on);
+}
+
+static void buttons_by_their_beginning(void **state)
+{
+	struct fixture *f = *state;
+
+	screen_begin(&f->s, "Converted", "");
+	screen_add_button(&f->s, "Power off");
+	screen_add_button(&f->s, "Reboot");
+	screen_add_button(&f->s, "Retry");
+	assert_int_equal(
+	    answer(f, 0, "Power off, Reboot or Retry? [Power off]: ", "re\n", "[Power off]: ", "reb\n", NULL), 1);
+	assert_int_equal(answer(f, 0, "? [Power off]: ", "poweroff\n", NULL), 0);
+	assert_int_equal(answer(f, 0, "? [Power off]: ", "\n", NULL), 0);
+}
+
+static void progress_is_a_line(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 1; i <= 2; i++) {
+		screen_begin(&f->s, "Imaging", "");
+		screen_add_bar(&f->s, "Copy", 100, i == 1 ? "1 GiB" : "2 GiB");
+		screen_add_button(&f->s, "Cancel");
+		uis_show(&f->uis, &f->s);
+	}
+	assert_shows(f->user[0],
+		     "Imaging\r\nEnter and a button's name press it: Cancel.\r\n 10 %  1 GiB\r\033[K 10 %  2 GiB");
+	assert_int_equal(uis_wait(&f->uis, &f->s, 0), UI_NOTHING);
+	type(f->user[0], "x\n");
+	assert_int_equal(uis_wait(&f->uis, &f->s, 100), UI_NOTHING);
+	type(f->user[0], "c\n");
+	assert_int_equal(uis_wait(&f->uis, &f->s, 100), 0);
 }
 
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(both_screens_show_it), TEST(either_answers),	     TEST(enter_takes_the_preset),
-	    TEST(a_look_does_not_wait), TEST(consoles_that_go_away),
+	    TEST(both_terminals_show_it),
+	    TEST(a_look_does_not_wait),
+	    TEST(terminals_that_go_away),
+	    TEST(entries),
+	    TEST(long_text_is_broken_between_words),
+	    TEST(choices),
+	    TEST(one_choice_is_yes_or_no),
+	    TEST(buttons_by_their_beginning),
+	    TEST(progress_is_a_line),
 	};
 
+	alarm(60); /* what is awaited may never be shown */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

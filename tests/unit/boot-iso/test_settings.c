@@ -21,7 +21,7 @@ static void takes_our_words(void **state)
 	    settings_add(&s,
 			 "BOOT_IMAGE=/boot/vmlinuz quiet console=ttyS0,115200 rehost.server=10.0.2.2:10899 "
 			 "rehost.token=rokof-babad rehost.name=\"web server 1\" rehost.disks=sda,SN-7 "
-			 "rehost.nics=eno1,52:54:00:aa:00:01 rehost.post=poweroff",
+			 "rehost.nics=eno1,52:54:00:aa:00:01 rehost.post=poweroff rehost.ui=text",
 			 &err),
 	    0);
 	assert_string_equal(s.server, "10.0.2.2:10899");
@@ -32,6 +32,7 @@ static void takes_our_words(void **state)
 	assert_int_equal(s.nics.n, 2);
 	assert_string_equal(s.nics.v[1], "52:54:00:aa:00:01");
 	assert_int_equal(s.post, POST_POWEROFF);
+	assert_int_equal(s.ui, UI_WISH_TEXT);
 	assert_false(s.show_inventory);
 }
 
@@ -48,6 +49,17 @@ static void later_words_win(void **state)
 	assert_true(s.show_inventory);
 }
 
+static void the_network_is_forgotten(void **state)
+{
+	AUTO(settings_done) struct settings s = {0};
+
+	assert_int_equal(
+	    settings_add(&s, "rehost.server=a ip=dhcp vlan=v5:eno1 bond=b0:eno1,eno2 nameserver=10.0.0.1", NULL), 0);
+	settings_forget_network(&s);
+	assert_int_equal(s.addresses.n + s.vlans.n + s.bonds.n + s.nameservers.n, 0);
+	assert_string_equal(s.server, "a");
+}
+
 static void refuses_wrong_words(void **state)
 {
 	static const struct {
@@ -57,6 +69,7 @@ static void refuses_wrong_words(void **state)
 	    {"rehost.output=/srv", "unknown word 'rehost.output' on the kernel's command line"},
 	    {"rehost.server", "the word 'rehost.server' on the kernel's command line is unknown or lacks its value"},
 	    {"rehost.server=", "rehost.server= has no value"},
+	    {"rehost.ui=gtk", "rehost.ui=gtk: expected auto, text or screen"},
 	    {"rehost.post=halt", "rehost.post=halt: expected poweroff, reboot, shell or ask"},
 	    {"ip=10.0.0.5", "ip=10.0.0.5: expected ip=ADDRESS::GATEWAY:MASK:NAME:CARD:none"},
 	    {"ip=10.0.0.5::10.0.0.1:255.0.255.0::eth0:none",
@@ -156,9 +169,8 @@ static void plans_the_network(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(takes_our_words),
-	    cmocka_unit_test(later_words_win),
-	    cmocka_unit_test(refuses_wrong_words),
+	    cmocka_unit_test(takes_our_words),		cmocka_unit_test(later_words_win),
+	    cmocka_unit_test(the_network_is_forgotten), cmocka_unit_test(refuses_wrong_words),
 	    cmocka_unit_test(plans_the_network),
 	};
 

@@ -1,0 +1,197 @@
+#!/bin/bash
+# The live ISO's screens: the agent runs in tmux as on the ISO, for a made-up machine whose disks are files, and dials a
+# real `rehost serve`. Every screen is walked through, back and forth, with mistakes; then the same as plain text.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/lib/common.sh
+. tests/lib/machine-tree.sh
+command -v tmux > /dev/null || skip "tmux is not installed"
+build=${BUILD:-build}
+make -s "$build/rehost-p2v"
+agent=$PWD/$build/rehost-p2v rehost=$PWD/rehost
+scratch
+host=
+# shellcheck disable=SC2317  # called by the trap
+cleanup() {
+	tmux -S "$work/tmux" kill-server 2> /dev/null || :
+	[ -z "$host" ] || kill "$host" 2> /dev/null || :
+	wait
+	rm -rf "$work"
+}
+trap cleanup EXIT
+cd "$work"
+
+# sda with data, sdb of an LVM group, sdc the live medium, sdd a USB disk; two cards, one without a link.
+machine_begin "$work/machine"
+machine_disk sda 8:0 64 'E:ID_BUS=ata\nE:ID_MODEL_ENC=WDC\\x20WD10EZEX\nE:ID_SERIAL_SHORT=WD-WCC3F7\nE:ID_PART_TABLE_TYPE=dos\n'
+machine_disk sdb 8:16 32 'E:ID_BUS=ata\nE:ID_MODEL_ENC=ST500\nE:ID_SERIAL_SHORT=Z2A1\nE:ID_FS_TYPE=LVM2_member\n'
+machine_disk sdc 8:32 4 'E:ID_BUS=usb\nE:ID_MODEL_ENC=Stick\nE:ID_FS_LABEL=REHOST_P2V\n'
+machine_disk sdd 8:48 4 'E:ID_BUS=usb\nE:ID_MODEL_ENC=Backup\nE:ID_SERIAL_SHORT=U1\n' removable
+machine_nic eno1 1 52:54:00:aa:00:01 link
+machine_nic eno2 2 52:54:00:aa:00:02
+for at in 1 20 50; do dd if=/dev/urandom of=machine/dev/sda bs=1M seek=$at count=8 conv=notrunc status=none; done
+dd if=/dev/urandom of=machine/dev/sdb bs=1M seek=2 count=4 conv=notrunc status=none
+
+start_host() {
+	"$rehost" serve --listen "127.0.0.1:${port:-0}" -os out --no-convert -of raw "$@" > host.out 2> host.log &
+	host=$!
+	for _ in $(seq 100); do
+		! grep -q '^for ' host.out || break
+		sleep 0.1
+	done
+	port=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' host.out)
+	token=$(sed -n 's/^token: //p' host.out)
+	[ "$token" ] || fail "serve: $(cat host.out host.log)"
+}
+
+# ---- a person ----
+
+start_agent() { # WORDS [TERM]
+	tmux -S tmux -f /dev/null new-session -d -x 80 -y 25 -s p \
+		"TERM=${2:-screen} $agent --live --root $work/machine --words '$1'; echo ended with \$?; sleep 600"
+}
+press() { for key; do tmux -S tmux send-keys -t p "$key"; done; }
+fill() { # TEXT: into an entry, whatever it held; then on to the next
+	tmux -S tmux send-keys -t p C-a C-k
+	tmux -S tmux send-keys -t p -l -- "$1"
+	tmux -S tmux send-keys -t p Tab
+}
+screen() { tmux -S tmux capture-pane -p -t p; }
+shows() { # TEXT...: the screen, within 30 s
+	local text all
+	for _ in $(seq 300); do
+		all=1
+		screen > seen
+		for text; do grep -qF -- "$text" seen || all=; done
+		[ -z "$all" ] || return 0
+		sleep 0.1
+	done
+	fail "no '$*' on the screen: $(cat seen host.log)"
+}
+shows_not() { ! screen | grep -qF -- "$1" || fail "'$1' is on the screen: $(screen)"; }
+
+# ---- full screens ----
+
+start_host --bwlimit 2M
+used=$token
+start_agent ''
+shows '┤ The conversion host ├' 'This machine: Acme Box 9, bios, 2 processors, 512.0 MiB of memory.' 'Host' 'Token' '<Next>'
+# nothing, half a token, a host that isn't there
+press Tab Tab Enter
+shows '! The host needs a name or an address.'
+fill 127.0.0.1:1
+fill "${token%-*}"
+press Enter
+shows '! That is no token: a word is missing or wrong.'
+press Tab
+fill "$token"
+press Enter
+shows "! cannot connect to '127.0.0.1' port 1: Connection refused"
+fill "127.0.0.1:$port"
+press Tab Enter
+
+shows '┤ Disks to image ├' '[*] sda        64.0 MiB  WDC WD10EZEX  WD-WCC3F7' '[*] sdb        32.0 MiB  ST500  Z2A1, part of an LVM volume group' \
+	'    sdc         4.0 MiB  Stick  no serial number, the live medium' '[ ] sdd         4.0 MiB  Backup  U1, a removable USB disk'
+shows_not '] sdc'
+# none at all
+press Space Tab Space Tab Tab Enter
+shows '! Choose a disk at least.' '[*] sda' '[*] sdb'
+machine_disk sde 8:64 4 'E:ID_BUS=ata\nE:ID_SERIAL_SHORT=NEW\n'
+press Tab Tab Tab Tab Tab Enter # look again
+shows '[*] sde'
+press Tab Tab Tab Space Tab Enter # not sde, nor sdd
+
+shows '┤ Network cards of the guest ├' '[*] eno1     52:54:00:aa:00:01  igb, has a link, 1000 Mbit/s' '[*] eno2     52:54:00:aa:00:02  igb, no link'
+press Tab Space Tab Enter
+shows '┤ Name of the guest ├' 'Name Box 9-XYZ1'
+press Tab Tab Enter # back
+shows '┤ Network cards of the guest ├' '[*] eno1' '[ ] eno2'
+press Tab Tab Enter
+shows '┤ Name of the guest ├'
+fill web01
+press Enter
+shows '┤ Begin? ├' "Guest 'web01' on 127.0.0.1:$port, from the disks" 'sda        64.0 MiB' 'sdb        32.0 MiB' 'Network cards: eno1' '<Begin>'
+shows_not sdd
+shows_not sde
+press Enter
+
+shows '┤ Imaging this machine ├' 'The host is converting: copying.' 'sda 64.0 MiB' 'sdb 32.0 MiB' '<Cancel>'
+shows '%' ' of ' '/s, still' # the host has told how much it is
+cp seen progress.txt
+# the host goes and comes back
+kill -9 "$host"
+wait "$host" 2> /dev/null || :
+shows 'The host is connecting'
+start_host --bwlimit 2M
+shows 'The host is converting: copying.'
+# cancelled, but not meant
+press Enter
+shows '┤ Cancel? ├' '<Go on>'
+press Enter
+shows '┤ Imaging this machine ├'
+press Enter
+shows '┤ Cancel? ├'
+press Tab Enter
+shows '┤ Cancelled ├' '<Retry>' '<Change>' '<Power off>'
+[ -d out/.web01.partial ] || fail "nothing was kept"
+# what was chosen is offered again
+press Tab Enter
+shows '┤ The conversion host ├' "127.0.0.1:$port" "$used"
+press Tab Tab Enter
+shows '┤ Disks to image ├' '[*] sda' '[*] sdb' '[ ] sdd' '[ ] sde'
+press Tab Tab Tab Tab Enter
+shows '┤ Network cards' '[ ] eno2'
+press Tab Tab Enter
+shows 'Name web01'
+press Tab Enter
+shows '┤ Begin? ├'
+press Enter
+shows '┤ Imaging this machine ├'
+shows '┤ Converted ├' 'Switch this machine off before the guest starts' '<Power off>' '<Reboot>' '<Shell>'
+press Tab Enter
+shows 'ended with 11'
+cmp machine/dev/sda out/web01/web01-sda.raw || fail "sda differs"
+cmp machine/dev/sdb out/web01/web01-sdb.raw || fail "sdb differs"
+[ ! -e out/web01/web01-sdc.raw ] || fail "a disk that wasn't chosen was imaged"
+# the terminal is as it was
+tmux -S tmux kill-session -t p
+
+# ---- it is refused: the token is used ----
+start_agent "rehost.ui=screen rehost.server=127.0.0.1:$port rehost.token=$used"
+shows '┤ It didn' 'the host refuses: ' '<Retry>'
+press Tab Tab Enter
+shows 'ended with 10'
+tmux -S tmux kill-session -t p
+
+# ---- plain text: on a dumb terminal, and where it is asked for ----
+token=$(sed -n 's/^token: //p' host.out | tail -n 1)
+sed -i s/11111111/22222222/ machine/sys/class/dmi/id/product_uuid
+start_agent '' dumb
+shows 'The conversion host' 'Host:'
+press "127.0.0.1:$port" Enter
+shows 'Token:'
+press "$token" Enter
+shows 'Disks to image' 'Names, all or none [sda,sdb,sde]:'
+press 'sdb' Enter
+shows 'Network cards of the guest' '[eno1,eno2]:'
+press back Enter
+shows 'Names, all or none [sdb]:'
+press Enter
+shows '[eno1,eno2]:'
+press Enter
+shows 'Name [Box 9-XYZ1]:'
+press db7 Enter
+shows 'Begin or Back? [Begin]:'
+press Enter
+shows 'Imaging this machine' 'converting: copying'
+shows 'Converted' 'Power off, Reboot or Shell? [Power off]:'
+press shell Enter
+shows 'ended with 12'
+cmp machine/dev/sdb out/db7/db7-sda.raw || fail "sdb differs"
+tmux -S tmux kill-session -t p
+
+start_agent 'rehost.ui=text'
+shows 'Host:'
+shows_not '┤'
+echo "all screens: host and token, disks, cards, name, confirmation, progress, cancel, retry, result; the same as text"
+sed 's/^/  /' progress.txt | grep -v '^ *$'
