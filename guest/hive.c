@@ -30,6 +30,16 @@ struct made_key {
 	hive_node_h parent, node;
 };
 
+/* The key whose values are being changed: hivex stores all values of a key anew for every change of one, in new cells,
+ * so they are handed to it when another key's turn comes. */
+struct open_key {
+	struct arena arena;
+	hive_node_h node; /* 0: none */
+	char *key;
+	struct reg_values values;
+	bool changed;
+};
+
 struct hive {
 	struct guest *guest;
 	struct arena arena;
@@ -42,6 +52,7 @@ struct hive {
 	hive_h *h;
 	struct hive_edits edits;
 	VEC(struct made_key) made;
+	struct open_key open;
 };
 
 enum hive_state hive_state(const struct hive *h)
@@ -60,6 +71,7 @@ void hive_close(struct hive *h)
 		return;
 	if (h->h)
 		hivex_close(h->h);
+	arena_done(&h->open.arena);
 	arena_done(&h->arena);
 	free(h);
 }
@@ -324,6 +336,8 @@ int hive_control_set(struct hive *system, struct arena *a, char **ret, struct er
 
 /* ------------------------------------------------------------------------------------------------ values, read */
 
+static int flush(struct hive *h, struct err *err);
+
 static void take_value(struct hive *h, hive_value_h from, struct arena *a, struct reg_value *ret)
 {
 	AUTO_FREE char *name = hivex_value_key(h->h, from);
@@ -339,10 +353,16 @@ static void take_value(struct hive *h, hive_value_h from, struct arena *a, struc
 	}
 }
 
+/* The values of a key as hivex has them, with all that is changed. */
+static hive_value_h *values_of(struct hive *h, hive_node_h node, struct err *err)
+{
+	return node && (node != h->open.node || flush(h, err) == 0) ? hivex_node_values(h->h, node) : NULL;
+}
+
 int hive_values(struct hive *h, const char *key, struct arena *a, struct reg_values *ret, struct err *err)
 {
 	hive_node_h node = find_key(h, key);
-	AUTO_FREE hive_value_h *values = node ? hivex_node_values(h->h, node) : NULL;
+	AUTO_FREE hive_value_h *values = values_of(h, node, err);
 
 	*ret = (struct reg_values){0};
 	if (node && !values)
@@ -356,7 +376,7 @@ int hive_value(struct hive *h, const char *key, const char *name, struct arena *
 	       struct err *err)
 {
 	hive_node_h node = find_key(h, key);
-	AUTO_FREE hive_value_h *values = node ? hivex_node_values(h->h, node) : NULL;
+	AUTO_FREE hive_value_h *values = values_of(h, node, err);
 
 	*ret = (struct reg_value){0};
 	if (node && !values)
@@ -523,45 +543,76 @@ int hive_make_key(struct hive *h, const char *key, const char *reason, struct er
 	return make_key(h, real_key(h, &h->arena, key), reason, err) ? 0 : -1;
 }
 
-/* Stores all values of a key anew, which is how hivex changes one. */
-static int store_values(struct hive *h, hive_node_h node, const char *key, const struct reg_values *values,
-			struct err *err)
+static int check_size(struct hive *h, const char *key, const char *name, size_t len, struct err *err)
 {
-	AUTO_FREE hive_set_value *set = calloc(values->list.n + 1, sizeof *set);
+	if (len <= HIVE_DATA_MAX)
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED,
+		       "'%s': value '%s' of key '%s' has %zu bytes: keys with more than %d in a value can't be changed",
+		       h->path, name, key, len, HIVE_DATA_MAX);
+}
+
+/* Hands the values of the open key to hivex when some changed. */
+static int flush(struct hive *h, struct err *err)
+{
+	const struct reg_values *values = &h->open.values;
+	AUTO_FREE hive_set_value *set = NULL;
 	size_t n = 0;
 
+	if (!h->open.changed)
+		return 0;
+	set = calloc(values->list.n + 1, sizeof *set);
 	if (!set)
 		return err_nomem(err);
-	VEC_FOR (v, &values->list) {
-		if (v->len > HIVE_DATA_MAX)
-			return err_set(err, ERR_UNSUPPORTED,
-				       "'%s': value '%s' of key '%s' has %zu bytes: keys with more than %d in a value "
-				       "can't be changed",
-				       h->path, v->name, key, v->len, HIVE_DATA_MAX);
+	VEC_FOR (v, &values->list)
 		set[n++] =
 		    (hive_set_value){.key = v->name, .t = (hive_type)v->type, .len = v->len, .value = (char *)v->data};
-	}
-	return hivex_node_set_values(h->h, node, n, set, 0) < 0 ? broke(h, "change a value of", key, err) : 0;
+	h->open.changed = false;
+	return hivex_node_set_values(h->h, h->open.node, n, set, 0) < 0
+		   ? broke(h, "change a value of", h->open.key, err)
+		   : 0;
+}
+
+static void close_key(struct hive *h)
+{
+	arena_done(&h->open.arena);
+	h->open = (struct open_key){0};
 }
 
 /* All values, each of which must be readable to be stored again. */
-static int load_values(struct hive *h, const char *key, struct arena *a, struct reg_values *ret, struct err *err)
+static int load_values(struct hive *h, hive_node_h node, const char *key, struct err *err)
 {
-	hive_node_h node = find_key(h, key);
 	AUTO_FREE hive_value_h *values = hivex_node_values(h->h, node);
 
 	if (!values)
 		return unreadable(h, "cannot list the values", key, err);
 	for (hive_value_h *v = values; *v; v++) {
-		AUTO_FREE char *name = hivex_value_key(h->h, *v);
-		hive_type type;
-		size_t len;
-		AUTO_FREE char *data = hivex_value_value(h->h, *v, &type, &len);
+		struct reg_value *value = vec_push(&h->open.arena, &h->open.values.list);
+		size_t len = 0;
 
-		if (!name || (!data && len))
+		take_value(h, *v, &h->open.arena, value);
+		if (!value->there || hivex_value_type(h->h, *v, NULL, &len) < 0 || value->len != len)
 			return unreadable(h, "cannot read a value", key, err);
-		take_value(h, *v, a, vec_push(a, &ret->list));
+		if (check_size(h, key, value->name, len, err) < 0)
+			return -1;
 	}
+	return 0;
+}
+
+/* Makes it the open key. */
+static int open_key(struct hive *h, hive_node_h node, const char *key, struct err *err)
+{
+	if (h->open.node == node)
+		return 0;
+	if (flush(h, err) < 0)
+		return -1;
+	close_key(h);
+	if (load_values(h, node, key, err) < 0) {
+		close_key(h);
+		return -1;
+	}
+	h->open.node = node;
+	h->open.key = arena_strdup(&h->open.arena, key);
 	return 0;
 }
 
@@ -591,30 +642,30 @@ int hive_set(struct hive *h, const char *key, const char *name, uint32_t type, c
 {
 	AUTO(arena_done) struct arena a = {0};
 	const char *real = real_key(h, &a, key);
-	struct reg_values values = {0};
+	struct arena *values = &h->open.arena;
 	struct reg_value *v;
 	char *before = NULL;
 	struct hive_edit *e;
 	hive_node_h node;
 
-	if (may_change(h, err) < 0)
+	if (may_change(h, err) < 0 || check_size(h, key, name, len, err) < 0)
 		return -1;
 	node = make_key(h, real, reason, err);
-	if (!node || load_values(h, real, &a, &values, err) < 0)
+	if (!node || open_key(h, node, real, err) < 0)
 		return -1;
-	v = value_named(&values, name);
+	v = value_named(&h->open.values, name);
 	if (v && same_value(v, type, data, len))
 		return 0;
 	if (v)
 		before = line_of(h, v);
 	else
-		*(v = vec_push(&a, &values.list)) = (struct reg_value){.name = arena_strdup(&a, name), .there = true};
+		*(v = vec_push(values, &h->open.values.list)) =
+		    (struct reg_value){.name = arena_strdup(values, name), .there = true};
 	v->type = type;
 	v->len = len;
-	v->data = arena_alloc(&a, len + 1);
+	v->data = arena_alloc(values, len + 1);
 	memcpy(v->data, data, len);
-	if (store_values(h, node, real, &values, err) < 0)
-		return -1;
+	h->open.changed = true;
 	e = add_edit(h, real, reason);
 	e->lines_before = before ? before : e->lines_before;
 	e->lines_after = line_of(h, v);
@@ -680,25 +731,22 @@ int hive_unset(struct hive *h, const char *key, const char *name, const char *re
 	AUTO(arena_done) struct arena a = {0};
 	const char *real = real_key(h, &a, key);
 	hive_node_h node = find_key(h, real);
-	struct reg_values values = {0};
+	struct reg_values *values = &h->open.values;
 	struct reg_value *v;
-	char *before;
 
 	if (may_change(h, err) < 0)
 		return -1;
 	if (!node)
 		return 0;
-	if (load_values(h, real, &a, &values, err) < 0)
+	if (open_key(h, node, real, err) < 0)
 		return -1;
-	v = value_named(&values, name);
+	v = value_named(values, name);
 	if (!v)
 		return 0;
-	before = line_of(h, v);
-	memmove(v, v + 1, (size_t)(values.list.v + values.list.n - (v + 1)) * sizeof *v);
-	values.list.n--;
-	if (store_values(h, node, real, &values, err) < 0)
-		return -1;
-	add_edit(h, real, reason)->lines_before = before;
+	add_edit(h, real, reason)->lines_before = line_of(h, v);
+	memmove(v, v + 1, (size_t)(values->list.v + values->list.n - (v + 1)) * sizeof *v);
+	values->list.n--;
+	h->open.changed = true;
 	return 0;
 }
 
@@ -746,6 +794,9 @@ int hive_drop_key(struct hive *h, const char *key, const char *reason, struct er
 		return 0;
 	if (!*real)
 		return err_set(err, ERR_INTERNAL, "'%s': the root key can't be removed", h->path);
+	if (flush(h, err) < 0)
+		return -1;
+	close_key(h);
 	if (record_gone(h, node, real, reason, &room, err) < 0)
 		return -1;
 	return hivex_node_delete_child(h->h, node) < 0 ? broke(h, "remove", key, err) : 0;
@@ -807,6 +858,8 @@ int hive_commit(struct hive *h, struct changelog *log, struct err *err)
 		return -1;
 	if (!h->edits.list.n)
 		return 0;
+	if (flush(h, err) < 0)
+		return -1;
 	if (collect(h, &b, err) < 0 || finish(h, &b, err) < 0 || write_back(h, &b, err) < 0)
 		return err_wrap(err, "'%s'", h->path);
 	hive_edits_record(&h->edits, log, h->path);
