@@ -345,12 +345,13 @@ static void take_value(struct hive *h, hive_value_h from, struct arena *a, struc
 	size_t len = 0;
 	AUTO_FREE char *data = hivex_value_value(h->h, from, &type, &len);
 
-	*ret = (struct reg_value){.name = arena_strdup(a, name ? name : ""), .type = (uint32_t)type, .there = name};
+	if (!data) /* of data that can't be read, len is what the value says */
+		len = 0;
+	*ret = (struct reg_value){
+	    .name = arena_strdup(a, name ? name : ""), .type = (uint32_t)type, .len = len, .there = name};
 	ret->data = arena_alloc(a, len + 1);
-	if (data) {
+	if (data)
 		memcpy(ret->data, data, len);
-		ret->len = len;
-	}
 }
 
 /* The values of a key as hivex has them, with all that is changed. */
@@ -363,12 +364,20 @@ int hive_values(struct hive *h, const char *key, struct arena *a, struct reg_val
 {
 	hive_node_h node = find_key(h, key);
 	AUTO_FREE hive_value_h *values = values_of(h, node, err);
+	size_t total = 0;
 
 	*ret = (struct reg_values){0};
 	if (node && !values)
 		return unreadable(h, "cannot list the values", key, err);
-	for (hive_value_h *v = values; v && *v; v++)
-		take_value(h, *v, a, vec_push(a, &ret->list));
+	for (hive_value_h *v = values; v && *v; v++) {
+		struct reg_value *value = vec_push(a, &ret->list);
+
+		take_value(h, *v, a, value);
+		total += value->len;
+		if (total > HIVE_FILE_MAX) /* many values may share their data */
+			return err_set(err, ERR_CORRUPT, "'%s': the values of key '%s' are larger than a hive may be",
+				       h->path, key);
+	}
 	return 0;
 }
 

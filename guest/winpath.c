@@ -54,7 +54,7 @@ static int follow(struct guest *g, char *path, struct arena *a, const char **ret
 		*end = '\0';
 		found = name_like(&names, name);
 		if (found)
-			memcpy(name, found, strlen(found));
+			memcpy(name, found, (size_t)(end - name));
 		else
 			*ret_missing = name;
 		*end = was;
