@@ -40,6 +40,11 @@ net_address_writer etcnet_options_set;	   /* ALT's /etc/net/ifaces/NAME/options 
 net_address_writer etcnet_address_set;	   /* … ipv4address … */
 net_address_writer etcnet_route_set;	   /* … ipv4route */
 
+/* "'1.1.1.1' '1.0.0.1'": the name servers in quotes (may be "") with the separator between; "" when there are none. */
+const char *net_servers(struct arena *a, const struct static_ip *ip, const char *quote, const char *separator);
+/* An address of len characters is of the family; one that has no ':' is IPv4. */
+bool net_of_family(const char *address, size_t len, bool v6);
+
 /* True when a file of a system ("ifupdown", "netplan" … as in netfiles.h) makes the interface a part of a bond, bridge
  * or team, which then has the addresses. own: the file is the interface's own. */
 bool net_is_port(const char *system, struct lines *l, const char *interface, bool own);

@@ -36,15 +36,6 @@ static size_t section_body(struct lines *l, const char *section)
 	return l->v.n;
 }
 
-static const char *dns_list(struct arena *a, const struct static_ip *ip, const char *separator)
-{
-	const char *ret = "";
-
-	VEC_FOR (dns, &ip->dns)
-		ret = arena_printf(a, "%s%s%s", ret, *dns, separator);
-	return ret;
-}
-
 /* --- NetworkManager --- */
 
 static bool is_old_nm(const struct ini *i, const struct net_address *a)
@@ -88,17 +79,12 @@ bool nmkeyfile_set_address(struct lines *l, const struct net_address *a)
 		     arena_printf(l->arena, "address1=%s/%u%s%s", ip->address, ip->prefix, ip->gateway ? "," : "",
 				  ip->gateway ? ip->gateway : ""));
 	if (ip->dns.n)
-		lines_insert(l, at++, arena_printf(l->arena, "dns=%s", dns_list(l->arena, ip, ";")));
+		lines_insert(l, at++, arena_printf(l->arena, "dns=%s;", net_servers(l->arena, ip, "", ";")));
 	lines_insert(l, at, "method=manual");
 	return true;
 }
 
 /* --- systemd-networkd --- */
-
-static bool of_family(const char *address, bool v6)
-{
-	return (strchr(address, ':') != NULL) == v6;
-}
 
 /* In a section of their own: which value tells the family, and whether the section is about a default route. */
 static bool is_section_stale(struct lines *l, size_t header, bool v6)
@@ -112,7 +98,7 @@ static bool is_section_stale(struct lines *l, size_t header, bool v6)
 	i.next = header;
 	while (ini_next(&i) && i.section_line == header) {
 		if (strcmp(i.key, route ? "Gateway" : "Address") == 0)
-			ours = of_family(i.value, v6);
+			ours = net_of_family(i.value, strlen(i.value), v6);
 		if (strcmp(i.key, "Destination") == 0)
 			general = strcmp(i.value, "0.0.0.0/0") == 0 || strcmp(i.value, "::/0") == 0;
 	}
@@ -140,7 +126,7 @@ static bool is_old_networkd(const struct ini *i, const struct net_address *a)
 	if (strcmp(i->section, "Network") != 0)
 		return false;
 	if (strcmp(i->key, "Address") == 0 || strcmp(i->key, "Gateway") == 0)
-		return of_family(i->value, a->ip->v6);
+		return net_of_family(i->value, strlen(i->value), a->ip->v6);
 	return strcmp(i->key, "DHCP") == 0 || (a->ip->dns.n && strcmp(i->key, "DNS") == 0);
 }
 

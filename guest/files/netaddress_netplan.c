@@ -188,7 +188,7 @@ static bool find_entry(struct lines *l, const char *id, struct entry *e)
 /* "- 10.0.0.5/24" or "- to: default" … "via: 10.0.0.1" */
 static bool is_stale_address(const char *item, bool v6)
 {
-	return (memchr(item, ':', strcspn(item, "/")) != NULL) == v6;
+	return net_of_family(item, strcspn(item, "/"), v6);
 }
 
 static const char *value_in(struct arena *a, const char *item, const char *key)
@@ -210,7 +210,7 @@ static bool is_stale_route(struct arena *a, const char *item, bool v6)
 	const char *to = value_in(a, item, "to"), *via = value_in(a, item, "via");
 
 	return (!strcmp(to, "default") || !strcmp(to, "0.0.0.0/0") || !strcmp(to, "::/0")) &&
-	       (strchr(via, ':') != NULL) == v6;
+	       net_of_family(via, strlen(via), v6);
 }
 
 /* The text of the item of a sequence that begins on a line, and its number of lines. Comments behind it stay there. */
@@ -325,7 +325,6 @@ static void add_servers(struct entry *e, const struct static_ip *ip)
 	struct lines *l = e->lines;
 	size_t end = block_end(l, e->line, e->indent), at = find_key(l, e->line + 1, end, e->inner, "nameservers"),
 	       indent = e->inner + 2;
-	const char *list = "";
 
 	if (at == end) {
 		at = e->line + 1;
@@ -333,9 +332,9 @@ static void add_servers(struct entry *e, const struct static_ip *ip)
 	} else {
 		column_inside(l, at, e->inner, &indent);
 	}
-	VEC_FOR (server, &ip->dns)
-		list = arena_printf(l->arena, "%s%s\"%s\"", list, *list ? ", " : "", *server);
-	lines_insert(l, at + 1, arena_printf(l->arena, "%*saddresses: [%s]", (int)indent, "", list));
+	lines_insert(
+	    l, at + 1,
+	    arena_printf(l->arena, "%*saddresses: [%s]", (int)indent, "", net_servers(l->arena, ip, "\"", ", ")));
 }
 
 /* --- is it what was meant? --- */

@@ -146,7 +146,8 @@ static void drop_suse_addresses(struct lines *l, bool v6, const char *keep)
 			continue;
 		name = span_dup(l->arena, l->v.v[i].text, var.name);
 		value = span_dup(l->arena, l->v.v[i].text, var.value);
-		if (strncmp(name, "IPADDR", 6) != 0 || (strchr(value, ':') != NULL) != v6 || strcmp(name, keep) == 0)
+		if (strncmp(name, "IPADDR", 6) != 0 || !net_of_family(value, strlen(value), v6) ||
+		    strcmp(name, keep) == 0)
 			continue;
 		lines_remove(l, i);
 		drop_beside(l, name);
@@ -186,7 +187,7 @@ bool suse_ifcfg_set_address(struct lines *l, const struct net_address *a)
 {
 	const char *now = shellvars_get(l, "IPADDR"), *name = "IPADDR";
 
-	if (now && *now && (strchr(now, ':') != NULL) != a->ip->v6)
+	if (now && *now && !net_of_family(now, strlen(now), a->ip->v6))
 		name = a->ip->v6 ? "IPADDR_6" : "IPADDR_4";
 	drop_suse_addresses(l, a->ip->v6, name);
 	set(l, "BOOTPROTO", bootproto_beside(l->arena, shellvars_get(l, "BOOTPROTO"), a->ip->v6));
@@ -205,7 +206,7 @@ static void drop_default_routes(struct lines *l, bool v6)
 		size_t pos = 0;
 
 		if (span_next(text, &pos, &to) && span_is(text, to, "default") && span_next(text, &pos, &via) &&
-		    (memchr(text + via.at, ':', via.len) != NULL) == v6)
+		    net_of_family(text + via.at, via.len, v6))
 			lines_remove(l, i);
 	}
 }
@@ -229,12 +230,8 @@ bool suse_routes_drop(struct lines *l, const struct net_address *a)
 
 bool suse_config_set(struct lines *l, const struct net_address *a)
 {
-	const char *list = "";
-
-	VEC_FOR (dns, &a->ip->dns)
-		list = arena_printf(l->arena, "%s%s%s", list, *list ? " " : "", *dns);
-	if (*list)
-		set(l, "NETCONFIG_DNS_STATIC_SERVERS", list);
+	if (a->ip->dns.n)
+		set(l, "NETCONFIG_DNS_STATIC_SERVERS", net_servers(l->arena, a->ip, "", " "));
 	return true;
 }
 
@@ -272,7 +269,7 @@ static void put(struct lines *l, const char *name, const char *value)
 bool netctl_set_address(struct lines *l, const struct net_address *a)
 {
 	const struct static_ip *ip = a->ip;
-	const char *suffix = ip->v6 ? "6" : "", *dns = "";
+	const char *suffix = ip->v6 ? "6" : "";
 	static const char *const keys[] = {"IP", "Address", "Gateway"};
 
 	if (has_open_array(l))
@@ -290,10 +287,8 @@ bool netctl_set_address(struct lines *l, const struct net_address *a)
 		put(l, arena_printf(l->arena, "Gateway%s", suffix), arena_printf(l->arena, "'%s'", ip->gateway));
 	if (!ip->dns.n)
 		return true;
-	VEC_FOR (server, &ip->dns)
-		dns = arena_printf(l->arena, "%s%s'%s'", dns, *dns ? " " : "", *server);
 	drop_assignment(l, "DNS");
-	put(l, "DNS", arena_printf(l->arena, "(%s)", dns));
+	put(l, "DNS", arena_printf(l->arena, "(%s)", net_servers(l->arena, ip, "'", " ")));
 	return true;
 }
 
@@ -335,17 +330,15 @@ bool netifrc_set_address(struct lines *l, const struct net_address *a)
 	const struct static_ip *ip = a->ip;
 	const char *config = arena_printf(l->arena, "config_%s", a->interface),
 		   *routes = arena_printf(l->arena, "routes_%s", a->interface), *now = shellvars_get(l, config),
-		   *to = shellvars_get(l, routes), *dns = "";
+		   *to = shellvars_get(l, routes);
 
 	/* Both families stand in one value. */
 	if (ip->v6 || has_v6_below(l, config) || has_v6_below(l, routes) || (to && strchr(to, ':')))
 		return false;
 	set(l, config, with_v6_words(l->arena, with_prefix(l->arena, ip), now ? now : ""));
 	set_or_drop(l, routes, ip->gateway ? arena_printf(l->arena, "default via %s", ip->gateway) : NULL);
-	VEC_FOR (server, &ip->dns)
-		dns = arena_printf(l->arena, "%s%s%s", dns, *dns ? " " : "", *server);
-	if (*dns)
-		set(l, arena_printf(l->arena, "dns_servers_%s", a->interface), dns);
+	if (ip->dns.n)
+		set(l, arena_printf(l->arena, "dns_servers_%s", a->interface), net_servers(l->arena, ip, "", " "));
 	return true;
 }
 

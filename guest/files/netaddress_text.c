@@ -86,7 +86,6 @@ static const char *drop_old_options(struct lines *l, size_t stanza, const struct
 static void add_options(struct lines *l, size_t at, const char *indent, const struct static_ip *ip)
 {
 	char mask[NETMASK_TEXT];
-	const char *dns = "";
 
 	lines_insert(l, at++, arena_printf(l->arena, "%saddress %s", indent, ip->address));
 	lines_insert(l, at++,
@@ -94,10 +93,9 @@ static void add_options(struct lines *l, size_t at, const char *indent, const st
 			    : arena_printf(l->arena, "%snetmask %s", indent, netmask_text(ip->prefix, mask)));
 	if (ip->gateway)
 		lines_insert(l, at++, arena_printf(l->arena, "%sgateway %s", indent, ip->gateway));
-	VEC_FOR (server, &ip->dns)
-		dns = arena_printf(l->arena, "%s %s", dns, *server);
-	if (*dns)
-		lines_insert(l, at, arena_printf(l->arena, "%sdns-nameservers%s", indent, dns));
+	if (ip->dns.n)
+		lines_insert(
+		    l, at, arena_printf(l->arena, "%sdns-nameservers %s", indent, net_servers(l->arena, ip, "", " ")));
 }
 
 static bool is_started(const struct lines *l, const char *interface)
@@ -194,7 +192,6 @@ bool dhcpcd_set_address(struct lines *l, const struct net_address *a)
 {
 	const struct static_ip *ip = a->ip;
 	size_t at = dhcpcd_block(l, a);
-	const char *dns = "";
 
 	if (!at) {
 		lines_insert(l, l->v.n, arena_printf(l->arena, "interface %s", a->interface));
@@ -205,10 +202,9 @@ bool dhcpcd_set_address(struct lines *l, const struct net_address *a)
 	    arena_printf(l->arena, "static %s=%s/%u", ip->v6 ? "ip6_address" : "ip_address", ip->address, ip->prefix));
 	if (ip->gateway) /* dhcpcd has no such option for IPv6: it listens to the router */
 		lines_insert(l, at++, arena_printf(l->arena, "%sstatic routers=%s", ip->v6 ? "#" : "", ip->gateway));
-	VEC_FOR (server, &ip->dns)
-		dns = arena_printf(l->arena, "%s%s%s", dns, *dns ? " " : "", *server);
-	if (*dns)
-		lines_insert(l, at, arena_printf(l->arena, "static domain_name_servers=%s", dns));
+	if (ip->dns.n)
+		lines_insert(
+		    l, at, arena_printf(l->arena, "static domain_name_servers=%s", net_servers(l->arena, ip, "", " ")));
 	return true;
 }
 
