@@ -8,6 +8,9 @@
 #include "guest/files/netaddress.h"
 #include "guest/files/netfiles.h"
 
+/* Lines of one file: the editors take out one after the other. Real ones have some hundreds. */
+enum { LINES_MAX = 20000 };
+
 struct search;
 
 /* A system's files: how an address is written into them, and where a new one goes. */
@@ -25,14 +28,18 @@ struct address_kind {
 	int (*beside)(const struct search *s, const char *path, struct err *err);
 };
 
+/* One that configures the card. */
+struct own_file {
+	const char *path;
+	const struct address_kind *kind;
+};
+
 struct search {
 	const struct step_context *c;
-	const struct nic *nic;
 	struct net_address address;
 	struct arena *arena;
-	VEC(char *) own;	 /* files that configure the card */
-	VEC(char *) own_systems; /* and the system of each */
-	const char *port_in;	 /* a file that makes it a part of something else */
+	VEC(struct own_file) own;
+	const char *port_in; /* a file that makes it a part of something else */
 	const char *reason;
 };
 
@@ -43,7 +50,7 @@ static void not_written(const struct search *s, const char *where, const char *w
 		    "network card %s does not get the address %s: %s", s->address.mac, s->address.ip->address, why);
 }
 
-/* One file through its editor. *ret_done: it holds the address now. */
+/* One file through its editor. *ret_done: it holds the address now; else that is a finding and the file stays. */
 static int write_file(const struct search *s, const char *path, net_address_writer *write, mode_t mode, bool *ret_done,
 		      struct err *err)
 {
@@ -54,7 +61,11 @@ static int write_file(const struct search *s, const char *path, net_address_writ
 	if (guest_text(c->guest, path, s->arena, &text, err) < 0)
 		return -1;
 	lines_split(&l, s->arena, text ? text : "");
-	*ret_done = write(&l, &s->address);
+	*ret_done = l.v.n <= LINES_MAX && write(&l, &s->address);
+	if (!*ret_done)
+		not_written(s, path,
+			    l.v.n > LINES_MAX ? "the file has over 20000 lines"
+					      : "what is there can't be edited line by line");
 	if (!*ret_done || !l.changed)
 		return 0;
 	if (text || mode == 0644)
@@ -259,10 +270,8 @@ static int look_at(struct net_file *f, void *opaque, struct err *err)
 	mine = is_for_card(s, f, kind);
 	if (s->address.interface && net_is_port(f->system, &f->lines, s->address.interface, mine))
 		s->port_in = arena_strdup(s->arena, f->path);
-	if (mine && !is_shared(f)) {
-		*vec_push(s->arena, &s->own) = arena_strdup(s->arena, f->path);
-		*vec_push(s->arena, &s->own_systems) = arena_strdup(s->arena, f->system);
-	}
+	if (mine && !is_shared(f))
+		*vec_push(s->arena, &s->own) = (struct own_file){arena_strdup(s->arena, f->path), kind};
 	return 0;
 }
 
@@ -274,11 +283,7 @@ static int write_kind(const struct search *s, const struct address_kind *kind, c
 
 	if (write_file(s, path, kind->write, kind->mode, &done, err) < 0)
 		return -1;
-	if (!done) {
-		not_written(s, path, "what is there can't be edited line by line");
-		return 0;
-	}
-	return kind->beside ? kind->beside(s, path, err) : 0;
+	return done && kind->beside ? kind->beside(s, path, err) : 0;
 }
 
 /* Its program or folder is there, or it configures another interface. */
@@ -329,7 +334,7 @@ static int give_address(const struct step_context *c, unsigned number, struct er
 {
 	AUTO(arena_done) struct arena a = {0};
 	const struct nic *nic = &c->machine->nics.v[number];
-	struct search s = {.c = c, .nic = nic, .arena = &a};
+	struct search s = {.c = c, .arena = &a};
 
 	s.address = (struct net_address){.interface = name_of(c, number), .mac = nic->mac, .ip = nic->ip};
 	s.address.label = s.address.interface ? s.address.interface : arena_printf(&a, "card%u", number + 1);
@@ -340,8 +345,8 @@ static int give_address(const struct step_context *c, unsigned number, struct er
 		not_written(&s, s.port_in, "it is a part of a bond, bridge or team, which has the addresses");
 		return 0;
 	}
-	for (size_t k = 0; k < s.own.n; k++)
-		if (write_kind(&s, kind_of(s.own_systems.v[k], s.own.v[k]), s.own.v[k], err) < 0)
+	VEC_FOR (own, &s.own)
+		if (write_kind(&s, own->kind, own->path, err) < 0)
 			return -1;
 	return s.own.n ? 0 : write_new(&s, err);
 }

@@ -83,8 +83,15 @@ void lines_insert(struct lines *l, size_t i, const char *text)
 
 void lines_remove(struct lines *l, size_t i)
 {
-	memmove(&l->v.v[i], &l->v.v[i + 1], (l->v.n - 1 - i) * sizeof *l->v.v);
-	l->v.n--;
+	lines_cut(l, i, 1);
+}
+
+void lines_cut(struct lines *l, size_t i, size_t n)
+{
+	if (!n)
+		return;
+	memmove(&l->v.v[i], &l->v.v[i + n], (l->v.n - n - i) * sizeof *l->v.v);
+	l->v.n -= n;
 	l->changed = true;
 }
 

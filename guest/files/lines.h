@@ -45,6 +45,8 @@ void line_splice(struct lines *l, size_t i, size_t at, size_t len, const char *w
 /* Inserts a line before line i (i == v.n appends) with the file's own line ending. */
 void lines_insert(struct lines *l, size_t i, const char *text);
 void lines_remove(struct lines *l, size_t i);
+/* Removes n lines from line i on. */
+void lines_cut(struct lines *l, size_t i, size_t n);
 
 /* The next word (no blanks in it) at or after *pos; *pos moves behind it. */
 bool span_next(const char *text, size_t *pos, struct span *ret);

@@ -86,17 +86,33 @@ bool nmkeyfile_set_address(struct lines *l, const struct net_address *a)
 
 /* --- systemd-networkd --- */
 
-/* In a section of their own: which value tells the family, and whether the section is about a default route. */
-static bool is_section_stale(struct lines *l, size_t header, bool v6)
+static bool is_header(const struct line *line)
 {
-	const char *name = l->v.v[header].text + line_indent(l->v.v[header].text);
+	return line->text[line_indent(line->text)] == '[';
+}
+
+/* The section whose header stands on a line, by itself. */
+static struct lines section_at(const struct lines *l, size_t header)
+{
+	struct lines ret = *l;
+
+	ret.v.v += header;
+	ret.v.n = 1;
+	while (header + ret.v.n < l->v.n && !is_header(&ret.v.v[ret.v.n]))
+		ret.v.n++;
+	return ret;
+}
+
+/* In a section of their own: which value tells the family, and whether the section is about a default route. */
+static bool is_section_stale(struct lines *section, bool v6)
+{
+	const char *name = section->v.v[0].text + line_indent(section->v.v[0].text);
 	bool route = strncmp(name, "[Route]", 7) == 0, ours = false, general = true;
-	struct ini i = INI_OF(l);
+	struct ini i = INI_OF(section);
 
 	if (!route && strncmp(name, "[Address]", 9) != 0)
 		return false;
-	i.next = header;
-	while (ini_next(&i) && i.section_line == header) {
+	while (ini_next(&i)) {
 		if (strcmp(i.key, route ? "Gateway" : "Address") == 0)
 			ours = net_of_family(i.value, strlen(i.value), v6);
 		if (strcmp(i.key, "Destination") == 0)
@@ -105,20 +121,16 @@ static bool is_section_stale(struct lines *l, size_t header, bool v6)
 	return ours && general;
 }
 
-static void drop_section(struct lines *l, size_t header)
-{
-	do
-		lines_remove(l, header);
-	while (header < l->v.n && l->v.v[header].text[line_indent(l->v.v[header].text)] != '[');
-}
-
 static void drop_sections(struct lines *l, bool v6)
 {
-	for (size_t i = 0; i < l->v.n;)
-		if (l->v.v[i].text[line_indent(l->v.v[i].text)] == '[' && is_section_stale(l, i, v6))
-			drop_section(l, i);
+	for (size_t i = 0; i < l->v.n;) {
+		struct lines section = section_at(l, i);
+
+		if (is_header(&l->v.v[i]) && is_section_stale(&section, v6))
+			lines_cut(l, i, section.v.n);
 		else
-			i++;
+			i += section.v.n;
+	}
 }
 
 static bool is_old_networkd(const struct ini *i, const struct net_address *a)

@@ -5,8 +5,14 @@
  */
 #include <string.h>
 
+#include "core/base/buf.h"
 #include "guest/files/netaddress.h"
 #include "guest/files/yaml.h"
+
+enum {
+	UNFOLD_MAX = 1000,   /* items in braces: each becomes a line, and the lines behind it move */
+	ITEM_MAX = 64 << 10, /* bytes of an address or a route, which has ten keys */
+};
 
 /* The entry: its first line, and the column of its keys. */
 struct entry {
@@ -104,7 +110,8 @@ static size_t item_len(const char *p)
 	return 0;
 }
 
-/* "key: {a: 1, b: 2}" and "key: [x, y]" on one line become lines of their own; false: it ends on another. */
+/* "key: {a: 1, b: 2}" and "key: [x, y]" on one line become lines of their own; false: it ends on another, or has too
+ * many. */
 static bool unfold(struct lines *l, size_t line, size_t indent)
 {
 	const char *text = l->v.v[line].text, *p = strpbrk(text, "[{");
@@ -124,7 +131,7 @@ static bool unfold(struct lines *l, size_t line, size_t indent)
 		p += len;
 		if (*p == ']' || *p == '}')
 			return true;
-		if (*p != ',')
+		if (*p != ',' || at - line > UNFOLD_MAX)
 			return false;
 	}
 }
@@ -213,12 +220,14 @@ static bool is_stale_route(struct arena *a, const char *item, bool v6)
 	       net_of_family(via, strlen(via), v6);
 }
 
-/* The text of the item of a sequence that begins on a line, and its number of lines. Comments behind it stay there. */
-static char *item_text(const struct lines *l, size_t line, size_t end, size_t *ret_n)
+/* The text of the item of a sequence that begins on a line, and its number of lines. Comments behind it stay there.
+ * False: it is too long. */
+static bool item_text(const struct lines *l, size_t line, size_t end, struct buf *ret, size_t *ret_n)
 {
 	size_t indent = line_indent(l->v.v[line].text);
-	char *ret = arena_strdup(l->arena, l->v.v[line].text + indent + 1);
 
+	buf_clear(ret);
+	buf_adds(ret, l->v.v[line].text + indent + 1);
 	*ret_n = 1;
 	for (size_t i = line + 1; i < end; i++) {
 		const char *text = l->v.v[i].text;
@@ -227,15 +236,16 @@ static char *item_text(const struct lines *l, size_t line, size_t end, size_t *r
 			continue;
 		if (line_indent(text) <= indent)
 			break;
-		ret = arena_printf(l->arena, "%s\n%s", ret, text);
+		buf_addf(ret, "\n%s", text);
 		*ret_n = i + 1 - line;
 	}
-	return ret;
+	return !ret->failed;
 }
 
 /* Takes the items of the family out of a sequence; its key too when none is left. */
 static bool drop_items(struct entry *e, const char *key, bool routes, bool v6)
 {
+	AUTO(buf_done) struct buf item = BUF_INIT(ITEM_MAX);
 	struct lines *l = e->lines;
 	size_t end = block_end(l, e->line, e->indent), at = find_key(l, e->line + 1, end, e->inner, key), left = 0;
 
@@ -243,21 +253,20 @@ static bool drop_items(struct entry *e, const char *key, bool routes, bool v6)
 		return true;
 	if (!unfold(l, at, e->inner))
 		return false;
-	for (size_t i = at + 1; i < block_end(l, at, e->inner);) {
+	end = block_end(l, at, e->inner);
+	for (size_t i = at + 1; i < end;) {
 		const char *text = l->v.v[i].text;
 		size_t n, indent = line_indent(text);
-		char *item;
 
 		if (is_empty(text)) {
 			i++;
 			continue;
 		}
-		if (text[indent] != '-')
+		if (text[indent] != '-' || !item_text(l, i, end, &item, &n))
 			return false;
-		item = item_text(l, i, block_end(l, at, e->inner), &n);
-		if (routes ? is_stale_route(l->arena, item, v6) : is_stale_address(item, v6)) {
-			while (n--)
-				lines_remove(l, i);
+		if (routes ? is_stale_route(l->arena, buf_str(&item), v6) : is_stale_address(buf_str(&item), v6)) {
+			lines_cut(l, i, n);
+			end -= n;
 		} else {
 			left++;
 			i += n;
@@ -275,8 +284,7 @@ static void drop_key(struct entry *e, const char *key)
 
 	if (at == end)
 		return;
-	for (size_t n = block_end(l, at, e->inner) - at; n-- > 0;)
-		lines_remove(l, at);
+	lines_cut(l, at, block_end(l, at, e->inner) - at);
 }
 
 /* Search domains stay where the servers go. */
@@ -293,10 +301,8 @@ static bool drop_servers(struct entry *e)
 	end = block_end(l, at, e->inner);
 	column_inside(l, at, e->inner, &inner);
 	servers = find_key(l, at + 1, end, inner, "addresses");
-	if (servers < end) {
-		for (size_t n = block_end(l, servers, inner) - servers; n-- > 0;)
-			lines_remove(l, servers);
-	}
+	if (servers < end)
+		lines_cut(l, servers, block_end(l, servers, inner) - servers);
 	if (block_end(l, at, e->inner) == at + 1)
 		lines_remove(l, at);
 	return true;

@@ -135,9 +135,13 @@ static void drop_beside(struct lines *l, const char *name)
 		shellvars_drop(l, arena_printf(l->arena, "%s%s", beside[k], name + strlen("IPADDR")), NULL);
 }
 
-/* Addresses of both families stand in IPADDR, IPADDR_x …. */
-static void drop_suse_addresses(struct lines *l, bool v6, const char *keep)
+enum { SUSE_ADDRESSES_MAX = 256 /* of one card; for each the whole file is looked through */ };
+
+/* Addresses of both families stand in IPADDR, IPADDR_x …. False: there are too many. */
+static bool drop_suse_addresses(struct lines *l, bool v6, const char *keep)
 {
+	unsigned dropped = 0;
+
 	for (size_t i = l->v.n; i-- > 0;) {
 		struct shellvar var;
 		char *name, *value;
@@ -149,10 +153,13 @@ static void drop_suse_addresses(struct lines *l, bool v6, const char *keep)
 		if (strncmp(name, "IPADDR", 6) != 0 || !net_of_family(value, strlen(value), v6) ||
 		    strcmp(name, keep) == 0)
 			continue;
+		if (dropped++ == SUSE_ADDRESSES_MAX)
+			return false;
 		lines_remove(l, i);
 		drop_beside(l, name);
 	}
 	drop_beside(l, keep);
+	return true;
 }
 
 /* What BOOTPROTO says of the other family: of "dhcp" its half, of "dhcp+autoip" … its words; else "static". */
@@ -189,7 +196,8 @@ bool suse_ifcfg_set_address(struct lines *l, const struct net_address *a)
 
 	if (now && *now && !net_of_family(now, strlen(now), a->ip->v6))
 		name = a->ip->v6 ? "IPADDR_6" : "IPADDR_4";
-	drop_suse_addresses(l, a->ip->v6, name);
+	if (!drop_suse_addresses(l, a->ip->v6, name))
+		return false;
 	set(l, "BOOTPROTO", bootproto_beside(l->arena, shellvars_get(l, "BOOTPROTO"), a->ip->v6));
 	if (!shellvars_get(l, "STARTMODE"))
 		set(l, "STARTMODE", "auto");
@@ -360,8 +368,7 @@ static void write_only(struct lines *l, const char *text)
 {
 	if (l->v.n == 1 && strcmp(l->v.v[0].text, text) == 0)
 		return;
-	while (l->v.n)
-		lines_remove(l, l->v.n - 1);
+	lines_cut(l, 0, l->v.n);
 	lines_insert(l, 0, text);
 }
 

@@ -66,18 +66,21 @@ static const char *drop_old_options(struct lines *l, size_t stanza, const struct
 				 *const dns[] = {"dns-nameservers", "dns-nameserver", NULL};
 	const char *indent = "    ";
 	bool seen = false;
+	size_t end = stanza_end(l, stanza);
 
-	for (size_t i = stanza + 1; i < stanza_end(l, stanza);) {
+	for (size_t i = stanza + 1; i < end;) {
 		const char *key = word_of(l, i, 0), *text = l->v.v[i].text;
 
 		if (key && *key != '#' && !seen) {
 			indent = arena_strndup(l->arena, text, line_indent(text));
 			seen = true;
 		}
-		if (key && (is_one_of(key, old) || (ip->dns.n && is_one_of(key, dns))))
+		if (key && (is_one_of(key, old) || (ip->dns.n && is_one_of(key, dns)))) {
 			lines_remove(l, i);
-		else
+			end--;
+		} else {
 			i++;
+		}
 	}
 	return indent;
 }
@@ -131,8 +134,7 @@ static void drop_further_stanzas(struct lines *l, size_t from, const struct net_
 			i++;
 			continue;
 		}
-		for (size_t n = stanza_end(l, i) - i; n-- > 0;)
-			lines_remove(l, i);
+		lines_cut(l, i, stanza_end(l, i) - i);
 	}
 }
 

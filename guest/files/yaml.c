@@ -162,7 +162,7 @@ static bool flow_collection(struct scanner *s, unsigned nesting)
 
 	if (nesting > YAML_DEPTH)
 		return false;
-	while (flow_skip(s)) {
+	while (s->out->nodes.n < YAML_NODES_MAX && flow_skip(s)) {
 		char c = text_of(s)[s->col];
 
 		if (c == close) {
@@ -269,7 +269,7 @@ void yaml_scan(const struct lines *l, struct yaml *ret)
 	struct scanner s = {.lines = l, .out = ret};
 
 	*ret = (struct yaml){0};
-	for (s.line = 0; s.line < l->v.n; s.line++) {
+	for (s.line = 0; s.line < l->v.n && ret->nodes.n < YAML_NODES_MAX; s.line++) {
 		s.col = 0;
 		block_line(&s);
 	}

@@ -7,7 +7,10 @@
 
 #include "guest/files/lines.h"
 
-enum { YAML_DEPTH = 16 /* netplan nests eight deep */ };
+enum {
+	YAML_DEPTH = 16,	/* netplan nests eight deep */
+	YAML_NODES_MAX = 65536, /* of 200 bytes each; what comes behind them is passed over */
+};
 
 /* One scalar, or a key whose value is a mapping or sequence (value NULL). */
 struct yaml_node {

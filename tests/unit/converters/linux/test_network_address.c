@@ -1,4 +1,5 @@
 /* Tests of the step network-address: which files hold what belongs to the address. */
+#include "core/base/buf.h"
 #include "tests/unit/converters/linux/linux_fixture.h"
 
 #define MAC	"00:50:56:00:00:01"
@@ -48,11 +49,29 @@ static void test_suse_card_without_name(void **state)
 	assert_string_equal(text_of(&f->files, SUSE "ifroute-eth-id-" MAC), "default 10.9.0.1 - -\n");
 }
 
+/* Longer than any such file is: it stays as it is, and that is told. */
+static void test_too_long(void **state)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT(4 << 20);
+	struct linux_fixture *f = *state;
+
+	buf_adds(&text, "DEVICE=eth0\nHWADDR=" MAC "\nBOOTPROTO=dhcp\n");
+	while (text.len < text.max - 32)
+		buf_addf(&text, "IPADDR%zu=10.0.0.1\n", text.len);
+	assert_false(text.failed);
+	plant(&f->files, RED_HAT "ifcfg-eth0", buf_str(&text));
+	add_card(f, "eth0");
+	run_twice(f, &step_network_address);
+	assert_string_equal(text_of(&f->files, RED_HAT "ifcfg-eth0"), buf_str(&text));
+	assert_non_null(strstr(finding_of(f, "W-NET-ADDRESS")->text, "the file has over 20000 lines"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    LINUX_TEST(test_red_hat_default_routes),
 	    LINUX_TEST(test_suse_card_without_name),
+	    LINUX_TEST(test_too_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

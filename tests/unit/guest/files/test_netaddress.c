@@ -4,9 +4,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
+#include "core/base/buf.h"
 #include "core/base/cleanup.h"
 #include "guest/files/netaddress.h"
 #include "guest/files/netmask.h"
@@ -325,6 +327,83 @@ static void test_netmask(void **state)
 	assert_string_equal(netmask_text(99, text), "255.255.255.255");
 }
 
+/* --- hostile files: as long as the step lets them be --- */
+
+enum { HOSTILE_LINES = 20000, HOSTILE_SECONDS = 10 /* of CPU; each takes under one without sanitizers */ };
+
+/* Whether the writer takes it or not, it is soon done: the head, then the line again and again. */
+static void check_soon_done(net_address_writer *write, const char *head, const char *line)
+{
+	const struct net_address address = {"ens192", "ens192", "00:50:56:00:00:01", &routed};
+	AUTO(buf_done) struct buf text = BUF_INIT(4 << 20);
+	struct arena a = {0};
+	struct lines l;
+	clock_t begin;
+
+	buf_adds(&text, head);
+	for (unsigned i = 0; i < HOSTILE_LINES && text.len + strlen(line) < text.max; i++)
+		buf_adds(&text, line);
+	assert_false(text.failed);
+	lines_split(&l, &a, buf_str(&text));
+	begin = clock();
+	write(&l, &address);
+	assert_true(clock() - begin < (clock_t)HOSTILE_SECONDS * CLOCKS_PER_SEC);
+	arena_done(&a);
+}
+
+static void test_hostile_netplan(void **state)
+{
+	static const char head[] = "network:\n  ethernets:\n    ens192:\n";
+
+	check_soon_done(netplan_set_address, "network:\n  ethernets:\n    ens192:\n      routes:\n",
+			"      - {to: default, via: 10.0.0.1}\n");
+	check_soon_done(netplan_set_address,
+			"network:\n  ethernets:\n    ens192:\n      routes:\n      - to: default\n",
+			"        metric: 1\n");
+	check_soon_done(netplan_set_address, "network:\n  ethernets:\n    ens192:\n      addresses:\n",
+			"      - 10.0.0.1/8\n");
+	check_soon_done(netplan_set_address, head, "      addresses: [10.0.0.1/8, 10.0.0.2/8]\n");
+}
+
+/* One line of 4 MiB with items in brackets. */
+static void test_hostile_netplan_line(void **state)
+{
+	AUTO(buf_done) struct buf line = BUF_INIT(4 << 20);
+
+	buf_adds(&line, "network:\n  ethernets:\n    ens192:\n      addresses: [");
+	while (line.len < line.max - 16)
+		buf_adds(&line, "1,");
+	buf_adds(&line, "1]\n");
+	assert_false(line.failed);
+	check_soon_done(netplan_set_address, buf_str(&line), "");
+}
+
+static void test_hostile_ini(void **state)
+{
+	check_soon_done(networkd_set_address, "[Match]\nName=ens192\n", "[Address]\n");
+	check_soon_done(networkd_set_address, "[Match]\nName=ens192\n", "[Route]\nGateway=10.0.0.1\n");
+	check_soon_done(networkd_set_address, "[Network]\n", "Address=10.0.0.1/8\n");
+	check_soon_done(nmkeyfile_set_address, "[ipv4]\n", "address1=10.0.0.1/8\n");
+}
+
+static void test_hostile_shell(void **state)
+{
+	check_soon_done(ifcfg_set_address, "DEVICE=ens192\n", "IPADDR1=10.0.0.1\n");
+	check_soon_done(suse_ifcfg_set_address, "IPADDR=10.0.0.1\n", "IPADDR_1=10.0.0.1\n");
+	check_soon_done(suse_ifroute_set, "", "default 10.0.0.1 - -\n");
+	check_soon_done(netctl_set_address, "Interface=ens192\n", "Address=10.0.0.1\n");
+	check_soon_done(netifrc_set_address, "", "config_ens192=\"10.0.0.1\n");
+	check_soon_done(etcnet_route_set, "", "default via 10.0.0.1\n");
+}
+
+static void test_hostile_words(void **state)
+{
+	check_soon_done(ifupdown_set_address, "iface ens192 inet static\n", "address 10.0.0.1\n");
+	check_soon_done(ifupdown_set_address, "", "iface ens192 inet static\n");
+	check_soon_done(dhcpcd_set_address, "interface ens192\n", "static ip_address=10.0.0.1/8\n");
+	check_soon_done(resolv_conf_set, "", "nameserver 10.0.0.1\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +420,11 @@ int main(void)
 	    cmocka_unit_test(test_profiles),
 	    cmocka_unit_test(test_ports),
 	    cmocka_unit_test(test_netmask),
+	    cmocka_unit_test(test_hostile_netplan),
+	    cmocka_unit_test(test_hostile_netplan_line),
+	    cmocka_unit_test(test_hostile_ini),
+	    cmocka_unit_test(test_hostile_shell),
+	    cmocka_unit_test(test_hostile_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
