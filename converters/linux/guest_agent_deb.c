@@ -225,14 +225,28 @@ static const char *info_name(const struct agent_set *set, const struct pkg *p)
 	return p->name;
 }
 
+/* Bytes of the lists made here: a package's files with their paths, configuration files, triggers. */
+#define LIST_MAX ((size_t)PKG_FILES_MAX * (PKG_PATH_MAX + 16))
+
+static int list_too_long(const struct pkg *p, struct err *err)
+{
+	return err_set(err, ERR_UNSUPPORTED, "package %s: a list of its control part has over %zu bytes", p->file,
+		       LIST_MAX);
+}
+
 static int put_info(const struct agent_set *set, const struct pkg *p, const char *reason, struct err *err)
 {
-	const char *base = arena_printf(set->arena, INFO "%s.", info_name(set, p)), *list = "/.\n";
+	AUTO(buf_done) struct buf list = BUF_INIT(LIST_MAX);
+	const char *base = arena_printf(set->arena, INFO "%s.", info_name(set, p));
 
+	buf_adds(&list, "/.\n");
 	VEC_FOR (f, &p->files)
 		if (*f->path)
-			list = arena_printf(set->arena, "%s%s\n", list, f->path);
-	if (guest_edit(set->c->guest, set->c->log, arena_printf(set->arena, "%slist", base), list, reason, err) < 0)
+			buf_addf(&list, "%s\n", f->path);
+	if (list.failed)
+		return list_too_long(p, err);
+	if (guest_edit(set->c->guest, set->c->log, arena_printf(set->arena, "%slist", base), buf_str(&list), reason,
+		       err) < 0)
 		return -1;
 	VEC_FOR (f, &p->scripts)
 		if (f->data && !strchr(f->path + 1, '/') &&
@@ -245,42 +259,48 @@ static int put_info(const struct agent_set *set, const struct pkg *p, const char
 static int put_triggers(const struct agent_set *set, const struct pkg *p, const char *reason, struct err *err)
 {
 	static const char path[] = "/var/lib/dpkg/triggers/File";
+	AUTO(buf_done) struct buf b = BUF_INIT(LIST_MAX);
 	const char *pos = NULL, *line;
 	char *text;
 
 	if (guest_text(set->c->guest, path, set->arena, &text, err) < 0)
 		return -1;
-	if (!text)
-		text = arena_strdup(set->arena, "");
+	buf_adds(&b, text ? text : "");
 	while ((line = next_interest(set->arena, p, info_name(set, p), &pos)))
-		text = arena_printf(set->arena, "%s%s\n", text, line);
-	return pos && *text ? guest_edit(set->c->guest, set->c->log, path, text, reason, err) : 0;
+		buf_addf(&b, "%s\n", line);
+	if (b.failed)
+		return list_too_long(p, err);
+	return b.len ? guest_edit(set->c->guest, set->c->log, path, buf_str(&b), reason, err) : 0;
 }
 
-/* As dpkg leaves it between --unpack and --configure. */
+/* As dpkg leaves it between --unpack and --configure; NULL: too long. */
 static const char *paragraph(const struct agent_set *set, const struct pkg *p)
 {
+	AUTO(buf_done) struct buf conffiles = BUF_INIT(LIST_MAX);
 	const struct pkg_file *list = script(p, "/conffiles");
-	const char *conffiles = "", *rest = p->control;
+	const char *rest = p->control;
 	size_t first = strcspn(rest, "\n");
 
 	for (const char *line = list ? list->data : ""; *line; line += strcspn(line, "\n"), line += *line == '\n')
 		if (*line == '/')
-			conffiles = arena_printf(set->arena, "%s\n %.*s newconffile", conffiles,
-						 (int)strcspn(line, "\n"), line);
+			buf_addf(&conffiles, "\n %.*s newconffile", (int)strcspn(line, "\n"), line);
+	if (conffiles.failed)
+		return NULL;
 	return arena_printf(set->arena, "%.*s\nStatus: install ok unpacked%s%s%s%s", (int)first, rest,
-			    *conffiles ? "\nConffiles:" : "", conffiles, rest + first,
+			    conffiles.len ? "\nConffiles:" : "", buf_str(&conffiles), rest + first,
 			    rest[strlen(rest) - 1] == '\n' ? "" : "\n");
 }
 
 static int put_status(const struct agent_set *set, const struct pkg *p, const char *reason, struct err *err)
 {
 	AUTO(dpkg_closep) struct dpkg *d = NULL;
-	const char *text;
+	const char *text = paragraph(set, p);
 
+	if (!text)
+		return list_too_long(p, err);
 	if (dpkg_open(set->c->guest, &d, err) < 0)
 		return -1;
-	text = dpkg_with(d, p->name, p->arch, paragraph(set, p), set->arena);
+	text = dpkg_with(d, p->name, p->arch, text, set->arena);
 	return guest_put(set->c->guest, set->c->log, "/var/lib/dpkg/status", text, strlen(text), 0644, reason,
 			 arena_printf(set->arena, "%s %s (%s): install ok unpacked", p->name, p->version, p->arch),
 			 err);
