@@ -38,14 +38,6 @@ void pkg_free(struct pkg *p)
 	free(p);
 }
 
-const struct pkg_file *pkg_find(const struct pkg *p, const char *path)
-{
-	VEC_FOR (f, &p->files)
-		if (strcmp(f->path, path) == 0)
-			return f;
-	return NULL;
-}
-
 /* ------------------------------------------------------------------------------------------------------- archives */
 
 static void archive_freep(struct archive **a)

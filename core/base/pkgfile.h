@@ -55,8 +55,6 @@ int pkg_parse(const char *name, const void *data, size_t len, struct pkg **ret, 
 void pkg_free(struct pkg *p);
 DEFINE_CLEANUP(struct pkg *, pkg_free)
 
-/* The file of that path, NULL. */
-const struct pkg_file *pkg_find(const struct pkg *p, const char *path);
 /* One field of a .deb's paragraph in the arena, NULL: "Depends". Folded lines are joined. */
 char *pkg_field(const struct pkg *p, const char *name, struct arena *a);
 
