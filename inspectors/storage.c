@@ -70,21 +70,6 @@ static bool has_map_name(const struct inspection *i)
 	return false;
 }
 
-/* What follows a map's name: nothing or a partition. */
-static bool is_partition(const char *rest)
-{
-	static const char *const infixes[] = {"-part", "_part", "p", ""};
-
-	for (size_t k = 0; k < sizeof infixes / sizeof *infixes; k++) {
-		size_t n = strlen(infixes[k]);
-
-		if (strncmp(rest, infixes[k], n) == 0 && (!*rest || rest[n]) &&
-		    rest[n + strspn(rest + n, "0123456789")] == '\0')
-			return true;
-	}
-	return false;
-}
-
 struct aliases {
 	struct inspection *i;
 	const struct names *names;
@@ -95,9 +80,11 @@ static const char *report_alias(const struct device_use *use, void *opaque)
 {
 	const struct aliases *a = opaque;
 	const char *base = strncmp(use->name, "/dev/mapper/", 12) == 0 ? use->name + 12 : "";
+	unsigned partition;
 
 	VEC_FOR (alias, &a->names->list)
-		if (strncmp(base, *alias, strlen(*alias)) == 0 && is_partition(base + strlen(*alias)))
+		if (strncmp(base, *alias, strlen(*alias)) == 0 &&
+		    devname_map_partition(base + strlen(*alias), &partition))
 			finding_add(
 			    a->i, use->optional ? "I-MULTIPATH-ALIAS" : "W-BOOT-MULTIPATH-ALIAS",
 			    use->optional ? SEVERITY_INFO : SEVERITY_WARNING,

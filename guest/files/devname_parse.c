@@ -101,8 +101,7 @@ static bool parse_numbered(const char *name, const char *base, struct devname *r
 	return false;
 }
 
-/* The partition of a multipath map: kpartx writes "1", "p1", "-part1" or "_part1" behind the name. */
-static bool take_map_partition(const char *p, unsigned *ret)
+bool devname_map_partition(const char *p, unsigned *ret)
 {
 	static const char *const infixes[] = {"-part", "_part", "p", ""};
 
@@ -124,7 +123,7 @@ static bool parse_map(const char *name, const char *base, struct devname *ret)
 	ret->kind = DEVNAME_MPATH;
 	if (take_number(&p, &ret->number)) {
 		ret->disk_len = (size_t)(p - name);
-		return !isdigit((unsigned char)*p) && take_map_partition(p, &ret->partition);
+		return !isdigit((unsigned char)*p) && devname_map_partition(p, &ret->partition);
 	}
 	/* "mpathap1" is the first partition of mpatha, and so is "mpatha-part1"; no map is called mpathap */
 	n = strspn(p, "abcdefghijklmnopqrstuvwxyz");
@@ -133,7 +132,7 @@ static bool parse_map(const char *name, const char *base, struct devname *ret)
 		return false;
 	copied = memcpy(letters, p, n);
 	ret->disk_len = (size_t)(p + n - name);
-	return take_map_partition(p + n, &ret->partition) && take_letters(&copied, &ret->number);
+	return devname_map_partition(p + n, &ret->partition) && take_letters(&copied, &ret->number);
 }
 
 /* mapper/3600508b4000c4a37-part1: a map without another name has its WWID */
@@ -145,7 +144,7 @@ static bool parse_wwid(const char *name, const char *base, struct devname *ret)
 	if (strncmp(base, "mapper/", strlen("mapper/")) != 0)
 		return false;
 	n = strspn(p, "0123456789abcdef");
-	if ((n != 17 && n != 33) || !strchr("23", *p) || !take_map_partition(p + n, &ret->partition))
+	if ((n != 17 && n != 33) || !strchr("23", *p) || !devname_map_partition(p + n, &ret->partition))
 		return false;
 	ret->kind = DEVNAME_BY_ID;
 	ret->disk_len = (size_t)(p + n - name);

@@ -35,6 +35,10 @@ struct devname {
  * (but multipath's maps), md, LVM, sr0, lvm-pv-uuid-… */
 bool devname_parse(const char *name, struct devname *ret);
 
+/* What stands behind the name of a multipath map: nothing (*ret 0), or a partition as kpartx writes it ("1", "p1",
+ * "-part1", "_part1"); false: something else, so that the map has another name. */
+bool devname_map_partition(const char *rest, unsigned *ret);
+
 /* Finds every such name in the guest's files and fills i->device_names (again from nothing). */
 int devnames_survey(struct guest *g, const struct machine *m, struct inspection *i, struct err *err);
 
