@@ -10,12 +10,7 @@ fs /dev/sda1 vfat AB05-0001 ab050000-0000-4000-8000-000000000001 0 1
 fs /dev/sda2 ext4 abaa0002-1c5c-4d36-9d4d-0a2f0c2b1e02 ab050000-0000-4000-8000-000000000002 0 2
 nic 00:50:56:ab:00:01 192
 X
-mkdir -p "$root"/usr/{bin,lib}
-link usr/lib /lib
-link usr/bin /bin
-link usr/bin /sbin
-link bin /usr/sbin
-systemd
+arch_root
 file /etc/os-release <<<'PRETTY_NAME="Arch Linux"'
 file /etc/fstab <<'X'
 UUID=abaa0002-1c5c-4d36-9d4d-0a2f0c2b1e02	/	ext4	rw,relatime	0 1

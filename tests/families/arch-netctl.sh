@@ -9,12 +9,7 @@ fs /dev/sda1 ext4 a5aa0001-1c5c-4d36-9d4d-0a2f0c2b1e01 a5c00000-01 0 1
 nic 08:00:27:a5:00:01 -
 nic 08:00:27:a5:00:02 -
 X
-mkdir -p "$root"/usr/{bin,lib}
-link usr/lib /lib
-link usr/bin /bin
-link usr/bin /sbin
-link bin /usr/sbin
-systemd
+arch_root
 file /etc/os-release <<<'PRETTY_NAME="Arch Linux"'
 file /etc/fstab <<<'/dev/sda1	/	ext4	rw,relatime	0 1'
 v=4.15.1-2-ARCH
@@ -22,11 +17,7 @@ kernel $v .xz virtio virtio_ring virtio_pci virtio_blk virtio_net virtio_scsi sc
 	e1000 e1000e 8139cp ext4
 file /lib/modules/$v/pkgbase <<<linux
 touch_file /boot/vmlinuz-linux
-mkdir -p "$tree"/usr/bin "$tree"/usr/lib
-ln -s usr/lib "$tree/lib"
-: >"$tree/init_functions"
-: >"$tree/config"
-: >"$tree/usr/bin/udevadm"
+mkinitcpio_tree
 initramfs /boot/initramfs-linux.img gzip $v ata_piix libata scsi_mod sd_mod ext4
 file /boot/syslinux/syslinux.cfg <<'X'
 DEFAULT arch

@@ -9,12 +9,7 @@ fs /dev/sda1 vfat A6C8-0001 a6c00000-0000-4000-8000-000000000001 0 1
 fs /dev/sda2 ext4 a6aa0002-1c5c-4d36-9d4d-0a2f0c2b1e02 a6c00000-0000-4000-8000-000000000002 0 2
 nic 00:50:56:a6:00:01 192
 X
-mkdir -p "$root"/usr/{bin,lib}
-link usr/lib /lib
-link usr/bin /bin
-link usr/bin /sbin
-link bin /usr/sbin
-systemd
+arch_root
 file /etc/os-release <<<'PRETTY_NAME="Arch Linux"'
 file /etc/fstab <<'X'
 UUID=a6aa0002-1c5c-4d36-9d4d-0a2f0c2b1e02	/	ext4	rw,relatime	0 1
@@ -25,16 +20,9 @@ kernel $v .zst virtio virtio_ring virtio_pci virtio_blk virtio_net virtio_scsi s
 	vmw_pvscsi e1000 e1000e 8139cp ext4
 file /lib/modules/$v/pkgbase <<<linux
 touch_file /lib/modules/$v/vmlinuz
-cpio_tree() {
-	mkdir -p "$tree"/usr/bin "$tree"/usr/lib
-	ln -s usr/lib "$tree/lib"
-	: >"$tree/init_functions"
-	: >"$tree/config"
-	: >"$tree/usr/bin/udevadm"
-}
-cpio_tree
+mkinitcpio_tree
 initramfs /small zstd $v vmw_pvscsi scsi_mod sd_mod ext4
-cpio_tree
+mkinitcpio_tree
 initramfs /all zstd $v vmw_pvscsi scsi_mod sd_mod ext4 virtio virtio_ring virtio_pci virtio_blk
 uki /efi/EFI/Linux/arch-linux.efi $v "$root/all" 'root=UUID=a6aa0002-1c5c-4d36-9d4d-0a2f0c2b1e02 rw'
 uki /efi/EFI/Linux/arch-linux-old.efi $v "$root/small" 'root=/dev/sda2 rw'

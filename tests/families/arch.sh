@@ -10,12 +10,7 @@ fs /dev/sda2 ext4 a4aa0002-1c5c-4d36-9d4d-0a2f0c2b1e02 a4c00000-0000-4000-8000-0
 fs /dev/sda3 swap a4aa0003-7c55-4f0e-8a39-1f2e3d4c5b02 a4c00000-0000-4000-8000-000000000003 0 3
 nic 00:50:56:ac:00:01 192
 X
-mkdir -p "$root"/usr/{bin,lib}
-link usr/lib /lib
-link usr/bin /bin
-link usr/bin /sbin
-link bin /usr/sbin
-systemd
+arch_root
 file /etc/os-release <<'X'
 NAME="Arch Linux"
 ID=arch
@@ -32,11 +27,7 @@ kernel $v .zst virtio virtio_ring virtio_pci virtio_blk virtio_net virtio_scsi v
 	scsi_mod sd_mod libata libahci ahci ata_piix nvme e1000 e1000e 8139cp vmxnet3 ext4
 file /lib/modules/$v/pkgbase <<<linux
 touch_file /boot/vmlinuz-linux /boot/amd-ucode.img
-mkdir -p "$tree"/usr/bin "$tree"/usr/lib
-ln -s usr/lib "$tree/lib"
-: >"$tree/init_functions"
-: >"$tree/config"
-: >"$tree/usr/bin/udevadm"
+mkinitcpio_tree
 cp -a "$tree" "$tree-fallback"
 initramfs /boot/initramfs-linux.img zstd $v nvme ext4
 mv "$tree-fallback" "$tree"

@@ -11,12 +11,7 @@ fs /dev/sda2 swap 6eaa0002-1c5c-4d36-9d4d-0a2f0c2b1e02 6e600000-02 0 2
 fs /dev/sda3 ext4 6eaa0003-7c55-4f0e-8a39-1f2e3d4c5b02 6e600000-03 0 3
 nic 00:0c:29:6e:00:01 160
 X
-mkdir -p "$root"/{bin,sbin,usr/bin,lib64}
-link openrc-init /sbin/init
-file /sbin/openrc-init <<<ELF
-file /sbin/openrc <<<ELF
-touch_file /lib/udev/rules.d/80-net-setup-link.rules
-file /etc/os-release <<<'PRETTY_NAME="Gentoo Linux"'
+gentoo_root
 file /etc/fstab <<'X'
 /dev/sda1		/boot		ext2		noauto,noatime	1 2
 /dev/sda3		/		ext4		noatime		0 1

@@ -33,6 +33,35 @@ merge_usr() {
 	link usr/sbin /sbin
 }
 
+# Arch's root: all programs in one folder, systemd.
+arch_root() {
+	mkdir -p "$root"/usr/{bin,lib}
+	link usr/lib /lib
+	link usr/bin /bin
+	link usr/bin /sbin
+	link bin /usr/sbin
+	systemd ""
+}
+
+# Gentoo's: OpenRC, udev.
+gentoo_root() {
+	mkdir -p "$root"/{bin,sbin,usr/bin,lib64}
+	link openrc-init /sbin/init
+	file /sbin/openrc-init <<<ELF
+	file /sbin/openrc <<<ELF
+	touch_file /lib/udev/rules.d/80-net-setup-link.rules
+	file /etc/os-release <<<'PRETTY_NAME="Gentoo Linux"'
+}
+
+# An initramfs folder as mkinitcpio makes it.
+mkinitcpio_tree() {
+	mkdir -p "$tree"/usr/{bin,lib}
+	ln -s usr/lib "$tree/lib"
+	: >"$tree/init_functions"
+	: >"$tree/config"
+	: >"$tree/usr/bin/udevadm"
+}
+
 systemd() { # [OLD]: systemd with .link files, or before 209
 	link ../lib/systemd/systemd /sbin/init
 	touch_file /usr/lib/systemd/systemd
