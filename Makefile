@@ -30,7 +30,7 @@ AGENT_LIBS = $(shell $(PKG_CONFIG) --libs libnewt)
 PKG_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm
 
 LIB_DIRS := core/base core/model formats net guest guest/files sources inspectors drivers-inject drivers-inject/linux drivers-inject/windows \
-	converters converters/linux outputs run run/proof run/report run/serve
+	converters converters/linux converters/windows outputs run run/proof run/report run/serve
 LIB_SOURCES := $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c)))
 CLI_SOURCES := $(sort $(wildcard cli/*.c))
 AGENT_SOURCES := $(sort $(wildcard boot-iso/agent/*.c))
@@ -46,7 +46,7 @@ CHECK_GUESTS := $(patsubst %,tests/e2e/%.sh,bios-ova uefi-ova btrfs luks)
 SCRIPTS := boot-iso/build $(wildcard boot-iso/lib/*.sh) boot-iso/files/init boot-iso/files/udhcpc \
 	tools/setup tools/sysroot-i386 .ci/run tests/run tests/fuzz/run samples/build \
 	$(wildcard samples/lib/*.sh samples/guests/*) $(FUNCTIONAL) $(E2E) $(P2V) \
-	$(wildcard tests/lib/*) tests/support/check-initramfs $(wildcard tests/families/*.sh) $(filter-out bench/bench-copy,$(wildcard bench/bench-*)) tools/demo
+	$(wildcard tests/lib/*) tests/windows/make-image tests/support/check-initramfs $(wildcard tests/families/*.sh) $(filter-out bench/bench-copy,$(wildcard bench/bench-*)) tools/demo
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
 AGENT_OBJECTS := $(AGENT_SOURCES:%.c=$(BUILD)/%.o)

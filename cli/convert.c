@@ -14,7 +14,7 @@
 struct arguments {
 	const char *input, *input_format, *output, *output_dir, *disk_format, *name, *destination, *root, *vm,
 	    *allocation, *snapshot;
-	const char *compress, *initramfs, *on_read_error, *progress, *agent;
+	const char *compress, *initramfs, *on_read_error, *progress, *agent, *virtio_win, *block_driver;
 	struct cli_list networks, bridges, macs, allow_parent, keys;
 	bool keys_from_stdin, trim_encrypted;
 	bool allow_truncated, ignore_checksum, no_convert, no_trim, keep_tools, undo_log, force, restart, performance,
@@ -28,6 +28,7 @@ static const char *const outputs_known[] = {"local", "disk", "qemu", "null", NUL
 static const char *const disk_formats[] = {"qcow2", "raw", NULL};
 static const char *const codecs[] = {"zlib", "zstd", NULL};
 static const char *const allocations[] = {"sparse", NULL};
+static const char *const block_drivers[] = {"virtio-blk", "virtio-scsi", NULL};
 static const char *const initramfs_ways[] = {"graft", "rebuild", NULL};
 static const char *const read_error_policies[] = {"stop", "zero", NULL};
 static const char *const progress_kinds[] = {"text", "json", NULL};
@@ -138,6 +139,18 @@ static const char *const progress_kinds[] = {"text", "json", NULL};
 	     NULL,                                                                                                     \
 	     "Install qemu-guest-agent into a Linux guest from the package files (.deb, .rpm) in this folder.",        \
 	     AT(agent)},                                                                                               \
+	    {"virtio-win",                                                                                             \
+	     0,                                                                                                        \
+	     CLI_TEXT,                                                                                                 \
+	     "ISO|DIR",                                                                                                \
+	     NULL,                                                                                                     \
+	     "Drivers for a Windows guest: the virtio-win image or its content (default: $VIRTIO_WIN, "                \
+	     "/usr/share/virtio-win).",                                                                                \
+	     AT(virtio_win)},                                                                                          \
+	    {"block-driver",  0,                                                                                       \
+	     CLI_TEXT,	      "virtio-blk|virtio-scsi",                                                                \
+	     block_drivers,   "The bus for a Windows guest's disks (default: virtio-blk).",                            \
+	     AT(block_driver)},                                                                                        \
 	    {"initramfs",                                                                                              \
 	     0,                                                                                                        \
 	     CLI_TEXT,                                                                                                 \
@@ -231,6 +244,8 @@ static struct run_options to_run(const struct arguments *a, const struct positio
 	    .no_trim = a->no_trim,
 	    .keep_tools = a->keep_tools,
 	    .agent = a->agent,
+	    .virtio_win = a->virtio_win,
+	    .block_driver = a->block_driver,
 	    .rebuild_initramfs = is(a->initramfs, "rebuild"),
 	    .undo_log = a->undo_log,
 	    .force = a->force,

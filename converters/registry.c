@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "converters/windows/windows.h"
+
 /* In order. What an initramfs holds copies of is edited before inject-virtio makes them anew; what depends on the disk
  * bus that it decides on comes after. The guest's own generator runs when all that it reads is as it will be. */
 const struct step *const linux_steps[] = {
@@ -18,13 +20,22 @@ const struct step *const linux_steps[] = {
     &step_uefi_fallback,      NULL,
 };
 
+/* In order: scripts for the first boot are added by the steps before it. The devices of the new machine, which caps
+ * tell, are known after the drivers. */
+const struct step *const windows_steps[] = {
+    &step_windows_inject_drivers, &step_windows_guest_agent, &step_windows_foreign_tools,
+    &step_windows_network,	  &step_windows_volumes,     &step_windows_crash_control,
+    &step_windows_boot,		  &step_windows_first_boot,  NULL,
+};
+
 const struct step *const *steps_for(const struct inspection *i)
 {
 	switch (i->os.family) {
 	case OS_LINUX:
 		return linux_steps;
-	case OS_UNKNOWN:
 	case OS_WINDOWS:
+		return windows_steps;
+	case OS_UNKNOWN:
 	case OS_OTHER:
 		break;
 	}
@@ -42,14 +53,21 @@ static int step_run(const struct step *s, const struct step_context *c, struct e
 	return 0;
 }
 
-int steps_run(const struct step_context *c, void (*tick)(const char *what, void *opaque), void *opaque, struct err *err)
+int steps_run(const struct step_context *given, void (*tick)(const char *what, void *opaque), void *opaque,
+	      struct err *err)
 {
-	const struct step *const *steps = steps_for(c->inspection);
+	AUTO(windows_work_closep) struct windows_work *windows = NULL;
+	const struct step *const *steps = steps_for(given->inspection);
+	struct step_context own = *given;
+	const struct step_context *c = &own;
 
 	if (!steps)
 		return err_set(err, ERR_BLOCKED,
 			       "no conversion for a guest of type '%s': --no-convert copies it as it is",
 			       c->inspection->os.type ? c->inspection->os.type : "unknown");
+	if (steps == windows_steps && windows_work_open(given, &windows, err) < 0)
+		return -1;
+	own.windows = windows;
 	for (; *steps; steps++) {
 		if (!(*steps)->applies(c))
 			continue;

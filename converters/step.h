@@ -10,11 +10,16 @@
 #include "guest/guest.h"
 
 struct pkg_folder;
+struct driver_catalogue;
+struct windows_work;
 
 struct convert_options {
 	bool keep_tools;		/* --keep-tools */
 	bool rebuild_initramfs;		/* --initramfs=rebuild */
 	const struct pkg_folder *agent; /* --agent: packages with qemu-guest-agent; NULL none */
+	/* For Windows: */
+	const struct driver_catalogue *drivers; /* --virtio-win; NULL none */
+	enum disk_bus disk_bus;			/* --block-driver; unknown: virtio-blk */
 };
 
 /* What every step sees. Steps read machine and inspection, edit the guest through guest_edit() and friends (which
@@ -26,6 +31,7 @@ struct step_context {
 	struct changelog *log;
 	struct caps *caps;
 	const struct convert_options *options;
+	struct windows_work *windows; /* what the steps for Windows share; set by steps_run() */
 };
 
 struct step {
@@ -38,6 +44,7 @@ struct step {
 /* The table for the guest's family, NULL-terminated, in order; NULL when there is none (--no-convert is needed). */
 const struct step *const *steps_for(const struct inspection *i);
 extern const struct step *const linux_steps[];
+extern const struct step *const windows_steps[];
 
 /* Runs them in order; a failing step stops (ERR_CONVERT) with its id as context. */
 int steps_run(const struct step_context *c, void (*tick)(const char *what, void *opaque), void *opaque,

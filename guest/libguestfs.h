@@ -102,6 +102,8 @@ char *appliance_mapping(struct appliance *a, char *device);
 
 /* Encrypted with LUKS, and not opened? */
 bool volume_is_locked(const struct volume *v);
+/* An EFI system partition, as the partition table says. */
+bool volume_is_esp(const struct volume *v);
 /* Adds "/dev/sda2 (disk 1, partition 2, LUKS UUID …)". */
 void volume_describe(const struct volume *v, struct buf *b);
 const char *volume_selector(const struct volume *v); /* for --key */

@@ -234,6 +234,11 @@ static bool has_boot_code(struct appliance *a, const struct volume *disk)
 	return sector && n == 512 && get_le16(sector + 510) == 0xaa55 && memcmp(sector, zeros, sizeof zeros) != 0;
 }
 
+bool volume_is_esp(const struct volume *v)
+{
+	return v->parttype && (!strcasecmp(v->parttype, TYPE_ESP_GPT) || !strcasecmp(v->parttype, TYPE_ESP_MBR));
+}
+
 /* What the tables say the disks are prepared for; UNKNOWN when it is both or neither. A boot sector on a GPT disk
  * proves nothing (Windows always writes one), on an MBR disk it does. */
 static enum firmware judge_firmware(struct appliance *a)
@@ -241,7 +246,7 @@ static enum firmware judge_firmware(struct appliance *a)
 	bool esp = false, bios = false;
 
 	VEC_FOR (v, &a->volumes) {
-		if (v->parttype && (!strcasecmp(v->parttype, TYPE_ESP_GPT) || !strcasecmp(v->parttype, TYPE_ESP_MBR)))
+		if (volume_is_esp(v))
 			esp = true;
 		if (v->parttype && !strcasecmp(v->parttype, TYPE_BIOS_BOOT))
 			bios = true;

@@ -11,6 +11,7 @@
 #include "core/base/units.h"
 #include "guest/facts.h"
 #include "guest/files/devmounts.h"
+#include "guest/files/esp.h"
 
 /* So much of a swap area stays: its header is one page, and no architecture has larger pages. */
 enum { SWAP_HEADER = 64 << 10 };
@@ -157,6 +158,23 @@ static int correct_devices(struct appliance *a, const struct mounting *w, struct
 	return 0;
 }
 
+/* Windows has no mount point for its EFI system partition: the first one, which the firmware would try first. */
+static int mount_windows_esp(struct appliance *a, struct inspection *i, struct err *err)
+{
+	struct mounted m = {0};
+
+	if (i->os.family != OS_WINDOWS || a->readonly)
+		return 0;
+	VEC_FOR (v, &a->volumes)
+		if (!m.device && volume_is_esp(v) && v->type && !strcmp(v->type, "vfat"))
+			m.device = v->device;
+	m.path = m.device ? appliance_keep(&a->arena, guestfs_case_sensitive_path(a->g, ESP_IN_WINDOWS)) : NULL;
+	if (!m.path)
+		return 0;
+	*vec_push(&a->arena, &a->mounted) = m;
+	return mount_one(a, i, &m, err);
+}
+
 static int mount_all(struct appliance *a, void *arg, struct err *err)
 {
 	const struct mounting *w = arg;
@@ -168,6 +186,8 @@ static int mount_all(struct appliance *a, void *arg, struct err *err)
 		if (mount_one(a, i, m, err) < 0 || (!strcmp(m->path, "/") && correct_devices(a, w, err) < 0))
 			return -1;
 	}
+	if (mount_windows_esp(a, i, err) < 0)
+		return -1;
 	if (load_packages(a, &why) < 0)
 		finding_add(i, "W-NO-PACKAGE-LIST", SEVERITY_WARNING, why.text, NULL,
 			    "the list of installed packages can't be read");

@@ -6,6 +6,7 @@
 #include "core/base/log.h"
 #include "core/base/pkgfile.h"
 #include "core/model/version.h"
+#include "drivers-inject/windows.h"
 #include "run/boot_disk.h"
 #include "run/stages.h"
 
@@ -19,6 +20,7 @@ static void run_done(struct run *r)
 	changelog_done(&r->log);
 	machine_free(r->machine);
 	pkg_folder_close(r->agent);
+	driver_catalogue_close(r->drivers);
 	js_free(r->report);
 	arena_done(&r->arena);
 }

@@ -50,6 +50,8 @@ struct run_options {
 	const char *undo_from;	 /* rehost undo: the originals in this folder are put back instead of a conversion */
 	const struct json *hardware; /* with undo_from: the source machine as its report tells; NULL not known */
 	const char *agent;	     /* --agent: folder of packages; NULL none */
+	const char *virtio_win;	     /* --virtio-win: drivers for Windows; NULL: where they are installed */
+	const char *block_driver;    /* --block-driver: "virtio-blk", "virtio-scsi"; NULL: the first */
 	const struct keys *keys;     /* --key; borrowed; NULL none */
 	bool trim_encrypted;
 	bool rebuild_initramfs; /* by the guest's own generator, in the appliance */

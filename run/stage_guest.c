@@ -4,6 +4,7 @@
 
 #include "converters/step.h"
 #include "core/base/log.h"
+#include "drivers-inject/windows.h"
 #include "guest/appliance.h"
 #include "guest/originals.h"
 #include "inspectors/inspector.h"
@@ -168,8 +169,10 @@ static int run_steps(struct run *r, const struct step_context *c, struct err *er
 
 static int convert_guest(struct run *r, struct appliance *a, struct err *err)
 {
-	struct convert_options options = {
-	    .keep_tools = r->o->keep_tools, .rebuild_initramfs = r->o->rebuild_initramfs, .agent = r->agent};
+	struct convert_options options = {.keep_tools = r->o->keep_tools,
+					  .rebuild_initramfs = r->o->rebuild_initramfs,
+					  .agent = r->agent,
+					  .disk_bus = disk_bus_by_name(r->o->block_driver)};
 	struct step_context c = {.guest = appliance_guest(a),
 				 .machine = r->machine,
 				 .inspection = r->inspection,
@@ -178,6 +181,9 @@ static int convert_guest(struct run *r, struct appliance *a, struct err *err)
 				 .options = &options};
 
 	phase_begin(r, "convert", "converting the guest");
+	if (r->inspection->os.family == OS_WINDOWS && !r->drivers && driver_catalogue_open(NULL, &r->drivers, err) < 0)
+		return -1;
+	options.drivers = r->drivers;
 	return run_steps(r, &c, err);
 }
 

@@ -6,6 +6,7 @@
 #include "core/base/log.h"
 #include "core/base/pkgfile.h"
 #include "core/model/version.h"
+#include "drivers-inject/windows.h"
 #include "run/logfile.h"
 #include "run/space.h"
 #include "run/stages.h"
@@ -35,6 +36,9 @@ static int refuse_changes(const struct run *r, struct err *err)
 	if (r->o->agent)
 		return err_set(err, ERR_USAGE, "--agent '%s': the guest isn't changed, so nothing can be installed",
 			       r->o->agent);
+	if (r->o->virtio_win)
+		return err_set(err, ERR_USAGE, "--virtio-win '%s': the guest isn't changed, so it gets no drivers",
+			       r->o->virtio_win);
 	if (r->o->rebuild_initramfs)
 		return err_set(err, ERR_USAGE,
 			       "--initramfs=rebuild: the guest isn't changed, so its images can't be made anew");
@@ -55,6 +59,8 @@ int stage_source(struct run *r, struct err *err)
 	if (r->o->hardware)
 		machine_take_hardware(r->machine, r->o->hardware);
 	if (r->o->agent && pkg_folder_open(r->o->agent, &r->agent, err) < 0)
+		return -1;
+	if (r->o->virtio_win && driver_catalogue_open(r->o->virtio_win, &r->drivers, err) < 0)
 		return -1;
 	r->name = machine_safe_name(&r->arena, r->o->name ? r->o->name : r->machine->name);
 	if (!r->machine->disks.n)
@@ -82,6 +88,8 @@ static struct json *run_identity(const struct run *r)
 	js_set_bool(options, "keep-tools", r->o->keep_tools);
 	js_set_str(options, "agent", r->agent ? buf_str(&r->agent->identity) : NULL);
 	js_set_bool(options, "rebuild-initramfs", r->o->rebuild_initramfs);
+	js_set_str(options, "virtio-win", r->drivers ? driver_catalogue_identity(r->drivers) : NULL);
+	js_set_str(options, "block-driver", r->o->block_driver);
 	js_set_bool(options, "undo-log", r->o->undo_log);
 	js_set_str(options, "undo-from", r->o->undo_from);
 	js_set_u64(options, "on-read-error", r->o->on_read_error);

@@ -26,10 +26,11 @@ struct run {
 	struct changelog log;
 	struct caps caps;
 	enum firmware firmware;
-	struct pkg_folder *agent; /* --agent; NULL none */
-	const char *name;	  /* safe name of the result */
-	bool resumed;		  /* the guest was converted by an earlier run */
-	bool converted;		  /* by that or this one, durably */
+	struct pkg_folder *agent;	  /* --agent; NULL none */
+	struct driver_catalogue *drivers; /* for Windows: --virtio-win, or when the guest is known what is installed */
+	const char *name;		  /* safe name of the result */
+	bool resumed;			  /* the guest was converted by an earlier run */
+	bool converted;			  /* by that or this one, durably */
 	struct json *report;
 	struct json *timings; /* belongs to report */
 	struct timespec phase_began;

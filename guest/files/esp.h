@@ -12,6 +12,9 @@ struct esp_names {
 	const char *shim, *grub, *mok, *systemd;
 };
 
+/* Windows mounts it nowhere: in the appliance it is over this folder, which is always there and never looked into. */
+#define ESP_IN_WINDOWS "/Windows/Temp"
+
 /* NULL for processors that have no UEFI. */
 const struct esp_names *esp_names_of(const char *arch);
 

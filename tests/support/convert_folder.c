@@ -1,16 +1,18 @@
-/* convert_folder FOLDER FACTS: inspects a folder as a Linux guest and runs all steps; prints what was found and
- * changed.
+/* convert_folder FOLDER FACTS: inspects a folder as a Linux or Windows guest and runs all steps; prints what was found
+ * and changed.
  *
  * For the tests of distributions. FACTS says what the folder can't: the system, the disks, the file systems on them,
  * the network cards; one fact a line, its fields separated by blanks, "-" for one that there isn't:
  *
  *     os DISTRO MAJOR ARCH
+ *     windows ARCH
  *     root DEVICE
  *     firmware bios|uefi
  *     disk CONTROLLER BUS UNIT SERIAL
  *     fs DEVICE TYPE UUID PARTUUID DISK PARTITION
  *     nic MAC PCISLOT
  *     agent DIR
+ *     drivers DIR|ISO
  *     ip MAC:ip:ADDRESS[,GATEWAY[,PREFIX[,DNS…]]]
  */
 #include <fcntl.h>
@@ -20,6 +22,7 @@
 #include "converters/step.h"
 #include "core/base/file.h"
 #include "core/base/pkgfile.h"
+#include "drivers-inject/windows.h"
 #include "guest/facts.h"
 #include "guest/originals.h"
 #include "inspectors/inspector.h"
@@ -32,6 +35,7 @@ struct world {
 	struct changelog log;
 	struct caps caps;
 	struct pkg_folder *agent;
+	struct driver_catalogue *drivers;
 	const char *field[8];
 };
 
@@ -62,6 +66,15 @@ static void fact_os(struct world *w)
 	os->distro = field_dup(&w->i->arena, w->field[0]);
 	os->major = (int)number(w->field[1]);
 	os->arch = field_dup(&w->i->arena, w->field[2]);
+}
+
+static void fact_windows(struct world *w)
+{
+	struct os_info *os = &w->i->os;
+
+	os->family = OS_WINDOWS;
+	os->type = os->distro = arena_strdup(&w->i->arena, "windows");
+	os->arch = field_dup(&w->i->arena, w->field[0]);
 }
 
 static void fact_root(struct world *w)
@@ -117,6 +130,15 @@ static void fact_agent(struct world *w)
 		fprintf(stderr, "%s\n", err.text);
 }
 
+/* --virtio-win */
+static void fact_drivers(struct world *w)
+{
+	struct err err = ERR_INIT;
+
+	if (driver_catalogue_open(w->field[0] ? w->field[0] : "", &w->drivers, &err) < 0)
+		fprintf(stderr, "%s\n", err.text);
+}
+
 /* As --mac says it. */
 static void fact_ip(struct world *w)
 {
@@ -131,8 +153,9 @@ static const struct {
 	const char *word;
 	void (*take)(struct world *w);
 } facts[] = {
-    {"os", fact_os}, {"root", fact_root}, {"firmware", fact_firmware}, {"disk", fact_disk},
-    {"fs", fact_fs}, {"nic", fact_nic},	  {"agent", fact_agent},       {"ip", fact_ip},
+    {"os", fact_os},	       {"root", fact_root},	  {"firmware", fact_firmware}, {"disk", fact_disk},
+    {"fs", fact_fs},	       {"nic", fact_nic},	  {"agent", fact_agent},       {"ip", fact_ip},
+    {"windows", fact_windows}, {"drivers", fact_drivers},
 };
 
 static int take_fact(struct world *w, char *line, struct err *err)
@@ -200,12 +223,30 @@ static void print_network(const struct inspection *i)
 		       n->guessed ? ", guessed" : "", n->reason);
 }
 
+static void print_windows(const struct inspection *i)
+{
+	char text[WINDOWS_TEXT_MAX];
+
+	windows_text(&i->windows->version, text);
+	printf("== windows\n%s, %s, %s\n", text, or_none(i->windows->control_set), i->windows->hives);
+	VEC_FOR (n, &i->windows->nics)
+		printf("connection '%s' %s %s: card %d: %s\n", or_none(n->name), n->mac, n->dhcp ? "dhcp" : "static",
+		       n->nic + 1, or_none(n->reason));
+}
+
 static void print_findings(const struct inspection *i)
 {
 	puts("== findings");
 	VEC_FOR (f, &i->findings)
 		printf("%s [%s]: %s\n", f->id, or_none(f->evidence), f->text);
 	printf("verdict: %s\n", verdict_name(i->verdict));
+}
+
+static void print_linux(const struct inspection *i)
+{
+	print_kernels(i);
+	print_entries(i);
+	print_network(i);
 }
 
 static int print_changes(const struct changelog *log, struct err *err)
@@ -227,16 +268,19 @@ static int run(struct world *w, const char *folder, const char *facts_file, cons
 	    .machine = w->m, .inspection = w->i, .log = &w->log, .caps = &w->caps, .options = &options};
 
 	if (guest_open_folder(folder, &w->g, err) < 0 || read_facts(w, facts_file, err) < 0 ||
-	    guest_facts(w->g, &w->i->arena, &w->i->os, err) < 0 || inspect_guest(w->g, w->m, w->i, err) < 0)
+	    (w->i->os.family == OS_LINUX && guest_facts(w->g, &w->i->arena, &w->i->os, err) < 0) ||
+	    inspect_guest(w->g, w->m, w->i, err) < 0)
 		return -1;
 	c.guest = w->g;
 	options.agent = w->agent;
+	options.drivers = w->drivers;
 	if (keep && originals_open(AT_FDCWD, keep, &originals, err) < 0)
 		return -1;
 	w->g->originals = originals;
-	print_kernels(w->i);
-	print_entries(w->i);
-	print_network(w->i);
+	if (w->i->windows)
+		print_windows(w->i);
+	else
+		print_linux(w->i);
 	if (steps_run(&c, NULL, NULL, err) < 0 || (originals && originals_save(originals, err) < 0))
 		return -1;
 	w->g->originals = NULL;
@@ -276,6 +320,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n", err.text);
 	guest_close(w.g);
 	pkg_folder_close(w.agent);
+	driver_catalogue_close(w.drivers);
 	changelog_done(&w.log);
 	inspection_free(w.i);
 	machine_free(w.m);

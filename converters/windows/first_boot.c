@@ -1,0 +1,251 @@
+/* Step first-boot: what only a running Windows can do is done by command files when it starts for the first time.
+ *
+ * A service of automatic start runs them as LocalSystem before anybody logs on. It is cmd.exe itself, which is no
+ * service program: `cmd /c start` hands the runner over to a process of its own and ends, so that the service manager
+ * notes a service that didn't connect (events 7000 and 7009, once) and the runner goes on. That needs no program of
+ * ours in the guest, and is the same from XP to 11. See docs/windows.md.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "converters/windows/windows.h"
+
+#define SERVICE	 "rehost-first-boot"
+#define TEXT_MAX (1 << 20)
+
+/* Every script is tried three times, half a minute apart, and after a restart that one of them asked for again. */
+static const char runner[] =
+    "@echo off\n"
+    "rem Written by rehost: finishes the conversion of this machine when it starts for the first time.\n"
+    "rem The service " SERVICE " runs it as LocalSystem and is removed at the end.\n"
+    "rem log.txt has what the scripts in 'steps' said, result.txt how they ended.\n"
+    "setlocal EnableExtensions DisableDelayedExpansion\n"
+    "set \"base=%SystemRoot%\\rehost\"\n"
+    "set \"log=%base%\\log.txt\"\n"
+    "cd /d \"%base%\" || exit /b 1\n"
+    "if not exist \"%base%\\state\" mkdir \"%base%\\state\"\n"
+    "rem Another runner that is at work holds the lock.\n"
+    "2>nul (9>\"%base%\\lock\" call :main)\n"
+    "exit /b 0\n"
+    "\n"
+    ":main\n"
+    "call :say first boot: started\n"
+    "set \"reboot=\"\n"
+    "call :pass 1\n"
+    "if defined pending call :pass 2\n"
+    "if defined pending call :pass 3\n"
+    "if defined reboot if not exist \"%base%\\state\\rebooted\" goto restart\n"
+    "if defined pending (call :result failed) else (call :result done)\n"
+    "call :say first boot: ended\n"
+    "sc delete " SERVICE " >>\"%log%\" 2>&1\n"
+    "exit /b 0\n"
+    "\n"
+    ":restart\n"
+    ">\"%base%\\state\\rebooted\" echo 1\n"
+    "call :result restarting\n"
+    "call :say first boot: one restart\n"
+    "shutdown -r -f -t 5 >>\"%log%\" 2>&1\n"
+    "exit /b 0\n"
+    "\n"
+    "rem NUMBER: runs what isn't done yet.\n"
+    ":pass\n"
+    "set \"pending=\"\n"
+    "if not \"%1\"==\"1\" ping -n 31 127.0.0.1 >nul\n"
+    "for /f \"delims=\" %%s in ('dir /b /a-d /on \"%base%\\steps\\*.cmd\"') do call :step \"%%s\" %1\n"
+    "exit /b 0\n"
+    "\n"
+    "rem FILE NUMBER: 3010 and 1641 are Windows Installer's words for a restart that is needed.\n"
+    ":step\n"
+    "if exist \"%base%\\state\\%~n1.done\" exit /b 0\n"
+    "call :say %~n1: attempt %2\n"
+    "\"%ComSpec%\" /d /c \"\"%base%\\steps\\%~1\"\" >>\"%log%\" 2>&1\n"
+    "set \"code=%errorlevel%\"\n"
+    "call :say %~n1: ended with %code%\n"
+    ">\"%base%\\state\\%~n1.code\" echo %code%\n"
+    "if \"%code%\"==\"1641\" set \"code=3010\"\n"
+    "if \"%code%\"==\"3010\" set \"reboot=1\"\n"
+    "if \"%code%\"==\"3010\" set \"code=0\"\n"
+    "if not \"%code%\"==\"0\" set \"pending=1\"\n"
+    "if \"%code%\"==\"0\" >\"%base%\\state\\%~n1.done\" echo done\n"
+    "exit /b 0\n"
+    "\n"
+    "rem WORD: result.txt, whole or not at all.\n"
+    ":result\n"
+    ">\"%base%\\result.new\" echo first-boot=%1\n"
+    "if exist \"%base%\\state\\rebooted\" >>\"%base%\\result.new\" echo restarted=yes\n"
+    "for /f \"delims=\" %%s in ('dir /b /a-d /on \"%base%\\steps\\*.cmd\"') do call :line \"%%s\"\n"
+    "move /y \"%base%\\result.new\" \"%base%\\result.txt\" >nul\n"
+    "exit /b 0\n"
+    "\n"
+    ":line\n"
+    "set \"code=not run\"\n"
+    "if exist \"%base%\\state\\%~n1.code\" set /p code=<\"%base%\\state\\%~n1.code\"\n"
+    ">>\"%base%\\result.new\" echo %~n1=%code%\n"
+    "exit /b 0\n"
+    "\n"
+    ":say\n"
+    ">>\"%log%\" echo [%date% %time%] %*\n"
+    "exit /b 0\n";
+
+/* cmd.exe runs files with other line ends, too, but finds no labels in them now and then. */
+static int with_crlf(const char *text, struct buf *out, struct err *err)
+{
+	for (; *text; text++) {
+		if (*text == '\n')
+			buf_add(out, "\r", 1);
+		buf_add(out, text, 1);
+	}
+	return out->failed ? err_set(err, ERR_CONVERT, "a script of the first boot is over %d KiB", TEXT_MAX / 1024)
+			   : 0;
+}
+
+static int put_script(const struct step_context *c, const char *name, const char *text, const char *reason,
+		      struct err *err)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(TEXT_MAX);
+	struct windows_work *w = c->windows;
+
+	if (with_crlf(text, &b, err) < 0)
+		return -1;
+	return guest_edit(c->guest, c->log,
+			  arena_printf(&w->arena, "%s/" REHOST_FOLDER "/%s", w->guest.systemroot, name), buf_str(&b),
+			  reason, err);
+}
+
+void boot_script_add(const struct step_context *c, const char *name, const char *reason, const char *text)
+{
+	struct windows_work *w = c->windows;
+
+	*vec_push(&w->arena, &w->scripts) = (struct first_boot_script){name, reason, arena_strdup(&w->arena, text)};
+}
+
+bool boot_script_quotable(const char *text)
+{
+	static const char fine[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 _.,:;{}()[]&#+-=@\\/";
+
+	return text[strspn(text, fine)] == '\0';
+}
+
+int boot_script_set_for_now(const struct step_context *c, const char *key, const char *name, uint32_t value,
+			    const char *reason, struct err *err)
+{
+	struct windows_work *w = c->windows;
+	const char *path = ccs_key(c, "%s", key);
+	struct reg_value before;
+	uint32_t old;
+
+	if (hive_value(w->guest.system, path, name, &w->arena, &before, err) < 0 ||
+	    hive_dword(w->guest.system, path, name, 0, &old, err) < 0)
+		return -1;
+	if (before.there && old == value)
+		return 0;
+	*vec_push(&w->arena, &w->restores) = (struct first_boot_restore){key, name, before.there, old};
+	return hive_set_dword(w->guest.system, path, name, value, reason, err);
+}
+
+static void restore_line(const struct first_boot_restore *r, struct buf *b)
+{
+	static const char key[] = "HKLM\\SYSTEM\\CurrentControlSet";
+
+	if (r->there)
+		buf_addf(b, "reg add \"%s\\%s\" /v %s /t REG_DWORD /d %" PRIu32 " /f\n", key, r->key, r->name,
+			 r->value);
+	else
+		buf_addf(b, "reg delete \"%s\\%s\" /v %s /f\n", key, r->key, r->name);
+}
+
+/* What was set for the first boot only gets its old value back. */
+static void add_restores(const struct step_context *c)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(TEXT_MAX);
+
+	if (!c->windows->restores.n)
+		return;
+	buf_adds(&b, "@echo off\n");
+	VEC_FOR (r, &c->windows->restores)
+		restore_line(r, &b);
+	buf_adds(&b, "exit /b 0\n");
+	boot_script_add(c, "90-settings",
+			"settings that were changed for the first boot only get their old values back", buf_str(&b));
+}
+
+/* A guest that is converted again after its first boot would take its scripts for done. */
+static int forget_earlier(const struct step_context *c, struct err *err)
+{
+	static const char *const names[] = {"state", "steps", "result.txt"};
+	struct windows_work *w = c->windows;
+	const char *folder = arena_printf(&w->arena, "%s/" REHOST_FOLDER, w->guest.systemroot);
+
+	if (!guest_exists(c->guest, arena_printf(&w->arena, "%s/state", folder)))
+		return 0;
+	for (size_t n = 0; n < sizeof names / sizeof *names; n++)
+		if (guest_drop(c->guest, c->log, arena_printf(&w->arena, "%s/%s", folder, names[n]),
+			       "the first boot after an earlier conversion left it", err) < 0)
+			return -1;
+	return 0;
+}
+
+static int put_files(const struct step_context *c, struct err *err)
+{
+	struct windows_work *w = c->windows;
+
+	if (forget_earlier(c, err) < 0)
+		return -1;
+	if (put_script(c, "first-boot.cmd", runner, "runs what only a running Windows can do, once", err) < 0)
+		return -1;
+	VEC_FOR (s, &w->scripts)
+		if (put_script(c, arena_printf(&w->arena, "steps/%s.cmd", s->name), s->text, s->reason, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* Without quotes: %SystemRoot% has no blanks, and `start` would take the first quoted word for a title. */
+#define COMMAND                                                                                                        \
+	"%SystemRoot%\\System32\\cmd.exe /d /c start /b %SystemRoot%\\System32\\cmd.exe /d /c "                        \
+	"%SystemRoot%\\" REHOST_FOLDER "\\first-boot.cmd"
+
+/* ErrorControl 0: a service that doesn't connect is no reason for a message at the logon. */
+static int register_service(const struct step_context *c, struct err *err)
+{
+	static const char reason[] = "runs the first boot's scripts before anybody logs on, then is removed";
+	struct hive *h = c->windows->guest.system;
+	const char *key = ccs_key(c, "Services\\" SERVICE);
+
+	if (hive_set_dword(h, key, "Type", 0x10, reason, err) < 0 ||
+	    hive_set_dword(h, key, "Start", 2, reason, err) < 0 ||
+	    hive_set_dword(h, key, "ErrorControl", 0, reason, err) < 0 ||
+	    hive_set_expand(h, key, "ImagePath", COMMAND, reason, err) < 0 ||
+	    hive_set_string(h, key, "DisplayName", "rehost first boot", reason, err) < 0 ||
+	    hive_set_string(h, key, "ObjectName", "LocalSystem", reason, err) < 0)
+		return -1;
+	return windows_commit(c, err);
+}
+
+/* ntfs-3g gives new files to nobody and lets everybody write them; here they take what their folder hands down. */
+static const char permissions[] = "@echo off\n"
+				  "icacls \"%SystemRoot%\\rehost\" /reset /t /c /q\n"
+				  "if exist \"%SystemRoot%\\System32\\drivers\\vio*.sys\" icacls "
+				  "\"%SystemRoot%\\System32\\drivers\\vio*.sys\" /reset /c /q\n"
+				  "exit /b 0\n";
+
+static int run(const struct step_context *c, struct err *err)
+{
+	if (windows_from(c, 6, 0))
+		boot_script_add(c, "00-permissions", "only administrators may change what was put into the guest",
+				permissions);
+	add_restores(c);
+	return put_files(c, err) < 0 ? -1 : register_service(c, err);
+}
+
+static bool applies(const struct step_context *c)
+{
+	return c->windows->scripts.n > 0;
+}
+
+const struct step step_windows_first_boot = {
+    .id = "first-boot",
+    .summary = "scripts for the first boot",
+    .applies = applies,
+    .run = run,
+};

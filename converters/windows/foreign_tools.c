@@ -1,0 +1,294 @@
+/* Step foreign-tools: drivers and services of other hypervisors' tools don't start any more, filters of theirs are
+ * taken out of the device classes, and their programs are removed at the first boot.
+ *
+ * A filter that a class names and that can't be loaded keeps every device of the class from starting: with disk
+ * controllers that is stop code 0x7B. So names leave the lists of filters together with the services. */
+#include <string.h>
+#include <strings.h>
+
+#include "converters/windows/windows.h"
+
+enum { NAMES = 24, TEXT_MAX = 64 << 10 };
+
+struct foreign_kind {
+	const char *id;
+	const char *services[NAMES]; /* drivers, file system filters, programs */
+	const char *products[4];     /* what DisplayName begins with in the list of installed programs */
+	bool before_vista; /* newer Windows has these drivers in the box and starts them only where they fit */
+};
+
+/* Names as the products' own .inf files and services have them; only those are touched that are there. */
+static const struct foreign_kind kinds[] = {
+    {.id = "vmware",
+     .services = {"pvscsi",	     "vmscsi",	      "vmci",	 "vsock",	 "vmrawdsk",
+		  "vmmemctl",	     "vmhgfs",	      "vm3dmp",	 "vm3dmp-debug", "vm3dmp-stats",
+		  "vm3dmp_loader",   "vmx_svga",      "vmmouse", "vmusbmouse",	 "vmvss",
+		  "VMTools",	     "VGAuthService", "vsepflt", "vnetflt",	 "vnetWFP",
+		  "VMUpgradeHelper", "giappdef",      "glxgi"},
+     .products = {"VMware Tools"}},
+    {.id = "hyperv",
+     .services = {"vmbus", "storvsc", "storflt", "netvsc", "s3cap", "VMBusHID", "VMBusVideoM", "vmicheartbeat",
+		  "vmickvpexchange", "vmicshutdown", "vmictimesync", "vmicvss"},
+     .products = {"Microsoft Hyper-V Guest Components"},
+     .before_vista = true},
+    {.id = "virtualbox",
+     .services = {"VBoxGuest", "VBoxMouse", "VBoxSF", "VBoxVideo", "VBoxWddm", "VBoxService"},
+     .products = {"Oracle VM VirtualBox Guest Additions", "Oracle VirtualBox Guest Additions",
+		  "Sun VirtualBox Guest Additions"}},
+    {.id = "xen",
+     .services = {"rhelscsi", "rhelnet",    "rhelfltr", "xenbus",   "xenfilt", "xenvbd",  "xencrsh",
+		  "xendisk",  "xenvif",	    "xennet",	"xeniface", "xenhid",  "xenvkbd", "xencons",
+		  "xenagent", "xenmonitor", "xenblk",	"xenscsi",  "xenpci",  "xenstub"},
+     .products = {"Red Hat Paravirtualized Xen Drivers", "Xen PV Drivers", "SUSE Virtual Machine Driver Pack"}},
+    {.id = "citrix",
+     .services = {"xenevtchn", "xenutil", "xensvc", "xennet6", "xeninp", "scsifilt", "xenbus_monitor", "XenSvc",
+		  "XenServerGuestAgent", "CitrixXenGuestAgent", "xenbusmonitor"},
+     .products = {"Citrix Tools for Virtual Machines", "Citrix XenServer", "Citrix Hypervisor", "XenServer"}},
+    {.id = "parallels",
+     .services = {"prl_boot", "prl_dd", "prl_eth5", "prl_fs", "prl_memdev", "prl_mouf", "prl_pv32", "prl_pv64",
+		  "prl_scsi", "prl_sound", "prl_strg", "prl_tg", "prl_time", "prl_uprof", "prl_va", "prl_tools"},
+     .products = {"Parallels Tools"}},
+};
+
+enum { START_DISABLED = 4 };
+
+/* What the step has found of one kind. */
+struct found {
+	const struct step_context *c;
+	const struct foreign_kind *kind;
+	struct arena *arena;
+	const char *reason;
+	struct buf *script;
+	bool drivers;
+};
+
+static bool is_service_of(const struct foreign_kind *k, const char *name)
+{
+	for (unsigned n = 0; n < NAMES && k->services[n]; n++)
+		if (strcasecmp(name, k->services[n]) == 0)
+			return true;
+	return false;
+}
+
+static int disable_services(struct found *f, struct err *err)
+{
+	struct hive *h = f->c->windows->guest.system;
+
+	for (unsigned n = 0; n < NAMES && f->kind->services[n]; n++) {
+		const char *key = ccs_key(f->c, "Services\\%s", f->kind->services[n]);
+
+		if (!hive_has_key(h, key))
+			continue;
+		f->drivers = true;
+		if (hive_set_dword(h, key, "Start", START_DISABLED, f->reason, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* One list of filters of a class, without the kind's names. */
+static int clean_filters(struct found *f, const char *key, const char *list, struct err *err)
+{
+	struct hive *h = f->c->windows->guest.system;
+	struct names names = {0};
+	VEC(const char *) kept = {0};
+
+	if (hive_strings(h, key, list, f->arena, &names, err) < 0)
+		return -1;
+	VEC_FOR (name, &names.list)
+		if (!is_service_of(f->kind, *name))
+			*vec_push(f->arena, &kept) = *name;
+	if (kept.n == names.list.n)
+		return 0;
+	if (!kept.n)
+		return hive_unset(h, key, list, f->reason, err);
+	*vec_push(f->arena, &kept) = NULL;
+	return hive_set_strings(h, key, list, kept.v, f->reason, err);
+}
+
+static int clean_classes(struct found *f, struct err *err)
+{
+	struct hive *h = f->c->windows->guest.system;
+	const char *classes = ccs_key(f->c, "Control\\Class");
+	struct names names = {0};
+
+	if (hive_subkeys(h, classes, f->arena, &names, err) < 0)
+		return -1;
+	VEC_FOR (name, &names.list) {
+		const char *key = arena_printf(f->arena, "%s\\%s", classes, *name);
+
+		if (clean_filters(f, key, "UpperFilters", err) < 0 || clean_filters(f, key, "LowerFilters", err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- removal at the first boot ---- */
+
+static bool is_product_of(const struct foreign_kind *k, const char *display_name)
+{
+	for (unsigned n = 0; n < 4 && k->products[n]; n++)
+		if (strncasecmp(display_name, k->products[n], strlen(k->products[n])) == 0)
+			return true;
+	return false;
+}
+
+static bool is_product_code(const char *key)
+{
+	return strlen(key) == 38 && key[0] == '{' && key[37] == '}' &&
+	       key[1 + strspn(key + 1, "0123456789abcdefABCDEF-")] == '}';
+}
+
+/* A program of its own that removes the product: the quiet command when the product states one, or VirtualBox's and
+ * others' of the same make (NSIS), which take /S. */
+static const char *quiet_command(struct found *f, const char *key, struct err *err)
+{
+	struct hive *h = f->c->windows->guest.software;
+	char *quiet, *plain;
+
+	if (hive_string(h, key, "QuietUninstallString", f->arena, &quiet, err) < 0 ||
+	    hive_string(h, key, "UninstallString", f->arena, &plain, err) < 0)
+		return NULL;
+	if (quiet && *quiet)
+		return quiet;
+	if (!plain || !*plain)
+		return "";
+	return plain[0] == '"' ? arena_printf(f->arena, "%s /S", plain) : arena_printf(f->arena, "\"%s\" /S", plain);
+}
+
+/* "A" followed by words, all quotable. */
+static bool is_safe_command(const char *command)
+{
+	unsigned quotes = 0;
+	char *copy = strdup(command);
+	bool ok;
+
+	for (char *s = copy; s && *s; s++)
+		if (*s == '"') {
+			*s = ' ';
+			quotes++;
+		}
+	ok = copy && quotes % 2 == 0 && boot_script_quotable(copy) && !strpbrk(copy, "&;()");
+	free(copy);
+	return ok;
+}
+
+static void no_removal(const struct found *f, const char *name)
+{
+	finding_add(
+	    f->c->inspection, "W-TOOLS-NOT-REMOVED", SEVERITY_WARNING, name,
+	    "Remove it inside the guest after the first boot.",
+	    "'%s' can't be removed at the first boot: it states no command for that; its drivers and services don't "
+	    "start any more",
+	    name);
+}
+
+static int add_removal(struct found *f, const char *key, const char *subkey, const char *name, struct err *err)
+{
+	struct hive *h = f->c->windows->guest.software;
+	const char *command;
+	uint32_t msi;
+
+	if (hive_dword(h, key, "WindowsInstaller", 0, &msi, err) < 0)
+		return -1;
+	if (msi && is_product_code(subkey)) {
+		buf_addf(f->script, "call :msi %s\n", subkey);
+		return 0;
+	}
+	command = quiet_command(f, key, err);
+	if (!command)
+		return -1;
+	if (*command && is_safe_command(command))
+		buf_addf(f->script, "echo %s\n%s\nif errorlevel 1 set \"failed=1\"\n", f->kind->id, command);
+	else
+		no_removal(f, name);
+	return 0;
+}
+
+static int find_products(struct found *f, const char *list, struct err *err)
+{
+	struct hive *h = f->c->windows->guest.software;
+	struct names names = {0};
+
+	if (hive_subkeys(h, list, f->arena, &names, err) < 0)
+		return -1;
+	VEC_FOR (name, &names.list) {
+		const char *key = arena_printf(f->arena, "%s\\%s", list, *name);
+		char *shown;
+
+		if (hive_string(h, key, "DisplayName", f->arena, &shown, err) < 0)
+			return -1;
+		if (shown && is_product_of(f->kind, shown) && add_removal(f, key, *name, shown, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int run_kind(struct found *f, struct err *err)
+{
+	static const char *const lists[] = {"Microsoft\\Windows\\CurrentVersion\\Uninstall",
+					    "Wow6432Node\\Microsoft\\Windows\\CurrentVersion\\Uninstall"};
+
+	f->reason = arena_printf(f->arena, "%s has nothing to do on KVM, and could hang or crash there", f->kind->id);
+	if (disable_services(f, err) < 0 || (f->drivers && clean_classes(f, err) < 0))
+		return -1;
+	for (size_t n = 0; n < sizeof lists / sizeof *lists; n++)
+		if (find_products(f, lists[n], err) < 0)
+			return -1;
+	return 0;
+}
+
+static const char removal_head[] = "@echo off\n"
+				   "setlocal EnableExtensions DisableDelayedExpansion\n"
+				   "set \"reboot=\"\n"
+				   "set \"failed=\"\n";
+static const char removal_tail[] = "if defined reboot exit /b 3010\n"
+				   "if defined failed exit /b 1\n"
+				   "exit /b 0\n";
+/* 1605, 1614: it isn't installed any more. */
+static const char removal_msi[] = "\n"
+				  "rem PRODUCT\n"
+				  ":msi\n"
+				  "msiexec /x %1 /qn /norestart REBOOT=ReallySuppress\n"
+				  "set \"code=%errorlevel%\"\n"
+				  "echo msiexec /x %1: %code%\n"
+				  "if \"%code%\"==\"3010\" set \"reboot=1\"\n"
+				  "if \"%code%\"==\"1641\" set \"reboot=1\"\n"
+				  "for %%n in (0 1605 1614 1641 3010) do if \"%code%\"==\"%%n\" exit /b 0\n"
+				  "set \"failed=1\"\n"
+				  "exit /b 0\n";
+
+static int run(const struct step_context *c, struct err *err)
+{
+	AUTO(buf_done) struct buf calls = BUF_INIT(TEXT_MAX);
+	AUTO(buf_done) struct buf script = BUF_INIT(TEXT_MAX);
+	AUTO(arena_done) struct arena a = {0};
+
+	for (size_t n = 0; n < sizeof kinds / sizeof *kinds; n++) {
+		struct found f = {.c = c, .kind = &kinds[n], .arena = &a, .script = &calls};
+
+		if (kinds[n].before_vista && windows_from(c, 6, 0))
+			continue;
+		if (run_kind(&f, err) < 0)
+			return -1;
+	}
+	if (calls.len) {
+		buf_addf(&script, "%s%s%s%s", removal_head, buf_str(&calls), removal_tail,
+			 strstr(buf_str(&calls), "call :msi") ? removal_msi : "");
+		boot_script_add(c, "50-foreign-tools", "other hypervisors' tools are removed by their own programs",
+				buf_str(&script));
+	}
+	return windows_commit(c, err);
+}
+
+static bool applies(const struct step_context *c)
+{
+	return !c->options->keep_tools;
+}
+
+const struct step step_windows_foreign_tools = {
+    .id = "foreign-tools",
+    .summary = "other hypervisors' tools don't start",
+    .applies = applies,
+    .run = run,
+};

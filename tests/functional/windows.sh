@@ -1,0 +1,116 @@
+#!/bin/bash
+# Phony Windows guests of every version (tests/windows/make-guest) go through inspection and all steps; every key and file
+# that changes is compared with what is kept in tests/windows/golden. The hives are read again by hivexsh and reged, the
+# command files of the first boot by our own lint, a second run must change nothing, and undone the guest is as it was.
+# usage: tests/functional/windows.sh [--update] [NAME…]
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/lib/common.sh
+export LC_ALL=C.UTF-8 PATH=$PATH:/usr/sbin
+for tool in hivexregedit hivexsh python3; do
+	command -v $tool >/dev/null || skip "$tool is missing"
+done
+make -s build/tests/support/convert_folder
+update=
+if [ "${1:-}" = --update ]; then
+	update=1
+	shift
+fi
+# shellcheck disable=SC2046
+[ $# -gt 0 ] || set -- $(tests/windows/make-guest --list)
+scratch
+scripts=0
+top_key=\\
+
+# Line ends of command files, and where the driver source lies.
+comparable() {
+	tr -d '\r' | sed "s|$work|WORK|g"
+}
+
+hives() { # FOLDER: all of them, whatever their case
+	find "$1" -type f \( -ipath '*/config/system' -o -ipath '*/config/software' -o -name BCD \)
+}
+
+check_hives() {
+	local f
+	while read -r f; do
+		printf 'ls\n' | hivexsh "$f" >"$work/out" 2>&1 || fail "$name: hivexsh refuses ${f#"$root"}: $(cat "$work/out")"
+		[ -s "$work/out" ] || fail "$name: hivexsh finds nothing in ${f#"$root"}"
+		hivexregedit --export --max-depth=99 "$f" "$top_key" >"$work/out" 2>&1 || fail "$name: hivexregedit refuses ${f#"$root"}"
+		! command -v reged >/dev/null || printf 'ls\nq\n' | reged -e "$f" 2>&1 | grep -q subkeys ||
+			fail "$name: reged refuses ${f#"$root"}"
+	done < <(hives "$root")
+}
+
+check_scripts() {
+	local nt5='' f
+	case $name in xp-* | 2003-*) nt5=--nt5 ;; esac
+	for f in "$root"/[Ww][Ii][Nn]*/rehost/first-boot.cmd "$root"/[Ww][Ii][Nn]*/rehost/steps/*.cmd; do
+		[ -f "$f" ] || continue
+		tests/support/lint-cmd $nt5 "$f" || fail "$name: ${f#"$root"}"
+		scripts=$((scripts + 1))
+	done
+}
+
+check_undo() {
+	build/tests/support/convert_folder --undo "$root" "$work/$name.originals" || fail "$name: undo"
+	find "$root" "$work/$name.before" -type d -empty -delete
+	diff -r "$work/$name.before" "$root" >"$work/out" 2>&1 || fail "$name: undone: $(cat "$work/out")"
+}
+
+run_guest() {
+	name=$1 root=$work/$1/root facts=$work/$1/facts
+	tests/windows/make-guest "$name" "$work/$name"
+	# where the appliance mounts it
+	[ ! -d "$work/$name/esp" ] || cp -a "$work/$name/esp/EFI" "$root/Windows/Temp/"
+	[ ! -d "$work/virtio-win" ] || echo "drivers $work/virtio-win" >>"$facts"
+	cp -a "$root" "$work/$name.before"
+	build/tests/support/convert_folder "$root" "$facts" "$work/$name.originals" >"$work/$name.raw" || fail "$name: first run"
+	comparable <"$work/$name.raw" >"$work/$name.out"
+	if [ -n "$update" ]; then
+		mkdir -p tests/windows/golden
+		cp "$work/$name.out" "tests/windows/golden/$name.txt"
+	fi
+	diff -u "tests/windows/golden/$name.txt" "$work/$name.out" || fail "$name: differs from tests/windows/golden/$name.txt"
+	check_hives
+	check_scripts
+	build/tests/support/convert_folder "$root" "$facts" >"$work/$name.again" || fail "$name: second run"
+	sed '1,/^== changes$/d' "$work/$name.again" >"$work/$name.changes"
+	[ ! -s "$work/$name.changes" ] || fail "$name: the second run changes: $(cat "$work/$name.changes")"
+	check_undo
+	echo "$name: $(sed -n 's/^disks //p' "$work/$name.out"), $(sed -n 's/^verdict: //p' "$work/$name.out")"
+	rm -rf "${work:?}/$name" "$work/$name".*
+}
+
+# A lint that accepts everything proves nothing.
+refused() { # LINE: cmd.exe would stumble over it
+	printf '@echo off\r\n%s\r\nexit /b 0\r\n' "$1" >"$work/bad.cmd"
+	! tests/support/lint-cmd "$work/bad.cmd" >/dev/null || fail "the lint accepts: $1"
+}
+
+check_lint() {
+	refused 'call :nowhere'
+	refused 'goto nowhere'
+	refused 'set "a=1'
+	refused 'if defined a (echo 1'
+	refused 'frobnicate'
+	refused 'echo %never%'
+	refused 'echo 100%'
+	refused 'for %a in (1) do echo 1'
+	refused ':unreachable'
+	refused 'echo ü'
+	printf '@echo off\nexit /b 0\n' >"$work/bad.cmd"
+	! tests/support/lint-cmd "$work/bad.cmd" >/dev/null || fail "the lint accepts Unix' line ends"
+	printf '@echo off\r\npnputil -i -a x.inf\r\nexit /b 0\r\n' >"$work/bad.cmd"
+	tests/support/lint-cmd "$work/bad.cmd" || fail "the lint refuses a good file"
+	! tests/support/lint-cmd --nt5 "$work/bad.cmd" >/dev/null || fail "the lint takes XP for one with pnputil"
+}
+
+check_lint
+if [ -x tests/windows/make-virtio-win ]; then
+	tests/windows/make-virtio-win "$work/virtio-win"
+fi
+for name; do
+	run_guest "$name"
+done
+echo "$# phony Windows guests as expected, twice, and undone; $scripts command files"
