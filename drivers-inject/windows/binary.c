@@ -19,11 +19,15 @@ enum {
 	FIXED_FLAGS = 28,
 	FIXED_NEEDED = 52,
 	FF_DEBUG = 1,
+	DIGEST_WITHIN = 128, /* bytes behind OID_IMAGE: Windows' signtool writes 40 */
 };
 #define FIXED_MAGIC "\xbd\x04\xef\xfe"
 #define OID_WHQL    "\x06\x0a\x2b\x06\x01\x04\x01\x82\x37\x0a\x03\x05"
 #define OID_ATTEST  "\x06\x0b\x2b\x06\x01\x04\x01\x82\x37\x0a\x03\x05\x01"
-#define OID_SIGNED  "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02" /* PKCS #7 signedData */
+#define OID_SIGNED  "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"     /* PKCS #7 signedData */
+#define OID_IMAGE   "\x06\x0a\x2b\x06\x01\x04\x01\x82\x37\x02\x01\x0f" /* SPC_PE_IMAGE_DATA: its digest follows */
+#define OID_SHA1    "\x06\x05\x2b\x0e\x03\x02\x1a"
+#define OID_SHA256  "\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01"
 #define ROOT_CROSS  "Microsoft Code Verification Root"
 
 const char *signature_name(enum signature s)
@@ -89,11 +93,27 @@ static enum signature read_signature(const uint8_t *p, size_t len)
 	return HAS(p, len, OID_SIGNED) ? SIGNATURE_OTHER : SIGNATURE_NONE;
 }
 
+/* A program may be signed with several digests. */
+static void read_digests(const uint8_t *p, size_t len, struct binary *b)
+{
+	const uint8_t *end = p + len, *at = p;
+
+	while ((at = find(at, (size_t)(end - at), OID_IMAGE, sizeof OID_IMAGE - 1))) {
+		size_t n;
+
+		at += sizeof OID_IMAGE - 1;
+		n = (size_t)(end - at) < DIGEST_WITHIN ? (size_t)(end - at) : DIGEST_WITHIN;
+		b->sha1 |= HAS(at, n, OID_SHA1);
+		b->sha2 |= HAS(at, n, OID_SHA256);
+	}
+}
+
 struct binary binary_of(const void *data, size_t len)
 {
 	struct binary ret = {.signature = read_signature(data, len)};
 
 	read_headers(data, len, &ret);
+	read_digests(data, len, &ret);
 	ret.checked = ret.arch && is_checked(data, len);
 	return ret;
 }

@@ -22,6 +22,7 @@ struct binary {
 	unsigned major, minor; /* the oldest NT that it was linked for (MajorSubsystemVersion); 0: not stated */
 	bool checked;	       /* a debug build (VS_FF_DEBUG) */
 	enum signature signature;
+	bool sha1, sha2; /* which digests of the program the signatures state: old Windows know the first only */
 };
 
 /* data is a .sys or .cat file. */

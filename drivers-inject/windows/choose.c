@@ -36,6 +36,7 @@ const char *driver_kind_name(enum driver_kind k)
 struct choosing {
 	const struct driver_catalogue *c;
 	const struct windows_version *v;
+	bool knows_sha2;
 	struct arena *a;
 	struct driver_choices *ret;
 };
@@ -142,6 +143,15 @@ static const char *against_signature(struct choosing *g, struct driver_choice *d
 	return arena_printf(g->a, "is signed by nobody whom this Windows trusts (%s)", signature_name(d->signature));
 }
 
+static const char *against_digest(struct choosing *g, const struct driver_choice *d)
+{
+	const struct binary *b = d->program ? &d->program->binary : NULL;
+
+	if (!b || g->knows_sha2 || !b->sha2 || b->sha1 || signature_is_enough(g->v, SIGNATURE_NONE))
+		return NULL;
+	return "is signed with SHA-2, which this Windows knows with update KB4474419 only (or KB3033929)";
+}
+
 static const char *against(struct choosing *g, struct driver_choice *d)
 {
 	const char *why = unwanted_folder(g->a, d->package->folder);
@@ -150,7 +160,9 @@ static const char *against(struct choosing *g, struct driver_choice *d)
 		why = against_files(g, d);
 	if (!why)
 		why = against_framework(g, d);
-	return why ? why : against_signature(g, d);
+	if (!why)
+		why = against_signature(g, d);
+	return why ? why : against_digest(g, d);
 }
 
 /* ------------------------------------------------------------------------------------------------------------- rank */
@@ -349,10 +361,10 @@ static const char *why_none(struct choosing *g, enum driver_kind k)
 			     : "all packages are for other processors";
 }
 
-void choose_drivers(const struct driver_catalogue *c, const struct windows_version *v, struct arena *a,
+void choose_drivers(const struct driver_catalogue *c, const struct windows_version *v, bool knows_sha2, struct arena *a,
 		    struct driver_choices *ret)
 {
-	struct choosing g = {c, v, a, ret};
+	struct choosing g = {c, v, knows_sha2, a, ret};
 
 	*ret = (struct driver_choices){0};
 	VEC_FOR (p, &c->packages)

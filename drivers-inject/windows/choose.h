@@ -34,11 +34,12 @@ struct driver_choices {
 	VEC(struct driver_problem) problems; /* .inf files that turned out not to be usable */
 };
 
-/* Fills *ret; what it points to lies in the arena and in the catalogue. Of the packages that fit: first those with a
- * service, then those in a folder that is named after the guest's release, or the nearest older of its kind; then those
- * made for the newest version at or below it, the better signature, the newer DriverVer, and the path that sorts first.
+/* knows_sha2: Vista, 7 and their servers learn SHA-2 from an update. Fills *ret; what it points to lies in the arena
+ * and in the catalogue. Of the packages that fit: first those with a service, then those in a folder that is named
+ * after the guest's release, or the nearest older of its kind; then those made for the newest version at or below it,
+ * the better signature, the newer DriverVer, and the path that sorts first.
  */
-void choose_drivers(const struct driver_catalogue *c, const struct windows_version *v, struct arena *a,
+void choose_drivers(const struct driver_catalogue *c, const struct windows_version *v, bool knows_sha2, struct arena *a,
 		    struct driver_choices *ret);
 
 /* Is the package's folder named after another release than the guest's? */

@@ -3,9 +3,18 @@
 
 #include "drivers-inject/windows/stage.h"
 
+#define PACKAGES "Microsoft\\Windows\\CurrentVersion\\Component Based Servicing\\Packages"
+
 enum { PROBLEMS_TOLD = 8 }; /* damaged .inf files that get a finding each */
 
 /* ------------------------------------------------------------------------------------------------------ boot disk */
+
+/* Windows 10 and later. */
+static bool needs_more_with_secure_boot(const struct injection *j, const struct driver_choice *d)
+{
+	return j->i->windows && j->i->windows->secure_boot == TRI_YES && j->w->version.major >= 10 &&
+	       d->program->binary.signature == SIGNATURE_CROSS;
+}
 
 /* Its program must be one that starts before any catalogue is looked at. */
 static const char *against_boot(const struct injection *j, const struct driver_choice *d)
@@ -16,6 +25,8 @@ static const char *against_boot(const struct injection *j, const struct driver_c
 		return "its package has no service";
 	if (!signature_is_enough(&j->w->version, d->program->binary.signature))
 		return "its program itself is not signed for this Windows, only its catalogue is";
+	if (needs_more_with_secure_boot(j, d))
+		return "its program is signed by its maker only, and Secure Boot is on";
 	return NULL;
 }
 
@@ -200,9 +211,45 @@ static void list_staged(struct injection *j, struct driver_injection *ret)
 			add_staged(j, k, ret);
 }
 
+/* Updates that bring SHA-2 to Vista, 7 and their servers; a rollup is of 2016 or later and holds them. */
+static bool is_sha2_update(const char *package)
+{
+	return strcasestr(package, "KB4474419") || strcasestr(package, "KB3033929") || strcasestr(package, "RollupFix");
+}
+
+/* Without a list of updates it isn't known, and taken for a Windows that is kept up to date. */
+static int find_sha2(struct injection *j, bool *ret, struct err *err)
+{
+	enum { INSTALLED = 0x70 };
+	struct names packages;
+
+	*ret = true;
+	if (windows_compare(6, 2, &j->w->version) <= 0 || !hive_has_key(j->w->software, PACKAGES))
+		return 0;
+	*ret = false;
+	if (hive_subkeys(j->w->software, PACKAGES, j->a, &packages, err) < 0)
+		return -1;
+	for (size_t i = 0; !*ret && i < packages.list.n; i++) {
+		const char *name = packages.list.v[i];
+		uint32_t state = INSTALLED;
+
+		if (!is_sha2_update(name))
+			continue;
+		if (hive_dword(j->w->software, arena_printf(j->a, PACKAGES "\\%s", name), "CurrentState", INSTALLED,
+			       &state, err) < 0)
+			return -1;
+		*ret = state == INSTALLED;
+	}
+	return 0;
+}
+
 static int inject_chosen(struct injection *j, struct err *err)
 {
-	choose_drivers(j->c, &j->w->version, j->a, &j->chosen);
+	bool knows_sha2;
+
+	if (find_sha2(j, &knows_sha2, err) < 0)
+		return -1;
+	choose_drivers(j->c, &j->w->version, knows_sha2, j->a, &j->chosen);
 	choose_boot(j);
 	tell_problems(j);
 	tell_doubts(j);

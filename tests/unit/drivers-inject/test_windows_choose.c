@@ -7,7 +7,7 @@ static const char *chosen(struct fixture *f, const struct driver_catalogue *c, c
 	struct windows_version v = windows(f, what);
 	struct driver_choices choices;
 
-	choose_drivers(c, &v, &f->arena, &choices);
+	choose_drivers(c, &v, true, &f->arena, &choices);
 	return choices.v[k].package ? choices.v[k].package->folder : choices.v[k].why;
 }
 
@@ -19,7 +19,7 @@ static const char *place(struct fixture *f, const struct driver_catalogue *c, co
 	const struct driver_choice *d;
 	char *folder;
 
-	choose_drivers(c, &v, &f->arena, &choices);
+	choose_drivers(c, &v, true, &f->arena, &choices);
 	d = &choices.v[k];
 	if (!d->package) {
 		assert_non_null(d->why);
@@ -275,7 +275,7 @@ static const char *problem(struct fixture *f, const char *damage)
 	struct windows_version v = windows(f, "10.0.19045 x86_64");
 	struct driver_choices choices;
 
-	choose_drivers(c, &v, &f->arena, &choices);
+	choose_drivers(c, &v, true, &f->arena, &choices);
 	assert_null(choices.v[DRIVER_VIOSTOR].package);
 	assert_string_equal(chosen(f, c, "6.1.7601 x86_64", DRIVER_NETKVM), "good/NetKVM/w7/amd64/");
 	if (c->problems.n) {

@@ -26,6 +26,8 @@ static const char software[] = "[Microsoft\\Windows\\CurrentVersion]\n"
 struct guest_case {
 	const char *windows, *system, *disc; /* options of make-virtio-win, NULL: no source */
 	enum disk_bus prefer;
+	const char *software; /* more of it, NULL none */
+	bool secure_boot;
 };
 
 struct outcome {
@@ -36,18 +38,20 @@ struct outcome {
 	int ret;
 };
 
-static void make_hives(struct fixture *f, const char *system)
+static void make_hives(struct fixture *f, const struct guest_case *g)
 {
-	if (hive_make(f->g, SYSTEM, system, &f->err) < 0 || hive_make(f->g, SOFTWARE, software, &f->err) < 0)
+	const char *soft = arena_printf(&f->arena, "%s%s", software, g->software ? g->software : "");
+
+	if (hive_make(f->g, SYSTEM, g->system, &f->err) < 0 || hive_make(f->g, SOFTWARE, soft, &f->err) < 0)
 		fail_msg("%s", f->err.text);
 }
 
 /* Plants a guest around its hives. */
-static void make_guest(struct fixture *f, const char *system)
+static void make_guest(struct fixture *f, const struct guest_case *g)
 {
 	static const char *const drivers[] = {"msahci", "storahci", "atapi", "intelide"};
 
-	make_hives(f, system);
+	make_hives(f, g);
 	for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++)
 		plant(f, arena_printf(&f->arena, "/Windows/System32/drivers/%s.sys", drivers[i]), "MZ");
 }
@@ -74,9 +78,11 @@ static struct outcome inject(struct fixture *f, const struct guest_case *g)
 {
 	struct outcome o = {.i = inspection_new()};
 
-	make_guest(f, g->system);
+	make_guest(f, g);
 	if (g->disc)
 		o.c = open_disc(f, DISC(f, "disc", g->disc));
+	o.i->windows = arena_alloc(&o.i->arena, sizeof *o.i->windows);
+	o.i->windows->secure_boot = g->secure_boot ? TRI_YES : TRI_UNKNOWN;
 	o.ret = inject_with(f, g, &o);
 	if (o.ret < 0)
 		fail_msg("%s", f->err.text);
@@ -352,6 +358,60 @@ static void test_doubts(void **state)
 	outcome_done(&o);
 }
 
+#define CBS		     "[Microsoft\\Windows\\CurrentVersion\\Component Based Servicing\\Packages\\"
+#define WITH(package, state) CBS package "]\n\"CurrentState\"=dword:" state "\n"
+
+/* SHA-2 is known to Windows 7 from an update on; a driver with both signatures needs none. */
+static void test_sha2(void **state)
+{
+	static const struct {
+		const char *packages, *disc;
+		enum disk_bus bus;
+	} cases[] = {
+	    {NULL, "os=w7 digest=sha256", DISK_BUS_VIRTIO_BLK},
+	    {WITH("Package_for_KB2533552~31bf~amd64~~6.1.1.1", "00000070"), "os=w7 digest=sha256", DISK_BUS_SATA},
+	    {WITH("Package_for_KB2533552~31bf~amd64~~6.1.1.1", "00000070"), "os=w7 digest=both", DISK_BUS_VIRTIO_BLK},
+	    {WITH("Package_for_KB4474419~31bf~amd64~~6.1.3.2", "00000000"), "os=w7 digest=sha256", DISK_BUS_SATA},
+	    {WITH("Package_for_KB4474419~31bf~amd64~~6.1.3.2", "00000070"), "os=w7 digest=sha256", DISK_BUS_VIRTIO_BLK},
+	    {WITH("Package_for_RollupFix~31bf~amd64~~7601.24499.1.11", "00000070"), "os=w7 digest=sha256",
+	     DISK_BUS_VIRTIO_BLK},
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct outcome o;
+
+		shell(f, arena_printf(&f->arena, "rm -rf %s/Windows %s/disc", f->dir, f->dir));
+		o = inject(f, &(struct guest_case){"6.1.7601 x86_64", old_system, cases[i].disc, 0, cases[i].packages});
+		assert_int_equal(o.caps.disk, cases[i].bus);
+		assert_int_equal(o.caps.net, cases[i].bus == DISK_BUS_SATA ? NET_BUS_E1000 : NET_BUS_VIRTIO);
+		if (cases[i].bus == DISK_BUS_SATA)
+			assert_string_equal(
+			    finding(&o, "W-DRIVER-DISK")->text,
+			    "There is no driver for virtio disks, so the machine gets SATA disks: is signed with "
+			    "SHA-2, which this Windows knows with update KB4474419 only (or KB3033929).");
+		outcome_done(&o);
+	}
+}
+
+static void test_secure_boot(void **state)
+{
+	struct fixture *f = *state;
+	struct guest_case g = {"10.0.19045 x86_64", new_system, "os=w10 sign=cross", 0, NULL, true};
+	struct outcome o = inject(f, &g);
+
+	assert_int_equal(o.caps.disk, DISK_BUS_SATA);
+	assert_string_equal(
+	    finding(&o, "W-DRIVER-DISK")->text,
+	    "There is no driver for virtio disks, so the machine gets SATA disks: its program is signed by its "
+	    "maker only, and Secure Boot is on.");
+	outcome_done(&o);
+	g.disc = "os=w10 sign=attested";
+	o = inject(f, &g);
+	assert_int_equal(o.caps.disk, DISK_BUS_VIRTIO_BLK);
+	outcome_done(&o);
+}
+
 /* Damaged packages: a finding each, up to eight, and the others are used. */
 static void test_damaged_packages(void **state)
 {
@@ -360,7 +420,7 @@ static void test_damaged_packages(void **state)
 	struct outcome o = {.i = inspection_new()};
 	size_t told = 0;
 
-	make_guest(f, g.system);
+	make_guest(f, &g);
 	o.c = open_disc(f, DISC(f, "disc", "inner=bad damage=garbage os=w7,w8", "inner=good os=w10"));
 	assert_int_equal(inject_with(f, &g, &o), 0);
 	VEC_FOR (it, &o.i->findings)
@@ -388,7 +448,7 @@ static void test_no_room(void **state)
 	const struct guest_ops *all = f->g->ops;
 	struct guest_ops ops = *all;
 
-	make_guest(f, g.system);
+	make_guest(f, &g);
 	o.c = open_disc(f, DISC(f, "disc", "os=w10"));
 	ops.space_free = little_room;
 	f->g->ops = &ops;
@@ -409,7 +469,7 @@ static void test_changed_source(void **state)
 	const struct guest_case g = {"10.0.19045 x86_64", new_system, NULL};
 	struct outcome o = {.i = inspection_new()};
 
-	make_guest(f, g.system);
+	make_guest(f, &g);
 	o.c = open_disc(f, DISC(f, "disc", "os=w10 drivers=viostor"));
 	shell(f, arena_printf(&f->arena, "echo more >>%s/disc/viostor/w10/amd64/viostor.cat", f->dir));
 	assert_int_equal(inject_with(f, &g, &o), -1);
@@ -436,6 +496,8 @@ int main(void)
 	    FIXTURE_TEST(test_damaged_packages),
 	    FIXTURE_TEST(test_no_room),
 	    FIXTURE_TEST(test_changed_source),
+	    FIXTURE_TEST(test_sha2),
+	    FIXTURE_TEST(test_secure_boot),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
