@@ -187,6 +187,9 @@ static const struct inf_section *find_section(const struct inf *f, const char *n
 {
 	size_t low = 0, high = f->sections.n;
 
+	*ret_end = NULL;
+	if (!f->sections.n)
+		return NULL;
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 
