@@ -26,7 +26,7 @@ struct nbd_client {
 	uint64_t size;
 	uint64_t cookie;
 	uint32_t allocation_id; /* of base:allocation */
-	bool structured, allocation, hashes, ledger;
+	bool structured, allocation, hashes, ledger, several;
 };
 
 static int lost(struct err *err)
@@ -133,6 +133,7 @@ static int on_info(struct nbd_client *c, const struct reply *r, struct err *err)
 	if (r->len != 12)
 		return breach(err, "an export's size of a wrong length");
 	c->size = get_be64(r->data + 2);
+	c->several = get_be16(r->data + 10) & NBD_FLAG_CAN_MULTI_CONN;
 	return 0;
 }
 
@@ -209,6 +210,11 @@ int nbd_client_open(struct stream *s, struct nbd_client **ret, struct err *err)
 uint64_t nbd_client_size(const struct nbd_client *c)
 {
 	return c->size;
+}
+
+bool nbd_client_several(const struct nbd_client *c)
+{
+	return c->several;
 }
 
 struct stream *nbd_client_stream(const struct nbd_client *c)

@@ -26,6 +26,8 @@ enum {
 int nbd_client_open(struct stream *s, struct nbd_client **ret, struct err *err);
 
 uint64_t nbd_client_size(const struct nbd_client *c);
+/* The server says that further connections see the same disk. One that doesn't may not even answer them. */
+bool nbd_client_several(const struct nbd_client *c);
 
 /* 0 < len ≤ NBD_CLIENT_READ_MAX, inside the export. *ret_sent is how many bytes of data came for it. */
 int nbd_client_read(struct nbd_client *c, void *buf, size_t len, uint64_t off, size_t *ret_sent, struct err *err);

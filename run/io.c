@@ -108,7 +108,7 @@ static void lock_down(const struct io *io, const struct io_disk_spec *specs)
 		folders[n++] = (struct lockdown_folder){.fd = io->rules.folders[i].dirfd};
 
 	for (unsigned i = 0; i < io->ndisks; i++) {
-		of_images[i] = lockdown_of_image(specs[i].folder_fd, specs[i].file);
+		of_images[i] = specs[i].lanes[0] >= 0 ? -1 : lockdown_of_image(specs[i].folder_fd, specs[i].file);
 		if (of_images[i] >= 0)
 			folders[n++] = (struct lockdown_folder){.fd = of_images[i]};
 	}
@@ -211,7 +211,8 @@ static int open_confined(struct io *io, const struct io_disk_spec *specs, struct
 	int ret;
 
 	for (unsigned i = 0; i < io->ndisks && !ready.charset; i++)
-		image_ready_charset(&ready, specs[i].folder_fd, specs[i].file);
+		if (specs[i].lanes[0] < 0)
+			image_ready_charset(&ready, specs[i].folder_fd, specs[i].file);
 	io->rules.options.charset = ready.charset;
 	lock_down(io, specs);
 	ret = open_disks(io, specs, reply, err);

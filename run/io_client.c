@@ -22,6 +22,7 @@
 #include "core/base/file.h"
 #include "core/base/keys.h"
 #include "core/base/log.h"
+#include "net/address.h"
 #include "run/channel.h"
 #include "run/io_disk.h"
 #include "run/runtime.h"
@@ -198,6 +199,15 @@ static int hand(struct handover *h, struct json *to, const char *key, int fd)
 	return 0;
 }
 
+/* The server on a port of this host. */
+static int connect_port(const struct disk *d, struct err *err)
+{
+	char port[8];
+
+	snprintf(port, sizeof port, "%u", d->port);
+	return address_connect("localhost", port, err);
+}
+
 static int connect_live(const struct disk *d, struct err *err)
 {
 	AUTO_FD int dirfd = file_open_dir(d->folder, err);
@@ -219,7 +229,7 @@ static int hand_lanes(const struct disk *d, struct handover *h, struct json *to,
 	struct json *list = js_set(to, "lanes", js_array());
 
 	for (unsigned i = 0; d->live && i < IO_LANES; i++) {
-		int fd = connect_live(d, err);
+		int fd = d->port ? connect_port(d, err) : connect_live(d, err);
 
 		if (fd < 0)
 			return -1;
@@ -232,7 +242,7 @@ static int describe_disk(struct io_client *io, unsigned i, struct handover *h, s
 {
 	const struct disk *d = &io->options.machine->disks.v[i];
 
-	if (hand(h, to, "folder_fd", file_open_dir(d->folder, err)) < 0 ||
+	if (hand(h, to, "folder_fd", file_open_dir(d->folder ? d->folder : "/", err)) < 0 ||
 	    hand(h, to, "listen_fd", listen_socket(io, i, err)) < 0)
 		return -1;
 	if (!io->options.partial && (hand(h, to, "delta_fd", file_unnamed(err)) < 0 ||

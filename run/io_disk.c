@@ -152,8 +152,9 @@ static int open_spooled(struct io_disk_state *d, const struct io_disk_spec *spec
 	return 0;
 }
 
-/* One connection of a live disk. The first one tells its size. */
-static int add_lane(struct io_disk_state *d, const struct io_disk_spec *spec, int fd, struct err *err)
+/* One connection of a live disk. The first one tells its size, and whether there may be more (*ret_several). */
+static int add_lane(struct io_disk_state *d, const struct io_disk_spec *spec, int fd, bool *ret_several,
+		    struct err *err)
 {
 	AUTO(nbd_client_closep) struct nbd_client *client = NULL;
 	struct nbd_block_options o = {.name = spec->file, .logical_sector = spec->logical_sector};
@@ -162,6 +163,7 @@ static int add_lane(struct io_disk_state *d, const struct io_disk_spec *spec, in
 	if (stream_of_fd(fd, &stream, err) < 0 || nbd_client_open(stream, &client, err) < 0)
 		return -1;
 	o.size = nbd_client_size(client);
+	*ret_several = nbd_client_several(client);
 	if (!d->source && nbd_block_new(&o, &d->source, err) < 0)
 		return -1;
 	return nbd_block_add(d->source, take_ptr(&client), err);
@@ -169,9 +171,16 @@ static int add_lane(struct io_disk_state *d, const struct io_disk_spec *spec, in
 
 static int open_live(struct io_disk_state *d, const struct io_disk_spec *spec, struct err *err)
 {
-	for (size_t i = 0; i < IO_LANES; i++)
-		if (spec->lanes[i] >= 0 && add_lane(d, spec, spec->lanes[i], err) < 0)
+	bool several = true;
+
+	for (size_t i = 0; i < IO_LANES; i++) {
+		if (spec->lanes[i] < 0)
+			continue;
+		if (!several)
+			close(spec->lanes[i]);
+		else if (add_lane(d, spec, spec->lanes[i], &several, err) < 0)
 			return -1;
+	}
 	d->live = true;
 	return identity_add_block(&d->identity, d->source, err);
 }

@@ -6,12 +6,14 @@
 #include "core/base/buf.h"
 #include "core/base/cleanup.h"
 #include "sources/disk.h"
+#include "sources/libvirtxml.h"
 #include "sources/ova.h"
 #include "sources/physical.h"
 #include "sources/source.h"
 #include "sources/vmx.h"
 
-const struct source *const sources[] = {&source_ova, &source_vmx, &source_physical, &source_disk, NULL};
+const struct source *const sources[] = {&source_ova,	    &source_vmx,  &source_physical,
+					&source_libvirtxml, &source_disk, NULL};
 
 static int by_name(const char *kind, const struct source **ret, struct err *err)
 {

@@ -51,10 +51,11 @@ struct disk {
 	enum controller controller;
 	unsigned bus, unit; /* controller number and position on it, as the source says */
 	/* Where the bytes are: folder + file, or a window of that file (a member of an OVA). */
-	char *folder;			 /* host path of the folder that bounds every name the image follows */
-	char *file;			 /* name beneath folder */
+	char *folder; /* host path of the folder that bounds every name the image follows; NULL: none */
+	char *file;   /* name beneath folder */
 	uint64_t window_off, window_len; /* bytes; window_len 0: the whole file */
-	bool live;			 /* file is a Unix socket where an NBD server has the disk (docs/p2v.md) */
+	bool live;			 /* an NBD server of this host has the disk: file is its Unix socket … */
+	uint16_t port;			 /* … or this is its TCP port, and file only a name; 0: none */
 	bool packed;			 /* with gzip, xz or zstd: it must be spooled */
 	char *format;			 /* declared format, NULL: by bid */
 	uint64_t capacity;		 /* bytes as the metadata say; 0 unknown */

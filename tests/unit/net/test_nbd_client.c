@@ -98,6 +98,7 @@ static void test_reads(void **state)
 	size_t sent;
 
 	assert_int_equal(nbd_client_size(c), SIZE);
+	assert_true(nbd_client_several(c));
 	memset(buf, 1, 2 * MIB);
 	assert_int_equal(nbd_client_read(c, buf, 2 * MIB, 0, &sent, NULL), 0);
 	assert_memory_equal(buf + MIB, h->disk->data + MIB, MIB);
