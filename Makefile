@@ -216,15 +216,17 @@ cover: ## line coverage of the unit tests
 	@tests/run $(TEST_SOURCES:%.c=build-cover/%)
 	@tools/coverage build-cover
 
-install: rehost ## install under PREFIX (DESTDIR for packages)
+install: rehost ## install under PREFIX (DESTDIR for packages; V2V_LINK=1: a link virt-v2v, too)
 	install -D -m 755 rehost $(DESTDIR)$(PREFIX)/bin/rehost
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/doc/rehost
 	./rehost --man > $(DESTDIR)$(PREFIX)/share/man/man1/rehost.1
+	$(if $(V2V_LINK),[ "$$(readlink $(DESTDIR)$(PREFIX)/bin/virt-v2v)" = rehost ] || ln -s rehost $(DESTDIR)$(PREFIX)/bin/virt-v2v)
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|@PREFIX@|$(PREFIX)|' run/serve/rehost-serve.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/rehost-serve.service
 	install -m 644 README.md CHANGELOG.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/rehost
 
 uninstall: ## remove what install installed
+	[ "$$(readlink $(DESTDIR)$(PREFIX)/bin/virt-v2v)" != rehost ] || rm $(DESTDIR)$(PREFIX)/bin/virt-v2v
 	rm -f $(DESTDIR)$(PREFIX)/bin/rehost $(DESTDIR)$(PREFIX)/share/man/man1/rehost.1 \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system/rehost-serve.service
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/rehost

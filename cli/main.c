@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/man.h"
 #include "cli/terminal.h"
+#include "cli/v2v.h"
 #include "core/base/err.h"
 #include "core/model/version.h"
 #include "run/io_client.h"
@@ -74,6 +75,8 @@ int main(int argc, char **argv)
 
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN);
+	if (v2v_is_name(argv[0]))
+		return v2v_main(argc, argv);
 	if (argc > 1 && !strcmp(argv[1], "io"))
 		return io_main(argc, argv);
 	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {

@@ -10,7 +10,7 @@
 #include "core/base/units.h"
 
 enum {
-	ROWS_MAX = 64,	  /* no command has half of it */
+	ROWS_MAX = 128,	  /* no command has half of it, virt-v2v's table over 80 */
 	LONG_BASE = 1000, /* getopt's answer for row i is LONG_BASE + i */
 };
 
@@ -156,8 +156,8 @@ static void spelling(const struct cli_option *o, char *text, size_t size)
 
 	if (o->letter)
 		n = snprintf(text, size, "-%c, ", o->letter);
-	/* Two-letter names are virt-v2v's: shown as its users write them. */
-	n += snprintf(text + n, size - (size_t)n, "%s%s", strlen(o->name) == 2 ? "-" : "--", o->name);
+	/* Names of one or two letters are virt-v2v's: shown as its users write them. */
+	n += snprintf(text + n, size - (size_t)n, "%s%s", strlen(o->name) <= 2 ? "-" : "--", o->name);
 	if (o->argument)
 		snprintf(text + n, size - (size_t)n, " %s", o->argument);
 }
