@@ -2,6 +2,7 @@
 #include "boot-iso/agent/console.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "core/base/file.h"
+enum { STUCK_MS = 2000 };
 
 void console_add(struct console *c, const char *path)
 {
@@ -21,7 +22,7 @@ void console_add(struct console *c, const char *path)
 		t.in = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
 		t.out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	} else {
-		t.in = t.out = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+		t.in = t.out = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
 		/* A serial port that the machine doesn't have opens, but isn't a terminal. */
 		if (t.out >= 0 && !isatty(t.out)) {
 			close(t.out);
@@ -50,10 +51,32 @@ void console_close(struct console *c)
 	c->n = 0;
 }
 
+static void put_at(struct console_terminal *t, const char *text)
+{
+	struct pollfd p = {.fd = t->out, .events = POLLOUT};
+	size_t left = strlen(text);
+
+	while (left) {
+		ssize_t n = write(t->out, text, left);
+
+		if (n > 0) {
+			text += n;
+			left -= (size_t)n;
+			t->stuck = false;
+			continue;
+		}
+		if (n == 0 || (errno != EAGAIN && errno != EINTR))
+			return;
+		t->stuck = t->stuck || poll(&p, 1, STUCK_MS) == 0;
+		if (t->stuck)
+			return;
+	}
+}
+
 static void put(struct console *c, const char *text)
 {
 	for (size_t i = 0; i < c->n; i++)
-		file_write(c->v[i].out, text, strlen(text), NULL);
+		put_at(&c->v[i], text);
 }
 
 void console_print(struct console *c, const char *text)

@@ -1,4 +1,5 @@
-/* Plain terminals: the same lines on all of them, an answer from whichever speaks first. */
+/* Plain terminals: the same lines on all of them, an answer from whichever speaks first. A terminal that takes nothing
+ * (somebody pressed Ctrl-S) holds nobody up: it misses lines. */
 #ifndef REHOST_BOOT_ISO_AGENT_CONSOLE_H
 #define REHOST_BOOT_ISO_AGENT_CONSOLE_H
 
@@ -14,6 +15,7 @@ enum {
 };
 
 struct console_terminal {
+	bool stuck;		     /* it took nothing the last time */
 	int in, out;		     /* may be the same; in -1: nobody types there any more */
 	char path[CONSOLE_PATH_MAX]; /* "": standard input and output */
 };

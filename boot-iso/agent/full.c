@@ -25,6 +25,7 @@ struct full_ui {
 	struct ui ui;
 	int fd; /* of the process */
 	pid_t pid;
+	unsigned serial; /* of the last screen that it got */
 };
 
 static struct full_ui *full_of(struct ui *u)
@@ -32,14 +33,14 @@ static struct full_ui *full_of(struct ui *u)
 	return (struct full_ui *)u;
 }
 
-/* Takes j. A process that doesn't read misses what it can't hold: nobody waits for a terminal. */
-static void post(const struct full_ui *f, struct json *j)
+/* Takes j. A process that doesn't read misses what it can't hold: nobody waits for a terminal. False: this. */
+static bool post(const struct full_ui *f, struct json *j)
 {
 	AUTO(js_freep) struct json *own = j;
 	AUTO(buf_done) struct buf b = BUF_INIT(NEWT_PACKET_MAX);
 
-	if (js_print(own, false, &b) == 0)
-		send(f->fd, b.data, b.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return js_print(own, false, &b) == 0 &&
+	       send(f->fd, b.data, b.len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)b.len;
 }
 
 static void full_say(struct ui *u, const char *line)
@@ -50,12 +51,26 @@ static void full_say(struct ui *u, const char *line)
 	post(full_of(u), j);
 }
 
+static bool has_bars(const struct screen *s)
+{
+	VEC_FOR (f, &s->fields)
+		if (f->kind == FIELD_BAR)
+			return true;
+	return false;
+}
+
+/* What is shown already and doesn't change by itself isn't sent again. */
 static void full_show(struct ui *u, const struct screen *s)
 {
-	struct json *j = js_object();
+	struct full_ui *f = full_of(u);
+	struct json *j;
 
+	if (s && s->serial == f->serial && !has_bars(s))
+		return;
+	j = js_object();
 	js_set(j, "screen", s ? screen_to_json(s) : js_null());
-	post(full_of(u), j);
+	if (post(f, j))
+		f->serial = s ? s->serial : 0;
 }
 
 static size_t full_fds(const struct ui *u, int fds[CONSOLES_MAX])

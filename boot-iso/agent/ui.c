@@ -91,6 +91,8 @@ static int hear(struct uis *u, size_t i, struct screen *s)
 	return button >= 0 ? button : UI_NOTHING;
 }
 
+enum { AGAIN_MS = 1000 /* a terminal that was stuck may have missed the screen */ };
+
 struct polled {
 	struct pollfd fds[UIS_MAX * CONSOLES_MAX];
 	size_t owner[UIS_MAX * CONSOLES_MAX], n;
@@ -119,9 +121,11 @@ int uis_wait(struct uis *u, struct screen *s, int timeout)
 		collect(u, &p);
 		if (!p.n)
 			return UI_GONE;
-		ready = poll(p.fds, p.n, timeout);
-		if (ready == 0)
+		ready = poll(p.fds, p.n, timeout < 0 ? AGAIN_MS : timeout);
+		if (ready == 0 && timeout >= 0)
 			return UI_NOTHING;
+		if (ready == 0)
+			uis_show(u, s);
 		if (ready < 0 && errno != EINTR)
 			return UI_GONE;
 		/* One at a time: the others may be other uis' after it. */

@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/common.sh
 . tests/lib/machine-tree.sh
+. tests/lib/at-the-screen.sh
 command -v tmux > /dev/null || skip "tmux is not installed"
 build=${BUILD:-build}
 make -s "$build/rehost-p2v"
@@ -44,32 +45,10 @@ start_host() {
 	[ "$token" ] || fail "serve: $(cat host.out host.log)"
 }
 
-# ---- a person ----
-
 start_agent() { # WORDS [TERM]
 	tmux -S tmux -f /dev/null new-session -d -x 80 -y 25 -s p \
 		"TERM=${2:-screen} $agent --live --root $work/machine --words '$1'; echo ended with \$?; sleep 600"
 }
-press() { for key; do tmux -S tmux send-keys -t p "$key"; done; }
-fill() { # TEXT: into an entry, whatever it held; then on to the next
-	tmux -S tmux send-keys -t p C-a C-k
-	tmux -S tmux send-keys -t p -l -- "$1"
-	tmux -S tmux send-keys -t p Tab
-}
-screen() { tmux -S tmux capture-pane -p -t p; }
-shows() { # TEXT...: the screen, within 30 s
-	local text all
-	for _ in $(seq 300); do
-		all=1
-		screen > seen
-		for text; do grep -qF -- "$text" seen || all=; done
-		[ -z "$all" ] || return 0
-		sleep 0.1
-	done
-	fail "no '$*' on the screen: $(cat seen host.log)"
-}
-shows_not() { ! screen | grep -qF -- "$1" || fail "'$1' is on the screen: $(screen)"; }
-
 # ---- full screens ----
 
 start_host --bwlimit 2M

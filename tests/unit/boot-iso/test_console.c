@@ -1,5 +1,6 @@
 /* Tests of boot-iso/agent/console.c and text.c: two plain terminals show the same, either answers, and a screen is one
  * question after the other. */
+#include <fcntl.h>
 #include <pty.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -88,6 +90,26 @@ static void a_look_does_not_wait(void **state)
 	assert_true(console_typed(f->c, answer));
 	assert_string_equal(answer, "c d");
 	assert_false(console_typed(f->c, answer));
+}
+
+/* Nobody reads the first terminal; the second shows what is said. */
+static void a_stuck_terminal_holds_nobody_up(void **state)
+{
+	struct fixture *f = *state;
+	char line[1024];
+
+	memset(line, 'x', sizeof line - 1);
+	line[sizeof line - 1] = '\0';
+	assert_int_equal(fcntl(f->c->v[0].out, F_SETFL, O_NONBLOCK), 0);
+	for (int i = 0; i < 100; i++) {
+		uis_say(&f->uis, "%s%d.", line, i);
+		assert_shows(f->user[1], "x");
+		tcflush(f->c->v[1].out, TCOFLUSH);
+	}
+	assert_true(f->c->v[0].stuck);
+	tcflush(f->user[0], TCIFLUSH);
+	uis_say(&f->uis, "again");
+	assert_shows(f->user[0], "again");
 }
 
 static void terminals_that_go_away(void **state)
@@ -227,6 +249,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(both_terminals_show_it),
 	    TEST(a_look_does_not_wait),
+	    TEST(a_stuck_terminal_holds_nobody_up),
 	    TEST(terminals_that_go_away),
 	    TEST(entries),
 	    TEST(long_text_is_broken_between_words),
