@@ -192,6 +192,8 @@ static int inspect_in_appliance(struct run *r, struct appliance *a, struct err *
 	phase_begin(r, "inspect", "inspecting the guest");
 	if (appliance_inspect(a, r->inspection, err) < 0 || appliance_mount(a, r->machine, r->inspection, err) < 0)
 		return -1;
+	if (r->o->depth != RUN_INSPECT && !r->o->undo_from && appliance_fix_heads(a, r->inspection, &r->log, err) < 0)
+		return -1;
 	if (r->o->depth != RUN_INSPECT && !r->o->no_trim) {
 		phase_begin(r, "trim", "discarding free space");
 		if (appliance_trim(a, r->inspection, &r->log, err) < 0)

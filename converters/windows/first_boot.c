@@ -36,6 +36,7 @@ static const char runner[] =
     "if defined pending call :pass 3\n"
     "if defined reboot if not exist \"%base%\\state\\rebooted\" goto restart\n"
     "if defined pending (call :result failed) else (call :result done)\n"
+    "reg delete \"HKLM\\SOFTWARE\\rehost\" /f >nul 2>&1\n"
     "call :say first boot: ended\n"
     "sc delete " SERVICE " >>\"%log%\" 2>&1\n"
     "exit /b 0\n"

@@ -175,12 +175,10 @@ static bool is_safe_command(const char *command)
 
 static void no_removal(const struct found *f, const char *name)
 {
-	finding_add(
-	    f->c->inspection, "W-TOOLS-NOT-REMOVED", SEVERITY_WARNING, name,
-	    "Remove it inside the guest after the first boot.",
-	    "'%s' can't be removed at the first boot: it states no command for that; its drivers and services don't "
-	    "start any more",
-	    name);
+	finding_add(f->c->inspection, "W-TOOLS-NOT-REMOVED", SEVERITY_WARNING, name,
+		    "Remove it inside the guest after the first boot.",
+		    "'%s' stays installed, but doesn't start any more: it states no command that removes it quietly",
+		    name);
 }
 
 static int add_removal(struct found *f, const char *key, const char *subkey, const char *name, struct err *err)

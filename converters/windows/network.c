@@ -41,13 +41,30 @@ static bool is_suffix(const char *text)
 	       !text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")];
 }
 
-/* A device of another vendor than those of the new machine's cards isn't in it. */
+/* How devices of the new machine's cards begin. */
+static const char *new_device(enum net_bus bus)
+{
+	switch (bus) {
+	case NET_BUS_E1000E:
+		return "PCI\\VEN_8086&DEV_10D3";
+	case NET_BUS_E1000:
+		return "PCI\\VEN_8086&DEV_100E";
+	case NET_BUS_RTL8139:
+		return "PCI\\VEN_10EC&DEV_8139";
+	case NET_BUS_VMXNET3:
+		return "PCI\\VEN_15AD&DEV_07B0";
+	case NET_BUS_VIRTIO:
+	case NET_BUS_UNKNOWN:
+		break;
+	}
+	return "PCI\\VEN_1AF4";
+}
+
+/* A device of another kind than the new machine's cards isn't in it. */
 static bool is_gone(const struct work *w, const struct windows_nic *n)
 {
-	const char *stays = w->c->caps->net == NET_BUS_VIRTIO ? "PCI\\VEN_1AF4" : "PCI\\VEN_8086";
+	const char *stays = new_device(w->c->caps->net);
 
-	if (w->c->caps->net == NET_BUS_RTL8139)
-		stays = "PCI\\VEN_10EC";
 	return n->device && boot_script_quotable(n->device) && is_guid(n->guid) &&
 	       strncasecmp(n->device, stays, strlen(stays)) != 0;
 }

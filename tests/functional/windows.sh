@@ -82,6 +82,24 @@ run_guest() {
 	rm -rf "${work:?}/$name" "$work/$name".*
 }
 
+# --mac MAC:ip:… instead of the guest's own settings: the script that the first boot gets.
+check_addresses() {
+	name=$1 root=$work/$1/root facts=$work/$1/facts
+	tests/windows/make-guest "$name" "$work/$name"
+	{
+		echo "drivers $work/virtio-win"
+		echo 'ip 00:50:56:aa:10:01:ip:10.99.0.5,10.99.0.254,20,10.99.0.253,10.99.0.252'
+		echo 'ip 00:50:56:aa:10:02:ip:2001:db8::5,2001:db8::1,64,2001:db8::53'
+	} >>"$facts"
+	build/tests/support/convert_folder "$root" "$facts" >"$work/out" || fail "$name: with addresses"
+	tr -d '\r' <"$(echo "$root"/[Ww]*/rehost/steps/20-network.cmd)" >"$work/$name.addresses"
+	[ -z "$update" ] || cp "$work/$name.addresses" "tests/windows/golden/$name.addresses.txt"
+	diff -u "tests/windows/golden/$name.addresses.txt" "$work/$name.addresses" ||
+		fail "$name: differs from tests/windows/golden/$name.addresses.txt"
+	check_scripts
+	rm -rf "${work:?}/$name"
+}
+
 # A lint that accepts everything proves nothing.
 refused() { # LINE: cmd.exe would stumble over it
 	printf '@echo off\r\n%s\r\nexit /b 0\r\n' "$1" >"$work/bad.cmd"
@@ -112,5 +130,6 @@ if [ -x tests/windows/make-virtio-win ]; then
 fi
 for name; do
 	run_guest "$name"
+	case $name in xp-x86 | 2022) check_addresses "$name" ;; esac
 done
 echo "$# phony Windows guests as expected, twice, and undone; $scripts command files"

@@ -1,0 +1,67 @@
+/* The number of heads in the boot sector of an NT 5 system: its boot code counts in them, and a BIOS counts by the size
+ * of the disk. */
+#include "guest/libguestfs.h"
+
+#include <string.h>
+
+#include "core/base/bytes.h"
+
+/* The boot sector's parameter block (NTFS): the name at 3, sectors a track at 0x18, heads at 0x1a. */
+enum { SECTOR = 512, NAME_AT = 3, HEADS_AT = 0x1a };
+
+/* SeaBIOS' and other BIOSes' translation for LBA ("assisted"): up to 1024 cylinders of 63 sectors. */
+static uint16_t heads_for(uint64_t disk_size)
+{
+	if (disk_size < 2114445312)
+		return 0x40;
+	return disk_size < 4228374780 ? 0x80 : 0xff;
+}
+
+static const struct volume *find(const struct appliance *a, const char *device)
+{
+	VEC_FOR (v, &a->volumes)
+		if (strcmp(v->device, device) == 0)
+			return v;
+	return NULL;
+}
+
+static uint64_t size_of_disk(const struct appliance *a, unsigned disk)
+{
+	VEC_FOR (v, &a->volumes)
+		if (v->is_disk && v->disk == disk)
+			return v->size;
+	return 0;
+}
+
+static int put_heads(struct appliance *a, const char *device, uint16_t heads, struct err *err)
+{
+	char two[2];
+
+	put_le16(two, heads);
+	if (guestfs_pwrite_device(a->g, device, two, sizeof two, HEADS_AT) != sizeof two)
+		return appliance_failed(a, err, ERR_CONVERT, "writing the boot sector of %s", device);
+	return 0;
+}
+
+int appliance_fix_heads(struct appliance *a, const struct inspection *i, struct changelog *log, struct err *err)
+{
+	const struct volume *root = find(a, a->root);
+	AUTO_FREE char *sector = NULL;
+	uint16_t was, heads;
+	size_t n = 0;
+
+	if (i->os.family != OS_WINDOWS || i->os.major != 5 || !root || !root->partition)
+		return 0;
+	sector = guestfs_pread_device(a->g, a->root, SECTOR, 0, &n);
+	if (!sector || n != SECTOR)
+		return appliance_failed(a, err, ERR_UNREADABLE, "reading the boot sector of %s", a->root);
+	heads = heads_for(size_of_disk(a, root->disk));
+	was = get_le16(sector + HEADS_AT);
+	if (memcmp(sector + NAME_AT, "NTFS    ", 8) != 0 || was == heads)
+		return 0;
+	if (put_heads(a, a->root, heads, err) < 0)
+		return -1;
+	changelog_words(log, CHANGE_BINARY, a->root, "the boot code of this Windows counts in heads, as the BIOS does",
+			"boot sector: %u heads, were %u", heads, was);
+	return 0;
+}
