@@ -54,9 +54,9 @@ TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 SOURCES := $(LIB_SOURCES) $(CLI_SOURCES) $(AGENT_SOURCES)
 HEADERS := $(sort $(shell find $(LIB_DIRS) cli boot-iso/agent -maxdepth 1 -name '*.h'))
 ALL_C := $(SOURCES) $(HEADERS) $(TEST_SOURCES) $(sort $(shell find tests -name '*.h' 2>/dev/null)) $(FUZZ_SOURCES) \
-	tests/fuzz/mutate.c tests/fuzz/replay.c bench/copy-limit.c
+	tests/fuzz/mutate.c tests/fuzz/replay.c bench/copy-limit.c bench/p2v-link.c
 
-.PHONY: all lib units demo check check-units check-guests lint asan fuzz fuzz32 bench bench-open bench-copy bench-convert check-kill check-p2v iso format metrics cover install \
+.PHONY: all lib units demo check check-units check-guests lint asan fuzz fuzz32 bench bench-open bench-copy bench-convert bench-p2v check-kill check-p2v iso format metrics cover install \
 	uninstall clean help setup-%
 
 all: rehost ## build ./rehost
@@ -190,7 +190,7 @@ $(FUZZ_SOURCES:%.c=$(BUILD)/%): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $
 
 $(BUILD)/tests/fuzz/fuzz_agent: $(BUILD)/libagent.a
 
-bench: bench-open bench-copy bench-convert ## all benchmarks against peers
+bench: bench-open bench-copy bench-convert bench-p2v ## all benchmarks against peers
 
 bench-open: setup-demo setup-bench rehost ## opening and mapping a 2 TiB image of each format
 	bench/bench-open
@@ -204,6 +204,9 @@ $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/librehost.a
 
 bench-convert: setup-check setup-bench rehost ## conversions of all real guests against virt-v2v's: time as ratios, and who boots
 	bench/bench-convert
+
+bench-p2v: setup-check setup-bench rehost $(BUILD)/bench/p2v-link $(BUILD)/tests/support/p2v_client ## a machine's disk over the network against nbdcopy, ssh -R and virt-v2v
+	BUILD=$(BUILD) bench/bench-p2v $(BENCH_P2V)
 
 format: ## clang-format all C files
 	clang-format -i $(ALL_C)

@@ -15,6 +15,7 @@
 #include "formats/ledger.h"
 #include "formats/throttle.h"
 #include "net/nbd_protocol.h"
+#include "net/packing.h"
 
 /* For one request. */
 enum {
@@ -38,6 +39,7 @@ struct nbd_block {
 	atomic_bool given_up;	     /* set under the lock */
 	struct timespec alone_since; /* no lane has been there since; 0: there is one */
 	struct nbd_block_stats stats;
+	struct packing packing;
 	/* the last answer about extents */
 	struct extent extents[NBD_CLIENT_EXTENTS_MAX];
 	size_t nextents;
@@ -286,24 +288,48 @@ static int with_lane(struct nbd_block *n, int (*fn)(struct nbd_client *c, void *
 
 struct piece {
 	char *buf;
-	size_t len, sent;
-	uint64_t off;
+	size_t len, sent, saved;
+	uint64_t off, begun;
+	bool packed;
 };
 
 static int read_piece(struct nbd_client *c, void *opaque, struct err *err)
 {
 	struct piece *p = opaque;
 
-	return nbd_client_read(c, p->buf, p->len, p->off, &p->sent, err);
+	nbd_client_pack(c, p->packed);
+	if (nbd_client_read(c, p->buf, p->len, p->off, &p->sent, err) < 0)
+		return -1;
+	p->saved = nbd_client_saved(c);
+	return 0;
 }
 
-static void count(struct nbd_block *n, size_t sent)
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void begin_piece(struct nbd_block *n, struct piece *p)
 {
 	pthread_mutex_lock(&n->lock);
-	n->stats.read += sent;
+	p->packed = n->o.may_pack && packing_wanted(&n->packing);
 	pthread_mutex_unlock(&n->lock);
-	if (n->o.throttle && sent)
-		throttle_wait_until(n->o.throttle, sent, &n->given_up);
+	p->begun = now_ns();
+}
+
+/* The limit is for what the network carries. */
+static void count(struct nbd_block *n, const struct piece *p)
+{
+	if (n->o.throttle && p->sent)
+		throttle_wait_until(n->o.throttle, p->sent - p->saved, &n->given_up);
+	pthread_mutex_lock(&n->lock);
+	n->stats.read += p->sent;
+	n->stats.saved += p->saved;
+	packing_note(&n->packing, p->packed, p->sent, now_ns() - p->begun);
+	pthread_mutex_unlock(&n->lock);
 }
 
 static int nbd_pread(struct block *b, void *buf, size_t len, uint64_t off, struct err *err)
@@ -314,9 +340,10 @@ static int nbd_pread(struct block *b, void *buf, size_t len, uint64_t off, struc
 		struct piece p = {
 		    .buf = (char *)buf + at, .len = min_u64(NBD_CLIENT_READ_MAX, len - at), .off = off + at};
 
+		begin_piece(n, &p);
 		if (with_lane(n, read_piece, &p, err) < 0)
 			return -1;
-		count(n, p.sent);
+		count(n, &p);
 		at += p.len;
 	}
 	return 0;

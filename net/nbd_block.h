@@ -23,10 +23,12 @@ struct nbd_block_options {
 	uint32_t physical_sector;  /* 0: as the logical one */
 	unsigned patience_seconds; /* without any connection, then reads fail with ERR_TEMPFAIL; 0: at once */
 	struct throttle *throttle; /* for the data that come; held; NULL: none */
+	bool may_pack;		   /* data are packed on the wire where that is faster */
 };
 
 struct nbd_block_stats {
-	uint64_t read; /* bytes of data that came */
+	uint64_t read;	/* bytes of data that came, unpacked */
+	uint64_t saved; /* of them, by packing */
 	unsigned lanes;
 	unsigned lost; /* connections, since it was opened */
 };

@@ -9,6 +9,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
+#include "core/base/compress.h"
 #include "core/base/hash.h"
 #include "formats/ledger.h"
 #include "net/nbd_protocol.h"
@@ -26,7 +27,11 @@ struct nbd_client {
 	uint64_t size;
 	uint64_t cookie;
 	uint32_t allocation_id; /* of base:allocation */
-	bool structured, allocation, hashes, ledger, several;
+	bool structured, allocation, hashes, packed, ledger, several;
+	bool pack;		 /* wanted for reads */
+	size_t saved;		 /* in the last read */
+	struct decoder *decoder; /* NULL: not needed yet */
+	char *stuff;		 /* packed data; NBD_CLIENT_READ_MAX bytes, with the decoder */
 };
 
 static int lost(struct err *err)
@@ -121,6 +126,8 @@ static int on_context(struct nbd_client *c, const struct reply *r, struct err *e
 		c->hashes = true;
 	if (r->len - 4 == strlen(NBD_CONTEXT_LEDGER) && !memcmp(name, NBD_CONTEXT_LEDGER, r->len - 4))
 		c->ledger = true;
+	if (r->len - 4 == strlen(NBD_CONTEXT_ZSTD) && !memcmp(name, NBD_CONTEXT_ZSTD, r->len - 4))
+		c->packed = true;
 	return 0;
 }
 
@@ -139,7 +146,8 @@ static int on_info(struct nbd_client *c, const struct reply *r, struct err *err)
 
 static int ask_contexts(struct nbd_client *c, struct err *err)
 {
-	static const char *const wanted[] = {NBD_CONTEXT_ALLOCATION, NBD_CONTEXT_HASH, NBD_CONTEXT_LEDGER};
+	static const char *const wanted[] = {NBD_CONTEXT_ALLOCATION, NBD_CONTEXT_HASH, NBD_CONTEXT_LEDGER,
+					     NBD_CONTEXT_ZSTD};
 	unsigned char data[128];
 	uint32_t at = 8;
 
@@ -215,6 +223,16 @@ uint64_t nbd_client_size(const struct nbd_client *c)
 bool nbd_client_several(const struct nbd_client *c)
 {
 	return c->several;
+}
+
+void nbd_client_pack(struct nbd_client *c, bool on)
+{
+	c->pack = on;
+}
+
+size_t nbd_client_saved(const struct nbd_client *c)
+{
+	return c->saved;
 }
 
 struct stream *nbd_client_stream(const struct nbd_client *c)
@@ -320,6 +338,43 @@ static int take_data(struct nbd_client *c, const struct chunk *chunk, struct rea
 	return 0;
 }
 
+static int unpacker_room(struct nbd_client *c, struct err *err)
+{
+	if (!c->decoder)
+		c->decoder = decoder_new();
+	if (!c->stuff)
+		c->stuff = malloc(NBD_CLIENT_READ_MAX);
+	return c->decoder && c->stuff ? 0 : err_nomem(err);
+}
+
+/* Data that are smaller packed than they are. */
+static int take_packed(struct nbd_client *c, const struct chunk *chunk, struct read *r, struct err *err)
+{
+	unsigned char head[12];
+	size_t at, len, packed;
+
+	if (chunk->len <= sizeof head || !c->pack || !c->packed)
+		return breach(err, "packed data that nobody asked for");
+	if (!stream_take(c->stream, head, sizeof head))
+		return lost(err);
+	len = get_be32(head + 8);
+	packed = chunk->len - sizeof head;
+	if (place_in(r, get_be64(head), (uint32_t)len, &at, err) < 0 || unpacker_room(c, err) < 0)
+		return -1;
+	if (packed >= len)
+		return breach(err, "packed data that are longer than what is in them");
+	if (!stream_take(c->stream, c->stuff, packed))
+		return lost(err);
+	if (decoder_run(c->decoder, CODEC_ZSTD, c->stuff, packed, r->buf + at, len, err) < 0)
+		return err_wrap(err, "packed data at 0x%" PRIx64, r->off + at);
+	r->filled += len;
+	r->sent += len;
+	r->unchecked_at = at;
+	r->unchecked_len = len;
+	c->saved += len - packed;
+	return 0;
+}
+
 static int take_hole(struct nbd_client *c, const struct chunk *chunk, struct read *r, struct err *err)
 {
 	unsigned char wire[12];
@@ -363,6 +418,8 @@ static int take_read_chunk(struct nbd_client *c, const struct chunk *chunk, stru
 	switch (chunk->type) {
 	case NBD_REPLY_TYPE_OFFSET_DATA:
 		return take_data(c, chunk, r, err);
+	case NBD_REPLY_TYPE_REHOST_ZSTD:
+		return take_packed(c, chunk, r, err);
 	case NBD_REPLY_TYPE_OFFSET_HOLE:
 		return take_hole(c, chunk, r, err);
 	case NBD_REPLY_TYPE_REHOST_HASH:
@@ -418,7 +475,9 @@ int nbd_client_read(struct nbd_client *c, void *buf, size_t len, uint64_t off, s
 
 	if (len > NBD_CLIENT_READ_MAX || !range_inside(off, len, c->size))
 		return err_set(err, ERR_INTERNAL, "an NBD read of %zu bytes at 0x%" PRIx64, len, off);
-	if (send_request(c, NBD_CMD_READ, off, (uint32_t)len, err) < 0)
+	c->saved = 0;
+	if (send_command(c, c->pack && c->packed ? NBD_CMD_FLAG_REHOST_ZSTD : 0, NBD_CMD_READ, off, (uint32_t)len, NULL,
+			 0, err) < 0)
 		return -1;
 	if ((c->structured ? structured_reply(c, &r, err) : simple_reply(c, &r, err)) < 0)
 		return -1;
@@ -554,13 +613,20 @@ int nbd_client_sums(struct nbd_client *c, struct ledger_entry *e, size_t n, bool
 	return 0;
 }
 
+static void client_free(struct nbd_client *c)
+{
+	stream_close(c->stream);
+	decoder_free(c->decoder);
+	free(c->stuff);
+	free(c);
+}
+
 void nbd_client_drop(struct nbd_client *c)
 {
 	if (!c)
 		return;
 	stream_shut(c->stream, SHUT_RDWR);
-	stream_close(c->stream);
-	free(c);
+	client_free(c);
 }
 
 void nbd_client_close(struct nbd_client *c)
@@ -568,6 +634,5 @@ void nbd_client_close(struct nbd_client *c)
 	if (!c)
 		return;
 	send_request(c, NBD_CMD_DISC, 0, 0, NULL);
-	stream_close(c->stream);
-	free(c);
+	client_free(c);
 }

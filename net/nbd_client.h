@@ -29,7 +29,12 @@ uint64_t nbd_client_size(const struct nbd_client *c);
 /* The server says that further connections see the same disk. One that doesn't may not even answer them. */
 bool nbd_client_several(const struct nbd_client *c);
 
-/* 0 < len ≤ NBD_CLIENT_READ_MAX, inside the export. *ret_sent is how many bytes of data came for it. */
+/* Whether the server may send the data of reads packed from now on; it does when it can and it is worth it. */
+void nbd_client_pack(struct nbd_client *c, bool on);
+/* Bytes that it saved in the last read. */
+size_t nbd_client_saved(const struct nbd_client *c);
+
+/* 0 < len ≤ NBD_CLIENT_READ_MAX, inside the export. *ret_sent is how many bytes of data came for it, unpacked. */
 int nbd_client_read(struct nbd_client *c, void *buf, size_t len, uint64_t off, size_t *ret_sent, struct err *err);
 
 /* Extents from off on, at most `len` bytes of them, into ret, which has room for NBD_CLIENT_EXTENTS_MAX; all data where

@@ -11,7 +11,7 @@
 #include "net/stream.h"
 
 /* Metadata contexts; their numbers on the wire are their places here, from 1 on. */
-enum { NBD_ALLOCATION_ID = 1, NBD_CONTEXTS = 3 };
+enum { NBD_ALLOCATION_ID = 1, NBD_CONTEXTS = 4 };
 
 struct nbd_connection {
 	struct nbd_connection *next;
@@ -21,7 +21,7 @@ struct nbd_connection {
 	struct stream *stream;
 	bool finished; /* under the server's lock: only to be joined */
 	/* negotiated */
-	bool no_zeroes, structured, allocation, hashes, ledger;
+	bool no_zeroes, structured, allocation, hashes, packed, ledger;
 	/* transmission: one thread at a time reads a whole request, one writes a whole reply */
 	pthread_mutex_t reading, writing;
 	bool over; /* under reading: no more requests */

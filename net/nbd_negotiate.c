@@ -9,7 +9,9 @@
 #include "core/base/checked.h"
 #include "core/base/cleanup.h"
 
-static const char *const contexts[NBD_CONTEXTS] = {NBD_CONTEXT_ALLOCATION, NBD_CONTEXT_HASH, NBD_CONTEXT_LEDGER};
+/* Which of them there are is said by their number: the last one is a machine's. */
+static const char *const contexts[NBD_CONTEXTS] = {NBD_CONTEXT_ALLOCATION, NBD_CONTEXT_HASH, NBD_CONTEXT_ZSTD,
+						   NBD_CONTEXT_LEDGER};
 
 enum next { NEXT_OPTION, NEXT_TRANSMISSION, NEXT_CLOSE };
 
@@ -197,7 +199,7 @@ static enum next on_meta_context(struct nbd_connection *c, const struct option *
 	const char *bad = option_name(o, &at, &ours);
 
 	if (set)
-		c->allocation = c->hashes = c->ledger = false;
+		c->allocation = c->hashes = c->packed = c->ledger = false;
 	if (!bad)
 		bad = match_queries(o, at, contexts_offered(c->options), matched);
 	if (!bad && set && !c->structured)
@@ -212,7 +214,8 @@ static enum next on_meta_context(struct nbd_connection *c, const struct option *
 	if (set) {
 		c->allocation = matched[0];
 		c->hashes = matched[1];
-		c->ledger = matched[2];
+		c->packed = matched[2];
+		c->ledger = matched[3];
 	}
 	return ack(c, o);
 }

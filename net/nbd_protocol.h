@@ -67,6 +67,7 @@ enum { /* command flags */
        NBD_CMD_FLAG_NO_HOLE = 1 << 1,
        NBD_CMD_FLAG_DF = 1 << 2,
        NBD_CMD_FLAG_REQ_ONE = 1 << 3,
+       NBD_CMD_FLAG_REHOST_ZSTD = 1 << 5, /* of NBD_CMD_READ, where NBD_CONTEXT_ZSTD was agreed: data may be packed */
        NBD_CMD_FLAG_REHOST_ANEW = 1 << 4, /* of NBD_CMD_REHOST_SUMS: from the disk, whatever is remembered */
 };
 
@@ -79,12 +80,14 @@ enum { /* chunk types */
        NBD_REPLY_TYPE_BLOCK_STATUS = 5,
        NBD_REPLY_TYPE_REHOST_HASH = 0x4001, /* ours, where NBD_CONTEXT_HASH was agreed (docs/p2v.md) */
        NBD_REPLY_TYPE_REHOST_SUMS = 0x4002,
+       NBD_REPLY_TYPE_REHOST_ZSTD = 0x4003,
        NBD_REPLY_TYPE_ERROR = (1 << 15) + 1,
 };
 
 #define NBD_CONTEXT_ALLOCATION "base:allocation"
 #define NBD_CONTEXT_HASH       "x-rehost:xxh3"
 #define NBD_CONTEXT_LEDGER     "x-rehost:ledger"
+#define NBD_CONTEXT_ZSTD       "x-rehost:zstd"
 
 /* In a request for sums: a chunk's offset and the bits of its blocks. In the answer: 64 bits each. */
 enum { NBD_SUMS_MAX = 32, NBD_SUMS_ENTRY = 8 + 64 };

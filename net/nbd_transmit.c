@@ -8,6 +8,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
+#include "core/base/compress.h"
 #include "core/base/hash.h"
 #include "core/base/log.h"
 #include "core/base/zeros.h"
@@ -18,6 +19,10 @@ enum {
 	STATUS_MAX = 1024,	/* descriptors in a block status reply */
 	STATUS_STEPS = 8192,	/* extents asked for one */
 	SPARSE_STEP = 64 << 10, /* zeros in a reply are looked for in steps of this */
+	PACK_MIN = 4096,	/* bytes of a chunk that is packed */
+	PACK_MAX = 2 << 20,
+	PACK_GAIN = 8, /* an eighth must be saved */
+	SKIP_MAX = 31, /* chunks */
 };
 
 struct request {
@@ -27,10 +32,14 @@ struct request {
 	uint32_t len;
 };
 
-/* A thread's buffer for payloads. */
+/* A thread's buffer for payloads, and what it packs with. */
 struct payload {
 	char *data;
 	size_t cap;
+	struct encoder *zstd; /* NULL: not needed yet */
+	char *packed;	      /* PACK_MAX bytes, with zstd */
+	unsigned skip,
+	    skipped; /* data that didn't get smaller: so many chunks behind it aren't tried; how many weren't */
 };
 
 static char *payload_room(struct payload *p, size_t len)
@@ -49,7 +58,41 @@ static char *payload_room(struct payload *p, size_t len)
 static void payload_done(struct payload *p)
 {
 	free(p->data);
-	*p = (struct payload){0};
+	p->data = NULL;
+	p->cap = 0;
+}
+
+static void packer_done(struct payload *p)
+{
+	encoder_free(p->zstd);
+	free(p->packed);
+}
+
+static bool packer_room(struct payload *p)
+{
+	if (!p->zstd)
+		p->zstd = encoder_new(CODEC_ZSTD, 0);
+	if (!p->packed)
+		p->packed = malloc(PACK_MAX);
+	return p->zstd && p->packed;
+}
+
+/* Packs len bytes; 0: it isn't worth it. After data that don't get smaller others aren't tried for a while: it is often
+ * one film behind the other. */
+static size_t pack(struct payload *p, const char *data, size_t len)
+{
+	size_t n;
+
+	if (len < PACK_MIN || len > PACK_MAX || !packer_room(p))
+		return 0;
+	if (p->skipped < p->skip) {
+		p->skipped++;
+		return 0;
+	}
+	n = encoder_run(p->zstd, data, len, p->packed, len - len / PACK_GAIN);
+	p->skip = n ? 0 : (unsigned)min_u64(SKIP_MAX, 2 * (uint64_t)p->skip + 1);
+	p->skipped = 0;
+	return n;
 }
 
 static bool locked_give(struct nbd_connection *c, const void *head, size_t head_len, const void *body, size_t body_len)
@@ -165,20 +208,25 @@ static bool give_hash(struct nbd_connection *c, const struct request *r, const c
 	return give_piece(c, r, NBD_REPLY_TYPE_REHOST_HASH, last, head, 20, NULL, 0);
 }
 
-static bool give_data(struct nbd_connection *c, const struct request *r, const char *data, uint64_t off, uint32_t len,
-		      bool last)
+static bool give_data(struct nbd_connection *c, const struct request *r, struct payload *p, const char *data,
+		      uint64_t off, uint32_t len, bool last)
 {
 	unsigned char head[CHUNK_HEADER + CHUNK_FRONT_MAX];
+	size_t packed = r->flags & NBD_CMD_FLAG_REHOST_ZSTD && c->packed ? pack(p, data, len) : 0;
 
 	put_be64(head + CHUNK_HEADER, off);
-	if (!give_piece(c, r, NBD_REPLY_TYPE_OFFSET_DATA, last && !c->hashes, head, 8, data, len))
+	put_be32(head + CHUNK_HEADER + 8, len);
+	if (!(packed ? give_piece(c, r, NBD_REPLY_TYPE_REHOST_ZSTD, last && !c->hashes, head, 12, p->packed, packed)
+		     : give_piece(c, r, NBD_REPLY_TYPE_OFFSET_DATA, last && !c->hashes, head, 8, data, len)))
 		return false;
 	return !c->hashes || give_hash(c, r, data, off, len, last);
 }
 
 /* What was read, its zeros as holes. */
-static bool give_runs(struct nbd_connection *c, const struct request *r, const char *data)
+static bool give_runs(struct nbd_connection *c, const struct request *r, struct payload *p)
 {
+	const char *data = p->data;
+
 	for (uint32_t at = 0, len; at < r->len; at += len) {
 		bool zero = all_zeros(data + at, len = (uint32_t)min_u64(SPARSE_STEP, r->len - at));
 
@@ -190,7 +238,7 @@ static bool give_runs(struct nbd_connection *c, const struct request *r, const c
 			len += step;
 		}
 		if (!(zero ? give_hole(c, r, r->off + at, len, at + len == r->len)
-			   : give_data(c, r, data + at, r->off + at, len, at + len == r->len)))
+			   : give_data(c, r, p, data + at, r->off + at, len, at + len == r->len)))
 			return false;
 	}
 	return true;
@@ -214,8 +262,8 @@ static bool on_read(struct nbd_connection *c, const struct request *r, struct pa
 	if (!c->structured)
 		return give_simple(c, r, 0, p->data, r->len);
 	if (c->options->remote && !(r->flags & NBD_CMD_FLAG_DF))
-		return give_runs(c, r, p->data);
-	return give_data(c, r, p->data, r->off, r->len, true);
+		return give_runs(c, r, p);
+	return give_data(c, r, p, p->data, r->off, r->len, true);
 }
 
 /* The end of every command that changes something. */
@@ -343,7 +391,7 @@ static const struct command {
 	uint16_t flags;									      /* that it takes */
 	bool writes, has_range;
 } commands[] = {
-    [NBD_CMD_READ] = {on_read, NBD_CMD_FLAG_DF, false, true},
+    [NBD_CMD_READ] = {on_read, NBD_CMD_FLAG_DF | NBD_CMD_FLAG_REHOST_ZSTD, false, true},
     [NBD_CMD_WRITE] = {on_write, NBD_CMD_FLAG_FUA, true, true},
     [NBD_CMD_FLUSH] = {on_flush, 0, false, false},
     [NBD_CMD_TRIM] = {on_trim, NBD_CMD_FLAG_FUA, true, true},
@@ -424,5 +472,6 @@ void *nbd_transmit(void *opaque)
 			payload_done(&p);
 	}
 	payload_done(&p);
+	packer_done(&p);
 	return NULL;
 }

@@ -210,8 +210,8 @@ static void succeed(struct live *l)
 	l->entry->state = ENROL_DONE;
 	l->entry->done = l->entry->total;
 	set_text(l, "converted");
-	log_info("%s: converted; %" PRIu64 " MiB of its disks came over the network", l->entry->name,
-		 l->entry->sent >> 20);
+	log_info("%s: converted; %" PRIu64 " MiB of its disks came over the network as %" PRIu64 " MiB", l->entry->name,
+		 l->entry->sent >> 20, (l->entry->sent - live_saved(l)) >> 20);
 	live_close(l);
 }
 

@@ -104,7 +104,8 @@ static int open_disk(struct live *l, size_t i, const struct json *disk, int dirf
 					  .size = js_get_u64(disk, "size", 0),
 					  .logical_sector = (uint32_t)js_get_u64(disk, "logical_sector", 512),
 					  .patience_seconds = s->o->patience ? s->o->patience : PATIENCE_DEFAULT,
-					  .throttle = s->throttle};
+					  .throttle = s->throttle,
+					  .may_pack = true};
 	struct nbd_server_options server = {.readonly = true, .threads = 1, .remote = true};
 
 	socket_name(i, name);
@@ -209,6 +210,18 @@ uint64_t live_sent(const struct live *l)
 	for (size_t i = 0; i < l->ndisks; i++) {
 		nbd_block_stats(l->disks[i], &stats);
 		sum += stats.read;
+	}
+	return sum;
+}
+
+uint64_t live_saved(const struct live *l)
+{
+	struct nbd_block_stats stats;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < l->ndisks; i++) {
+		nbd_block_stats(l->disks[i], &stats);
+		sum += stats.saved;
 	}
 	return sum;
 }

@@ -63,7 +63,8 @@ int live_open(struct live *l, const struct json *inventory, struct err *err);
 void live_close(struct live *l);
 /* Each disk has a connection. */
 bool live_reachable(const struct live *l);
-uint64_t live_sent(const struct live *l); /* bytes of data that came from its disks */
+uint64_t live_sent(const struct live *l);  /* bytes of data that came from its disks, unpacked */
+uint64_t live_saved(const struct live *l); /* bytes of them that packing kept off the network */
 void live_drop_lanes(struct live *l);
 
 /* Starts and ends conversions as there is room; from the main thread only. */

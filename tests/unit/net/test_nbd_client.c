@@ -13,6 +13,7 @@
 #include <pthread.h>
 
 #include "core/base/bytes.h"
+#include "core/base/compress.h"
 #include "core/base/hash.h"
 #include "net/nbd_block.h"
 #include "net/nbd_protocol.h"
@@ -336,9 +337,10 @@ static void *lie(void *opaque)
 	send(s->fd, "NBDMAGICIHAVEOPT\0\3", 18, MSG_NOSIGNAL);
 	take_all(s->fd, 4 + 16);
 	reply(s->fd, NBD_OPT_STRUCTURED_REPLY, NBD_REP_ACK, NULL, 0);
-	take_all(s->fd, 16 + 8 + 4 + 15 + 4 + 13);
+	take_all(s->fd, 16 + 8 + 4 + 15 + 4 + 13 + 4 + 15 + 4 + 13);
 	reply(s->fd, NBD_OPT_SET_META_CONTEXT, NBD_REP_META_CONTEXT, "\0\0\0\1base:allocation", 19);
 	reply(s->fd, NBD_OPT_SET_META_CONTEXT, NBD_REP_META_CONTEXT, "\0\0\0\2x-rehost:xxh3", 17);
+	reply(s->fd, NBD_OPT_SET_META_CONTEXT, NBD_REP_META_CONTEXT, "\0\0\0\3x-rehost:zstd", 17);
 	reply(s->fd, NBD_OPT_SET_META_CONTEXT, NBD_REP_ACK, NULL, 0);
 	take_all(s->fd, 16 + 6);
 	put_be16(export, NBD_INFO_EXPORT);
@@ -372,8 +374,11 @@ static void add_chunk(struct buf *b, uint16_t flags, uint16_t type, uint32_t len
 	buf_commit(b, body);
 }
 
-/* What a read (or, with status, a block status) of LIE_LEN bytes at 0 says to these bytes. */
-static void expect_lie(const struct buf *b, bool status, enum err_code code, const char *text)
+/* What is asked for LIE_LEN bytes at 0. */
+enum question { READ = 0, STATUS, PACKED_READ };
+
+/* What such a question says to these bytes. */
+static void expect_lie(const struct buf *b, enum question question, enum err_code code, const char *text)
 {
 	struct script s = {.bytes = b->data, .len = b->len};
 	struct extent *e = calloc(NBD_CLIENT_EXTENTS_MAX, sizeof *e);
@@ -390,7 +395,9 @@ static void expect_lie(const struct buf *b, bool status, enum err_code code, con
 	s.fd = fds[1];
 	assert_int_equal(pthread_create(&thread, NULL, lie, &s), 0);
 	assert_int_equal(nbd_client_open(near, &c, NULL), 0);
-	got = status ? nbd_client_extents(c, 0, LIE_LEN, e, &n, &err) : nbd_client_read(c, buf, LIE_LEN, 0, &n, &err);
+	nbd_client_pack(c, question == PACKED_READ);
+	got = question == STATUS ? nbd_client_extents(c, 0, LIE_LEN, e, &n, &err)
+				 : nbd_client_read(c, buf, LIE_LEN, 0, &n, &err);
 	assert_int_equal(got, code ? -1 : 0);
 	assert_int_equal(err.code, code);
 	if (code)
@@ -420,54 +427,54 @@ static void test_lies(void **state)
 	unsigned char wire[24] = {0};
 
 	put_data(&b, 0, LIE_LEN, true);
-	expect_lie(&b, false, ERR_NONE, ""); /* the way of asking is right */
+	expect_lie(&b, READ, ERR_NONE, ""); /* the way of asking is right */
 	buf_clear(&b);
 	put_data(&b, 0, LIE_LEN, false);
-	expect_lie(&b, false, ERR_CORRUPT, "the checksum of 8192 bytes at 0x0 is wrong");
+	expect_lie(&b, READ, ERR_CORRUPT, "the checksum of 8192 bytes at 0x0 is wrong");
 	buf_clear(&b);
 	put_data(&b, 0, LIE_LEN / 2, true);
-	expect_lie(&b, false, ERR_CORRUPT, "isn't all of what was asked for");
+	expect_lie(&b, READ, ERR_CORRUPT, "isn't all of what was asked for");
 	buf_clear(&b);
 	put_data(&b, 4096, LIE_LEN / 2, true);
-	expect_lie(&b, false, ERR_CORRUPT, "outside of what was asked for");
+	expect_lie(&b, READ, ERR_CORRUPT, "outside of what was asked for");
 	buf_clear(&b);
 	add_chunk(&b, 1, NBD_REPLY_TYPE_OFFSET_DATA, 8 + LIE_LEN, wire, 8, LIE_LEN);
-	expect_lie(&b, false, ERR_CORRUPT, "without their checksum");
+	expect_lie(&b, READ, ERR_CORRUPT, "without their checksum");
 	buf_clear(&b);
 	add_chunk(&b, 1, NBD_REPLY_TYPE_OFFSET_DATA, 8 + LIE_LEN + 1, wire, 8, LIE_LEN + 1);
-	expect_lie(&b, false, ERR_CORRUPT, "outside of what was asked for");
+	expect_lie(&b, READ, ERR_CORRUPT, "outside of what was asked for");
 	buf_clear(&b);
 	add_chunk(&b, 1, NBD_REPLY_TYPE_OFFSET_DATA, UINT32_MAX, wire, 8, 0);
-	expect_lie(&b, false, ERR_CORRUPT, "outside of what was asked for");
+	expect_lie(&b, READ, ERR_CORRUPT, "outside of what was asked for");
 	buf_clear(&b);
 	put_be32(wire + 8, UINT32_MAX);
 	add_chunk(&b, 1, NBD_REPLY_TYPE_OFFSET_HOLE, 12, wire, 12, 0);
-	expect_lie(&b, false, ERR_CORRUPT, "outside of what was asked for");
+	expect_lie(&b, READ, ERR_CORRUPT, "outside of what was asked for");
 	buf_clear(&b);
 	add_chunk(&b, 1, NBD_REPLY_TYPE_NONE, 0, NULL, 0, 0);
-	expect_lie(&b, false, ERR_CORRUPT, "isn't all of what was asked for");
+	expect_lie(&b, READ, ERR_CORRUPT, "isn't all of what was asked for");
 	buf_clear(&b);
 	add_chunk(&b, 1, 77, 0, NULL, 0, 0);
-	expect_lie(&b, false, ERR_CORRUPT, "a chunk of an unknown type");
+	expect_lie(&b, READ, ERR_CORRUPT, "a chunk of an unknown type");
 	buf_clear(&b);
 	buf_add(&b, "HTTP/1.0 200 OK.....", 20);
-	expect_lie(&b, false, ERR_CORRUPT, "no reply to the request that was sent");
+	expect_lie(&b, READ, ERR_CORRUPT, "no reply to the request that was sent");
 	buf_clear(&b);
-	expect_lie(&b, false, ERR_TEMPFAIL, "the NBD connection was lost");
+	expect_lie(&b, READ, ERR_TEMPFAIL, "the NBD connection was lost");
 	memcpy(wire, "\0\0\0\1\0\0\0\0\0\0\0\0", 12);
 	add_chunk(&b, 1, NBD_REPLY_TYPE_BLOCK_STATUS, 12, wire, 12, 0);
-	expect_lie(&b, true, ERR_CORRUPT, "an extent of no bytes");
+	expect_lie(&b, STATUS, ERR_CORRUPT, "an extent of no bytes");
 	buf_clear(&b);
 	wire[3] = 9;
 	add_chunk(&b, 1, NBD_REPLY_TYPE_BLOCK_STATUS, 12, wire, 12, 0);
-	expect_lie(&b, true, ERR_CORRUPT, "a block status that nobody asked for");
+	expect_lie(&b, STATUS, ERR_CORRUPT, "a block status that nobody asked for");
 	buf_clear(&b);
 	add_chunk(&b, 1, NBD_REPLY_TYPE_BLOCK_STATUS, UINT32_MAX, wire, 12, 0);
-	expect_lie(&b, true, ERR_CORRUPT, "a block status of a wrong length");
+	expect_lie(&b, STATUS, ERR_CORRUPT, "a block status of a wrong length");
 	buf_clear(&b);
 	memcpy(wire, "\0\0\0\1\377\377\377\377\0\0\0\0", 12);
 	add_chunk(&b, 1, NBD_REPLY_TYPE_BLOCK_STATUS, 12, wire, 12, 0);
-	expect_lie(&b, true, ERR_NONE, ""); /* the last may reach farther */
+	expect_lie(&b, STATUS, ERR_NONE, ""); /* the last may reach farther */
 	buf_done(&b);
 }
 
@@ -624,6 +631,98 @@ static void test_renewed_lane(void **state)
 	buf_done(&data);
 }
 
+/* Data with packed bytes in it that say how long they are. */
+static void put_packed(struct buf *b, uint32_t said, const void *packed, size_t len)
+{
+	unsigned char front[20] = {0};
+
+	put_be32(front + 8, said);
+	add_chunk(b, 0, NBD_REPLY_TYPE_REHOST_ZSTD, (uint32_t)(12 + len), front, 12, 0);
+	buf_add(b, packed, len);
+}
+
+static void put_hash(struct buf *b, const void *data, uint32_t len)
+{
+	unsigned char front[20] = {0};
+
+	put_be32(front + 8, len);
+	put_be64(front + 12, hash_xxh3(data, len));
+	add_chunk(b, NBD_REPLY_FLAG_DONE, NBD_REPLY_TYPE_REHOST_HASH, 20, front, 20, 0);
+}
+
+static void test_packed_lies(void **state)
+{
+	struct encoder *zstd = encoder_new(CODEC_ZSTD, 0);
+	struct buf b = BUF_INIT(MIB);
+	char data[LIE_LEN], packed[LIE_LEN];
+	size_t n;
+
+	(void)state;
+	memset(data, 'y', sizeof data);
+	n = encoder_run(zstd, data, sizeof data, packed, sizeof packed);
+	put_packed(&b, LIE_LEN, packed, n);
+	put_hash(&b, data, LIE_LEN);
+	expect_lie(&b, PACKED_READ, ERR_NONE, "");
+	expect_lie(&b, READ, ERR_CORRUPT, "packed data that nobody asked for");
+	buf_clear(&b);
+	put_packed(&b, LIE_LEN, packed, n);
+	put_hash(&b, packed, LIE_LEN);
+	expect_lie(&b, PACKED_READ, ERR_CORRUPT, "the checksum of 8192 bytes at 0x0 is wrong");
+	buf_clear(&b);
+	put_packed(&b, LIE_LEN, packed, n);
+	expect_lie(&b, PACKED_READ, ERR_TEMPFAIL, "lost"); /* no checksum, and no more */
+	buf_clear(&b);
+	put_packed(&b, LIE_LEN / 2, packed, n);
+	expect_lie(&b, PACKED_READ, ERR_CORRUPT, "packed data at 0x0");
+	buf_clear(&b);
+	put_packed(&b, LIE_LEN, packed, n - 1);
+	expect_lie(&b, PACKED_READ, ERR_CORRUPT, "packed data at 0x0");
+	buf_clear(&b);
+	put_packed(&b, LIE_LEN + 1, packed, n);
+	expect_lie(&b, PACKED_READ, ERR_CORRUPT, "outside of what was asked for");
+	buf_clear(&b);
+	put_packed(&b, 16, data, 16);
+	expect_lie(&b, PACKED_READ, ERR_CORRUPT, "longer than what is in them");
+	buf_clear(&b);
+	put_packed(&b, LIE_LEN, packed, 0);
+	expect_lie(&b, PACKED_READ, ERR_CORRUPT, "packed data that nobody asked for");
+	encoder_free(zstd);
+	buf_done(&b);
+}
+
+/* What gets smaller travels packed when that is wanted; what doesn't goes as it is. */
+static void test_packed(void **state)
+{
+	struct host *h = *state;
+	struct nbd_client *c = connect_to(h);
+	char *buf = malloc(MIB);
+	size_t sent;
+
+	for (unsigned i = 0; i < MIB / 2; i++)
+		h->disk->data[MIB + i] = "a text "[i % 7];
+	assert_int_equal(nbd_client_read(c, buf, MIB, MIB, &sent, NULL), 0);
+	assert_int_equal(nbd_client_saved(c), 0);
+	nbd_client_pack(c, true);
+	memset(buf, 0, MIB);
+	assert_int_equal(nbd_client_read(c, buf, MIB, MIB, &sent, NULL), 0);
+	assert_memory_equal(buf, h->disk->data + MIB, MIB);
+	assert_int_equal(sent, MIB);
+	assert_true(nbd_client_saved(c) > MIB / 2 - 16384);
+	assert_int_equal(nbd_client_read(c, buf, MIB / 2, MIB + MIB / 2, &sent, NULL), 0);
+	assert_int_equal(nbd_client_saved(c), 0); /* random */
+	assert_int_equal(nbd_client_read(c, buf, MIB / 2, MIB, &sent, NULL), 0);
+	assert_int_equal(sent, MIB / 2);
+	assert_int_equal(nbd_client_saved(c), 0); /* not tried: the data before didn't get smaller */
+	assert_int_equal(nbd_client_read(c, buf, MIB / 2, MIB, &sent, NULL), 0);
+	assert_memory_equal(buf, h->disk->data + MIB, MIB / 2);
+	assert_true(nbd_client_saved(c) > MIB / 2 - 16384);
+	nbd_client_pack(c, false);
+	assert_int_equal(nbd_client_read(c, buf, MIB / 2, MIB, &sent, NULL), 0);
+	assert_int_equal(nbd_client_saved(c), 0);
+	nbd_client_close(c);
+	free(buf);
+}
+
 /* Two servers in a row, as of `rehost serve`: blocks are summed up by the machine, in as many requests as it takes. */
 static void test_sums(void **state)
 {
@@ -688,7 +787,9 @@ int main(void)
 	    TEST(test_giving_up),
 	    TEST(test_another_size),
 	    TEST(test_sums),
+	    TEST(test_packed),
 	    cmocka_unit_test(test_lies),
+	    cmocka_unit_test(test_packed_lies),
 	    TEST(test_lost_behind_the_server),
 	    TEST(test_wrong_again_and_again),
 	    TEST(test_no_answer_in_time),
