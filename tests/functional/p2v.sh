@@ -123,7 +123,7 @@ stop_host
 # ---- two machines at once; one falls silent (half-open), and a thousand strangers call meanwhile ----
 rm -rf out
 inventory web03 4c4c4544-0042-3510-8051-b4c04f4b3134 > web03.json
-start_host --uses 2 --jobs 2 --memory 1M --bwlimit 12M
+start_host --uses 2 --jobs 2 --memory 1M --bwlimit 12M --key all:key:hunter2
 kill "$link"
 wait "$link" 2> /dev/null || true
 coproc "$proxy" 127.0.0.1 "$port"
@@ -135,6 +135,10 @@ machine=$!
 other=$!
 await_state web02 converting
 await_state web03 converting
+# passphrases go on to the conversions, and stand on no command line
+for process in "$host" $(pgrep -P "$host"); do tr '\0' ' ' < /proc/"$process"/cmdline; echo; done > commands
+[ "$(grep -c ' convert .*--key all:fd:3 ' commands)" = 2 ] || fail "no keys for the conversions: $(cat commands)"
+! grep hunter2 commands || fail "a passphrase is on a command line"
 until awk '$4 > 4194304 { found = 1 } END { exit !found }' client.out; do
 	kill -0 $machine 2> /dev/null || fail "the client ended: $(cat client.err host.log)"
 	sleep 0.1
@@ -216,6 +220,19 @@ wait $machine || fail "client: $(cat client.err host.log)"
 same_disk sda web02 sda
 sed -n 's/^token: //p' host.out | sort -u | awk 'END { exit NR != 2 }' || fail "no token for the next machine: $(cat host.out)"
 stop_host
+
+# ---- a guest of the same name is replaced only with --force ----
+for force in '' --force; do
+	rm -rf out/.rehost-serve
+	# shellcheck disable=SC2086
+	start_host $force
+	got=0
+	"$client" 127.0.0.1:"$port" "$token" web02.json 90 "$work/sdb" > client.out 2> client.err || got=$?
+	[ $got = "$([ -z "$force" ] && echo 5 || echo 0)" ] || fail "exit status $got with '$force': $(cat client.err host.log)"
+	stop_host
+done
+same_disk sdb web02 sda
+says 2 'has no key' "$rehost" serve --listen 127.0.0.1:0 -os out --keys-from-stdin < /dev/null
 
 # ---- a disk that changes while it is read is no guest ----
 rm -rf out
