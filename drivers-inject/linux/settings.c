@@ -50,15 +50,30 @@ int graft_settings(struct guest *g, struct inspection *i, struct changelog *log,
 	return known ? 0 : by_hand(i, generator, names, n, err);
 }
 
-/* A word of the list [from, behind). */
+/* True when p stands in a comment, which begins at a '#' in front of a word; line is where its line begins. */
+static bool in_comment(const char *line, const char *p)
+{
+	for (const char *c = line; c < p; c++)
+		if (*c == '#' && (c == line || strchr(" \t", c[-1])))
+			return true;
+	return false;
+}
+
+/* A word of the list [from, behind), which in brackets may go over lines with comments. */
 static bool has_word(const char *text, size_t from, size_t behind, const char *word)
 {
+	const char *line = text + from, *end = text + behind;
 	size_t n = strlen(word);
 
-	for (const char *p = strstr(text + from, word); p && p < text + behind; p = strstr(p + 1, word)) {
+	for (const char *p = strstr(line, word), *next; p && p < end; p = strstr(next, word)) {
 		bool begins = p == text + from || strchr(" \t\n\"'(", p[-1]), ends = strchr(" \t\n\"')", p[n]);
 
-		if (begins && ends)
+		for (const char *eol; (eol = memchr(line, '\n', (size_t)(p - line)));)
+			line = eol + 1;
+		next = p + 1;
+		if (text[from - 1] == '(' && in_comment(line, p))
+			next = p + strcspn(p, "\n");
+		else if (begins && ends)
 			return true;
 	}
 	return false;
@@ -67,10 +82,13 @@ static bool has_word(const char *text, size_t from, size_t behind, const char *w
 char *settings_extend_list(const struct generator_settings *s, struct arena *a, const char *text, size_t from,
 			   size_t behind)
 {
-	const char *added = "";
+	const char *added = "", *quote = text[from - 1] == '=' ? "\"" : "";
 
 	for (size_t k = 0; k < s->n; k++)
 		if (!has_word(text, from, behind, s->names[k]))
 			added = arena_printf(a, "%s%s%s", added, *added || behind > from ? " " : "", s->names[k]);
-	return arena_printf(a, "%.*s%s%s", (int)behind, text, added, text + behind);
+	if (!*added)
+		return arena_strdup(a, text);
+	return arena_printf(a, "%.*s%s%.*s%s%s%s", (int)from, text, quote, (int)(behind - from), text + from, added,
+			    quote, text + behind);
 }

@@ -28,7 +28,7 @@ settings_writer settings_booster;	/* modules: of /etc/booster.yaml */
 settings_writer settings_make_initrd;	/* MODULES_ADD of /etc/initrd.mk (ALT) */
 
 /* For the writers: text with the names that its list lacks put before position `behind` of its quotes or brackets; the
- * list is [from, behind). In the arena. */
+ * list is [from, behind), and gets double quotes when it stands bare behind '='. In the arena. */
 char *settings_extend_list(const struct generator_settings *s, struct arena *a, const char *text, size_t from,
 			   size_t behind);
 

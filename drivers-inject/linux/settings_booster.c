@@ -8,14 +8,19 @@
 #define CONF "/etc/booster.yaml"
 #define KEY  "modules:"
 
-/* Where the list ends on its line: before a comment, a closing quote and blanks. */
-static size_t list_end(const char *text)
+/* Where the list ends on its line: before a comment, a closing quote and blanks. *ret_empty: it names nothing yet. */
+static size_t list_end(const char *text, bool *ret_empty)
 {
 	const char *comment = strstr(text, " #");
-	size_t n = comment ? (size_t)(comment - text) : strlen(text);
+	size_t n = comment ? (size_t)(comment - text) : strlen(text), first = strlen(KEY);
 
-	while (n > strlen(KEY) && strchr(" \t\r\"'", text[n - 1]))
+	while (first < n && strchr(" \t", text[first]))
+		first++;
+	if (first < n && strchr("\"'", text[first]))
+		first++;
+	while (n > first && strchr(" \t\r\"'", text[n - 1]))
 		n--;
+	*ret_empty = n == first;
 	return n;
 }
 
@@ -33,11 +38,17 @@ static bool lists(const char *text, const char *name)
 static void extend(const struct generator_settings *s, struct lines *l, size_t i)
 {
 	for (size_t k = 0; k < s->n; k++) {
-		size_t end = list_end(l->v.v[i].text);
+		const char *text = l->v.v[i].text;
+		bool empty;
+		size_t end = list_end(text, &empty);
 
-		if (!lists(l->v.v[i].text + strlen(KEY), s->names[k]))
+		if (!lists(text + strlen(KEY), s->names[k]))
 			line_splice(l, i, end, 0,
-				    arena_printf(l->arena, "%s%s", end > strlen(KEY) ? "," : " ", s->names[k]));
+				    arena_printf(l->arena, "%s%s",
+						 !empty			? ","
+						 : text[end - 1] == ':' ? " "
+									: "",
+						 s->names[k]));
 	}
 }
 

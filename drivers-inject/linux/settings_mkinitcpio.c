@@ -6,7 +6,17 @@
 
 #define CONF "/etc/mkinitcpio.conf"
 
-/* Where the last assignment's list begins and ends; false when there is none. */
+/* Length of an array's content up to its bracket; one in a comment ("# needed (really)") closes nothing. */
+static size_t array_len(const char *text)
+{
+	size_t n = 0;
+
+	while (text[n] && text[n] != ')')
+		n += text[n] == '#' && (!n || strchr(" \t\n", text[n - 1])) ? strcspn(text + n, "\n") : 1;
+	return n;
+}
+
+/* The last assignment's list: [*ret_from, *ret_behind); false when there is none. */
 static bool find_list(const char *text, size_t *ret_from, size_t *ret_behind)
 {
 	bool found = false;
@@ -21,10 +31,10 @@ static bool find_list(const char *text, size_t *ret_from, size_t *ret_behind)
 			continue;
 		open = p[8];
 		*ret_from = (size_t)(p - text) + 8 + (open == '(' || open == '"' || open == '\'');
-		*ret_behind = *ret_from + strcspn(text + *ret_from, open == '('	   ? ")"
-								    : open == '"'  ? "\""
-								    : open == '\'' ? "'"
-										   : " \t\n");
+		*ret_behind = *ret_from + (open == '(' ? array_len(text + *ret_from)
+						       : strcspn(text + *ret_from, open == '"'	  ? "\""
+										   : open == '\'' ? "'"
+												  : " \t\r\n;#"));
 		found = true;
 	}
 	return found;

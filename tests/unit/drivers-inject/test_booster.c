@@ -120,6 +120,8 @@ static void test_settings(void **state)
 			    "modules: -*,my_virtio_blk2,virtio_pci,virtio_blk # mine\ncompression: xz\n");
 	assert_string_equal(settings(f, "universal: true\nmodules: \"virtio_blk\""),
 			    "universal: true\nmodules: \"virtio_blk,virtio_pci\"");
+	assert_string_equal(settings(f, "modules: \"\"\n"), "modules: \"virtio_pci,virtio_blk\"\n");
+	assert_string_equal(settings(f, "modules: # none\n"), "modules: virtio_pci,virtio_blk # none\n");
 	assert_string_equal(settings(f, "strip: true\n"), "strip: true\nmodules: virtio_pci,virtio_blk\n");
 }
 
