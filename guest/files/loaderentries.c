@@ -4,6 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/base/buf.h"
+#include "core/base/checked.h"
+#include "core/base/cleanup.h"
 #include "guest/files/devices.h"
 
 /* The column of the value behind a keyword, 0 when the line has another one. */
@@ -100,19 +103,14 @@ static char *last_path(struct arena *a, const char *value)
 	return ret;
 }
 
-/* The kernel takes no more than 4096 bytes. */
-enum { CMDLINE_MAX = 64 << 10 };
-
-static char *joined(struct arena *a, char *before, char *more)
-{
-	if (strlen(before) + strlen(more) > CMDLINE_MAX)
-		return before;
-	return *before ? arena_printf(a, "%s %s", before, more) : more;
-}
+/* The kernel takes no more than 4096 bytes; a line that doesn't fit is left out. */
+#define CMDLINE_MAX (64 * KIB)
 
 void loader_entry_parse(const struct lines *l, struct grub_entry *ret)
 {
-	*ret = (struct grub_entry){.parent = -1, .cmdline = arena_strdup(l->arena, "")};
+	AUTO(buf_done) struct buf cmdline = BUF_INIT(CMDLINE_MAX);
+
+	*ret = (struct grub_entry){.parent = -1};
 	for (size_t i = 0; i < l->v.n; i++) {
 		const char *text = l->v.v[i].text;
 		char *value;
@@ -123,12 +121,13 @@ void loader_entry_parse(const struct lines *l, struct grub_entry *ret)
 			value = last_path(l->arena, value);
 			ret->initrd = value ? value : ret->initrd;
 		} else if ((value = keyword_value(l->arena, text, "options"))) {
-			ret->cmdline = joined(l->arena, ret->cmdline, value);
+			buf_addf(&cmdline, "%s%s", cmdline.len ? " " : "", value);
 		} else if ((value = keyword_value(l->arena, text, "linux"))) {
 			ret->kernel = value;
 			ret->line = (unsigned)i + 1;
 		}
 	}
+	ret->cmdline = arena_strdup(l->arena, buf_str(&cmdline));
 }
 
 /* "initrd=a,b" on the command line: the last is the initramfs. */

@@ -1,6 +1,10 @@
 /* Tests of guest/files/loaderentries.c on files as Fedora, Arch and Alpine have them. */
 #include "tests/unit/guest/files/walk.h"
 
+#include <malloc.h>
+
+#include "core/base/buf.h"
+#include "core/base/checked.h"
 #include "core/base/cleanup.h"
 #include "guest/files/loaderentries.h"
 
@@ -138,6 +142,30 @@ static void test_loader_conf(void **state)
 	assert_null(loader_conf_default(&l));
 }
 
+static size_t heap(void)
+{
+	struct mallinfo2 m = mallinfo2();
+
+	return m.uordblks + m.hblkhd;
+}
+
+/* As many lines as the kernel's command line would never have take no memory for each of their joints. */
+static void test_many_options(void **state)
+{
+	AUTO(arena_done) struct arena a = {0};
+	AUTO(buf_done) struct buf b = BUF_INIT(4 * MIB);
+	size_t before = heap();
+	struct grub_entry e;
+	struct lines l;
+
+	for (unsigned n = 0; n < 100000; n++)
+		assert_int_equal(buf_adds(&b, "options a\n"), 0);
+	lines_split(&l, &a, buf_str(&b));
+	loader_entry_parse(&l, &e);
+	assert_int_equal(strlen(e.cmdline), 64 * KIB - 1);
+	assert_true(heap() - before < 64 * MIB);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +176,7 @@ int main(void)
 	    cmocka_unit_test(test_extlinux_default),
 	    cmocka_unit_test(test_extlinux_without_default),
 	    cmocka_unit_test(test_loader_conf),
+	    cmocka_unit_test(test_many_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
