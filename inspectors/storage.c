@@ -1,6 +1,7 @@
 /* Which device names the guest's configuration uses, what they mean, and which of them can't be made to last. */
 #include "inspectors/registry.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "guest/files/devnames.h"
@@ -35,27 +36,26 @@ static void report(struct inspection *i, const struct device_name *d)
 			    d->spec, d->reason);
 }
 
-static bool same_content(const struct filesystem *a, const struct filesystem *b)
+/* Members share the UUID of what they make up; subvolumes and what is mounted twice are listed beside themselves. */
+static bool is_copy(const struct filesystem *a, const struct filesystem *b)
 {
-	return a->uuid && b->uuid && strcasecmp(a->uuid, b->uuid) == 0 && a->disk == b->disk &&
-	       a->partition == b->partition;
+	return a->uuid && *a->uuid && b->uuid && strcasecmp(a->uuid, b->uuid) == 0 &&
+	       strcmp(a->device, b->device) != 0 &&
+	       !(a->type && (strstr(a->type, "_member") || strcmp(a->type, "btrfs") == 0));
 }
 
 static void report_duplicates(struct inspection *i)
 {
-	for (size_t x = 0; x < i->filesystems.n; x++) {
-		for (size_t y = x + 1; y < i->filesystems.n; y++) {
-			const struct filesystem *a = &i->filesystems.v[x], *b = &i->filesystems.v[y];
+	for (size_t y = 1; y < i->filesystems.n; y++) {
+		const struct filesystem *b = &i->filesystems.v[y], *a = i->filesystems.v;
 
-			if (!a->uuid || !*a->uuid || !b->uuid || strcasecmp(a->uuid, b->uuid) != 0 ||
-			    same_content(a, b) || (a->type && strstr(a->type, "_member")) ||
-			    (a->type && strcmp(a->type, "btrfs") == 0))
-				continue;
+		while (a < b && !is_copy(a, b))
+			a++;
+		if (a < b)
 			finding_add(i, "W-UUID-DUPLICATE", SEVERITY_WARNING, a->device,
 				    "Give one of them a new UUID, or detach the copy.",
 				    "%s and %s have the same UUID %s: which one is mounted by it is chance", a->device,
 				    b->device, a->uuid);
-		}
 	}
 }
 
@@ -72,21 +72,48 @@ static bool has_map_name(const struct inspection *i)
 
 struct aliases {
 	struct inspection *i;
-	const struct names *names;
+	struct names names; /* sorted */
 };
+
+/* What may follow an alias in a name: "-part" and the number of a partition. */
+enum { PARTITION_TAIL_MAX = 8 };
+
+struct piece {
+	const char *text;
+	size_t len;
+};
+
+static int compare_alias(const void *key, const void *alias)
+{
+	const struct piece *p = key;
+	const char *have = *(const char *const *)alias;
+	int order = strncmp(p->text, have, p->len);
+
+	return order || !have[p->len] ? order : -1;
+}
+
+/* The name of a map, or of a partition of one. */
+static bool is_alias(const struct names *aliases, const char *name)
+{
+	size_t n = strlen(name), least = n > PARTITION_TAIL_MAX ? n - PARTITION_TAIL_MAX : 1;
+	unsigned partition;
+
+	for (size_t len = n; aliases->list.n && len >= least; len--)
+		if (devname_map_partition(name + len, &partition) &&
+		    bsearch(&(struct piece){name, len}, aliases->list.v, aliases->list.n, sizeof *aliases->list.v,
+			    compare_alias))
+			return true;
+	return false;
+}
 
 /* A name of the user's own for a map means what multipath.conf says; which disk that is only the WWID tells. */
 static const char *report_alias(const struct device_use *use, void *opaque)
 {
 	const struct aliases *a = opaque;
 	const char *base = strncmp(use->name, "/dev/mapper/", 12) == 0 ? use->name + 12 : "";
-	unsigned partition;
 
-	VEC_FOR (alias, &a->names->list)
-		if (strncmp(base, *alias, strlen(*alias)) == 0 &&
-		    devname_map_partition(base + strlen(*alias), &partition))
-			finding_add(
-			    a->i, use->optional ? "I-MULTIPATH-ALIAS" : "W-BOOT-MULTIPATH-ALIAS",
+	if (is_alias(&a->names, base))
+		finding_add(a->i, use->optional ? "I-MULTIPATH-ALIAS" : "W-BOOT-MULTIPATH-ALIAS",
 			    use->optional ? SEVERITY_INFO : SEVERITY_WARNING,
 			    arena_printf(&a->i->arena, "/etc/fstab:%u", use->line),
 			    "Name the file system by UUID there before the machine is moved.",
@@ -99,14 +126,14 @@ static const char *report_alias(const struct device_use *use, void *opaque)
 static int report_aliases(struct guest *g, struct inspection *i, struct err *err)
 {
 	AUTO(arena_done) struct arena a = {0};
-	struct names names = {0};
-	struct aliases told = {i, &names};
+	struct aliases told = {.i = i};
 	const struct device_visitor v = {report_alias, &told};
 	struct lines l;
 	char *fstab;
 
-	if (multipath_aliases(g, &a, &names, err) < 0 || guest_text(g, "/etc/fstab", &a, &fstab, err) < 0)
+	if (multipath_aliases(g, &a, &told.names, err) < 0 || guest_text(g, "/etc/fstab", &a, &fstab, err) < 0)
 		return -1;
+	names_sort(&told.names);
 	lines_split(&l, &a, fstab ? fstab : "");
 	fstab_devices(&l, &v);
 	return 0;

@@ -1,6 +1,8 @@
 /* Tests of the inspector storage: what can't be decided is said. */
 #include "tests/unit/converters/linux/linux_fixture.h"
 
+#include <time.h>
+
 #include "inspectors/registry.h"
 
 static void inspect(struct linux_fixture *f)
@@ -89,6 +91,53 @@ static void test_copies_of_a_file_system(void **state)
 	assert_null(devnames_find(f->inspection, "/dev/sda1")->spec);
 }
 
+/* A snapshot has its origin's UUID; one that is mounted twice is no copy. */
+static void test_copies_of_a_volume(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	add_fs(f, "/dev/vg/data", "ext4", DATA_UUID, 0, 0);
+	add_fs(f, "/dev/vg/data", "ext4", DATA_UUID, 0, 0);
+	inspect(f);
+	assert_int_equal(f->inspection->findings.n, 0);
+	add_fs(f, "/dev/vg/snap", "ext4", DATA_UUID, 0, 0);
+	inspect(f);
+	assert_int_equal(f->inspection->findings.n, 1);
+	assert_string_equal(finding_of(f, "W-UUID-DUPLICATE")->text,
+			    "/dev/vg/data and /dev/vg/snap have the same UUID " DATA_UUID
+			    ": which one is mounted by it is chance");
+}
+
+/* A thousand copies are a thousand findings, not one for each pair. */
+static void test_many_copies(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	for (unsigned n = 0; n <= 1000; n++)
+		add_fs(f, arena_printf(&f->files.arena, "/dev/vg/v%u", n), "xfs", DATA_UUID, 0, 0);
+	inspect(f);
+	assert_int_equal(f->inspection->findings.n, 1000);
+}
+
+/* Two long files don't take their lengths' product. */
+static void test_many_aliases(void **state)
+{
+	struct linux_fixture *f = *state;
+	AUTO(buf_done) struct buf conf = BUF_INIT(4 << 20), fstab = BUF_INIT(4 << 20);
+	clock_t begin = clock();
+
+	for (unsigned n = 0; n < 100000; n++)
+		assert_int_equal(buf_addf(&conf, "alias map%u\n", n) | buf_addf(&fstab, "/dev/mapper/x%u /x xfs\n", n),
+				 0);
+	assert_int_equal(buf_adds(&fstab, "/dev/mapper/map77777-part3 /y xfs\n"), 0);
+	plant(&f->files, "/etc/multipath/wwids", "/3600/\n");
+	plant(&f->files, "/etc/multipath.conf", buf_str(&conf));
+	plant(&f->files, "/etc/fstab", buf_str(&fstab));
+	inspect(f);
+	assert_string_equal(finding_of(f, "W-BOOT-MULTIPATH-ALIAS")->evidence, "/etc/fstab:100001");
+	assert_true((clock() - begin) / CLOCKS_PER_SEC < 20);
+}
+
 static void test_members_of_one_array(void **state)
 {
 	struct linux_fixture *f = *state;
@@ -103,8 +152,15 @@ static void test_members_of_one_array(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    LINUX_TEST(test_all_clear), LINUX_TEST(test_unknown_names),		  LINUX_TEST(test_multipath),
-	    LINUX_TEST(test_guess),	LINUX_TEST(test_copies_of_a_file_system), LINUX_TEST(test_members_of_one_array),
+	    LINUX_TEST(test_all_clear),
+	    LINUX_TEST(test_unknown_names),
+	    LINUX_TEST(test_multipath),
+	    LINUX_TEST(test_copies_of_a_volume),
+	    LINUX_TEST(test_many_copies),
+	    LINUX_TEST(test_many_aliases),
+	    LINUX_TEST(test_guess),
+	    LINUX_TEST(test_copies_of_a_file_system),
+	    LINUX_TEST(test_members_of_one_array),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
