@@ -13,26 +13,39 @@ static void connect_nic(struct machine *m, struct nic *nic, enum net_kind kind, 
 	nic->target_kind = kind;
 }
 
+/* Does an earlier map of the list name the same network? */
+static bool is_named_before(const char *const *list, const char *const *map, size_t len)
+{
+	for (; list < map; list++)
+		if (!strncmp(*list, *map, len + 1))
+			return true;
+	return false;
+}
+
 /* One map of a list: "in:out" for NICs on `in`, "out" for the rest. Named maps are applied before default ones. */
 static int apply_list(const char *const *list, enum net_kind kind, const char *option, bool named, struct machine *m,
 		      struct err *err)
 {
+	const char *const *first = list;
 	bool have_default = false;
 
 	for (; list && *list; list++) {
 		const char *colon = strchr(*list, ':');
+		size_t len = colon ? (size_t)(colon - *list) : 0;
 
 		if (!(*list)[0] || (colon && (colon == *list || !colon[1])))
 			return err_set(err, ERR_USAGE, "%s '%s': expected IN:OUT or OUT", option, *list);
 		if (!colon && have_default)
 			return err_set(err, ERR_USAGE, "%s '%s': a default map was given already", option, *list);
+		if (colon && is_named_before(first, list, len))
+			return err_set(err, ERR_USAGE, "%s '%s': a map of '%.*s' was given already", option, *list,
+				       (int)len, *list);
 		have_default |= !colon;
 		if (named != !!colon)
 			continue;
 		VEC_FOR (nic, &m->nics)
-			if (!nic->target &&
-			    (!colon || (nic->network && strlen(nic->network) == (size_t)(colon - *list) &&
-					!strncmp(nic->network, *list, (size_t)(colon - *list)))))
+			if (!nic->target && (!colon || (nic->network && strlen(nic->network) == len &&
+							!strncmp(nic->network, *list, len))))
 				connect_nic(m, nic, kind, colon ? colon + 1 : *list);
 	}
 	return 0;
@@ -133,6 +146,8 @@ static int apply_mac(const char *map, struct machine *m, struct err *err)
 		return err_set(err, ERR_USAGE, "--mac '%s': the machine has no network card with this address", map);
 	if (ip)
 		return give_address(map, out, nic, m, err);
+	if (nic->target)
+		return err_set(err, ERR_USAGE, "--mac '%s': this network card is connected already", map);
 	connect_nic(m, nic, network ? NET_NETWORK : NET_BRIDGE, out);
 	return 0;
 }
@@ -149,8 +164,7 @@ static void connect_rest(struct machine *m)
 		log_warn(
 		    "network card %s, on '%s' at the source, is connected to libvirt's network 'default': choose with "
 		    "-n '%s:NAME' or -b '%s:BRIDGE'",
-		    nic->mac, nic->network ? nic->network : "", nic->network ? nic->network : "",
-		    nic->network ? nic->network : "");
+		    nic->mac, nic->network, nic->network, nic->network);
 	}
 }
 

@@ -65,6 +65,11 @@ static void mistakes_are_named(void **state)
 {
 	fails((struct net_maps){.networks = (const char *const[]){"a", "b", NULL}},
 	      "-n 'b': a default map was given already");
+	fails((struct net_maps){.networks = (const char *const[]){"LAN:a", "x:LAN", "LAN:b", NULL}},
+	      "-n 'LAN:b': a map of 'LAN' was given already");
+	fails((struct net_maps){.macs = (const char *const[]){"52:54:00:aa:00:01:network:lan",
+							      "52:54:00:AA:00:01:bridge:br0", NULL}},
+	      "--mac '52:54:00:AA:00:01:bridge:br0': this network card is connected already");
 	fails((struct net_maps){.bridges = (const char *const[]){"a:", NULL}}, "-b 'a:': expected IN:OUT or OUT");
 	fails((struct net_maps){.macs = (const char *const[]){"52:54:00:aa:00:01:lan", NULL}},
 	      "--mac '52:54:00:aa:00:01:lan': expected MAC:network:OUT, MAC:bridge:OUT or "
