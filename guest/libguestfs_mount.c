@@ -110,17 +110,6 @@ static int load_packages(struct appliance *a, struct err *err)
 	return 0;
 }
 
-/* "btrfsvol:/dev/sdb1/home" on another device. */
-static char *moved_to(struct arena *a, const char *mountable, const char *device)
-{
-	static const char volume[] = "btrfsvol:";
-	const char *name = NULL;
-
-	if (strncmp(mountable, volume, strlen(volume)) == 0)
-		name = strchr(mountable + strlen(volume) + strlen("/dev/"), '/');
-	return name ? arena_printf(a, "%s%s%s", volume, device, name) : arena_strdup(a, device);
-}
-
 /* A name that libguestfs translated to no device of the appliance: it knows sdX, vdX and xvdX, not NVMe's and cards'.
  */
 static bool is_untranslated(const struct inspection *i, const struct mounted *m)
@@ -154,7 +143,7 @@ static int correct_devices(struct appliance *a, const struct mounting *w, struct
 	VEC_FOR (m, &a->mounted)
 		VEC_FOR (f, &found.v)
 			if (strcmp(m->path, "/") != 0 && !strcmp(m->path, f->path))
-				m->device = moved_to(&a->arena, m->device, f->device);
+				m->device = device_mount_instead(f, m->device, &a->arena);
 	return 0;
 }
 

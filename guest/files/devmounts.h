@@ -6,8 +6,9 @@
 #include "guest/guest.h"
 
 struct device_mount {
-	char *path;   /* as fstab has it: "/srv" */
-	char *device; /* the appliance's name: "/dev/sda1" */
+	char *path;	 /* as fstab has it: "/srv" */
+	char *device;	 /* the appliance's name: "/dev/sda1" */
+	char *subvolume; /* of a btrfs, as fstab's first subvol= has it: "@/srv"; NULL: none */
 };
 
 struct device_mounts {
@@ -19,5 +20,9 @@ struct device_mounts {
  */
 int device_mounts_find(struct guest *g, const struct machine *m, struct inspection *i, struct arena *a,
 		       struct device_mounts *ret, struct err *err);
+
+/* libguestfs' word for what is to be mounted instead of `was`: a subvolume when that is one
+ * ("btrfsvol:/dev/sda1/@/srv"), else the device. In the arena. */
+char *device_mount_instead(const struct device_mount *m, const char *was, struct arena *a);
 
 #endif

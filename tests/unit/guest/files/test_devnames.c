@@ -292,6 +292,27 @@ static void test_mounts(void **state)
 	assert_string_equal(found.v.v[1].device, "/dev/sda1");
 }
 
+/* libguestfs leaves a name like this one as it is, with the subvolume behind it. */
+static void test_subvolume_mounts(void **state)
+{
+	static const char was[] = "btrfsvol:/dev/disk/by-path/pci-0000:00:10.0-scsi-0:0:0:0-part2/@/home";
+	struct linux_fixture *f = *state;
+	struct arena *a = &f->files.arena;
+	struct device_mounts found = {0};
+
+	f->inspection->filesystems.n = 0;
+	add_fs(f, "/dev/sda2", "btrfs", ROOT_UUID, 0, 2);
+	f->inspection->os.root = (char *)"btrfsvol:/dev/sda2/@";
+	plant(&f->files, "/etc/fstab",
+	      "/dev/sda2 / btrfs subvol=@ 0 0\n/dev/sda2 /home btrfs noatime,subvol=@/home 0 0\n"
+	      "/dev/sda2 /all btrfs defaults 0 0\n");
+	assert_int_equal(device_mounts_find(f->files.g, f->machine, f->inspection, a, &found, &f->files.err), 0);
+	assert_int_equal(found.v.n, 3);
+	assert_string_equal(device_mount_instead(&found.v.v[1], was, a), "btrfsvol:/dev/sda2/@/home");
+	assert_string_equal(device_mount_instead(&found.v.v[1], "/dev/sdb1", a), "/dev/sda2");
+	assert_string_equal(device_mount_instead(&found.v.v[2], "/dev/sdb1", a), "/dev/sda2");
+}
+
 /* A file system that is mounted at two places is listed twice; its UUID is its own all the same. */
 static void test_mounted_twice(void **state)
 {
@@ -311,6 +332,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_parse),
 	    LINUX_TEST(test_root_decides_over_order),
+	    LINUX_TEST(test_subvolume_mounts),
 	    LINUX_TEST(test_root_parameter),
 	    LINUX_TEST(test_type_decides),
 	    LINUX_TEST(test_order_is_a_guess),
