@@ -1,9 +1,11 @@
 /* Every installed kernel: image, initramfs, configuration, modules, and which virtio drivers it can use when. */
 #include "inspectors/kernels.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/base/checked.h"
 #include "core/model/caps.h"
 #include "guest/files/devnames.h"
 #include "guest/files/hostonly.h"
@@ -37,12 +39,16 @@ struct survey {
 	struct names boot; /* of /boot */
 };
 
+static int compare_name(const void *name, const void *have)
+{
+	return strcmp(name, *(const char *const *)have);
+}
+
 static bool in_boot(const struct survey *s, const char *name)
 {
-	VEC_FOR (have, &s->boot.list)
-		if (strcmp(*have, name) == 0)
-			return true;
-	return false;
+	const struct names *b = &s->boot;
+
+	return b->list.n && bsearch(name, b->list.v, b->list.n, sizeof *b->list.v, compare_name);
 }
 
 static char *find_named(struct survey *s, const struct pattern *patterns, size_t n, const char *label)
@@ -364,13 +370,16 @@ static int report_image(struct survey *s, const char *name, struct err *err)
 
 /* --- unified kernel images: signed with their initramfs, which can't be extended --- */
 
+/* The kernel takes a command line of 4096 bytes; a section may be as long as the file. */
+enum { SECTION_TEXT_MAX = 64 << 10 };
+
 static char *section_text(struct survey *s, const struct buf *b, const char *name)
 {
 	struct uki_section at;
 
 	if (uki_section(b->data, b->len, name, &at, NULL) < 0 || !at.length)
 		return NULL;
-	return arena_strndup(&s->scratch, b->data + at.offset, at.length);
+	return arena_strndup(&s->scratch, b->data + at.offset, min_u64(at.length, SECTION_TEXT_MAX));
 }
 
 /* True when the kernel in the image drives virtio disks by what is in it. */

@@ -1,6 +1,7 @@
 /* Tests of inspectors/kernels.c over a folder guest with this machine's modules. */
 #include "inspectors/kernels.h"
 
+#include "core/base/bytes.h"
 #include "guest/files/uki.h"
 #include "inspectors/registry.h"
 #include "tests/unit/support/initramfs_fixture.h"
@@ -191,6 +192,44 @@ static void test_odd_unified_images(void **state)
 	assert_non_null(strstr(i->findings.v[1].text, "can't be read: "));
 }
 
+/* A PE file of one section ".cmdline", which has len bytes: blanks, and the words at `at`. */
+static void plant_cmdline(struct fixture *f, const char *path, size_t len, size_t at, const char *words)
+{
+	enum { PE = 0x80, ROW = PE + 24, HEADER = 0x200 };
+	AUTO_FREE char *data = calloc(1, HEADER + len);
+	FILE *out;
+
+	plant(f, path, "");
+	out = fopen(on_host(f, path), "w");
+	assert_true(data && out);
+	memcpy(data, "MZ", 2);
+	data[0x3c] = (char)PE;
+	memcpy(data + PE, "PE", 2);
+	data[PE + 6] = 1;
+	memcpy(data + ROW, ".cmdline", 8);
+	put_le32(data + ROW + 8, (uint32_t)len);
+	put_le32(data + ROW + 16, (uint32_t)len);
+	put_le32(data + ROW + 20, HEADER);
+	memset(data + HEADER, ' ', len);
+	memcpy(data + HEADER + at, words, strlen(words));
+	assert_int_equal(fwrite(data, 1, HEADER + len, out), HEADER + len);
+	assert_int_equal(fclose(out), 0);
+}
+
+/* Of a section as long as the file only what a kernel could take is kept. */
+static void test_long_section(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(inspection_freep) struct inspection *i = NULL;
+
+	plant_cmdline(f, "/boot/efi/EFI/Linux/a.efi.extra.d/near.addon.efi", MIB, 4000, "root=/dev/sda1");
+	plant_cmdline(f, "/boot/efi/EFI/Linux/a.efi.extra.d/far.addon.efi", MIB, 64 * KIB, "root=/dev/sda1");
+	i = survey(f);
+	assert_int_equal(i->findings.n, 2);
+	assert_string_equal(i->findings.v[1].id, "W-BOOT-UNIFIED-KERNEL");
+	assert_string_equal(i->findings.v[1].evidence, "/boot/efi/EFI/Linux/a.efi.extra.d/near.addon.efi");
+}
+
 static void test_none(void **state)
 {
 	AUTO(inspection_freep) struct inspection *i = survey(*state);
@@ -275,14 +314,9 @@ static void test_copies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_debian),
-	    TEST(test_processors),
-	    TEST(test_names),
-	    TEST(test_findings),
-	    TEST(test_odd_unified_images),
-	    TEST(test_none),
-	    TEST(test_kernel_of_image),
-	    TEST(test_copies),
+	    TEST(test_debian),	 TEST(test_processors),		TEST(test_names),
+	    TEST(test_findings), TEST(test_odd_unified_images), TEST(test_long_section),
+	    TEST(test_none),	 TEST(test_kernel_of_image),	TEST(test_copies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
