@@ -68,13 +68,14 @@ static bool has_word(const char *text, size_t from, size_t behind, const char *w
 	for (const char *p = strstr(line, word), *next; p && p < end; p = strstr(next, word)) {
 		bool begins = p == text + from || strchr(" \t\n\"'(", p[-1]), ends = strchr(" \t\n\"')", p[n]);
 
+		next = p + 1;
+		if (!begins || !ends)
+			continue;
 		for (const char *eol; (eol = memchr(line, '\n', (size_t)(p - line)));)
 			line = eol + 1;
-		next = p + 1;
-		if (text[from - 1] == '(' && in_comment(line, p))
-			next = p + strcspn(p, "\n");
-		else if (begins && ends)
+		if (text[from - 1] != '(' || !in_comment(line, p))
 			return true;
+		next = p + strcspn(p, "\n");
 	}
 	return false;
 }
