@@ -7,9 +7,10 @@ cd "$(dirname "$0")/../.."
 . tests/lib/machine-tree.sh
 . tests/lib/at-the-screen.sh
 command -v tmux > /dev/null || skip "tmux is not installed"
+command -v python3 > /dev/null || skip "python3 is missing"
 build=${BUILD:-build}
 make -s "$build/rehost-p2v"
-agent=$PWD/$build/rehost-p2v rehost=$PWD/rehost
+agent=$PWD/$build/rehost-p2v rehost=$PWD/rehost support=$PWD/tests/support
 scratch
 host=
 # shellcheck disable=SC2317  # called by the trap
@@ -172,5 +173,19 @@ tmux -S tmux kill-session -t p
 start_agent 'rehost.ui=text'
 shows 'Host:'
 shows_not '┤'
+tmux -S tmux kill-session -t p
+
+# ---- a serial port's terminal tells its size; more disks than rows scroll; only ASCII; nobody at the other end ----
+tmux -S tmux -f /dev/null new-session -d -x 90 -y 30 -s p "$support/serial-screen $agent; sleep 600"
+shows ' Disks to image ' 'Choose "some" - now.  [2J' '[*] sd00  0 GiB' '    sd03  3 GiB'
+shows_not 'sd39'
+press Space End # the first isn't taken
+for _ in $(seq 39); do press Down; done
+shows '[ ] sd39  39 GiB'
+press Tab Enter
+shows 'taken: sd02 sd04 sd06 sd08' 'status 0'
+tmux -S tmux kill-session -t p
+tmux -S tmux -f /dev/null new-session -d -x 90 -y 30 -s p "$support/serial-screen $agent silent; sleep 600"
+shows 'status 1'
 echo "all screens: host and token, disks, cards, name, confirmation, progress, cancel, retry, result; the same as text"
 sed 's/^/  /' progress.txt | grep -v '^ *$'
