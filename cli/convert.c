@@ -16,7 +16,7 @@ struct arguments {
 	    *allocation, *snapshot;
 	const char *compress, *initramfs, *on_read_error, *progress, *agent, *virtio_win, *block_driver;
 	struct cli_list networks, bridges, macs, allow_parent, keys;
-	bool keys_from_stdin, trim_encrypted;
+	bool keys_from_stdin, trim_encrypted, discard_hibernation;
 	bool allow_truncated, ignore_checksum, no_convert, no_trim, keep_tools, undo_log, force, restart, performance,
 	    dry_run, print_xml, json, quiet, verbose;
 	uint64_t bwlimit;
@@ -78,7 +78,7 @@ static const char *const progress_kinds[] = {"text", "json", NULL};
 	 CLI_LIST,                                                                                                     \
 	 "NAME:key|file|fd:VALUE",                                                                                     \
 	 NULL,                                                                                                         \
-	 "Passphrase of an encrypted (LUKS) volume: NAME is a device, a UUID or all; "                                 \
+	 "Passphrase of an encrypted (LUKS, BitLocker) volume: NAME is a device, a UUID or all; "                      \
 	 "key:PASSPHRASE (others may see it), file:FILE (its first line) or fd:N (the next "                           \
 	 "line of an open descriptor). May be repeated: all that fit are tried.",                                      \
 	 AT(keys)},                                                                                                    \
@@ -160,6 +160,13 @@ static const char *const progress_kinds[] = {"text", "json", NULL};
 	     "made anew by the guest's own program, run in the appliance without a network (rebuild).",                \
 	     AT(initramfs)},                                                                                           \
 	    {"no-trim", 0, CLI_FLAG, NULL, NULL, "Copy free space of the guest's file systems too.", AT(no_trim)},     \
+	    {"discard-hibernation",                                                                                    \
+	     0,                                                                                                        \
+	     CLI_FLAG,                                                                                                 \
+	     NULL,                                                                                                     \
+	     NULL,                                                                                                     \
+	     "Give up what a hibernated Windows (or one with Fast Startup) held in memory, instead of refusing it.",   \
+	     AT(discard_hibernation)},                                                                                 \
 	{                                                                                                              \
 		"trim-encrypted", 0, CLI_FLAG, NULL, NULL,                                                             \
 		    "Leave out free space inside encrypted volumes, too: the copy then shows which of their blocks "   \
@@ -240,6 +247,7 @@ static struct run_options to_run(const struct arguments *a, const struct positio
 	    .root = a->root,
 	    .keys = keys,
 	    .trim_encrypted = a->trim_encrypted,
+	    .discard_hibernation = a->discard_hibernation,
 	    .no_convert = a->no_convert,
 	    .no_trim = a->no_trim,
 	    .keep_tools = a->keep_tools,

@@ -20,10 +20,13 @@ struct appliance_options {
 	size_t ndisks;
 	const struct accel *accel; /* which accelerator, and why */
 	const char *root; /* --root: "/dev/sda2", "first"; NULL: the only one, several are an error that lists them */
-	const struct keys *keys; /* for LUKS volumes; borrowed until appliance_close(); NULL none */
+	const struct keys *keys; /* for LUKS and BitLocker volumes; borrowed until appliance_close(); NULL none */
 	bool trim_encrypted;	 /* free space inside them is discarded, too */
 	unsigned memory_mib;	 /* 0: libguestfs' default */
 	bool readonly_mounts;	 /* inspect only */
+	/* What Windows left unfinished on NTFS is mounted read-only, unless: */
+	bool discard_hibernation; /* a suspended system is given up, its file removed */
+	bool mount_unclean;	  /* what was not unmounted is written all the same */
 	/* Called every 2 s during start, inspection, mounting, trimming and end, with what goes on; in the caller's
 	 * thread. */
 	void (*tick)(const char *what, void *opaque);
@@ -41,7 +44,7 @@ void appliance_library(char ret[24]);
 /* Starts and adds the disks. A missing kernel or unusable libguestfs is ERR_HOST with the fix in one line. */
 int appliance_start(const struct appliance_options *options, struct appliance **ret, struct err *err);
 
-/* LUKS volumes are opened with the keys that fit. One libguestfs inspection: OS, version, arch, file systems with
+/* Encrypted volumes are opened with the keys that fit. One libguestfs inspection: OS, version, arch, file systems with
  * uuid/label/partuuid, firmware as the partition tables say. No operating system: ERR_BLOCKED that names each disk and
  * what was found on it, or the volume that needs a key, as a key does that doesn't open the volume it names; several
  * and no choice: ERR_BLOCKED that lists them. A hibernated system is ERR_BLOCKED before anything is mounted; an unclean

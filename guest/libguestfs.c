@@ -298,6 +298,8 @@ int appliance_start(const struct appliance_options *o, struct appliance **ret, s
 	a->readonly = o->readonly_mounts;
 	a->keys = o->keys;
 	a->trim_encrypted = o->trim_encrypted;
+	a->discard_hibernation = o->discard_hibernation;
+	a->mount_unclean = o->mount_unclean;
 	a->tick = o->tick;
 	a->disk_activity = o->disk_activity;
 	a->stall_seconds = o->stall_seconds ? o->stall_seconds : STALL_SECONDS;

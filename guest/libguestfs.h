@@ -21,7 +21,7 @@ struct volume {
 	unsigned disk, partition; /* as struct filesystem has them */
 	bool is_disk;
 	bool encrypted; /* lies inside an encrypted volume */
-	/* of a LUKS volume: */
+	/* of an encrypted volume: */
 	char *opened;	     /* "/dev/mapper/luks-…"; NULL locked */
 	unsigned keys_tried; /* how many keys were for it */
 	char *refused;	     /* cryptsetup's words about the last that did not fit */
@@ -45,7 +45,7 @@ struct appliance {
 	unsigned ndisks;
 	char *root_wanted, *root;
 	const struct keys *keys; /* borrowed, NULL none */
-	bool readonly, trim_encrypted;
+	bool readonly, trim_encrypted, discard_hibernation, mount_unclean;
 	bool finished;
 	void (*tick)(const char *what, void *opaque);
 	uint64_t (*disk_activity)(void *opaque);
@@ -94,17 +94,24 @@ const char *appliance_no_driver(const struct appliance *a, const struct volume *
 /* Lists what the disks hold in a->volumes, and opens what is encrypted. */
 int appliance_scan(struct appliance *a, struct err *err);
 
-/* Opens every LUKS volume that a key fits, and adds what lies inside to a->volumes. A key that names a volume which it
- * doesn't open is ERR_BLOCKED; one for all that fits nowhere is told by volume_is_locked() and keys_tried. */
+/* Opens every encrypted volume that a key fits, and adds what lies inside to a->volumes. A key that names a volume
+ * which it doesn't open is ERR_BLOCKED; one for all that fits nowhere is told by volume_is_locked() and keys_tried. */
 int appliance_unlock(struct appliance *a, struct err *err);
 /* "/dev/mapper/NAME" of the guest's fstab as the appliance calls it, by the mounted guest's crypttab; else as it is. */
 char *appliance_mapping(struct appliance *a, char *device);
 
-/* Encrypted with LUKS, and not opened? */
+/* Looks at what Windows left on the volumes, after a->root is chosen: makes i->windows, and completes i->filesystems.
+ */
+void appliance_look_at_windows(struct appliance *a, struct inspection *i);
+
+bool volume_is_bitlocker(const struct volume *v);
+/* Encrypted with LUKS or BitLocker? */
+bool volume_is_encrypted(const struct volume *v);
+/* … and not opened? */
 bool volume_is_locked(const struct volume *v);
 /* An EFI system partition, as the partition table says. */
 bool volume_is_esp(const struct volume *v);
-/* Adds "/dev/sda2 (disk 1, partition 2, LUKS UUID …)". */
+/* Adds "/dev/sda2 (disk 1, partition 2, LUKS UUID …)", "/dev/sda3 (disk 1, partition 3, BitLocker)". */
 void volume_describe(const struct volume *v, struct buf *b);
 const char *volume_selector(const struct volume *v); /* for --key */
 

@@ -174,16 +174,18 @@ static void note_encrypted(struct inspection *i, const struct volume *v)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(512);
 
-	if (!v->type || strcmp(v->type, "crypto_LUKS") != 0)
+	const char *id = volume_is_bitlocker(v) ? "W-BITLOCKER" : "W-LUKS";
+
+	if (!volume_is_encrypted(v))
 		return;
 	volume_describe(v, &b);
 	if (volume_is_locked(v))
-		finding_add(i, "W-LUKS", SEVERITY_INFO, v->refused ? v->refused : v->device,
+		finding_add(i, id, SEVERITY_INFO, v->refused ? v->refused : v->device,
 			    "when something on it has to be converted, too: --key NAME:file:FILE",
 			    "%s is encrypted and %s: it is copied whole and not looked into", buf_str(&b),
 			    v->keys_tried ? "no key opens it" : "no key was given for it");
 	else
-		finding_add(i, "W-LUKS", SEVERITY_INFO, v->no_discards ? v->no_discards : v->device, NULL,
+		finding_add(i, id, SEVERITY_INFO, v->no_discards ? v->no_discards : v->device, NULL,
 			    "%s is encrypted and was opened: it stays encrypted, and %s", buf_str(&b),
 			    v->discards ? "shows from now on which of its blocks are free"
 					: "is copied whole, free space too");
@@ -288,11 +290,31 @@ static void describe_disks(const struct appliance *a, struct buf *b)
 	}
 }
 
+/* The recovery key is what people have; the password of a protector that has one fits as well. */
+static int needs_recovery_key(const struct volume *v, const char *what, struct err *err)
+{
+	if (v->keys_tried)
+		return err_set(
+		    err, ERR_BLOCKED,
+		    "no operating system found, but %s is encrypted, and none of %u keys opens it (%s): --key "
+		    "%s:file:FILE with its recovery key (48 digits with hyphens), as 'manage-bde -protectors -get "
+		    "C:' shows it on the source; or decrypt it there: manage-bde -off C:",
+		    what, v->keys_tried, v->refused, volume_selector(v));
+	return err_set(
+	    err, ERR_BLOCKED,
+	    "no operating system found, but %s is encrypted: give its recovery key (48 digits with hyphens, "
+	    "shown on the source by: manage-bde -protectors -get C:) with --key %s:file:FILE, or decrypt it there "
+	    "(manage-bde -off C:) and wait until 'manage-bde -status' says so; --no-convert copies it as it is",
+	    what, volume_selector(v));
+}
+
 static int needs_key(const struct volume *v, struct err *err)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(512);
 
 	volume_describe(v, &b);
+	if (volume_is_bitlocker(v))
+		return needs_recovery_key(v, buf_str(&b), err);
 	if (v->keys_tried)
 		return err_set(err, ERR_BLOCKED,
 			       "no operating system found, but %s is encrypted, and none of %u keys opens it (%s): "
@@ -449,6 +471,8 @@ static int inspect(struct appliance *a, void *arg, struct err *err)
 	if (choose_root(a, roots, err) < 0)
 		return -1;
 	describe_system(a, i);
+	if (i->os.family == OS_WINDOWS)
+		appliance_look_at_windows(a, i);
 	return plan_mounts(a, err);
 }
 

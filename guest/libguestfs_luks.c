@@ -9,12 +9,21 @@
 
 #define MAPPER "/dev/mapper/"
 
-bool volume_is_locked(const struct volume *v)
+bool volume_is_bitlocker(const struct volume *v)
 {
-	return v->type && !strcmp(v->type, "crypto_LUKS") && !v->opened;
+	return v->type && !strcmp(v->type, "BitLocker");
 }
 
-/* "/dev/sda2 (disk 1, partition 2, LUKS UUID 0e2a…)" */
+bool volume_is_encrypted(const struct volume *v)
+{
+	return volume_is_bitlocker(v) || (v->type && !strcmp(v->type, "crypto_LUKS"));
+}
+
+bool volume_is_locked(const struct volume *v)
+{
+	return volume_is_encrypted(v) && !v->opened;
+}
+
 void volume_describe(const struct volume *v, struct buf *b)
 {
 	const char *separator = " (";
@@ -24,7 +33,10 @@ void volume_describe(const struct volume *v, struct buf *b)
 		buf_addf(b, "%sdisk %u, partition %u", separator, v->disk + 1, v->partition);
 		separator = ", ";
 	}
-	buf_addf(b, "%sLUKS UUID %s)", separator, v->uuid ? v->uuid : "unknown");
+	if (volume_is_bitlocker(v))
+		buf_addf(b, "%sBitLocker)", separator);
+	else
+		buf_addf(b, "%sLUKS UUID %s)", separator, v->uuid ? v->uuid : "unknown");
 }
 
 /* What stands behind --key in advice. */

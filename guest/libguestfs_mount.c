@@ -63,13 +63,40 @@ static const char *type_of(struct appliance *a, const char *mountable)
 	return "unknown content";
 }
 
+/* ntfs-3g writes to nothing that a suspended Windows counts on, and empties the log of one that wasn't unmounted. */
+static const char *options_for(const struct appliance *a, const struct filesystem *f)
+{
+	if (a->readonly)
+		return "ro";
+	if (f && f->hibernated)
+		return a->discard_hibernation ? "remove_hiberfile" : "ro";
+	return f && f->unclean && !a->mount_unclean && !a->discard_hibernation ? "ro" : "";
+}
+
+static const struct filesystem *known_entry(const struct inspection *i, const char *device)
+{
+	VEC_FOR (f, &i->filesystems)
+		if (strcmp(f->device, device) == 0)
+			return f;
+	return NULL;
+}
+
+/* ST_RDONLY of statvfs(3): a mount for writing falls back to one for reading where NTFS isn't safe to be written. */
+static void note_readonly(const struct appliance *a, struct filesystem *f, const struct guestfs_statvfs *st)
+{
+	f->is_readonly = st->flag & 1;
+	if (f->is_readonly && !a->readonly && !f->hibernated && !strcmp(f->type, "ntfs"))
+		f->unclean = true;
+}
+
 static int mount_one(struct appliance *a, struct inspection *i, const struct mounted *m, struct err *err)
 {
+	const char *options = options_for(a, known_entry(i, m->device));
 	struct err why = ERR_INIT;
 	struct filesystem *f;
 	struct guestfs_statvfs *st;
 
-	if (guestfs_mount_options(a->g, a->readonly ? "ro" : "", m->device, m->path) < 0) {
+	if (guestfs_mount_options(a->g, options, m->device, m->path) < 0) {
 		if (is_needed(m->path))
 			return appliance_failed(a, err, ERR_UNSUPPORTED, "cannot mount %s (%s) at %s", m->device,
 						type_of(a, m->device), m->path);
@@ -82,8 +109,10 @@ static int mount_one(struct appliance *a, struct inspection *i, const struct mou
 	f = entry_for(i, m);
 	f->mountpoint = arena_strdup(&i->arena, m->path);
 	st = guestfs_statvfs(a->g, m->path);
-	if (st)
+	if (st) {
 		f->used = (uint64_t)(st->blocks - st->bfree) * (uint64_t)(st->frsize ? st->frsize : st->bsize);
+		note_readonly(a, f, st);
+	}
 	guestfs_free_statvfs(st);
 	return 0;
 }
@@ -212,10 +241,11 @@ static bool is_trimmed_already(const struct inspection *i, const struct filesyst
 	return false;
 }
 
-/* Which blocks of an encrypted volume are in use is the owner's secret, unless he gives it up. */
+/* Which blocks of an encrypted volume are in use is the owner's secret, unless he gives it up; of what isn't safe to be
+ * written nobody knows. */
 static bool may_trim(const struct appliance *a, const struct filesystem *f)
 {
-	return !f->encrypted || a->trim_encrypted;
+	return !f->is_readonly && (!f->encrypted || a->trim_encrypted);
 }
 
 static void trim_mounted(struct appliance *a, const struct trim *t, struct filesystem *f)

@@ -331,6 +331,7 @@ static int run(struct guest *g, const struct machine *m, struct inspection *i, s
 			    "no folder with a registry was found: neither Windows nor WINNT");
 		return 0;
 	}
+	windows_volumes(&l);
 	if (read_arch(&l, err) < 0 || judge_space(&l, err) < 0)
 		return -1;
 	if (open_hive(&l, "SYSTEM", HIVE_KEY_SYSTEM, &system) < 0 ||

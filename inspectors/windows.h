@@ -19,7 +19,10 @@ int windows_network(struct windows_look *l, struct err *err);
 /* Guest tools of hypervisors, antivirus programs, group policies. */
 int windows_programs(struct windows_look *l, struct err *err);
 
-/* "a:b" as one key of the SYSTEM hive below the current control set; in the inspection's arena. */
+/* States of the volumes, as the appliance saw them. */
+void windows_volumes(struct windows_look *l);
+
+/* A key of the SYSTEM hive below the current control set; in the inspection's arena. */
 char *windows_key(struct windows_look *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

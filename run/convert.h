@@ -54,7 +54,8 @@ struct run_options {
 	const char *block_driver;    /* --block-driver: "virtio-blk", "virtio-scsi"; NULL: the first */
 	const struct keys *keys;     /* --key; borrowed; NULL none */
 	bool trim_encrypted;
-	bool rebuild_initramfs; /* by the guest's own generator, in the appliance */
+	bool discard_hibernation; /* of Windows */
+	bool rebuild_initramfs;	  /* by the guest's own generator, in the appliance */
 	bool no_convert, no_trim, keep_tools, undo_log, force, restart, performance;
 	enum read_error_policy on_read_error;
 	unsigned threads;

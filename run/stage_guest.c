@@ -1,6 +1,7 @@
 /* The stage of a run that works on the guest in the appliance. */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "converters/step.h"
 #include "core/base/log.h"
@@ -51,6 +52,8 @@ int start_appliance(struct run *r, bool frozen, struct appliance **ret, struct e
 					    .root = r->o->root,
 					    .keys = r->o->keys,
 					    .trim_encrypted = r->o->trim_encrypted,
+					    .discard_hibernation = r->o->discard_hibernation,
+					    .mount_unclean = r->o->force,
 					    .readonly_mounts = readonly,
 					    .tick = tick,
 					    .disk_activity = disk_activity,
@@ -187,11 +190,24 @@ static int convert_guest(struct run *r, struct appliance *a, struct err *err)
 	return run_steps(r, &c, err);
 }
 
+/* The mount removed it, which no step sees. */
+static void record_discard(struct run *r)
+{
+	if (!r->o->discard_hibernation || r->o->depth == RUN_INSPECT || !r->inspection->windows ||
+	    !r->inspection->windows->hibernated)
+		return;
+	r->log.step = "mount";
+	changelog_words(&r->log, CHANGE_REMOVE, "/hiberfil.sys",
+			"--discard-hibernation: Windows starts anew instead of waking up on other hardware",
+			"the memory of a suspended Windows");
+}
+
 static int inspect_in_appliance(struct run *r, struct appliance *a, struct err *err)
 {
 	phase_begin(r, "inspect", "inspecting the guest");
 	if (appliance_inspect(a, r->inspection, err) < 0 || appliance_mount(a, r->machine, r->inspection, err) < 0)
 		return -1;
+	record_discard(r);
 	if (r->o->depth != RUN_INSPECT && !r->o->undo_from && appliance_fix_heads(a, r->inspection, &r->log, err) < 0)
 		return -1;
 	if (r->o->depth != RUN_INSPECT && !r->o->no_trim) {
@@ -213,13 +229,40 @@ static void report_guest(struct run *r)
 	js_set_str(r->report, "firmware", firmware_name(r->firmware));
 }
 
+/* --force makes no volume writable. */
+static bool is_root_readonly(const struct run *r)
+{
+	VEC_FOR (f, &r->inspection->filesystems)
+		if (f->mountpoint && strcmp(f->mountpoint, "/") == 0)
+			return f->is_readonly;
+	return false;
+}
+
 static int refuse_blockers(const struct run *r, struct err *err)
 {
+	if (r->o->force && !is_root_readonly(r))
+		return 0;
 	VEC_FOR (f, &r->inspection->findings)
-		if (f->severity == SEVERITY_BLOCKER && !r->o->force)
+		if (f->severity == SEVERITY_BLOCKER)
 			return err_set(err, ERR_BLOCKED, "%s: %s%s%s", f->id, f->text, f->fix ? "; " : "",
 				       f->fix ? f->fix : "");
 	return 0;
+}
+
+/* Nothing can be written to a Windows in such a state, so that there is nothing to plan. */
+static bool is_out_of_reach(const struct run *r)
+{
+	return r->inspection->os.family == OS_WINDOWS && refuse_blockers(r, NULL) < 0;
+}
+
+/* What the inspection found may refuse the guest before anything is changed; what a step finds, before the copy. */
+static int change_guest(struct run *r, struct appliance *a, struct err *err)
+{
+	if (r->o->undo_from)
+		return undo_guest(r, a, err);
+	if (r->o->depth == RUN_CONVERT && refuse_blockers(r, err) < 0)
+		return -1;
+	return is_out_of_reach(r) ? 0 : convert_guest(r, a, err);
 }
 
 int stage_guest(struct run *r, struct err *err)
@@ -235,7 +278,7 @@ int stage_guest(struct run *r, struct err *err)
 		return err_nomem(err);
 	ret = inspect_in_appliance(r, a, err);
 	if (ret == 0 && r->o->depth != RUN_INSPECT)
-		ret = r->o->undo_from ? undo_guest(r, a, err) : convert_guest(r, a, err);
+		ret = change_guest(r, a, err);
 	report_guest(r);
 	if (ret < 0 || (r->o->depth == RUN_CONVERT && refuse_blockers(r, err) < 0))
 		return -1;

@@ -85,6 +85,7 @@ static struct json *run_identity(const struct run *r)
 	js_set_bool(options, "no-convert", r->o->no_convert);
 	js_set_bool(options, "no-trim", r->o->no_trim);
 	js_set_bool(options, "trim-encrypted", r->o->trim_encrypted);
+	js_set_bool(options, "discard-hibernation", r->o->discard_hibernation);
 	js_set_bool(options, "keep-tools", r->o->keep_tools);
 	js_set_str(options, "agent", r->agent ? buf_str(&r->agent->identity) : NULL);
 	js_set_bool(options, "rebuild-initramfs", r->o->rebuild_initramfs);

@@ -291,6 +291,8 @@ struct inspection *inspection_from_json(const struct json *j)
 	    .clock = clock_by_name(js_get_str(os, "clock", NULL)),
 	    .selinux_enforcing = js_get_bool(os, "selinux_enforcing", false),
 	};
+	if (js_get(j, "windows"))
+		i->windows = windows_from_json(&i->arena, js_get(j, "windows"));
 	i->firmware_disk = firmware_by_name(js_get_str(j, "firmware_disk", NULL));
 	i->verdict = verdict_by_name(js_get_str(j, "verdict", NULL));
 	return i;

@@ -1,6 +1,8 @@
 /* A Windows guest's facts as JSON. */
 #include "core/model/windows_facts.h"
 
+#include <string.h>
+
 static void set_texts(struct json *j, const char *key, char *const *v, size_t n)
 {
 	struct json *array = js_set(j, key, js_array());
@@ -92,4 +94,28 @@ struct json *windows_json(const struct windows *w)
 	VEC_FOR (n, &w->nics)
 		js_add(array, nic_json(n));
 	return j;
+}
+
+static enum tristate tristate_by_name(const char *name)
+{
+	for (enum tristate t = TRI_NO; t <= TRI_YES; t++)
+		if (strcmp(tristate_name(t), name) == 0)
+			return t;
+	return TRI_UNKNOWN;
+}
+
+struct windows *windows_from_json(struct arena *a, const struct json *j)
+{
+	struct windows *w = arena_alloc(a, sizeof *w);
+
+	w->version = (struct windows_version){
+	    .major = (unsigned)js_get_u64(j, "major", 0),
+	    .minor = (unsigned)js_get_u64(j, "minor", 0),
+	    .build = (unsigned)js_get_u64(j, "build", 0),
+	    .role = js_get_bool(j, "domain_controller", false) ? WINDOWS_DOMAIN_CONTROLLER
+		    : js_get_bool(j, "server", false)	       ? WINDOWS_SERVER
+							       : WINDOWS_CLIENT,
+	};
+	w->secure_boot = tristate_by_name(js_get_str(j, "secure_boot", ""));
+	return w;
 }

@@ -62,5 +62,7 @@ struct windows {
 };
 
 struct json *windows_json(const struct windows *w);
+/* What outputs need of it: version and secure boot; in the arena. */
+struct windows *windows_from_json(struct arena *a, const struct json *j);
 
 #endif

@@ -86,7 +86,8 @@ static void verdict(struct page *p)
 	}
 	put(p, "%s\n\n%s: %s, %s\n", word(p, inspection, "verdict"), name, word(p, os, "product"), word(p, os, "arch"));
 	if (js_get_str(os, "hostname", NULL))
-		put(p, "host name %s, init %s\n", word(p, os, "hostname"), word(p, os, "init"));
+		put(p, "host name %s%s%s\n", word(p, os, "hostname"), js_get_str(os, "init", NULL) ? ", init " : "",
+		    word_or(p, os, "init", ""));
 	put(p, "\n");
 }
 
@@ -197,6 +198,36 @@ static void notes(struct page *p)
 
 /* --- inside the guest --- */
 
+static void connection(struct page *p, const struct json *n)
+{
+	const struct json *addresses = js_get(n, "addresses");
+	const char *what = js_get_bool(n, "dhcp", false) ? "DHCP" : "no address";
+
+	if (js_count(addresses))
+		what = arena_printf(&p->arena, "%s/%" PRIu64 "%s", word(p, js_at(addresses, 0), "address"),
+				    js_get_u64(js_at(addresses, 0), "prefix", 0), js_count(addresses) > 1 ? " …" : "");
+	if (js_get(n, "nic"))
+		put(p, "  connection '%s' %s, network %" PRIu64 " (%s)\n", word(p, n, "name"), what,
+		    js_get_u64(n, "nic", 0) + 1, word(p, n, "reason"));
+	else
+		put(p, "  connection '%s' %s, of a card that is gone\n", word(p, n, "name"), what);
+}
+
+static void inside_windows(struct page *p, const struct json *w)
+{
+	const struct json *nics = js_get(w, "nics");
+
+	if (!w)
+		return;
+	put(p, "  Windows %" PRIu64 ".%" PRIu64 ".%" PRIu64 ".%" PRIu64 ", %s %s, registry %s, %.0f MiB free\n",
+	    js_get_u64(w, "major", 0), js_get_u64(w, "minor", 0), js_get_u64(w, "build", 0), js_get_u64(w, "update", 0),
+	    word_or(p, w, "edition", ""), word_or(p, w, "installation", ""), word(p, w, "hives"), mib(w, "space_free"));
+	if (js_get_str(w, "domain", NULL))
+		put(p, "  domain %s\n", word(p, w, "domain"));
+	for (size_t n = 0; n < js_count(nics); n++)
+		connection(p, js_at(nics, n));
+}
+
 static void inside(struct page *p)
 {
 	const struct json *i = js_get(p->report, "inspection"), *fs = js_get(i, "filesystems"),
@@ -208,6 +239,7 @@ static void inside(struct page *p)
 	for (size_t n = 0; n < js_count(fs); n++)
 		put(p, "  %-12s %-8s %8.0f MiB  %s\n", word(p, js_at(fs, n), "device"), word(p, js_at(fs, n), "type"),
 		    mib(js_at(fs, n), "size"), word_or(p, js_at(fs, n), "mountpoint", ""));
+	inside_windows(p, js_get(i, "windows"));
 	for (size_t n = 0; n < js_count(kernels); n++)
 		put(p, "  kernel %s, initramfs %s (%s, %s)\n", word(p, js_at(kernels, n), "version"),
 		    word(p, js_at(kernels, n), "initrd"), word(p, js_at(kernels, n), "initrd_generator"),

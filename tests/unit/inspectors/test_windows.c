@@ -348,6 +348,95 @@ static void test_no_space(void **state)
 	f->g->ops = real;
 }
 
+/* ---- states of volumes, as the appliance sees them ---- */
+
+static struct filesystem *add_volume(struct inspection *i, const char *device, const char *mountpoint)
+{
+	struct filesystem *fs = vec_push(&i->arena, &i->filesystems);
+
+	fs->device = arena_strdup(&i->arena, device);
+	fs->type = arena_strdup(&i->arena, "ntfs");
+	fs->mountpoint = arena_strdup(&i->arena, mountpoint);
+	return fs;
+}
+
+/* The system on /dev/sda2, data on /dev/sdb1. */
+static struct inspection *with_volumes(struct fixture *f, bool hibernated, bool unclean, bool readonly,
+				       bool data_unclean)
+{
+	AUTO(machine_freep) struct machine *m = machine_new();
+	struct inspection *i = inspection_new();
+	struct filesystem *fs;
+
+	i->os.family = OS_WINDOWS;
+	i->os.root = arena_strdup(&i->arena, "/dev/sda2");
+	fs = add_volume(i, "/dev/sda2", "/");
+	fs->hibernated = hibernated;
+	fs->unclean = unclean;
+	fs->is_readonly = readonly;
+	add_volume(i, "/dev/sdb1", NULL)->unclean = data_unclean;
+	if (inspect_guest(f->g, m, i, &f->err) < 0)
+		fail_msg("%s", f->err.text);
+	return i;
+}
+
+static void test_hibernated(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(inspection_freep) struct inspection *i = NULL;
+
+	plant_windows(f);
+	i = with_volumes(f, true, true, true, false);
+	assert_int_equal(finding(i, "B-WINDOWS-HIBERNATED")->severity, SEVERITY_BLOCKER);
+	assert_non_null(strstr(finding(i, "B-WINDOWS-HIBERNATED")->fix, "powercfg /h off"));
+	assert_non_null(strstr(finding(i, "B-WINDOWS-HIBERNATED")->fix, "--discard-hibernation"));
+	assert_null(finding(i, "B-NTFS-UNCLEAN"));
+	inspection_free(i);
+	i = with_volumes(f, true, true, false, false); /* it was given up */
+	assert_null(finding(i, "B-WINDOWS-HIBERNATED"));
+	assert_int_equal(finding(i, "W-HIBERNATION-DISCARDED")->severity, SEVERITY_WARNING);
+}
+
+static void test_unclean(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(inspection_freep) struct inspection *i = NULL;
+
+	plant_windows(f);
+	i = with_volumes(f, false, true, true, false);
+	assert_int_equal(finding(i, "B-NTFS-UNCLEAN")->severity, SEVERITY_BLOCKER);
+	assert_non_null(strstr(finding(i, "B-NTFS-UNCLEAN")->fix, "chkdsk /f"));
+	inspection_free(i);
+	i = with_volumes(f, false, true, false, false); /* --force */
+	assert_null(finding(i, "B-NTFS-UNCLEAN"));
+	assert_non_null(strstr(finding(i, "W-NTFS-UNCLEAN")->text, "its journal was dropped"));
+	inspection_free(i);
+	i = with_volumes(f, false, false, false, true);
+	assert_string_equal(finding(i, "W-NTFS-UNCLEAN")->evidence, "/dev/sdb1");
+	assert_int_equal(i->verdict, VERDICT_BOOTS);
+}
+
+static void test_dynamic_disks(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(machine_freep) struct machine *m = machine_new();
+	AUTO(inspection_freep) struct inspection *i = inspection_new();
+
+	plant_windows(f);
+	i->os.family = OS_WINDOWS;
+	i->windows = arena_alloc(&i->arena, sizeof *i->windows);
+	*vec_push(&i->arena, &i->windows->dynamic) = 0;
+	*vec_push(&i->arena, &i->windows->dynamic) = 2;
+	i->os.root = arena_strdup(&i->arena, "/dev/mapper/ldm_vol_FILES01-Dg0_Volume1");
+	assert_int_equal(inspect_guest(f->g, m, i, &f->err), 0);
+	assert_non_null(strstr(finding(i, "B-DYNAMIC-DISK")->text, "disk 1, 3"));
+	i->findings.n = 0;
+	i->os.root = arena_strdup(&i->arena, "/dev/sdb1");
+	assert_int_equal(inspect_guest(f->g, m, i, &f->err), 0);
+	assert_null(finding(i, "B-DYNAMIC-DISK"));
+	assert_int_equal(finding(i, "I-DYNAMIC-DISK")->severity, SEVERITY_INFO);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,6 +451,9 @@ int main(void)
 	    FIXTURE_TEST(test_dirty_hive),
 	    FIXTURE_TEST(test_broken_hive),
 	    FIXTURE_TEST(test_no_space),
+	    FIXTURE_TEST(test_hibernated),
+	    FIXTURE_TEST(test_unclean),
+	    FIXTURE_TEST(test_dynamic_disks),
 	};
 
 	return cmocka_run_group_tests_name("windows", tests, NULL, NULL);

@@ -277,6 +277,59 @@ static void a_report_without_an_inspection(void **state)
 	assert_null(strstr(buf_str(&text), "KVM"));
 }
 
+static void fill_windows(struct inspection *i)
+{
+	struct windows *w = i->windows = arena_alloc(&i->arena, sizeof *i->windows);
+	struct windows_nic *fixed = vec_push(&i->arena, &w->nics), *ghost;
+
+	*w = (struct windows){.nics = w->nics,
+			      .version = {10, 0, 17763, WINDOWS_SERVER},
+			      .update = 2607,
+			      .hives = arena_strdup(&i->arena, "clean"),
+			      .edition = arena_strdup(&i->arena, "ServerStandard"),
+			      .installation = arena_strdup(&i->arena, "Server Core"),
+			      .domain = arena_strdup(&i->arena, "corp.example"),
+			      .secure_boot = TRI_YES,
+			      .space_free = 5 * GIB};
+	*vec_push(&i->arena, &w->antivirus) = arena_strdup(&i->arena, "Sophos");
+	*vec_push(&i->arena, &w->dynamic) = 1;
+	fixed->guid = arena_strdup(&i->arena, "{A}");
+	fixed->name = arena_strdup(&i->arena, "Ethernet0");
+	fixed->reason = arena_strdup(&i->arena, "the same MAC");
+	*vec_push(&i->arena, &fixed->addresses) = (struct windows_address){.address = "10.1.2.3", .prefix = 24};
+	*vec_push(&i->arena, &fixed->gateways) = (struct windows_gateway){.address = "10.1.2.1", .metric = 5};
+	ghost = vec_push(&i->arena, &w->nics);
+	ghost->guid = arena_strdup(&i->arena, "{B}");
+	ghost->name = arena_strdup(&i->arena, "old\nBOOTS");
+	ghost->slot = ghost->nic = -1;
+	ghost->dhcp = true;
+}
+
+static void a_windows_guest(void **state)
+{
+	AUTO(js_freep) struct json *r = whole_report();
+	AUTO(buf_done) struct buf text = BUF_INIT(1 << 20);
+	AUTO(inspection_freep) struct inspection *i = inspection_new(), *again = NULL;
+	struct err err = ERR_INIT;
+
+	i->os.family = OS_WINDOWS;
+	i->verdict = VERDICT_BOOTS;
+	fill_windows(i);
+	js_set(r, "inspection", inspection_json(i));
+	violates(r, "");
+	assert_int_equal(report_text(r, &text, &err), 0);
+	assert_non_null(strstr(buf_str(&text),
+			       "  Windows 10.0.17763.2607, ServerStandard Server Core, registry clean, 5120 MiB "
+			       "free\n"
+			       "  domain corp.example\n"
+			       "  connection 'Ethernet0' 10.1.2.3/24, network 1 (the same MAC)\n"
+			       "  connection 'old?BOOTS' DHCP, of a card that is gone\n"));
+	again = inspection_from_json(js_get(r, "inspection"));
+	assert_int_equal(again->windows->version.build, 17763);
+	assert_int_equal(again->windows->version.role, WINDOWS_SERVER);
+	assert_int_equal(again->windows->secure_boot, TRI_YES);
+}
+
 static void a_report_that_does_not_fit(void **state)
 {
 	AUTO(js_freep) struct json *r = whole_report();
@@ -290,8 +343,11 @@ static void a_report_that_does_not_fit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_whole_report_keeps_to_the_schema), cmocka_unit_test(the_schema_check_sees_what_is_wrong),
-	    cmocka_unit_test(the_text_of_a_whole_report),	  cmocka_unit_test(a_report_without_an_inspection),
+	    cmocka_unit_test(a_whole_report_keeps_to_the_schema),
+	    cmocka_unit_test(the_schema_check_sees_what_is_wrong),
+	    cmocka_unit_test(the_text_of_a_whole_report),
+	    cmocka_unit_test(a_report_without_an_inspection),
+	    cmocka_unit_test(a_windows_guest),
 	    cmocka_unit_test(a_report_that_does_not_fit),
 	};
 
