@@ -70,16 +70,16 @@ disk hibernated
 cp --sparse=always "$work/volume" "$work/volume.unclean"
 python3 - "$work/volume.unclean" << 'DIRTY'
 import struct, sys
-# the flag of $Volume (file record 3) by which Windows asks for chkdsk
+# the flag of $Volume (file record 3, and its mirror) by which Windows asks for chkdsk
 f = open(sys.argv[1], "r+b")
 boot = f.read(512)
 sector, = struct.unpack_from("<H", boot, 11)
-at = struct.unpack_from("<Q", boot, 48)[0] * sector * boot[13] + 3 * 1024
-f.seek(at)
-record = f.read(1024)
-where = record.index(bytes(8) + b"\3\1") + 10
-f.seek(at + where)
-f.write(b"\1")
+for lcn in struct.unpack_from("<QQ", boot, 48):
+    at = lcn * sector * boot[13] + 3 * 1024
+    f.seek(at)
+    record = f.read(1024)
+    f.seek(at + record.index(bytes(8) + b"\3\1") + 10)
+    f.write(b"\1")
 DIRTY
 disk unclean
 
