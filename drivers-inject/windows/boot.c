@@ -104,6 +104,16 @@ static int boot_database_package(struct injection *j, const char *package, const
 	return set_all(h, arena_printf(j->a, "%s\\Configurations\\" CONFIGURATION, package), settings, WHY_VIRTIO, err);
 }
 
+/* What virt-v2v left some years ago. */
+static int drop_old_package(struct injection *j, struct err *err)
+{
+	static const char old[] = DATABASE "\\DriverPackages\\" PACKAGE "_tmp";
+
+	return hive_has_key(j->w->system, old)
+		   ? hive_drop_key(j->w->system, old, "Upgrades of Windows stop at a package with such a label.", err)
+		   : 0;
+}
+
 static int boot_database(struct injection *j, const struct inf_service *s, struct err *err)
 {
 	const char *label = arena_printf(j->a, PACKAGE "_%s_0000000000000000", label_arch(j->w->version.arch)),
@@ -120,7 +130,7 @@ static int boot_database(struct injection *j, const struct inf_service *s, struc
 		if (j->chosen.v[j->boot].ids[i] &&
 		    boot_database_device(j, package, driver_devices[j->boot].pci[i], err) < 0)
 			return -1;
-	return boot_database_package(j, package, s->name, err);
+	return boot_database_package(j, package, s->name, err) < 0 ? -1 : drop_old_package(j, err);
 }
 
 int boot_virtio(struct injection *j, struct err *err)

@@ -221,7 +221,7 @@ static void rank_folder(struct choosing *g, struct driver_choice *d)
 
 bool choice_is_for_other_release(const struct driver_choice *d)
 {
-	return d->folder != FOLDER_UNNAMED && d->folder < FOLDER_SECOND;
+	return d->package && d->folder != FOLDER_UNNAMED && d->folder < FOLDER_SECOND;
 }
 
 static void rank(struct choosing *g, const struct inf_offer *o, struct driver_choice *d)

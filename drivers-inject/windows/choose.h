@@ -24,6 +24,8 @@ struct driver_choice {
 	bool ids[2];			   /* which of the device's two ids it drives */
 	enum signature signature;	   /* the better one of program and catalogue */
 
+	bool installed; /* without a package: the guest has a driver of its own, which stays */
+
 	/* For the comparison with others. */
 	unsigned folder, folder_build; /* how well its folder's name fits */
 	unsigned nt, build;	       /* the newest that it is made for: 1000 * major + minor */

@@ -20,7 +20,7 @@ static bool needs_more_with_secure_boot(const struct injection *j, const struct 
 static const char *against_boot(const struct injection *j, const struct driver_choice *d)
 {
 	if (!d->package)
-		return d->why;
+		return d->why ? d->why : "there is no driver source";
 	if (!d->service)
 		return "its package has no service";
 	if (!signature_is_enough(&j->w->version, d->program->binary.signature))
@@ -39,6 +39,14 @@ static void choose_boot(struct injection *j)
 	for (size_t i = 0; i < 2 && !j->boot; i++)
 		if (!against_boot(j, &j->chosen.v[order[i]]))
 			j->boot = order[i];
+	for (size_t i = 0; i < 2 && !j->boot; i++)
+		if (j->chosen.v[order[i]].installed)
+			j->boot = order[i];
+}
+
+static bool has_driver(const struct injection *j, enum driver_kind k)
+{
+	return j->chosen.v[k].package || j->chosen.v[k].installed;
 }
 
 /* -------------------------------------------------------------------------------------------------------- findings */
@@ -64,25 +72,40 @@ static void tell_problems(struct injection *j)
 			    "%zu more .inf files can't be understood.", all - PROBLEMS_TOLD);
 }
 
-static void tell_no_disk(struct injection *j)
+static const char *disk_word(enum disk_bus b)
+{
+	return b == DISK_BUS_IDE ? "IDE" : b == DISK_BUS_SATA ? "SATA" : "virtio";
+}
+
+static void tell_no_source(struct injection *j, const struct caps *caps)
+{
+	if (!j->boot || !has_driver(j, DRIVER_NETKVM))
+		finding_add(
+		    j->i, "W-DRIVER-SOURCE", SEVERITY_WARNING, NULL, "Give one with --virtio-win.",
+		    "No virtio drivers for Windows are on this host: the machine gets %s disks and network cards "
+		    "of the model %s.",
+		    disk_word(caps->disk), net_bus_name(caps->net));
+}
+
+static void tell_no_disk(struct injection *j, const struct caps *caps)
 {
 	bool scsi = j->w->prefer == DISK_BUS_VIRTIO_SCSI;
 	const struct driver_choice *d = &j->chosen.v[scsi ? DRIVER_VIOSCSI : DRIVER_VIOSTOR];
 
 	finding_add(j->i, "W-DRIVER-DISK", SEVERITY_WARNING, d->package ? d->package->path : d->why_path,
 		    "Give a driver source with packages for this Windows (--virtio-win).",
-		    "There is no driver for virtio disks, so the machine gets %s disks: %s.",
-		    j->w->version.major < 6 ? "IDE" : "SATA", against_boot(j, d));
+		    "There is no driver for virtio disks, so the machine gets %s disks: %s.", disk_word(caps->disk),
+		    against_boot(j, d));
 }
 
-static void tell_no_net(struct injection *j, enum net_bus instead)
+static void tell_no_net(struct injection *j, const struct caps *caps)
 {
 	const struct driver_choice *d = &j->chosen.v[DRIVER_NETKVM];
 
 	finding_add(j->i, "W-DRIVER-NET", SEVERITY_WARNING, d->why_path,
 		    "Give a driver source with packages for this Windows (--virtio-win).",
 		    "There is no driver for virtio network cards, so they are of the model %s: %s.",
-		    net_bus_name(instead), d->why);
+		    net_bus_name(caps->net), d->why);
 }
 
 /* The other devices in one finding: many have none in an old Windows. */
@@ -93,7 +116,7 @@ static void tell_rest(struct injection *j)
 	for (enum driver_kind k = DRIVER_NETKVM + 1; k < DRIVER_KINDS; k++) {
 		const struct driver_choice *d = &j->chosen.v[k];
 
-		if (!d->package)
+		if (!has_driver(j, k))
 			list = arena_printf(j->a, "%s%s%s (%s)", list ? list : "", list ? ", " : "",
 					    driver_kind_name(k), d->why);
 	}
@@ -102,13 +125,13 @@ static void tell_rest(struct injection *j)
 			    "Devices without a driver in the source: %s.", list);
 }
 
-/* Names of the chosen packages for which a test holds, NULL: none. */
+/* Names of the devices for whose driver a test holds, NULL: none. */
 static const char *names_where(struct injection *j, bool (*test)(const struct driver_choice *d))
 {
 	const char *ret = NULL;
 
 	for (enum driver_kind k = DRIVER_UNKNOWN + 1; k < DRIVER_KINDS; k++)
-		if (j->chosen.v[k].package && test(&j->chosen.v[k]))
+		if (test(&j->chosen.v[k]))
 			ret = arena_printf(j->a, "%s%s%s", ret ? ret : "", ret ? ", " : "", driver_kind_name(k));
 	return ret;
 }
@@ -121,6 +144,20 @@ static bool is_attested(const struct driver_choice *d)
 static bool is_cross_signed(const struct driver_choice *d)
 {
 	return d->program && d->program->binary.signature == SIGNATURE_CROSS;
+}
+
+static bool is_installed(const struct driver_choice *d)
+{
+	return d->installed;
+}
+
+static void tell_installed(struct injection *j)
+{
+	const char *own = names_where(j, is_installed);
+
+	if (own)
+		finding_add(j->i, "I-DRIVER-INSTALLED", SEVERITY_INFO, NULL, NULL,
+			    "The guest has these drivers already, and they stay: %s.", own);
 }
 
 static void tell_doubts(struct injection *j)
@@ -158,7 +195,7 @@ static enum net_bus plain_net(const struct windows_version *v)
 /* A driver from before virtio 1.0 drives no device on a PCI Express port, where it has no legacy interface. */
 static bool is_legacy_only(const struct injection *j, enum driver_kind k)
 {
-	return k && j->chosen.v[k].package && !j->chosen.v[k].ids[1];
+	return has_driver(j, k) && !j->chosen.v[k].ids[1];
 }
 
 static enum board board_of(const struct injection *j)
@@ -172,18 +209,17 @@ static enum board board_of(const struct injection *j)
 
 static void set_caps(struct injection *j, struct caps *caps)
 {
-	const struct driver_choice *v = j->chosen.v;
 	enum disk_bus plain = j->w->version.major < 6 ? DISK_BUS_IDE : DISK_BUS_SATA;
 
 	caps->disk = j->boot == DRIVER_VIOSTOR	 ? DISK_BUS_VIRTIO_BLK
 		     : j->boot == DRIVER_VIOSCSI ? DISK_BUS_VIRTIO_SCSI
 						 : plain;
-	caps->net = v[DRIVER_NETKVM].package ? NET_BUS_VIRTIO : plain_net(&j->w->version);
+	caps->net = has_driver(j, DRIVER_NETKVM) ? NET_BUS_VIRTIO : plain_net(&j->w->version);
 	caps->board = board_of(j);
-	caps->rng = v[DRIVER_VIORNG].package != NULL;
-	caps->balloon = v[DRIVER_BALLOON].package != NULL;
-	caps->agent_channel = v[DRIVER_VIOSERIAL].package != NULL;
-	caps->virtio_gpu = v[DRIVER_VIOGPUDO].package != NULL;
+	caps->rng = has_driver(j, DRIVER_VIORNG);
+	caps->balloon = has_driver(j, DRIVER_BALLOON);
+	caps->agent_channel = has_driver(j, DRIVER_VIOSERIAL);
+	caps->virtio_gpu = has_driver(j, DRIVER_VIOGPUDO);
 	caps->safe_mode = !j->boot;
 }
 
@@ -204,7 +240,7 @@ static void add_staged(struct injection *j, enum driver_kind k, struct driver_in
 
 static void list_staged(struct injection *j, struct driver_injection *ret)
 {
-	if (j->boot)
+	if (j->chosen.v[j->boot].package)
 		add_staged(j, j->boot, ret);
 	for (enum driver_kind k = DRIVER_UNKNOWN + 1; k < DRIVER_KINDS; k++)
 		if (k != j->boot && j->chosen.v[k].package)
@@ -243,24 +279,39 @@ static int find_sha2(struct injection *j, bool *ret, struct err *err)
 	return 0;
 }
 
-static int inject_chosen(struct injection *j, struct err *err)
+static int choose_packages(struct injection *j, struct err *err)
 {
 	bool knows_sha2;
 
 	if (find_sha2(j, &knows_sha2, err) < 0)
 		return -1;
 	choose_drivers(j->c, &j->w->version, knows_sha2, j->a, &j->chosen);
-	choose_boot(j);
+	return 0;
+}
+
+static void tell_all(struct injection *j, const struct caps *caps)
+{
+	tell_installed(j);
+	if (!j->c) {
+		tell_no_source(j, caps);
+		return;
+	}
 	tell_problems(j);
 	tell_doubts(j);
 	if (!j->boot)
-		tell_no_disk(j);
-	if (!j->chosen.v[DRIVER_NETKVM].package)
-		tell_no_net(j, plain_net(&j->w->version));
+		tell_no_disk(j, caps);
+	if (!has_driver(j, DRIVER_NETKVM))
+		tell_no_net(j, caps);
 	tell_rest(j);
-	if (stage_files(j, err) < 0 || stage_device_path(j, err) < 0)
+}
+
+static int inject_chosen(struct injection *j, struct err *err)
+{
+	if (j->c && (stage_files(j, err) < 0 || stage_device_path(j, err) < 0))
 		return -1;
-	return j->boot ? boot_virtio(j, err) : 0;
+	if (!j->boot)
+		return boot_plain(j, err);
+	return j->chosen.v[j->boot].package ? boot_virtio(j, err) : 0;
 }
 
 int inject_windows(struct guest *g, const struct windows_guest *w, const struct driver_catalogue *c,
@@ -270,17 +321,13 @@ int inject_windows(struct guest *g, const struct windows_guest *w, const struct 
 	struct injection j = {.g = g, .w = w, .c = c, .i = i, .log = log, .a = a};
 
 	*ret = (struct driver_injection){0};
-	if (!c)
-		finding_add(
-		    i, "W-DRIVER-SOURCE", SEVERITY_WARNING, NULL, "Give one with --virtio-win.",
-		    "No virtio drivers for Windows are on this host: the machine gets %s disks and network cards "
-		    "of the model %s.",
-		    w->version.major < 6 ? "IDE" : "SATA", net_bus_name(plain_net(&w->version)));
-	else if (inject_chosen(&j, err) < 0)
+	if ((c && choose_packages(&j, err) < 0) || find_installed(&j, err) < 0)
 		return err_wrap(err, "driver injection");
-	if (!j.boot && boot_plain(&j, err) < 0)
+	choose_boot(&j);
+	set_caps(&j, caps);
+	tell_all(&j, caps);
+	if (inject_chosen(&j, err) < 0)
 		return err_wrap(err, "driver injection");
 	list_staged(&j, ret);
-	set_caps(&j, caps);
 	return 0;
 }

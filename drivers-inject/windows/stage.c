@@ -118,7 +118,7 @@ static int put_all(struct staging *s, struct err *err)
 	for (size_t i = 0; i < s->to.n; i++)
 		if (put_package_file(s, i, err) < 0)
 			return -1;
-	return s->j->boot ? put_boot_program(s, err) : 0;
+	return s->j->chosen.v[s->j->boot].package ? put_boot_program(s, err) : 0;
 }
 
 int stage_files(struct injection *j, struct err *err)

@@ -16,8 +16,11 @@ struct injection {
 	struct changelog *log;
 	struct arena *a;
 	struct driver_choices chosen;
-	enum driver_kind boot; /* what drives the boot disk; unknown: no virtio */
+	enum driver_kind boot; /* what drives the boot disk, by a package or installed; unknown: no virtio */
 };
+
+/* Of devices without a package: whether the guest has a driver of its own, for disks one that Windows starts from. */
+int find_installed(struct injection *j, struct err *err);
 
 /* Copies the files of all chosen packages, and the program of the boot disk to System32\drivers. */
 int stage_files(struct injection *j, struct err *err);

@@ -358,6 +358,79 @@ static void test_doubts(void **state)
 	outcome_done(&o);
 }
 
+/* A guest that ran on KVM before: what it has stays, with no source, and with one that has nothing for it. */
+static void test_installed(void **state)
+{
+	static const char system[] = "[Select]\n\"Current\"=dword:00000001\n"
+				     "[ControlSet001\\Services\\viostor]\n\"Start\"=dword:00000000\n"
+				     "\"ImagePath\"=expand_sz:\"System32\\\\drivers\\\\VIOSTOR.sys\"\n"
+				     "[ControlSet001\\Services\\NetKVM]\n\"Start\"=dword:00000003\n"
+				     "\"ImagePath\"=expand_sz:\"\\\\SystemRoot\\\\System32\\\\drivers\\\\netkvm.sys\"\n"
+				     "[ControlSet001\\Services\\BALLOON]\n\"Start\"=dword:00000003\n"
+				     "\"ImagePath\"=expand_sz:\"System32\\\\drivers\\\\gone.sys\"\n"
+				     "[ControlSet001\\Services\\vioscsi]\n\"Start\"=dword:00000003\n"
+				     "\"ImagePath\"=expand_sz:\"System32\\\\drivers\\\\viostor.sys\"\n"
+				     "[DriverDatabase\\DeviceIds\\PCI\\VEN_1AF4&DEV_1042&SUBSYS_11001AF4&REV_01]\n"
+				     "\"oem3.inf\"=hex:01,ff,00,00\n";
+	static const char *const discs[] = {NULL, "os=w7 drivers=balloon sign-old=test"};
+	struct fixture *f = *state;
+
+	plant(f, "/Windows/System32/drivers/viostor.sys", "MZ");
+	plant(f, "/Windows/System32/drivers/NetKVM.sys", "MZ");
+	for (size_t i = 0; i < 2; i++) {
+		struct outcome o = inject(f, &(struct guest_case){"10.0.19045 x86_64", system, discs[i]});
+
+		assert_true(o.caps.disk == DISK_BUS_VIRTIO_BLK && o.caps.net == NET_BUS_VIRTIO);
+		assert_true(!o.caps.balloon && !o.caps.safe_mode && o.caps.board == BOARD_Q35);
+		assert_string_equal(finding(&o, "I-DRIVER-INSTALLED")->text,
+				    "The guest has these drivers already, and they stay: viostor, netkvm.");
+		assert_null(finding(&o, "W-DRIVER-SOURCE"));
+		assert_null(finding(&o, "W-DRIVER-DISK"));
+		assert_int_equal(f->log.changes.n, 0);
+		assert_int_equal(o.staged.list.n, 0);
+		outcome_done(&o);
+	}
+}
+
+/* Tied to no device: it doesn't start for the boot disk. Then tied to the old one alone. */
+static void test_installed_not_for_boot(void **state)
+{
+	static const char system[] = "[Select]\n\"Current\"=dword:00000001\n"
+				     "[ControlSet001\\Services\\viostor]\n\"Start\"=dword:00000000\n"
+				     "\"ImagePath\"=expand_sz:\"System32\\\\drivers\\\\viostor.sys\"\n"
+				     "[ControlSet001\\Services\\msahci]\n\"Start\"=dword:00000000\n"
+				     "[ControlSet001\\Control\\CriticalDeviceDatabase\\pci#ven_1000&dev_0030]\n"
+				     "\"Service\"=\"symmpi\"\n";
+	static const char tied[] = "[ControlSet001\\Control\\CriticalDeviceDatabase\\PCI#VEN_1AF4&DEV_1001&REV_00]\n"
+				   "\"Service\"=\"viostor\"\n";
+	struct fixture *f = *state;
+	struct outcome o;
+
+	plant(f, "/Windows/System32/drivers/viostor.sys", "MZ");
+	o = inject(f, &(struct guest_case){"6.1.7601 x86_64", system, NULL});
+	assert_int_equal(o.caps.disk, DISK_BUS_SATA);
+	assert_string_equal(
+	    finding(&o, "W-DRIVER-SOURCE")->text,
+	    "No virtio drivers for Windows are on this host: the machine gets SATA disks and network cards of "
+	    "the model e1000.");
+	outcome_done(&o);
+	o = inject(f, &(struct guest_case){"6.1.7601 x86_64", tied, NULL});
+	assert_true(o.caps.disk == DISK_BUS_VIRTIO_BLK && o.caps.board == BOARD_PC);
+	outcome_done(&o);
+}
+
+static void test_old_label(void **state)
+{
+	struct fixture *f = *state;
+	const char *system = arena_printf(
+	    &f->arena, "%s[DriverDatabase\\DriverPackages\\guestor.inf_tmp]\n\"Version\"=hex:00\n", new_system);
+	struct outcome o =
+	    inject(f, &(struct guest_case){"10.0.19045 x86_64", system, "os=w10 drivers=viostor,netkvm"});
+
+	assert_non_null(strstr(changes(f, SYSTEM), "-[" DATABASE "DriverPackages\\guestor.inf_tmp]\n"));
+	outcome_done(&o);
+}
+
 #define CBS		     "[Microsoft\\Windows\\CurrentVersion\\Component Based Servicing\\Packages\\"
 #define WITH(package, state) CBS package "]\n\"CurrentState\"=dword:" state "\n"
 
@@ -498,6 +571,9 @@ int main(void)
 	    FIXTURE_TEST(test_changed_source),
 	    FIXTURE_TEST(test_sha2),
 	    FIXTURE_TEST(test_secure_boot),
+	    FIXTURE_TEST(test_installed),
+	    FIXTURE_TEST(test_installed_not_for_boot),
+	    FIXTURE_TEST(test_old_label),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,16 +1,19 @@
 /* Tests of guest/files/inf.c: the grammar in all its encodings, decorations, what is offered and what is installed. */
 #include "guest/files/inf.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "core/base/buf.h"
+#include "core/base/file.h"
 
 #define HEAD "[Version]\r\nSignature=\"$Windows NT$\"\r\n"
 
@@ -190,6 +193,29 @@ static void test_tolerance(void **state)
 	assert_string_equal(offered(f, empty, "5.1.2600", "i386"), "none");
 	assert_string_equal(inf_version_text(inf_version(empty), &f->a), "");
 	assert_string_equal(inf_catalog(empty, "i386", &f->a), "");
+}
+
+/* QEMU's own, as its package in Debian has it. */
+static void test_real_file(void **state)
+{
+	static const char path[] = "/usr/share/doc/qemu-system-data/qemupciserial.inf";
+	struct fixture *f = *state;
+	AUTO(buf_done) struct buf b = BUF_INIT(INF_FILE_MAX);
+	AUTO(inf_freep) struct inf *inf = NULL;
+
+	if (access(path, R_OK) < 0) {
+		print_message("SKIP: %s is missing (package qemu-system-data)\n", path);
+		skip();
+	}
+	assert_int_equal(file_slurp(AT_FDCWD, path, &b, &f->err), 0);
+	inf = parse_bytes(f, buf_str(&b), b.len);
+	assert_string_equal(inf_version(inf)->class, "MultiFunction");
+	assert_string_equal(inf_version(inf)->provider, "QEMU");
+	assert_string_equal(inf_version_text(inf_version(inf), &f->a), "2013-12-29,1.3.0.0");
+	assert_string_equal(offered(f, inf, "10.0.19045", "x86_64"),
+			    "PCI\\VEN_1B36&DEV_0002>ComPort_inst1 PCI\\VEN_1B36&DEV_0003>ComPort_inst2 "
+			    "PCI\\VEN_1B36&DEV_0004>ComPort_inst4");
+	assert_string_equal(offered(f, inf, "10.0.19045", "aarch64"), "none arch");
 }
 
 /* ----------------------------------------------------------------------------------------------------- decorations */
@@ -407,7 +433,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_grammar),	      TEST(test_characters),	TEST(test_tolerance), TEST(test_decorations),
 	    TEST(test_offer_version), TEST(test_product_types), TEST(test_install),   TEST(test_refusals),
-	    TEST(test_limits),	      TEST(test_compare),
+	    TEST(test_limits),	      TEST(test_real_file),	TEST(test_compare),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
