@@ -1,6 +1,6 @@
-/* make_hive FOLDER PATH < TEXT: makes or changes the hive at a path of a phony guest's folder (tests/support/hive_maker.h).
- * make_hive --print FOLDER PATH [KEY]: prints it, or what is below a key, in the same form.
- * make_hive --dirty FOLDER PATH: makes it look as if its last write had not been finished. */
+/* make_hive FOLDER PATH < TEXT: makes or changes the hive at a path of a phony guest's folder
+ * (tests/support/hive_maker.h). make_hive --print FOLDER PATH [KEY]: prints it, or what is below a key, in the same
+ * form. make_hive --dirty FOLDER PATH: makes it look as if its last write had not been finished. */
 #include <stdio.h>
 #include <string.h>
 
