@@ -69,27 +69,16 @@ static bool is_gone(const struct work *w, const struct windows_nic *n)
 	       strncasecmp(n->device, stays, strlen(stays)) != 0;
 }
 
-static void odd_setting(const struct work *w, const struct windows_nic *n, const char *what, const char *value)
-{
-	finding_add(w->c->inspection, "W-NET-SETTING-UNREADABLE", SEVERITY_WARNING, n->guid,
-		    "Set it in the guest after the first boot.",
-		    "%s of the connection '%s' is '%s': it isn't carried over", what, n->name ? n->name : n->guid,
-		    value ? value : "");
-}
-
+/* What is no address gets into no command file, whatever the inspection lets through. */
 static void take_addresses(const struct work *w, const struct windows_nic *n, struct card_settings *card)
 {
 	VEC_FOR (a, &n->addresses) {
-		if (!is_ip(AF_INET, a->address) || !is_ip(AF_INET, a->mask))
-			odd_setting(w, n, "an address", a->address);
-		else
+		if (is_ip(AF_INET, a->address) && is_ip(AF_INET, a->mask))
 			*vec_push(w->arena, &card->addresses) =
 			    (struct card_address){.address = a->address, .mask = a->mask};
 	}
 	VEC_FOR (g, &n->gateways) {
-		if (!is_ip(AF_INET, g->address))
-			odd_setting(w, n, "a gateway", g->address);
-		else
+		if (is_ip(AF_INET, g->address))
 			*vec_push(w->arena, &card->gateways) = (struct card_gateway){g->address, g->metric};
 	}
 }
@@ -99,12 +88,9 @@ static void take_settings(const struct work *w, const struct windows_nic *n, str
 {
 	if (!n->dhcp)
 		take_addresses(w, n, card);
-	VEC_FOR (server, &n->dns) {
+	VEC_FOR (server, &n->dns)
 		if (is_ip(AF_INET, *server))
 			*vec_push(w->arena, &card->dns) = *server;
-		else if (!is_ip(AF_INET6, *server))
-			odd_setting(w, n, "a name server", *server);
-	}
 	card->metric = n->metric;
 	if (is_suffix(n->suffix))
 		card->suffix = n->suffix;
