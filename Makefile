@@ -122,8 +122,8 @@ check-guests: setup-check rehost ## convert and boot all real guests (3 minutes 
 check-kill: setup-check rehost ## kill -9 at ten moments of every phase (about 40 minutes)
 	@KILLS=10 REHOST_TEST_LIMIT=5000 tests/run tests/e2e/kill.sh
 
-check-p2v: setup-check setup-iso rehost ## the live ISO in virtual machines (about 10 minutes)
-	@BUILD=$(BUILD) REHOST_TEST_LIMIT=3000 tests/run $(P2V)
+check-p2v: setup-check setup-iso rehost ## the live ISO in virtual machines, with faults (about 40 minutes)
+	@BUILD=$(BUILD) REHOST_TEST_LIMIT=6000 tests/run $(P2V)
 
 lint: setup-build setup-lint ## layers, headers alone, format, static analysis, shell scripts
 	tools/check-layers
