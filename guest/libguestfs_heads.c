@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "core/base/bytes.h"
+#include "core/base/checked.h"
 
-/* The boot sector's parameter block (NTFS): the name at 3, sectors a track at 0x18, heads at 0x1a. */
-enum { SECTOR = 512, NAME_AT = 3, HEADS_AT = 0x1a };
+/* The boot sector's parameter block (NTFS): the name at 3, bytes a sector at 0x0b, heads at 0x1a, sectors at 0x28. */
+enum { SECTOR = 512, NAME_AT = 3, SECTOR_SIZE_AT = 0xb, HEADS_AT = 0x1a, SECTORS_AT = 0x28 };
 
 /* SeaBIOS' and other BIOSes' translation for LBA ("assisted"): up to 1024 cylinders of 63 sectors. */
 static uint16_t heads_for(uint64_t disk_size)
@@ -33,14 +34,31 @@ static uint64_t size_of_disk(const struct appliance *a, unsigned disk)
 	return 0;
 }
 
-static int put_heads(struct appliance *a, const char *device, uint16_t heads, struct err *err)
+static int put_heads(struct appliance *a, const char *device, int64_t sector, uint16_t heads, struct err *err)
 {
 	char two[2];
 
 	put_le16(two, heads);
-	if (guestfs_pwrite_device(a->g, device, two, sizeof two, HEADS_AT) != sizeof two)
+	if (guestfs_pwrite_device(a->g, device, two, sizeof two, sector + HEADS_AT) != sizeof two)
 		return appliance_failed(a, err, ERR_CONVERT, "writing the boot sector of %s", device);
 	return 0;
+}
+
+/* The copy of the boot sector, behind the volume's last sector; a volume without one gets none. */
+static int put_heads_in_copy(struct appliance *a, const struct volume *root, const char *boot, uint16_t heads,
+			     struct err *err)
+{
+	uint64_t at = 0;
+	size_t n = 0;
+	AUTO_FREE char *copy = NULL;
+
+	if (!mul_fits(get_le64(boot + SECTORS_AT), get_le16(boot + SECTOR_SIZE_AT), &at) || at > root->size ||
+	    root->size - at < SECTOR)
+		return 0;
+	copy = guestfs_pread_device(a->g, root->device, SECTOR, (int64_t)at, &n);
+	if (!copy || n != SECTOR || memcmp(copy + NAME_AT, "NTFS    ", 8) != 0)
+		return 0;
+	return put_heads(a, root->device, (int64_t)at, heads, err);
 }
 
 int appliance_fix_heads(struct appliance *a, const struct inspection *i, struct changelog *log, struct err *err)
@@ -59,7 +77,7 @@ int appliance_fix_heads(struct appliance *a, const struct inspection *i, struct 
 	was = get_le16(sector + HEADS_AT);
 	if (memcmp(sector + NAME_AT, "NTFS    ", 8) != 0 || was == heads)
 		return 0;
-	if (put_heads(a, a->root, heads, err) < 0)
+	if (put_heads(a, a->root, 0, heads, err) < 0 || put_heads_in_copy(a, root, sector, heads, err) < 0)
 		return -1;
 	changelog_words(log, CHANGE_BINARY, a->root, "the boot code of this Windows counts in heads, as the BIOS does",
 			"boot sector: %u heads, were %u", heads, was);
