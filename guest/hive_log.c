@@ -3,10 +3,12 @@
 
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
+#include "core/base/cleanup.h"
 #include "guest/hive_check.h"
 
 /* "Base block" of a log */
@@ -150,21 +152,62 @@ static int apply(struct buf *hive, const struct entry *e, const char *log, struc
 	return 0;
 }
 
-/* Applies what follows on *next in one log; entries before it were applied by Windows. */
-static int replay_log(struct buf *hive, const struct hive_log *l, uint32_t *next, unsigned *applied, struct err *err)
-{
-	struct entry e;
+/* Where the reading of a log stands: entries are proven once, however often the replay goes from log to log. */
+struct log_reader {
+	const struct hive_log *log;
+	uint64_t off;
+	struct entry entry; /* at off, size 0: not read yet */
+	bool ended;
+};
 
-	for (uint64_t off = HIVE_SECTOR; read_entry(l, off, &e) && pages_fit(&e); off += e.size) {
-		if ((int32_t)(e.sequence - *next) < 0)
+/* The entry at off stays until it is passed. */
+static bool see_entry(struct log_reader *r)
+{
+	if (!r->entry.size && !r->ended)
+		r->ended = !read_entry(r->log, r->off, &r->entry) || !pages_fit(&r->entry);
+	return !r->ended;
+}
+
+static void pass_entry(struct log_reader *r)
+{
+	r->off += r->entry.size;
+	r->entry.size = 0;
+}
+
+/* Applies what follows on *next in one log; entries before it were applied by Windows. */
+static int replay_log(struct buf *hive, struct log_reader *r, uint32_t *next, unsigned *applied, struct err *err)
+{
+	for (; see_entry(r); pass_entry(r)) {
+		if ((int32_t)(r->entry.sequence - *next) < 0)
 			continue;
-		if (e.sequence != *next)
+		if (r->entry.sequence != *next)
 			break;
-		if (apply(hive, &e, l->name, err) < 0)
+		if (apply(hive, &r->entry, r->log->name, err) < 0)
 			return -1;
 		++*next;
 		++*applied;
 	}
+	return 0;
+}
+
+/* The second log may go on where the first ends, or the other way round. */
+static int replay_all(struct buf *hive, const struct hive_log *logs, size_t n, uint32_t next, unsigned *applied,
+		      struct err *err)
+{
+	AUTO_FREE struct log_reader *readers = calloc(n + 1, sizeof *readers);
+	unsigned was;
+
+	if (!readers)
+		return err_nomem(err);
+	for (size_t i = 0; i < n; i++)
+		readers[i] = (struct log_reader){
+		    .log = &logs[i], .off = HIVE_SECTOR, .ended = hive_log_kind(&logs[i]) != HIVE_LOG_NEW};
+	do {
+		was = *applied;
+		for (size_t i = 0; i < n; i++)
+			if (replay_log(hive, &readers[i], &next, applied, err) < 0)
+				return -1;
+	} while (*applied != was);
 	return 0;
 }
 
@@ -188,7 +231,6 @@ int hive_log_replay(struct buf *hive, const struct hive_log *logs, size_t n, uns
 {
 	uint8_t before[HIVE_SECTOR];
 	struct hive_header h;
-	unsigned was;
 
 	*ret = 0;
 	if (hive_header_read((const uint8_t *)hive->data, hive->len, &h, err) < 0)
@@ -198,13 +240,8 @@ int hive_log_replay(struct buf *hive, const struct hive_log *logs, size_t n, uns
 		recover_base(hive, logs, n);
 	if (hive_header_read((const uint8_t *)hive->data, hive->len, &h, err) < 0)
 		return -1;
-	do { /* the second log may go on where the first ends, or the other way round */
-		was = *ret;
-		for (size_t i = 0; i < n; i++)
-			if (hive_log_kind(&logs[i]) == HIVE_LOG_NEW &&
-			    replay_log(hive, &logs[i], &h.sequence2, ret, err) < 0)
-				return -1;
-	} while (*ret != was);
+	if (replay_all(hive, logs, n, h.sequence2, ret, err) < 0)
+		return -1;
 	if (*ret)
 		return 0;
 	memcpy(hive->data, before, sizeof before);

@@ -1,6 +1,8 @@
 /* Tests of guest/hive_log.c, and of hive_open() on hives whose last write was not finished. */
 #include "tests/unit/guest/folder_fixture.h"
 
+#include <time.h>
+
 #include "tests/support/hive_log_maker.h"
 #include "tests/support/hive_maker.h"
 
@@ -249,12 +251,40 @@ static void test_hostile_entries(void **state)
 	}
 }
 
+/* Entries that follow each other in turns of two logs: each is hashed once, not once a turn. */
+static void test_turns(void **state)
+{
+	enum { ENTRIES = 4096 };
+	struct fixture *f = *state;
+	AUTO(states_done) struct states s = make_states(f);
+	AUTO(buf_done) struct buf one = BUF_INIT(4 << 20);
+	AUTO(buf_done) struct buf two = BUF_INIT(4 << 20);
+	uint32_t next = soil(&s.old);
+	struct hive_log logs[2];
+	unsigned applied;
+	clock_t begin;
+
+	log_begin(&one, bytes(&s.old), 6);
+	log_begin(&two, bytes(&s.old), 6);
+	for (unsigned i = 0; i < ENTRIES; i++) {
+		log_entry(&one, next + 2 * i, bytes(&s.old), s.old.len, bytes(&s.old), s.old.len);
+		log_entry(&two, next + 2 * i + 1, bytes(&s.old), s.old.len, bytes(&s.old), s.old.len);
+	}
+	logs[0] = (struct hive_log){"one", bytes(&one), one.len};
+	logs[1] = (struct hive_log){"two", bytes(&two), two.len};
+	begin = clock();
+	assert_int_equal(hive_log_replay(&s.old, logs, 2, &applied, &f->err), 0);
+	assert_true(clock() - begin < 2 * CLOCKS_PER_SEC);
+	assert_int_equal(applied, 2 * ENTRIES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_marvin32),   FIXTURE_TEST(test_replayed),	   FIXTURE_TEST(test_two_logs),
 	    FIXTURE_TEST(test_wrong_checksum), FIXTURE_TEST(test_wrong_hashes),	   FIXTURE_TEST(test_refused),
 	    FIXTURE_TEST(test_clean_hive),     FIXTURE_TEST(test_hostile_entries),
+	    FIXTURE_TEST(test_turns),
 	};
 
 	return cmocka_run_group_tests_name("hive_log", tests, NULL, NULL);
