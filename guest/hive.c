@@ -23,6 +23,21 @@ enum {
 	NAME_MAX_BYTES = 255,	 /* of a key's name, in characters: Windows' limit */
 	TREE_LINES_MAX = 2000,	 /* of a dropped key in a record */
 	LOG_FILE_MAX = 64 << 20, /* Windows' own limit is 32 MiB */
+	INDEX_FROM = 32,	 /* subkeys from which on they are sorted for the search */
+	INDEXES = 16,		 /* keys whose subkeys are, at the same time: more than a path of Windows' has large ones */
+};
+
+struct named_key {
+	char *name;
+	hive_node_h node;
+	size_t place; /* in the hive's order */
+};
+
+/* The subkeys of a key that has many, sorted: hivex lists them all anew for every search. */
+struct key_index {
+	struct arena arena;
+	hive_node_h parent; /* 0: none */
+	VEC(struct named_key) list;
 };
 
 /* A key that was made, whose place among its brothers hivex chooses by another order than Windows. */
@@ -53,6 +68,8 @@ struct hive {
 	struct hive_edits edits;
 	VEC(struct made_key) made;
 	struct open_key open;
+	struct key_index indexes[INDEXES];
+	unsigned next_index; /* that is used next */
 };
 
 enum hive_state hive_state(const struct hive *h)
@@ -65,10 +82,20 @@ const char *hive_path(const struct hive *h)
 	return h->path;
 }
 
+/* After a change of the keys. */
+static void forget_indexes(struct hive *h)
+{
+	for (unsigned i = 0; i < INDEXES; i++) {
+		arena_done(&h->indexes[i].arena);
+		h->indexes[i] = (struct key_index){0};
+	}
+}
+
 void hive_close(struct hive *h)
 {
 	if (!h)
 		return;
+	forget_indexes(h);
 	if (h->h)
 		hivex_close(h->h);
 	arena_done(&h->open.arena);
@@ -229,18 +256,83 @@ int hive_open(struct guest *g, const char *path, const char *root, enum hive_mod
 
 /* --------------------------------------------------------------------------------------------------------- keys */
 
-/* A child by name in any case; one whose name can't be told is passed over. 0: none. */
-static hive_node_h child(struct hive *h, hive_node_h node, const char *name, size_t len)
+static int compare_keys(const void *a, const void *b)
 {
-	AUTO_FREE hive_node_h *children = hivex_node_children(h->h, node);
+	const struct named_key *x = a, *y = b;
+	int ret = strcasecmp(x->name, y->name);
 
-	for (hive_node_h *c = children; c && *c; c++) {
-		AUTO_FREE char *is = hivex_node_name(h->h, *c);
+	return ret ? ret : x->place < y->place ? -1 : x->place > y->place;
+}
 
-		if (is && strlen(is) == len && strncasecmp(is, name, len) == 0)
-			return *c;
+static const struct key_index *index_of(const struct hive *h, hive_node_h parent)
+{
+	for (unsigned i = 0; i < INDEXES; i++)
+		if (parent && h->indexes[i].parent == parent)
+			return &h->indexes[i];
+	return NULL;
+}
+
+/* Keys whose name can't be told are passed over. */
+static const struct key_index *make_index(struct hive *h, hive_node_h parent, const hive_node_h *children)
+{
+	struct key_index *ret = &h->indexes[h->next_index];
+
+	h->next_index = (h->next_index + 1) % INDEXES;
+	arena_done(&ret->arena);
+	*ret = (struct key_index){.parent = parent};
+	for (size_t i = 0; children[i]; i++) {
+		AUTO_FREE char *name = hivex_node_name(h->h, children[i]);
+
+		if (name)
+			*vec_push(&ret->arena, &ret->list) =
+			    (struct named_key){arena_strdup(&ret->arena, name), children[i], i};
+	}
+	if (ret->list.n)
+		qsort(ret->list.v, ret->list.n, sizeof *ret->list.v, compare_keys);
+	return ret;
+}
+
+static hive_node_h search_index(const struct key_index *index, const char *name)
+{
+	size_t low = 0, high = index->list.n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (strcasecmp(index->list.v[mid].name, name) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < index->list.n && strcasecmp(index->list.v[low].name, name) == 0 ? index->list.v[low].node : 0;
+}
+
+static hive_node_h search_list(struct hive *h, const hive_node_h *children, const char *name)
+{
+	for (; *children; children++) {
+		AUTO_FREE char *is = hivex_node_name(h->h, *children);
+
+		if (is && strcasecmp(is, name) == 0)
+			return *children;
 	}
 	return 0;
+}
+
+/* The first child of that name in any case. 0: none. */
+static hive_node_h child(struct hive *h, hive_node_h node, const char *text, size_t len)
+{
+	const struct key_index *index = index_of(h, node);
+	AUTO_FREE char *name = strndup(text, len);
+	AUTO_FREE hive_node_h *children = index ? NULL : hivex_node_children(h->h, node);
+	size_t n = 0;
+
+	while (children && children[n])
+		n++;
+	if (name && n >= INDEX_FROM)
+		index = make_index(h, node, children);
+	if (!name || (!index && !children))
+		return 0;
+	return index ? search_index(index, name) : search_list(h, children, name);
 }
 
 static bool is_first(const char *key, const char *name)
@@ -531,6 +623,7 @@ static hive_node_h make_key(struct hive *h, const char *key, const char *reason,
 				name ? name : "", NAME_MAX_BYTES);
 			return 0;
 		}
+		forget_indexes(h);
 		next = hivex_node_add_child(h->h, node, name);
 		if (!next) {
 			broke(h, "make", key, err);
@@ -808,6 +901,7 @@ int hive_drop_key(struct hive *h, const char *key, const char *reason, struct er
 	close_key(h);
 	if (record_gone(h, node, real, reason, &room, err) < 0)
 		return -1;
+	forget_indexes(h);
 	return hivex_node_delete_child(h->h, node) < 0 ? broke(h, "remove", key, err) : 0;
 }
 

@@ -2,6 +2,8 @@
 #include "tests/unit/guest/folder_fixture.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <time.h>
 
 #include "tests/support/hive_maker.h"
 
@@ -318,6 +320,66 @@ static void test_control_set(void **state)
 	assert_non_null(strstr(f->err.text, "Select names no control set"));
 }
 
+/* A hive whose root has n subkeys "k00000" and so on: what hivex needs minutes to make. */
+static void make_many(struct fixture *f, uint32_t n)
+{
+	enum { LIST = 0xa8, KEY = 0x58, SECURITY = 0x78, ROOT = 0x20 };
+	uint32_t keys = (LIST + 8 + 4 * n + 7) / 8 * 8, end = keys + n * KEY, size = (end / 4096 + 1) * 4096;
+	uint8_t *data = calloc(1, HIVE_BASE + (size_t)size), *bin = data + HIVE_BASE, minimal[MINIMAL_HIVE];
+
+	hive_minimal(minimal);
+	memcpy(data, minimal, HIVE_BASE + LIST);
+	put_le32(data + 40, size);
+	put_le32(data + 508, hive_header_sum(data));
+	put_le32(bin + 8, size);
+	put_le32(bin + ROOT + 24, n);
+	put_le32(bin + ROOT + 32, LIST);
+	put_le32(bin + LIST, (uint32_t)-(int32_t)(keys - LIST));
+	memcpy(bin + LIST + 4, "li", 2);
+	put_le16(bin + LIST + 6, (uint16_t)n);
+	for (uint32_t i = 0; i < n; i++) {
+		uint8_t *key = bin + keys + i * KEY;
+
+		put_le32(bin + LIST + 8 + 4 * i, keys + i * KEY);
+		memcpy(key, bin + ROOT, KEY);
+		put_le16(key + 6, 0x20);
+		put_le32(key + 20, ROOT);
+		put_le32(key + 24, 0);
+		put_le32(key + 32, UINT32_MAX);
+		put_le32(key + 48, SECURITY);
+		put_le16(key + 76, 6);
+		snprintf((char *)key + 80, 8, "k%05" PRIu32, i);
+	}
+	put_le32(bin + end, size - end);
+	plant(f, SYSTEM, "");
+	assert_int_equal(f->g->ops->write(f->g, SYSTEM, data, HIVE_BASE + (size_t)size, 0644, &f->err), 0);
+	free(data);
+}
+
+/* Each subkey of a key with many is found without a look at all others. */
+static void test_many_subkeys(void **state)
+{
+	enum { MANY = 10000 };
+	struct fixture *f = *state;
+	AUTO(hive_closep) struct hive *h = NULL;
+	clock_t begin;
+
+	make_many(f, MANY);
+	h = open_hive(f, HIVE_EDIT);
+	begin = clock();
+	for (unsigned i = 0; i < MANY; i++)
+		assert_true(hive_has_key(h, arena_printf(&f->arena, "K%05u", i)));
+	assert_true(clock() - begin < 2 * CLOCKS_PER_SEC);
+	assert_false(hive_has_key(h, "k10000"));
+	/* What changes is seen at once. */
+	assert_int_equal(hive_make_key(h, "k10000\\below", "r", &f->err), 0);
+	assert_true(hive_has_key(h, "k10000\\below"));
+	assert_int_equal(hive_drop_key(h, "k00500", "r", &f->err), 0);
+	assert_false(hive_has_key(h, "k00500"));
+	assert_true(hive_has_key(h, "k00501"));
+	assert_int_equal(hive_commit(h, &f->log, &f->err), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +394,7 @@ int main(void)
 	    FIXTURE_TEST(test_refused_changes),
 	    FIXTURE_TEST(test_unicode),
 	    FIXTURE_TEST(test_control_set),
+	    FIXTURE_TEST(test_many_subkeys),
 	};
 
 	return cmocka_run_group_tests_name("hive", tests, NULL, NULL);
