@@ -24,7 +24,7 @@ enum {
 	TREE_LINES_MAX = 2000,	 /* of a dropped key in a record */
 	LOG_FILE_MAX = 64 << 20, /* Windows' own limit is 32 MiB */
 	INDEX_FROM = 32,	 /* subkeys from which on they are sorted for the search */
-	INDEXES = 16,		 /* keys whose subkeys are, at the same time: more than a path of Windows' has large ones */
+	INDEXES = 16, /* keys whose subkeys are, at the same time: more than a path of Windows' has large ones */
 };
 
 struct named_key {
@@ -411,7 +411,7 @@ int hive_subkeys(struct hive *h, const char *key, struct arena *a, struct names 
 
 int hive_control_set(struct hive *system, struct arena *a, char **ret, struct err *err)
 {
-	static const char *const names[] = {"Current", "Default"};
+	static const char *const names[] = {"Default", "Current"};
 
 	for (size_t i = 0; i < 2; i++) {
 		uint32_t n;

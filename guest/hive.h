@@ -8,7 +8,7 @@
  *
  * Keys are paths in the hive with '\' between the names, "" is its root. Names of keys and values are UTF-8, their case
  * doesn't matter; the value "" is a key's default. "CurrentControlSet", which no hive file holds, means the one that
- * Select\Current names. Nothing in the guest changes before hive_commit().
+ * Select\Default names. Nothing in the guest changes before hive_commit().
  */
 #ifndef REHOST_GUEST_HIVE_H
 #define REHOST_GUEST_HIVE_H
@@ -95,8 +95,8 @@ int hive_strings(struct hive *h, const char *key, const char *name, struct arena
 int hive_dword(struct hive *h, const char *key, const char *name, uint32_t missing, uint32_t *ret, struct err *err);
 int hive_qword(struct hive *h, const char *key, const char *name, uint64_t missing, uint64_t *ret, struct err *err);
 
-/* "ControlSet001": which control set Windows starts with (Select\Current, else Default); ERR_UNSUPPORTED when the hive
- * has none. */
+/* "ControlSet001": which control set Windows starts with next (Select\Default, else Current); ERR_UNSUPPORTED when the
+ * hive has none. */
 int hive_control_set(struct hive *system, struct arena *a, char **ret, struct err *err);
 
 /* The text of a value's data, up to its first NUL; what is no UTF-16 becomes U+FFFD. */

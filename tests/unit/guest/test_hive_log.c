@@ -283,8 +283,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_marvin32),   FIXTURE_TEST(test_replayed),	   FIXTURE_TEST(test_two_logs),
 	    FIXTURE_TEST(test_wrong_checksum), FIXTURE_TEST(test_wrong_hashes),	   FIXTURE_TEST(test_refused),
-	    FIXTURE_TEST(test_clean_hive),     FIXTURE_TEST(test_hostile_entries),
-	    FIXTURE_TEST(test_turns),
+	    FIXTURE_TEST(test_clean_hive),     FIXTURE_TEST(test_hostile_entries), FIXTURE_TEST(test_turns),
 	};
 
 	return cmocka_run_group_tests_name("hive_log", tests, NULL, NULL);
