@@ -70,6 +70,17 @@ static const char *unwanted_folder(struct arena *a, const char *folder)
 	return NULL;
 }
 
+/* The name goes into a command file, and Windows couldn't have most of these in names at all. */
+static const char *against_name(const char *path)
+{
+	const char *cut = strrchr(path, '/');
+
+	for (const char *c = cut ? cut + 1 : path; *c; c++)
+		if ((unsigned char)*c < ' ' || strchr("\"%<>|*?:\\", *c))
+			return "has a name that can't be one in Windows";
+	return NULL;
+}
+
 static const char *against_program(struct choosing *g, const struct driver_file *f)
 {
 	const struct binary *b = &f->binary;
@@ -156,6 +167,8 @@ static const char *against(struct choosing *g, struct driver_choice *d)
 {
 	const char *why = unwanted_folder(g->a, d->package->folder);
 
+	if (!why)
+		why = against_name(d->package->path);
 	if (!why)
 		why = against_files(g, d);
 	if (!why)

@@ -237,6 +237,19 @@ static void test_unwanted_builds(void **state)
 	assert_string_equal(chosen(f, c, "10.0.19045 x86_64", DRIVER_VIOFS), "no package is for this device");
 }
 
+/* The name of an .inf file gets into a command file of the guest. */
+static void test_odd_name(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(driver_catalogue_closep) struct driver_catalogue *c = NULL;
+	const char *disc = DISC(f, "disc", "os=w10 drivers=viorng");
+
+	shell(f, arena_printf(&f->arena, "cd %s/viorng/w10/amd64 && mv viorng.inf 'a%%PATH%%.inf'", disc));
+	c = open_disc(f, disc);
+	assert_string_equal(chosen(f, c, "10.0.19045 x86_64", DRIVER_VIORNG),
+			    "has a name that can't be one in Windows");
+}
+
 /* fw_cfg has a driver and a package without one; where both are, the driver. */
 static void test_null_driver(void **state)
 {
@@ -358,8 +371,9 @@ int main(void)
 	    FIXTURE_TEST(test_table),		FIXTURE_TEST(test_table_of_image), FIXTURE_TEST(test_rpm_layout),
 	    FIXTURE_TEST(test_only_newer),	FIXTURE_TEST(test_nearest),	   FIXTURE_TEST(test_driver_version),
 	    FIXTURE_TEST(test_paths_lie),	FIXTURE_TEST(test_signatures),	   FIXTURE_TEST(test_better_signature),
-	    FIXTURE_TEST(test_unwanted_builds), FIXTURE_TEST(test_null_driver),	   FIXTURE_TEST(test_framework),
-	    FIXTURE_TEST(test_damage),		FIXTURE_TEST(test_sources),	   FIXTURE_TEST(test_agent),
+	    FIXTURE_TEST(test_unwanted_builds), FIXTURE_TEST(test_odd_name),	   FIXTURE_TEST(test_null_driver),
+	    FIXTURE_TEST(test_framework),	FIXTURE_TEST(test_damage),	   FIXTURE_TEST(test_sources),
+	    FIXTURE_TEST(test_agent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
