@@ -12,7 +12,7 @@
 #define NET_CLASS "{4D36E972-E325-11CE-BFC1-08002BE10318}"
 
 /* A machine that was moved often has dozens of old ones; every one costs several searches in the hive. */
-enum { CONNECTIONS_MAX = 128, ADDRESSES_MAX = 256, MAC_BYTES = 6 };
+enum { CONNECTIONS_MAX = 128, LOOKS_MAX = 4 * CONNECTIONS_MAX, ADDRESSES_MAX = 256, MAC_BYTES = 6 };
 
 static char *text_of(struct windows_look *l, const char *key, const char *name)
 {
@@ -199,7 +199,7 @@ static int list_drivers(struct windows_look *l, struct drivers *ret, struct err 
 
 	if (hive_subkeys(l->system, class, &l->i->arena, &keys, err) < 0)
 		return -1;
-	for (size_t k = 0; k < keys.list.n && k < 4 * CONNECTIONS_MAX; k++) {
+	for (size_t k = 0; k < keys.list.n && k < LOOKS_MAX; k++) {
 		char *key = arena_printf(&l->i->arena, "%s\\%s", class, keys.list.v[k]);
 		char *guid = text_of(l, key, "NetCfgInstanceId");
 
@@ -268,6 +268,7 @@ static int read_connections(struct windows_look *l, struct err *err)
 {
 	struct drivers drivers = {0};
 	struct names guids;
+	size_t looks = 0;
 
 	if (list_drivers(l, &drivers, err) < 0 ||
 	    hive_subkeys(l->system, windows_key(l, "Control\\Network\\" NET_CLASS), &l->i->arena, &guids, err) < 0)
@@ -275,7 +276,7 @@ static int read_connections(struct windows_look *l, struct err *err)
 	VEC_FOR (guid, &guids.list) {
 		if (**guid != '{')
 			continue;
-		if (l->w->nics.n == CONNECTIONS_MAX) {
+		if (l->w->nics.n == CONNECTIONS_MAX || ++looks > LOOKS_MAX) {
 			finding_add(l->i, "W-NET-TOO-MANY", SEVERITY_WARNING, NULL,
 				    "Remove cards that are gone in the source's device manager (show hidden devices)",
 				    "more than %d network connections are configured: the rest was not looked at",

@@ -16,6 +16,26 @@
 #define DEFAULT_OBJECT	       BOOT_MANAGER "\\23000003"
 #define GRAPHICS_MODE_DISABLED "16000046"
 
+static int open_store(const struct step_context *c, const char *path, struct hive **ret, char **ret_loader,
+		      struct err *err)
+{
+	return hive_open(c->guest, path, HIVE_KEY_BCD, HIVE_EDIT, ret, err) < 0 ||
+		       hive_string(*ret, DEFAULT_OBJECT, "Element", &c->windows->arena, ret_loader, err) < 0
+		   ? -1
+		   : 0;
+}
+
+/* The boot manager has its own ways with a store whose last write was not finished; only the screen is at stake. */
+static int odd_store(const struct step_context *c, const char *path, const struct err *why, struct err *err)
+{
+	if (why->code != ERR_BLOCKED && why->code != ERR_CORRUPT && why->code != ERR_UNSUPPORTED)
+		return err_set(err, why->code, "the boot configuration: %s", why->text);
+	finding_add(c->inspection, "W-BOOT-BCD", SEVERITY_WARNING, path,
+		    "When the screen stays black: bcdedit /deletevalue {default} graphicsmodedisabled",
+		    "the boot configuration can't be changed: %s", why->text);
+	return 0;
+}
+
 /* The store of the boot manager that was made for other firmware may forbid graphics: on QEMU's the screen stays
  * black then. */
 static int allow_graphics(const struct step_context *c, const char *efi, struct err *err)
@@ -23,15 +43,15 @@ static int allow_graphics(const struct step_context *c, const char *efi, struct 
 	static const char reason[] = "with graphics forbidden the screen stays black under OVMF";
 	AUTO(hive_closep) struct hive *bcd = NULL;
 	struct arena *a = &c->windows->arena;
+	struct err why = ERR_INIT;
 	char *path, *loader;
 
 	if (win_path(c->guest, arena_printf(a, "%s/Microsoft/Boot/BCD", efi), a, &path, err) < 0)
 		return -1;
 	if (!path)
 		return 0;
-	if (hive_open(c->guest, path, HIVE_KEY_BCD, HIVE_EDIT, &bcd, err) < 0 ||
-	    hive_string(bcd, DEFAULT_OBJECT, "Element", a, &loader, err) < 0)
-		return err_wrap(err, "the boot configuration");
+	if (open_store(c, path, &bcd, &loader, &why) < 0)
+		return odd_store(c, path, &why, err);
 	if (!loader || strchr(loader, '\\'))
 		return 0;
 	path = arena_printf(a, "Objects\\%s\\Elements\\" GRAPHICS_MODE_DISABLED, loader);
@@ -40,12 +60,17 @@ static int allow_graphics(const struct step_context *c, const char *efi, struct 
 	return hive_commit(bcd, c->log, err);
 }
 
-static int has_room(const struct step_context *c, const char *efi, size_t needed, bool *ret, struct err *err)
+/* What stands there already makes room for its successor. */
+static int has_room(const struct step_context *c, const char *efi, const char *to, size_t needed, bool *ret,
+		    struct err *err)
 {
+	struct guest_stat before;
 	uint64_t room;
 
-	if (c->guest->ops->space_free(c->guest, efi, &room, err) < 0)
+	if (c->guest->ops->stat(c->guest, to, true, &before, err) < 0 ||
+	    c->guest->ops->space_free(c->guest, efi, &room, err) < 0)
 		return -1;
+	room += before.mode ? before.size : 0;
 	*ret = room >= needed + 64 * KIB;
 	if (!*ret)
 		finding_add(c->inspection, "W-BOOT-ESP-FULL", SEVERITY_WARNING, efi,
@@ -78,7 +103,7 @@ static int make_fallback(const struct step_context *c, const char *efi, const ch
 		no_loader(c, efi);
 		return 0;
 	}
-	if (c->guest->ops->read(c->guest, from, &loader, err) < 0 || has_room(c, efi, loader.len, &fits, err) < 0)
+	if (c->guest->ops->read(c->guest, from, &loader, err) < 0 || has_room(c, efi, to, loader.len, &fits, err) < 0)
 		return -1;
 	if (!fits)
 		return 0;

@@ -8,7 +8,13 @@
 
 #include "converters/windows/windows.h"
 
-enum { NAMES = 24, TEXT_MAX = 64 << 10 };
+enum {
+	NAMES = 24,
+	TEXT_MAX = 64 << 10,
+	CLASSES_MAX = 4096,  /* of devices: Windows has under 200 */
+	PROGRAMS_MAX = 4096, /* of the list of installed ones that are looked at */
+	PRODUCTS_MAX = 64,   /* of one kind */
+};
 
 struct foreign_kind {
 	const char *id;
@@ -60,6 +66,7 @@ struct found {
 	const char *reason;
 	struct buf *script;
 	bool drivers;
+	unsigned products;
 };
 
 static bool is_service_of(const struct foreign_kind *k, const char *name)
@@ -114,8 +121,8 @@ static int clean_classes(struct found *f, struct err *err)
 
 	if (hive_subkeys(h, classes, f->arena, &names, err) < 0)
 		return -1;
-	VEC_FOR (name, &names.list) {
-		const char *key = arena_printf(f->arena, "%s\\%s", classes, *name);
+	for (size_t n = 0; n < names.list.n && n < CLASSES_MAX; n++) {
+		const char *key = arena_printf(f->arena, "%s\\%s", classes, names.list.v[n]);
 
 		if (clean_filters(f, key, "UpperFilters", err) < 0 || clean_filters(f, key, "LowerFilters", err) < 0)
 			return -1;
@@ -203,22 +210,31 @@ static int add_removal(struct found *f, const char *key, const char *subkey, con
 	return 0;
 }
 
+static int look_at_program(struct found *f, const char *list, const char *subkey, struct err *err)
+{
+	const char *key = arena_printf(f->arena, "%s\\%s", list, subkey);
+	char *shown;
+
+	if (hive_string(f->c->windows->guest.software, key, "DisplayName", f->arena, &shown, err) < 0)
+		return -1;
+	if (!shown || !is_product_of(f->kind, shown))
+		return 0;
+	if (++f->products > PRODUCTS_MAX)
+		return err_set(err, ERR_CONVERT,
+			       "more than %d programs of %s are installed; --keep-tools leaves them as they are",
+			       PRODUCTS_MAX, f->kind->id);
+	return add_removal(f, key, subkey, shown, err);
+}
+
 static int find_products(struct found *f, const char *list, struct err *err)
 {
-	struct hive *h = f->c->windows->guest.software;
 	struct names names = {0};
 
-	if (hive_subkeys(h, list, f->arena, &names, err) < 0)
+	if (hive_subkeys(f->c->windows->guest.software, list, f->arena, &names, err) < 0)
 		return -1;
-	VEC_FOR (name, &names.list) {
-		const char *key = arena_printf(f->arena, "%s\\%s", list, *name);
-		char *shown;
-
-		if (hive_string(h, key, "DisplayName", f->arena, &shown, err) < 0)
+	for (size_t n = 0; n < names.list.n && n < PROGRAMS_MAX; n++)
+		if (look_at_program(f, list, names.list.v[n], err) < 0)
 			return -1;
-		if (shown && is_product_of(f->kind, shown) && add_removal(f, key, *name, shown, err) < 0)
-			return -1;
-	}
 	return 0;
 }
 
@@ -259,7 +275,7 @@ static const char removal_msi[] = "\n"
 static int run(const struct step_context *c, struct err *err)
 {
 	AUTO(buf_done) struct buf calls = BUF_INIT(TEXT_MAX);
-	AUTO(buf_done) struct buf script = BUF_INIT(TEXT_MAX);
+	AUTO(buf_done) struct buf script = BUF_INIT(2 * TEXT_MAX);
 	AUTO(arena_done) struct arena a = {0};
 
 	for (size_t n = 0; n < sizeof kinds / sizeof *kinds; n++) {
@@ -270,6 +286,11 @@ static int run(const struct step_context *c, struct err *err)
 		if (run_kind(&f, err) < 0)
 			return -1;
 	}
+	if (calls.failed)
+		return err_set(err, ERR_CONVERT,
+			       "the commands that remove other hypervisors' tools are over %d KiB; --keep-tools leaves "
+			       "them as they are",
+			       TEXT_MAX >> 10);
 	if (calls.len) {
 		buf_addf(&script, "%s%s%s%s", removal_head, buf_str(&calls), removal_tail,
 			 strstr(buf_str(&calls), "call :msi") ? removal_msi : "");

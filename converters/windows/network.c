@@ -60,12 +60,20 @@ static const char *new_device(enum net_bus bus)
 	return "PCI\\VEN_1AF4";
 }
 
+/* "PCI\VEN_15AD&DEV_07B0&…\…": less than these three names is a key with other devices below it. */
+static bool is_instance(const char *device)
+{
+	const char *second = strchr(device, '\\'), *third = second ? strchr(second + 1, '\\') : NULL;
+
+	return third && second > device && third > second + 1 && third[1] && !strchr(third + 1, '\\');
+}
+
 /* A device of another kind than the new machine's cards isn't in it. */
 static bool is_gone(const struct work *w, const struct windows_nic *n)
 {
 	const char *stays = new_device(w->c->caps->net);
 
-	return n->device && boot_script_quotable(n->device) && is_guid(n->guid) &&
+	return n->device && boot_script_quotable(n->device) && is_instance(n->device) && is_guid(n->guid) &&
 	       strncasecmp(n->device, stays, strlen(stays)) != 0;
 }
 
@@ -89,7 +97,7 @@ static void take_settings(const struct work *w, const struct windows_nic *n, str
 	if (!n->dhcp)
 		take_addresses(w, n, card);
 	VEC_FOR (server, &n->dns)
-		if (is_ip(AF_INET, *server))
+		if (is_ip(AF_INET, *server) || is_ip(AF_INET6, *server))
 			*vec_push(w->arena, &card->dns) = *server;
 	card->metric = n->metric;
 	if (is_suffix(n->suffix))
@@ -112,6 +120,15 @@ static void take_wish(const struct work *w, const struct static_ip *ip, struct c
 		*vec_push(w->arena, &card->dns) = *server;
 }
 
+/* Windows allows no quotes in names; in the command file they would end the text that they stand in. */
+static bool may_be_name(const char *name)
+{
+	for (; *name; name++)
+		if ((unsigned char)*name < ' ' || *name == '"')
+			return false;
+	return true;
+}
+
 /* The old connection keeps a name of its own until it is forgotten; its name waits in SOFTWARE for the new one. */
 static int keep_name(struct work *w, const struct windows_nic *n, struct card_settings *card, struct err *err)
 {
@@ -120,7 +137,7 @@ static int keep_name(struct work *w, const struct windows_nic *n, struct card_se
 	const char *connection;
 	char *name;
 
-	if (!n->name || !*n->name || !is_guid(n->guid) || !card->ghost)
+	if (!n->name || !*n->name || !may_be_name(n->name) || !is_guid(n->guid) || !card->ghost)
 		return 0;
 	name = arena_strdup(w->arena, n->name);
 	if (strlen(name) > strlen(KEPT) && !strcmp(name + strlen(name) - strlen(KEPT), KEPT))

@@ -118,13 +118,15 @@ static void set_ipv6(struct buf *b, const struct card_settings *card)
 /* Windows 7 and later ask a server whether it is one before they take it, unless they are told not to. */
 static void set_dns(const struct step_context *c, struct buf *b, const struct card_settings *card)
 {
-	const char *proto = card->v6 ? "ipv6" : "ip", *unasked = windows_from(c, 6, 1) ? " validate=no" : "";
+	const char *unasked = windows_from(c, 6, 1) ? " validate=no" : "";
+	bool begun[2] = {false, false};
 
 	VEC_FOR (server, &card->dns) {
-		if (server == card->dns.v)
-			buf_addf(b, "netsh interface %s set dns \"%%name%%\" static %s%s\n", proto, *server, unasked);
-		else
-			buf_addf(b, "netsh interface %s add dns \"%%name%%\" %s%s\n", proto, *server, unasked);
+		bool v6 = strchr(*server, ':') != NULL;
+
+		buf_addf(b, "netsh interface %s %s dns \"%%name%%\" %s%s%s\n", v6 ? "ipv6" : "ip",
+			 begun[v6] ? "add" : "set", begun[v6] ? "" : "static ", *server, unasked);
+		begun[v6] = true;
 	}
 }
 

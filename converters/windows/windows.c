@@ -30,6 +30,9 @@ static int fill(const struct step_context *c, struct err *err)
 		return err_set(err, ERR_BLOCKED,
 			       "the registry doesn't tell what Windows this is: --no-convert copies it as "
 			       "it is");
+	if (!found->version.arch)
+		return err_set(err, ERR_BLOCKED,
+			       "for which processor this Windows is can't be told: --no-convert copies it as it is");
 	w->guest.systemroot = found->systemroot;
 	w->guest.version = found->version;
 	w->guest.prefer = c->options->disk_bus;

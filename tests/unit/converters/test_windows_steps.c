@@ -1,0 +1,247 @@
+/* The steps for Windows over odd and hostile guests; what they do to common ones is compared by
+ * tests/functional/windows.sh. */
+#include "tests/unit/converters/linux/linux_fixture.h"
+
+#include "converters/windows/windows.h"
+#include "inspectors/inspector.h"
+#include "tests/support/hive_maker.h"
+
+#define CONFIG	  "/Windows/System32/config/"
+#define NET_CLASS "{4D36E972-E325-11CE-BFC1-08002BE10318}"
+#define GUID	  "{6A2B0F4C-1111-4E57-9D3C-0A1B2C3D4E01}"
+#define UNINSTALL "Microsoft\\Windows\\CurrentVersion\\Uninstall"
+#define EFI	  "/Windows/Temp/EFI/"
+
+static void add(struct linux_fixture *f, const char *hive, const char *text)
+{
+	if (hive_make(f->files.g, hive, text, &f->files.err) < 0)
+		fail_msg("%s", f->files.err.text);
+}
+
+static void plant_kernel(struct linux_fixture *f)
+{
+	uint8_t pe[256] = "MZ";
+
+	put_le32(pe + 0x3c, 0x80);
+	memcpy(pe + 0x80, "PE\0", 4);
+	put_le16(pe + 0x84, 0x8664);
+	plant(&f->files, "/Windows/System32/ntoskrnl.exe", "");
+	assert_int_equal(
+	    f->files.g->ops->write(f->files.g, "/Windows/System32/ntoskrnl.exe", pe, sizeof pe, 0644, &f->files.err),
+	    0);
+}
+
+static void plant_windows(struct linux_fixture *f)
+{
+	f->inspection->os = (struct os_info){.family = OS_WINDOWS, .type = (char *)"windows"};
+	add(f, CONFIG "SYSTEM", "[Select]\n\"Default\"=dword:00000001\n[ControlSet001\\Services]\n[DriverDatabase]\n");
+	add(f, CONFIG "SOFTWARE",
+	    "[Microsoft\\Windows NT\\CurrentVersion]\n\"CurrentBuildNumber\"=\"19045\"\n"
+	    "\"CurrentMajorVersionNumber\"=dword:0000000a\n\"CurrentMinorVersionNumber\"=dword:00000000\n"
+	    "[Microsoft\\Windows\\CurrentVersion]\n");
+}
+
+static int convert(struct linux_fixture *f)
+{
+	if (inspect_guest(f->files.g, f->machine, f->inspection, &f->files.err) < 0)
+		fail_msg("%s", f->files.err.text);
+	return steps_run(&f->c, NULL, NULL, &f->files.err);
+}
+
+static char *name_of(struct linux_fixture *f, const char *file, const char *key)
+{
+	AUTO(hive_closep) struct hive *h = NULL;
+	char *ret = NULL;
+
+	assert_int_equal(hive_open(f->files.g, file, "X", HIVE_READ, &h, &f->files.err), 0);
+	assert_int_equal(hive_string(h, key, "Name", &f->files.arena, &ret, &f->files.err), 0);
+	return ret;
+}
+
+/* The name of a connection gets into a command file when Windows runs, where quotes would end its text. */
+static void test_names_with_quotes(void **state)
+{
+	static const char connection[] = "ControlSet001\\Control\\Network\\" NET_CLASS "\\" GUID "\\Connection";
+	struct linux_fixture *f = *state;
+	const char *odd = "\\\" & calc & \\\"";
+
+	plant_windows(f);
+	plant_kernel(f);
+	add_nic(f, "00:50:56:aa:10:01", -1);
+	for (unsigned fine = 0; fine < 2; fine++) {
+		const char *script;
+
+		add(f, CONFIG "SYSTEM",
+		    arena_printf(&f->files.arena,
+				 "[%s]\n\"Name\"=\"LAN%s\"\n"
+				 "\"PnpInstanceID\"=\"PCI\\\\VEN_15AD&DEV_07B0\\\\005056FFFFAA100100\"\n"
+				 "[ControlSet001\\Services\\Tcpip\\Parameters\\Interfaces\\" GUID "]\n"
+				 "\"EnableDHCP\"=dword:00000000\n\"IPAddress\"=multi_sz:\"192.0.2.10\"\n"
+				 "\"SubnetMask\"=multi_sz:\"255.255.255.0\"\n",
+				 connection, fine ? "" : odd));
+		f->inspection->windows = NULL;
+		if (convert(f) < 0)
+			fail_msg("%s", f->files.err.text);
+		script = text_of(&f->files, "/Windows/rehost/steps/20-network.cmd");
+		assert_non_null(strstr(script, "192.0.2.10"));
+		assert_int_equal(strstr(script, "call :rename") != NULL, fine);
+		assert_string_equal(name_of(f, CONFIG "SYSTEM", connection),
+				    fine ? "LAN (before rehost)" : "LAN\" & calc & \"");
+		assert_int_equal(name_of(f, CONFIG "SOFTWARE", "rehost\\first boot\\1") != NULL, fine);
+	}
+}
+
+static void add_products(struct linux_fixture *f, unsigned n, const char *value)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(8 << 20);
+
+	for (unsigned k = 0; k < n; k++)
+		buf_addf(&b, "[" UNINSTALL "\\P%u]\n\"DisplayName\"=\"VMware Tools %u\"\n%s", k, k, value);
+	assert_false(b.failed);
+	add(f, CONFIG "SOFTWARE", buf_str(&b));
+}
+
+static void test_too_many_products(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant_windows(f);
+	plant_kernel(f);
+	add_products(f, 65, "");
+	assert_int_equal(convert(f), -1);
+	assert_non_null(strstr(f->files.err.text, "more than 64 programs of vmware are installed; --keep-tools"));
+	f->options.keep_tools = true;
+	f->inspection->windows = NULL;
+	assert_int_equal(convert(f), 0);
+}
+
+/* A script without what didn't fit would look like one that has done all. */
+static void test_long_commands(void **state)
+{
+	struct linux_fixture *f = *state;
+	char *blanks = arena_alloc(&f->files.arena, 8001);
+
+	plant_windows(f);
+	plant_kernel(f);
+	memset(blanks, ' ', 8000);
+	add_products(f, 9, arena_printf(&f->files.arena, "\"QuietUninstallString\"=\"x.exe%s/S\"\n", blanks));
+	assert_int_equal(convert(f), -1);
+	assert_non_null(strstr(f->files.err.text, "are over 64 KiB"));
+	assert_false(guest_exists(f->files.g, "/Windows/rehost/steps"));
+}
+
+/* --force goes on from B-ARCHITECTURE up to here. */
+static void test_unknown_processor(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant_windows(f);
+	assert_int_equal(convert(f), -1);
+	assert_non_null(finding_of(f, "B-ARCHITECTURE"));
+	assert_int_equal(f->files.err.code, ERR_BLOCKED);
+	assert_non_null(strstr(f->files.err.text, "for which processor"));
+}
+
+static int full_esp(struct guest *g, const char *path, uint64_t *ret, struct err *err)
+{
+	*ret = strncmp(path, EFI, strlen(EFI) - 1) == 0 ? 65536 : UINT64_C(1) << 32;
+	return 0;
+}
+
+/* A partition that is full because it has the fallback loader already needs no more room for it. */
+static void test_full_esp(void **state)
+{
+	struct linux_fixture *f = *state;
+	const struct guest_ops *all = f->files.g->ops;
+	struct guest_ops ops = *all;
+
+	plant_windows(f);
+	plant_kernel(f);
+	f->machine->firmware = FIRMWARE_UEFI;
+	ops.space_free = full_esp;
+	f->files.g->ops = &ops;
+	for (unsigned there = 0; there < 2; there++) {
+		plant(&f->files, EFI "Microsoft/Boot/bootmgfw.efi", "loader");
+		if (there)
+			plant(&f->files, EFI "Boot/bootx64.efi", "LOADER");
+		f->inspection->windows = NULL;
+		f->inspection->findings.n = 0;
+		assert_int_equal(convert(f), 0);
+		assert_int_equal(finding_of(f, "W-BOOT-ESP-FULL") == NULL, there);
+		assert_int_equal(guest_exists(f->files.g, EFI "Boot/bootx64.efi"), there);
+	}
+	f->files.g->ops = all;
+	assert_string_equal(text_of(&f->files, EFI "Boot/bootx64.efi"), "loader");
+}
+
+/* A store that can't be changed costs the screen at worst, not the conversion. */
+static void test_damaged_store(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant_windows(f);
+	plant_kernel(f);
+	f->machine->firmware = FIRMWARE_UEFI;
+	plant(&f->files, EFI "Microsoft/Boot/BCD", "no hive");
+	assert_int_equal(convert(f), 0);
+	assert_non_null(strstr(finding_of(f, "W-BOOT-BCD")->text, "7 bytes are no registry hive"));
+	assert_string_equal(text_of(&f->files, EFI "Microsoft/Boot/BCD"), "no hive");
+}
+
+/* Settings of one connection, on a card that the new machine doesn't have. */
+static const char *network_script(struct linux_fixture *f, const char *device, const char *settings)
+{
+	add(f, CONFIG "SYSTEM",
+	    arena_printf(&f->files.arena,
+			 "[ControlSet001\\Control\\Network\\" NET_CLASS "\\" GUID "\\Connection]\n"
+			 "\"Name\"=\"LAN\"\n\"PnpInstanceID\"=\"%s\"\n"
+			 "[ControlSet001\\Services\\Tcpip6\\Parameters\\Interfaces\\" GUID "]\n"
+			 "\"NameServer\"=\"2001:db8::53,2001:db8::54\"\n"
+			 "[ControlSet001\\Services\\Tcpip\\Parameters\\Interfaces\\" GUID "]\n%s",
+			 device, settings));
+	f->inspection->windows = NULL;
+	if (convert(f) < 0)
+		fail_msg("%s", f->files.err.text);
+	return text_of(&f->files, "/Windows/rehost/steps/20-network.cmd");
+}
+
+static void test_name_servers(void **state)
+{
+	struct linux_fixture *f = *state;
+	const char *script;
+
+	plant_windows(f);
+	plant_kernel(f);
+	add_nic(f, "00:50:56:aa:10:01", -1);
+	script = network_script(f, "PCI\\\\VEN_15AD&DEV_07B0\\\\005056FFFFAA100100",
+				"\"NameServer\"=\"192.0.2.53 192.0.2.54\"\n");
+	assert_non_null(strstr(script, "netsh interface ip set dns \"%name%\" static 192.0.2.53 validate=no\r\n"
+				       "netsh interface ip add dns \"%name%\" 192.0.2.54 validate=no\r\n"
+				       "netsh interface ipv6 set dns \"%name%\" static 2001:db8::53 validate=no\r\n"
+				       "netsh interface ipv6 add dns \"%name%\" 2001:db8::54 validate=no\r\n"));
+	assert_non_null(strstr(script, "call :forget \"PCI\\VEN_15AD&DEV_07B0\\005056FFFFAA100100\" " GUID));
+}
+
+/* To forget "PCI" would be to forget every device of the machine. */
+static void test_half_a_device(void **state)
+{
+	static const char *const devices[] = {"PCI", "PCI\\\\VEN_15AD&DEV_07B0", "PCI\\\\\\\\0", "PCI\\\\a\\\\"};
+	struct linux_fixture *f = *state;
+
+	plant_windows(f);
+	plant_kernel(f);
+	add_nic(f, "00:50:56:aa:10:01", -1);
+	for (size_t n = 0; n < sizeof devices / sizeof *devices; n++)
+		assert_null(strstr(network_script(f, devices[n], ""), "call :forget"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    LINUX_TEST(test_names_with_quotes), LINUX_TEST(test_too_many_products), LINUX_TEST(test_long_commands),
+	    LINUX_TEST(test_unknown_processor), LINUX_TEST(test_full_esp),	    LINUX_TEST(test_damaged_store),
+	    LINUX_TEST(test_name_servers),	LINUX_TEST(test_half_a_device),
+	};
+
+	return cmocka_run_group_tests_name("windows steps", tests, NULL, NULL);
+}
