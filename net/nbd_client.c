@@ -50,9 +50,10 @@ static int refused(struct err *err, uint32_t error, const char *text)
 	err_set(err,
 		error == NBD_ESHUTDOWN ? ERR_TEMPFAIL
 		: error == NBD_EBADMSG ? ERR_CORRUPT
+		: error == NBD_ENOTSUP ? ERR_UNSUPPORTED
 				       : ERR_UNREADABLE,
 		"the other side can't read (error %" PRIu32 ")%s%s", error, *text ? ": " : "", text);
-	if (err && err->code != ERR_UNREADABLE)
+	if (err && (error == NBD_ESHUTDOWN || error == NBD_EBADMSG))
 		err->sys = error == NBD_ESHUTDOWN ? ESHUTDOWN : EBADMSG;
 	return -1;
 }

@@ -102,6 +102,7 @@ enum {
 	NBD_ENOSPC = 28,
 	NBD_EBADMSG = 74, /* ours: what came from the machine is wrong time and again (docs/p2v.md) */
 	NBD_EOVERFLOW = 75,
+	NBD_ENOTSUP = 95,
 	NBD_ESHUTDOWN = 108,
 };
 

@@ -380,7 +380,8 @@ static bool on_sums(struct nbd_connection *c, const struct request *r, struct pa
 		memcpy(e[i].blocks, p->data + i * NBD_SUMS_ENTRY + 8, sizeof e[i].blocks);
 	}
 	if (block_sums(c->options->block, e, n, r->flags & NBD_CMD_FLAG_REHOST_ANEW, &err) < 0)
-		return give_failure(c, r, &err);
+		return err.code == ERR_UNSUPPORTED ? give_error(c, r, NBD_ENOTSUP, "the machine keeps no ledger")
+						   : give_failure(c, r, &err);
 	for (size_t i = 0; i < n; i++)
 		put_be64(sums + 8 * i, e[i].sum);
 	return give_chunk(c, r, NBD_REPLY_TYPE_REHOST_SUMS, head, 0, sums, 8 * n);

@@ -774,6 +774,32 @@ static void test_sums(void **state)
 	free(e);
 }
 
+/* The same where the machine behind the first server keeps no ledger: no bad sector, and its disk can be read. */
+static void test_no_sums(void **state)
+{
+	struct host *h = *state;
+	struct nbd_server_options o = {.listen_fd = -1, .readonly = true, .remote = true, .threads = 1};
+	struct nbd_block_options bo = {.name = "disk", .size = SIZE};
+	struct ledger_entry e = {.blocks = {1}};
+	struct nbd_server *own = h->server;
+	struct err err = ERR_INIT;
+	struct nbd_client *c;
+	char buf[4096];
+	size_t sent;
+
+	assert_int_equal(nbd_block_new(&bo, &o.block, NULL), 0);
+	assert_int_equal(nbd_block_add(o.block, connect_to(h), NULL), 0);
+	assert_int_equal(nbd_server_start(&o, &h->server, NULL), 0);
+	c = connect_to(h);
+	assert_int_equal(nbd_client_sums(c, &e, 1, false, &err), -1);
+	assert_int_equal(err.code, ERR_UNSUPPORTED);
+	assert_int_equal(nbd_client_read(c, buf, sizeof buf, 0, &sent, NULL), 0);
+	nbd_client_close(c);
+	nbd_server_stop(take_ptr(&h->server));
+	h->server = own;
+	block_close(o.block);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -787,6 +813,7 @@ int main(void)
 	    TEST(test_giving_up),
 	    TEST(test_another_size),
 	    TEST(test_sums),
+	    TEST(test_no_sums),
 	    TEST(test_packed),
 	    cmocka_unit_test(test_lies),
 	    cmocka_unit_test(test_packed_lies),
