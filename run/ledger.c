@@ -8,12 +8,16 @@
 #include "core/base/log.h"
 #include "run/graft.h"
 
-enum { BATCH = 256 /* chunks that are asked for at once: a connection takes 32 in a request */ };
+enum {
+	BATCH = 256,	     /* chunks that are asked for at once: a connection takes 32 in a request */
+	UNREADABLE_MAX = 64, /* chunks that the disk no longer gives: then it is gone */
+};
 
 struct copy_ledger {
 	struct block *graft, *disk;
 	uint64_t nchunks;
-	uint64_t *sums; /* of each chunk; 0: not to be compared */
+	unsigned unreadable; /* chunks that couldn't be compared */
+	uint64_t *sums;	     /* of each chunk; 0: not to be compared */
 };
 
 struct copy_ledger *copy_ledger_new(struct block *graft, struct block *disk)
@@ -82,16 +86,45 @@ static int look_again(const struct copy_ledger *l, struct ledger_entry *e, struc
 	return 0;
 }
 
-static int compare_batch(const struct copy_ledger *l, struct ledger_entry *e, size_t n, uint64_t *bytes,
-			 struct err *err)
+/* The machine has said its sum. */
+static int judge(const struct copy_ledger *l, struct ledger_entry *e, uint64_t *bytes, struct err *err)
+{
+	if (e->sum != l->sums[e->off / LEDGER_CHUNK] && look_again(l, e, err) < 0)
+		return -1;
+	*bytes += bytes_of(l, e);
+	return 0;
+}
+
+/* One by one: the machine had to read its disk once more, and some of it can't be read any more. It could when it was
+ * copied, and checked then: it isn't confirmed, which is no reason to lose the copy. */
+static int compare_each(struct copy_ledger *l, struct ledger_entry *e, size_t n, uint64_t *bytes, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct err why = ERR_INIT;
+
+		if (block_sums(l->disk, &e[i], 1, false, &why) == 0) {
+			if (judge(l, &e[i], bytes, err) < 0)
+				return -1;
+			continue;
+		}
+		if (why.code != ERR_UNREADABLE || ++l->unreadable > UNREADABLE_MAX) {
+			if (err)
+				*err = why;
+			return -1;
+		}
+		log_warn("'%s': the 2 MiB at 0x%" PRIx64 " were copied, and can't be compared with the disk: %s",
+			 l->graft->name, e[i].off, why.text);
+	}
+	return 0;
+}
+
+static int compare_batch(struct copy_ledger *l, struct ledger_entry *e, size_t n, uint64_t *bytes, struct err *err)
 {
 	if (block_sums(l->disk, e, n, false, err) < 0)
-		return -1;
-	for (size_t i = 0; i < n; i++) {
-		if (e[i].sum != l->sums[e[i].off / LEDGER_CHUNK] && look_again(l, &e[i], err) < 0)
+		return err && err->code == ERR_UNREADABLE ? compare_each(l, e, n, bytes, err) : -1;
+	for (size_t i = 0; i < n; i++)
+		if (judge(l, &e[i], bytes, err) < 0)
 			return -1;
-		*bytes += bytes_of(l, &e[i]);
-	}
 	return 0;
 }
 

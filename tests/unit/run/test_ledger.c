@@ -137,6 +137,29 @@ static void test_agrees_anew(void **state)
 	assert_int_equal(f->machine->read, 3);
 }
 
+/* Sectors that go bad after they were copied, on a machine that has to read its disk again: the rest is compared. */
+static void test_unreadable(void **state)
+{
+	struct fixture *f = *state;
+	struct err err = ERR_INIT;
+	uint64_t bytes;
+
+	assert_int_equal(copy_run(&f->job, &f->result, NULL), 0);
+	ledger_free(f->machine->ledger);
+	f->machine->ledger = ledger_new(SIZE);
+	f->machine->disk->bad_off = 2 * LEDGER_CHUNK + 4096;
+	f->machine->disk->bad_len = 512;
+	f->machine->disk->bad_times = -1;
+	assert_int_equal(copy_ledger_compare(f->job.ledger, &bytes, &err), 0);
+	assert_int_equal(bytes, SIZE - MIB - 8192 - LEDGER_CHUNK);
+	copy_ledger_put(f->job.ledger, 3 * LEDGER_CHUNK, 77); /* what differs is an error as ever */
+	assert_int_equal(copy_ledger_compare(f->job.ledger, &bytes, &err), -1);
+	assert_int_equal(err.code, ERR_VERIFY);
+	f->machine->disk->bad_code = ERR_TEMPFAIL; /* a lost connection is none of the disk's */
+	assert_int_equal(copy_ledger_compare(f->job.ledger, &bytes, &err), -1);
+	assert_int_equal(err.code, ERR_TEMPFAIL);
+}
+
 static void test_no_ledger(void **state)
 {
 	struct fixture *f = *state;
@@ -151,7 +174,8 @@ static void test_no_ledger(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_agrees), TEST(test_resumed), TEST(test_differs), TEST(test_agrees_anew), TEST(test_no_ledger),
+	    TEST(test_agrees),	    TEST(test_resumed),	   TEST(test_differs),
+	    TEST(test_agrees_anew), TEST(test_unreadable), TEST(test_no_ledger),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
