@@ -67,18 +67,20 @@ static size_t to_ascii(const unsigned char *from, char ret[4])
 	return n;
 }
 
-/* Whatever comes from the machine's firmware or the host moves no cursor; without UTF-8 there is ASCII only. */
+/* Nothing in it moves a cursor; without UTF-8 there is ASCII only. */
 static char *printable(const struct view *v, struct arena *a, const char *text)
 {
-	char *ret = arena_alloc(a, 3 * strlen(text) + 1), *to = ret, ascii[4];
+	char *clean = clean_text(arena_strdup(a, text)), *ret, *to, ascii[4];
 
-	for (const unsigned char *p = (const unsigned char *)text; *p;) {
-		if (*p < 0x80 || v->utf8) {
-			*to++ = (*p < ' ' && *p != '\n') || *p == 0x7f ? ' ' : (char)*p;
-			p++;
+	if (v->utf8)
+		return clean;
+	ret = to = arena_alloc(a, 3 * strlen(clean) + 1);
+	while (*clean) {
+		if ((unsigned char)*clean < 0x80) {
+			*to++ = *clean++;
 			continue;
 		}
-		p += to_ascii(p, ascii);
+		clean += to_ascii((const unsigned char *)clean, ascii);
 		to = stpcpy(to, ascii);
 	}
 	return ret;

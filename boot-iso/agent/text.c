@@ -22,15 +22,6 @@ static struct text_ui *text_of(struct ui *u)
 	return (struct text_ui *)u;
 }
 
-/* Whatever comes from the machine's firmware or the host moves no cursor. */
-static char *cleaned(char *text)
-{
-	for (char *p = text; *p; p++)
-		if (((unsigned char)*p < ' ' && *p != '\n') || *p == 0x7f)
-			*p = ' ';
-	return text;
-}
-
 static void print(struct text_ui *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void print(struct text_ui *t, const char *fmt, ...)
 {
@@ -40,7 +31,7 @@ static void print(struct text_ui *t, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	console_print(&t->console, cleaned(text));
+	console_print(&t->console, clean_text(text));
 }
 
 /* Lines of a terminal's width, broken between words. */
@@ -67,7 +58,7 @@ static void text_say(struct ui *u, const char *line)
 	char text[LINE_MAX_BYTES];
 
 	snprintf(text, sizeof text, "%s", line);
-	console_say(&text_of(u)->console, cleaned(text));
+	console_say(&text_of(u)->console, clean_text(text));
 }
 
 /* ---- choices: fields that stand together are one question ---- */
@@ -255,7 +246,7 @@ static void text_show(struct ui *u, const struct screen *s)
 		begin(t, s);
 	if (first_bar(s)) {
 		snprintf(line, sizeof line, "%3u %%  %s", first_bar(s)->filled / 10, first_bar(s)->value);
-		console_status(&t->console, cleaned(first_bar(s)->filled ? line : line + strlen("  0 %  ")));
+		console_status(&t->console, clean_text(first_bar(s)->filled ? line : line + strlen("  0 %  ")));
 	}
 }
 

@@ -13,4 +13,8 @@ struct words {
 /* What stands between the separators, without what is empty. */
 struct words split_words(struct arena *a, const char *text, const char *separators);
 
+/* Makes it fit for a terminal, in place: of what comes from the machine's firmware or from the host nothing moves a
+ * cursor. Control characters but newlines become spaces; those of C1, and what isn't UTF-8, question marks. */
+char *clean_text(char *text);
+
 #endif

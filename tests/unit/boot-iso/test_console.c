@@ -78,6 +78,9 @@ static void both_terminals_show_it(void **state)
 	uis_say(&f->uis, "%d disks\033[2J", 2);
 	for (int i = 0; i < 2; i++)
 		assert_shows(f->user[i], "half of it\r\033[K2 disks [2J\r\n");
+	uis_say(&f->uis, "a\302\2332J b\2332J \303\204…"); /* C1's control characters, as UTF-8 and as they are */
+	for (int i = 0; i < 2; i++)
+		assert_shows(f->user[i], "a??2J b?2J Ä…\r\n");
 }
 
 static void a_look_does_not_wait(void **state)
