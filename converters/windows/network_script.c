@@ -15,11 +15,12 @@ static const char head[] = "@echo off\n"
 			   "setlocal EnableExtensions DisableDelayedExpansion\n"
 			   "set \"failed=\"\n";
 
+static const char tail[] = "ipconfig /all\n"
+			   "if defined failed exit /b 1\n"
+			   "exit /b 0\n";
+
 /* A driver that the script before this one installed needs a while until its card is there: up to five minutes. */
-static const char tail[] =
-    "ipconfig /all\n"
-    "if defined failed exit /b 1\n"
-    "exit /b 0\n"
+static const char find[] =
     "\n"
     "rem MAC: sets name, and guid when the cable is plugged in; fails when there is no such card.\n"
     ":find\n"
@@ -41,7 +42,8 @@ static const char tail[] =
     "if defined name exit /b 0\n"
     "set \"name=%~1\"\n"
     "for /f \"tokens=2 delims=_\" %%g in (\"%~2\") do set \"guid=%%g\"\n"
-    "exit /b 0\n"
+    "exit /b 0\n";
+static const char rename_card[] =
     "\n"
     "rem KEY: the connection gets the name that the key has.\n"
     ":rename\n"
@@ -51,10 +53,10 @@ static const char tail[] =
     "if not defined new exit /b 0\n"
     "if \"%new%\"==\"%name%\" exit /b 0\n"
     "netsh interface set interface name=\"%name%\" newname=\"%new%\"\n"
-    "exit /b 0\n"
-    "\n"
-    "rem DEVICE GUID: forgets a card that the machine doesn't have any more.\n"
-    ":forget\n";
+    "exit /b 0\n";
+static const char forget[] = "\n"
+			     "rem DEVICE GUID: forgets a card that the machine doesn't have any more.\n"
+			     ":forget\n";
 static const char forget_new[] = "pnputil /remove-device \"%~1\"\n"
 				 "if not errorlevel 1 exit /b 0\n";
 static const char forget_old[] = "reg delete \"" CCS "\\Enum\\%~1\" /f\n"
@@ -185,9 +187,26 @@ static bool has_remove_device(const struct step_context *c)
 	return v->major >= 10 && v->build >= 19041;
 }
 
+/* Calls stand at the beginning of a line, where no text of the guest can be. */
+static bool calls(const struct buf *script, const char *label)
+{
+	char call[32];
+
+	snprintf(call, sizeof call, "\ncall :%s ", label);
+	return strstr(buf_str(script), call) != NULL;
+}
+
+/* The subroutines that are called, and no other. */
 void network_script_end(const struct step_context *c, struct buf *script)
 {
 	buf_adds(script, tail);
+	if (calls(script, "find"))
+		buf_adds(script, find);
+	if (calls(script, "rename"))
+		buf_adds(script, rename_card);
+	if (!calls(script, "forget"))
+		return;
+	buf_adds(script, forget);
 	if (has_remove_device(c))
 		buf_adds(script, forget_new);
 	buf_adds(script, forget_old);

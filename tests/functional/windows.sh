@@ -100,6 +100,30 @@ check_addresses() {
 	rm -rf "${work:?}/$name"
 }
 
+labels() { # of the script for the cards, in one line
+	tr -d '\r' <"$(echo "$root"/[Ww]*/rehost/steps/20-network.cmd)" | sed -n 's/^://p' | paste -sd ' '
+}
+
+# A machine whose card is none of the guest's: the script has the subroutines that it calls and no other.
+check_stranger() {
+	local address=00:50:56:bb:99:01 facts=$work/$1/facts ip
+	name=$1 root=$work/$1/root
+	for ip in '' "ip $address:ip:10.99.0.5"; do
+		tests/windows/make-guest "$name" "$work/$name"
+		sed -i '/^nic /d' "$facts"
+		printf '%s\n' "drivers $work/virtio-win" "nic $address -" "$ip" >>"$facts"
+		build/tests/support/convert_folder "$root" "$facts" >"$work/out" || fail "$name: a card that it doesn't know"
+		labels >"$work/labels"
+		if [ -z "$ip" ]; then
+			echo forget
+		else
+			echo card-00-50-56-bb-99-01 after-00-50-56-bb-99-01 find look found forget
+		fi | diff - "$work/labels" || fail "$name: other subroutines"
+		check_scripts
+		rm -rf "${work:?}/$name"
+	done
+}
+
 # A lint that accepts everything proves nothing.
 refused() { # LINE: cmd.exe would stumble over it
 	printf '@echo off\r\n%s\r\nexit /b 0\r\n' "$1" >"$work/bad.cmd"
@@ -130,6 +154,11 @@ if [ -x tests/windows/make-virtio-win ]; then
 fi
 for name; do
 	run_guest "$name"
-	case $name in xp-x86 | 2022) check_addresses "$name" ;; esac
+	case $name in
+	xp-x86 | 2022)
+		check_addresses "$name"
+		check_stranger "$name"
+		;;
+	esac
 done
 echo "$# phony Windows guests as expected, twice, and undone; $scripts command files"
