@@ -1,12 +1,12 @@
 #!/bin/bash
 # Phony Windows guests as disk images (tests/windows/make-image), an XP with MBR and a Server 2022 with UEFI, go all the way through
-# `rehost convert`: what ntfs-3g's own programs say of the result, what is in it, and who may write it.
+# `rehost convert`: what ntfs-3g's own programs say of the result, and what is in it. Who may write there is set at the first boot.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/common.sh
 export PATH=$PATH:/usr/sbin:/sbin
 need_root
-for tool in mkntfs ntfs-3g ntfsfix ntfsinfo hivexregedit mcopy sfdisk python3; do
+for tool in mkntfs ntfs-3g ntfsfix ntfsinfo hivexregedit mkfs.vfat mcopy sfdisk virt-xml-validate python3; do
 	command -v $tool >/dev/null || skip "$tool is missing"
 done
 [ -c /dev/fuse ] || skip "/dev/fuse is missing: no NTFS can be filled"
@@ -55,6 +55,7 @@ judge 2022 49
 has "$work/mnt/Windows/System32/config/SYSTEM" '\ControlSet001\Services\viostor' '"Start"=dword:00000000'
 has "$work/mnt/Windows/System32/config/SYSTEM" '\ControlSet001\Services\pvscsi' '"Start"=dword:00000004'
 tests/support/lint-cmd "$work"/mnt/Windows/rehost/first-boot.cmd "$work"/mnt/Windows/rehost/steps/*.cmd
+grep -q '^icacls .*/reset' "$work/mnt/Windows/rehost/steps/00-permissions.cmd" || fail "2022: permissions stay open"
 [ -z "$(ls -A "$work/mnt/Windows/Temp")" ] || fail "2022: something is left in Temp"
 umount "$work/mnt"
 esp=$work/2022/2022-sda.raw@@1M
