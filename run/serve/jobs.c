@@ -47,6 +47,7 @@ static void on_event(struct live *l, const struct json *event)
 	if (!strcmp(kind, "warning"))
 		log_warn("%s: %s", l->entry->name, text);
 	if (js_get(event, "total")) {
+		l->anew = l->anew && l->stop; /* it has: a later attempt goes on from there */
 		l->entry->done = js_get_u64(event, "done", 0);
 		l->entry->total = js_get_u64(event, "total", 0);
 		l->serve->dirty = true;

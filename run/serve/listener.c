@@ -177,6 +177,9 @@ static int take_machine(struct caller *c, const struct json *inventory, const ch
 		l->anew = l->stop = true;
 	if (!l->ndisks || change == ENROL_OTHER_DISKS)
 		return live_open(l, inventory, err);
+	/* Cancelled, and cards or other things were chosen anew. One that goes on keeps what it began with. */
+	if (change == ENROL_REBOOTED && (!l->pid || l->stop))
+		return live_describe(l, inventory, err);
 	return 0;
 }
 

@@ -143,6 +143,13 @@ int live_open(struct live *l, const struct json *inventory, struct err *err)
 	return 0;
 }
 
+int live_describe(struct live *l, const struct json *inventory, struct err *err)
+{
+	AUTO_FD int dirfd = open_folder(l, err);
+
+	return dirfd < 0 ? -1 : write_inventory(dirfd, inventory, l->entry->name, err);
+}
+
 /* Disks that are to be closed. */
 struct closing {
 	struct block *disks[PHYSICAL_DISKS_MAX];

@@ -59,6 +59,8 @@ time_t serve_now(void); /* monotonic seconds */
 struct live *live_of(struct serve *s, struct enrol_machine *entry);
 /* Opens its disks for a checked inventory: sockets, and the inventory beside them. What is open is closed before. */
 int live_open(struct live *l, const struct json *inventory, struct err *err);
+/* The inventory beside its open disks becomes this one, which has the same disks. */
+int live_describe(struct live *l, const struct json *inventory, struct err *err);
 /* Its disks are gone for callers at once; what they have open ends in its own time, in a thread. None open: nothing. */
 void live_close(struct live *l);
 /* Each disk has a connection. */

@@ -181,9 +181,31 @@ for new in same other; do
 	wait $machine 2> /dev/null || true
 	[ $new = same ] || dd if=/dev/urandom of=sda bs=1K seek=$((45 * 1024 + 1)) count=1 conv=notrunc status=none # a superblock
 done
-"$client" 127.0.0.1:"$port" "$token" web02.json 90 "$work/sda" > client.out 2> client.err ||
-	fail "client: $(cat client.err host.log)"
+# What begins anew does so once: cancelled, with another card chosen, and cancelled again, it goes on.
+sed 's/52:54:00:11:22:33/52:54:00:44:55:66/' web02.json > web02-card.json
+for how in cancelled again completed; do
+	inventory=web02.json
+	[ $how = cancelled ] || inventory=web02-card.json
+	"$client" 127.0.0.1:"$port" "$token" $inventory 90 "$work/sda" > client.out 2> client.err &
+	machine=$!
+	[ $how != completed ] || break
+	until awk '/^converting 0 / { begun = 1 } begun && $2 > 4194304 { found = 1 } END { exit !found }' client.out; do
+		kill -0 $machine 2> /dev/null || fail "the client ended: $(cat client.err host.log)"
+		sleep 0.1
+	done
+	kill $machine
+	wait $machine 2> /dev/null || true
+	await_state web02 waiting
+done
+wait $machine || fail "client: $(cat client.err host.log)"
 same_disk sda web02 sda
+python3 - << 'CHECK' || fail "nothing was resumed: $(cat host.log)"
+import json
+copy = json.load(open("out/web02/report.json"))["copy"]
+assert copy["reused"] >= 2 << 20, copy
+CHECK
+grep -q '52:54:00:44:55:66' out/web02/web02.xml || fail "not the card that was chosen: $(cat out/web02/web02.xml)"
+! grep -q '52:54:00:11:22:33' out/web02/web02.xml || fail "a card that was not chosen: $(cat out/web02/web02.xml)"
 grep -q 'its disks have changed: begins anew' host.log || fail "the other disk was not noticed: $(cat host.log)"
 [ "$(grep -c 'begins anew' host.log)" = 1 ] || fail "the same disk was taken for another: $(cat host.log)"
 stop_host
