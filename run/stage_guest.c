@@ -262,7 +262,10 @@ static int change_guest(struct run *r, struct appliance *a, struct err *err)
 		return undo_guest(r, a, err);
 	if (r->o->depth == RUN_CONVERT && refuse_blockers(r, err) < 0)
 		return -1;
-	return is_out_of_reach(r) ? 0 : convert_guest(r, a, err);
+	if (!is_out_of_reach(r))
+		return convert_guest(r, a, err);
+	r->caps = unproven_caps(r);
+	return 0;
 }
 
 int stage_guest(struct run *r, struct err *err)

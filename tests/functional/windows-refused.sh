@@ -124,3 +124,9 @@ refused() {
 refused hibernated 'B-WINDOWS-HIBERNATED' 'powercfg /h off, then shutdown /s /f /t 0' '--discard-hibernation'
 refused unclean 'B-NTFS-UNCLEAN' 'chkdsk /f'
 refused bitlocker 'manage-bde -protectors -get C:' 'manage-bde -off C:' '--key'
+
+# What would be written of a guest out of reach promises no driver that nobody injected.
+./rehost plan --json "$work/hibernated.raw" > "$work/plan.json" 2> "$work/said" || :
+[ "$(jq -r '.caps | "\(.disk) \(.net)"' "$work/plan.json")" = "sata e1000e" ] ||
+	fail "hardware of a refused guest: $(jq .caps "$work/plan.json") $(cat "$work/said")"
+echo "hibernated, unclean and encrypted Windows guests are refused with advice before anything is written"
