@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # $work is set by who sources it
 # A person at a screen of 80 x 25, which is the pane p of a tmux of its own, socket ./tmux. More to tell when something is
 # missing is in ./host.log.
 
@@ -21,3 +21,12 @@ shows() { # TEXT...: the screen, within ${PATIENCE:-30} s
 	fail "no '$*' on the screen: $(cat seen host.log)"
 }
 shows_not() { ! screen | grep -qF -- "$1" || fail "'$1' is on the screen: $(screen)"; }
+
+# Ends what was started when the script ends; after scratch.
+host=
+leave_the_screen() {
+	tmux -S "$work/tmux" kill-server 2> /dev/null || :
+	[ -z "$host" ] || kill "$host" 2> /dev/null || :
+	wait
+	rm -rf "$work"
+}

@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/common.sh
 . tests/lib/at-the-screen.sh
+. tests/lib/p2v-host.sh
 for tool in tmux xorriso grub-mkimage mcopy cpio zstd udevadm qemu-system-x86_64; do
 	PATH=$PATH:/sbin:/usr/sbin command -v "$tool" > /dev/null || skip "'$tool' is not installed"
 done
@@ -14,29 +15,13 @@ make -s "$build/rehost-p2v"
 rehost=$PWD/rehost
 PATIENCE=300 # a virtual machine without KVM
 scratch
-host=
-# shellcheck disable=SC2317  # called by the trap
-cleanup() {
-	tmux -S "$work/tmux" kill-server 2> /dev/null || :
-	[ -z "$host" ] || kill "$host" 2> /dev/null || :
-	wait
-	rm -rf "$work"
-}
-trap cleanup EXIT
+trap leave_the_screen EXIT
 boot-iso/build --agent "$build/rehost-p2v" --out "$work/iso" --no-firmware > "$work/build.log"
 cd "$work"
 truncate -s 64M disk.raw
 dd if=/dev/urandom of=disk.raw bs=1M seek=5 count=20 conv=notrunc status=none
 before=$(sha256sum < disk.raw)
-"$rehost" serve --listen 127.0.0.1:0 -os out --no-convert -of raw > host.out 2> host.log &
-host=$!
-for _ in $(seq 100); do
-	! grep -q '^for ' host.out || break
-	sleep 0.1
-done
-port=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' host.out)
-token=$(sed -n 's/^token: //p' host.out)
-[ "$token" ] || fail "serve: $(cat host.out host.log)"
+start_host --wait 600
 
 machine="qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 512 -nodefaults -vga none -display none
 	-monitor none -no-reboot -serial stdio -kernel iso/vmlinuz -initrd iso/initrd

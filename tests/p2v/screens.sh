@@ -6,21 +6,14 @@ cd "$(dirname "$0")/../.."
 . tests/lib/common.sh
 . tests/lib/machine-tree.sh
 . tests/lib/at-the-screen.sh
+. tests/lib/p2v-host.sh
 command -v tmux > /dev/null || skip "tmux is not installed"
 command -v python3 > /dev/null || skip "python3 is missing"
 build=${BUILD:-build}
 make -s "$build/rehost-p2v"
 agent=$PWD/$build/rehost-p2v rehost=$PWD/rehost support=$PWD/tests/support
 scratch
-host=
-# shellcheck disable=SC2317  # called by the trap
-cleanup() {
-	tmux -S "$work/tmux" kill-server 2> /dev/null || :
-	[ -z "$host" ] || kill "$host" 2> /dev/null || :
-	wait
-	rm -rf "$work"
-}
-trap cleanup EXIT
+trap leave_the_screen EXIT
 cd "$work"
 
 # sda with data, sdb of an LVM group, sdc the live medium, sdd a USB disk; two cards, one without a link.
@@ -33,18 +26,6 @@ machine_nic eno1 1 52:54:00:aa:00:01 link
 machine_nic eno2 2 52:54:00:aa:00:02
 for at in 1 20 50; do dd if=/dev/urandom of=machine/dev/sda bs=1M seek=$at count=8 conv=notrunc status=none; done
 dd if=/dev/urandom of=machine/dev/sdb bs=1M seek=2 count=4 conv=notrunc status=none
-
-start_host() {
-	"$rehost" serve --listen "127.0.0.1:${port:-0}" -os out --no-convert -of raw "$@" > host.out 2> host.log &
-	host=$!
-	for _ in $(seq 100); do
-		! grep -q '^for ' host.out || break
-		sleep 0.1
-	done
-	port=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' host.out)
-	token=$(sed -n 's/^token: //p' host.out)
-	[ "$token" ] || fail "serve: $(cat host.out host.log)"
-}
 
 start_agent() { # WORDS [TERM]
 	tmux -S tmux -f /dev/null new-session -d -x 80 -y 25 -s p \
@@ -99,8 +80,7 @@ shows '┤ Imaging this machine ├' 'The host is converting: copying.' 'sda 64.
 shows '%' ' of ' '/s, still' # the host has told how much it is
 cp seen progress.txt
 # the host goes and comes back
-kill -9 "$host"
-wait "$host" 2> /dev/null || :
+stop_host
 shows 'The host is connecting'
 start_host --bwlimit 2M
 shows 'The host is converting: copying.'
