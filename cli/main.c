@@ -12,34 +12,13 @@
 #include "core/model/version.h"
 #include "run/io_client.h"
 
-const struct command *const commands[] = {
-    &command_convert, &command_plan,	&command_inspect, &command_check, &command_boot,     &command_info,
-    &command_map,     &command_copy,	&command_compare, &command_nbd,	  &command_doctor,   &command_clean,
-    &command_undo,    &command_formats, &command_iso,	  &command_serve, &command_machines, NULL,
-};
-
-void command_usage(const struct command *c, FILE *out)
-{
-	fprintf(out, "rehost %s: %s\n\nusage: rehost %s [options] %s\n\n", c->name, c->summary, c->name, c->arguments);
-	options_help(c->options, out);
-}
-
 static void usage(FILE *out)
 {
 	fputs("rehost moves machines: a VM of another hypervisor becomes a guest that libvirt/KVM boots.\n\n"
 	      "usage: rehost COMMAND [options] [INPUT…]\n\n",
 	      out);
-	for (const struct command *const *c = commands; *c; c++)
-		fprintf(out, "  %-10s %s\n", (*c)->name, (*c)->summary);
+	command_list(commands, out);
 	fputs("\n`rehost COMMAND --help` lists its options; `man rehost` has them all.\n", out);
-}
-
-static const struct command *find(const char *name)
-{
-	for (const struct command *const *c = commands; *c; c++)
-		if (!strcmp((*c)->name, name))
-			return *c;
-	return NULL;
 }
 
 static bool wants_help(int argc, char **argv)
@@ -50,10 +29,32 @@ static bool wants_help(int argc, char **argv)
 	return false;
 }
 
+static int run_command(const struct command *c, int argc, char **argv);
+
+static int run_part(const struct command *c, int argc, char **argv)
+{
+	const struct command *part = argc > 1 ? command_find(c->parts, argv[1]) : NULL;
+
+	if (part)
+		return run_command(part, argc - 1, argv + 1);
+	if (wants_help(argc, argv)) {
+		command_usage(c, stdout);
+		return 0;
+	}
+	if (argc > 1)
+		fprintf(stderr, "rehost %s: unknown command '%s'; `rehost %s --help` lists them\n", c->name, argv[1],
+			c->name);
+	else
+		command_usage(c, stderr);
+	return err_exit_status(ERR_USAGE);
+}
+
 static int run_command(const struct command *c, int argc, char **argv)
 {
 	struct err err = ERR_INIT;
 
+	if (c->parts)
+		return run_part(c, argc, argv);
 	if (wants_help(argc, argv)) {
 		command_usage(c, stdout);
 		return 0;
@@ -91,7 +92,7 @@ int main(int argc, char **argv)
 		man_page(stdout);
 		return 0;
 	}
-	c = find(argv[1]);
+	c = command_find(commands, argv[1]);
 	if (!c) {
 		fprintf(stderr, "rehost: unknown command '%s'; `rehost --help` lists them\n", argv[1]);
 		return err_exit_status(ERR_USAGE);
