@@ -21,12 +21,12 @@ products() {
 	done
 }
 
-# What the result depends on: every file of the recipe; and whether it is still the one that was built.
+# What the result depends on: every file of the recipe; and whether it is still the one that was built, wherever $out is now.
 recipe_hash() { cat "$here/build" "$here"/lib/* "$here"/files/* "$here/guests/$name.sh" | sha256sum | cut -c1-16; }
 stamp() {
 	local p
 	recipe_hash
-	while read -r p; do stat -c '%n %s %y' "$out/$p" || return; done < <(products)
+	while read -r p; do stat -c "$p %s %y" "$out/$p" || return; done < <(products)
 }
 up_to_date() {
 	local now
