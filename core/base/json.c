@@ -135,6 +135,11 @@ const struct json *js_get(const struct json *obj, const char *key)
 	return (const struct json *)(void *)json_object_get(in(obj), key);
 }
 
+bool js_is_null(const struct json *j)
+{
+	return json_is_null(in(j));
+}
+
 struct json *js_held(struct json *obj, const char *key)
 {
 	json_t *value = json_object_get(in(obj), key);
