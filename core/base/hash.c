@@ -2,6 +2,7 @@
 #include "core/base/hash.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <nettle/sha.h>
 #include <nettle/nettle-meta.h>
@@ -48,18 +49,24 @@ void digest_add(struct digest *d, const void *data, size_t len)
 	d->algorithm->update(&d->state, len, data);
 }
 
+static const char hex_digits[] = "0123456789abcdef";
+
+static void to_hex(const uint8_t *raw, unsigned size, char *hex)
+{
+	for (unsigned i = 0; i < size; i++) {
+		hex[2 * i] = hex_digits[raw[i] >> 4];
+		hex[2 * i + 1] = hex_digits[raw[i] & 15];
+	}
+	hex[2 * size] = '\0';
+}
+
 void digest_end(struct digest *d, char hex[DIGEST_HEX_MAX])
 {
-	static const char digits[] = "0123456789abcdef";
 	unsigned size = d->algorithm->digest_size;
 	uint8_t raw[DIGEST_MAX];
 
 	d->algorithm->digest(&d->state, size, raw);
-	for (unsigned i = 0; i < size; i++) {
-		hex[2 * i] = digits[raw[i] >> 4];
-		hex[2 * i + 1] = digits[raw[i] & 15];
-	}
-	hex[2 * size] = '\0';
+	to_hex(raw, size, hex);
 	digest_free(d);
 }
 
@@ -102,4 +109,55 @@ uint64_t hash_xxh3(const void *data, size_t len)
 uint64_t hash_xxh3_seeded(const void *data, size_t len, uint64_t seed)
 {
 	return XXH3_64bits_withSeed(data, len, seed);
+}
+
+struct hash128 *hash128_new(void)
+{
+	XXH3_state_t *state = XXH3_createState();
+
+	if (state)
+		XXH3_128bits_reset(state);
+	return (struct hash128 *)state;
+}
+
+void hash128_add(struct hash128 *h, const void *data, size_t len)
+{
+	XXH3_128bits_update((XXH3_state_t *)h, data, len);
+}
+
+void hash128_get(const struct hash128 *h, unsigned char ret[HASH128])
+{
+	XXH128_canonical_t canonical;
+
+	XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest((const XXH3_state_t *)h));
+	memcpy(ret, canonical.digest, HASH128);
+}
+
+void hash128_reset(struct hash128 *h)
+{
+	XXH3_128bits_reset((XXH3_state_t *)h);
+}
+
+void hash128_free(struct hash128 *h)
+{
+	XXH3_freeState((XXH3_state_t *)h);
+}
+
+void hash128_hex(const unsigned char hash[HASH128], char hex[HASH128_HEX])
+{
+	to_hex(hash, HASH128, hex);
+}
+
+bool hash128_parse(const char *hex, unsigned char ret[HASH128])
+{
+	if (strlen(hex) != HASH128_HEX - 1)
+		return false;
+	for (unsigned i = 0; i < HASH128; i++) {
+		const char *high = strchr(hex_digits, hex[2 * i]), *low = strchr(hex_digits, hex[2 * i + 1]);
+
+		if (!high || !low)
+			return false;
+		ret[i] = (unsigned char)((high - hex_digits) << 4 | (low - hex_digits));
+	}
+	return true;
 }

@@ -1,0 +1,98 @@
+/* The files of a result's folder, listed without following anything. */
+#include "run/verify/folder.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/base/cleanup.h"
+#include "core/base/file.h"
+
+struct walk {
+	struct arena *arena;
+	folder_files *files;
+	unsigned depth;
+};
+
+static int list(struct walk *w, int dirfd, const char *path, struct err *err);
+
+static void closedirp(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+static int list_inside(struct walk *w, int dirfd, const char *name, const char *path, struct err *err)
+{
+	AUTO_FD int fd = file_open_dir_beneath(dirfd, name, err);
+
+	if (fd < 0)
+		return -1;
+	if (w->depth == FOLDER_DEPTH_MAX)
+		return err_set(err, ERR_CORRUPT, "'%s': folders in folders, deeper than %d", path, FOLDER_DEPTH_MAX);
+	w->depth++;
+	if (list(w, fd, path, err) < 0)
+		return -1;
+	w->depth--;
+	return 0;
+}
+
+static int add(struct walk *w, int dirfd, const char *name, const char *folder, struct err *err)
+{
+	const char *path = arena_printf(w->arena, "%s%s%s", folder, *folder ? "/" : "", name);
+	struct folder_file *file;
+	struct stat st;
+
+	if (strlen(path) > FOLDER_NAME_MAX)
+		return err_set(err, ERR_CORRUPT, "'%.60s…': a path of %zu bytes, %d are the most", path, strlen(path),
+			       FOLDER_NAME_MAX);
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(err, ERR_UNREADABLE, "cannot stat '%s'", path);
+	if (S_ISDIR(st.st_mode))
+		return list_inside(w, dirfd, name, path, err);
+	if (w->files->n == FOLDER_FILES_MAX)
+		return err_set(err, ERR_CORRUPT, "more than %d files", FOLDER_FILES_MAX);
+	file = vec_push(w->arena, w->files);
+	file->name = path;
+	file->regular = S_ISREG(st.st_mode);
+	file->size = file->regular ? (uint64_t)st.st_size : 0;
+	return 0;
+}
+
+/* path: of this folder, "" the outermost. */
+static int list(struct walk *w, int dirfd, const char *path, struct err *err)
+{
+	int fd = file_open_dir_beneath(dirfd, ".", err);
+	AUTO(closedirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (fd < 0)
+		return -1;
+	if (!dir) {
+		close(fd);
+		return err_nomem(err);
+	}
+	while ((e = readdir(dir)))
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..") && add(w, dirfd, e->d_name, path, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct folder_file *)a)->name, ((const struct folder_file *)b)->name);
+}
+
+int folder_list(int dirfd, struct arena *arena, folder_files *ret, struct err *err)
+{
+	struct walk w = {.arena = arena, .files = ret};
+
+	if (list(&w, dirfd, "", err) < 0)
+		return -1;
+	if (ret->n)
+		qsort(ret->v, ret->n, sizeof *ret->v, by_name);
+	return 0;
+}
