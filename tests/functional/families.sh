@@ -11,11 +11,7 @@ for tool in cpio gzip xz zstd python3 modprobe; do
 	command -v $tool >/dev/null || skip "$tool is missing"
 done
 make -s build/tests/support/convert_folder
-update=
-if [ "${1:-}" = --update ]; then
-	update=1
-	shift
-fi
+. tests/lib/phony-guests.sh
 if [ $# = 0 ]; then
 	for recipe in tests/families/*.sh; do
 		[ "$recipe" = tests/families/lib.sh ] || set -- "$@" "$(basename "$recipe" .sh)"
@@ -134,15 +130,6 @@ check_initramfs() {
 	done < <(sed -n '/^== kernels/,/^== boot/p' "$work/$name.out" | grep '^[^=]')
 }
 
-# The originals put back are the guest as it was, but for empty folders.
-check_undo() {
-	build/tests/support/convert_folder --undo "$root" "$work/$name.originals" || fail "$name: undo"
-	find "$root" "$work/$name.before" -type d -empty -delete
-	diff -r --no-dereference "$work/$name.before" "$root" >"$work/out" 2>&1 || fail "$name: undone: $(cat "$work/out")"
-	(cd "$root" && find . -type f -printf '%p %m\n' | sort) >"$work/modes"
-	(cd "$work/$name.before" && find . -type f -printf '%p %m\n' | sort) | diff - "$work/modes" || fail "$name: undone: modes"
-}
-
 # Every card gets a fixed address (--mac …:ip:…): which files that takes, and that their readers accept them.
 check_addresses() {
 	local mac n=0
@@ -159,12 +146,8 @@ check_addresses() {
 		grep -E '^W-NET-ADDRESS|--mac gives' "$work/out" || true
 		(cd "$root" && grep -rlF 10.99.0. etc | sort | xargs -r grep -HF 10.99.0.) || true
 	} >"$work/$name.addresses.out"
-	[ -z "$update" ] || cp "$work/$name.addresses.out" "tests/families/golden/$name.addresses.txt"
-	diff -u "tests/families/golden/$name.addresses.txt" "$work/$name.addresses.out" ||
-		fail "$name: differs from tests/families/golden/$name.addresses.txt"
-	build/tests/support/convert_folder "$root" "$facts.ip" >"$work/again" || fail "$name: with addresses, second run"
-	sed '1,/^== changes$/d' "$work/again" >"$work/$name.changes"
-	[ ! -s "$work/$name.changes" ] || fail "$name: the second run with addresses changes: $(cat "$work/$name.changes")"
+	as_kept "$work/$name.addresses.out" "tests/families/golden/$name.addresses.txt"
+	convert_again "$facts.ip"
 	check_network
 }
 
@@ -203,19 +186,10 @@ run_family() {
 	: >"$facts"
 	root=$root facts=$facts tree=$work/$1.tree bash -euo pipefail -c '. tests/families/lib.sh; . "$1"' - \
 		"tests/families/$name.sh" || fail "$name: recipe"
-	cp -a "$root" "$work/$name.before"
-	build/tests/support/convert_folder "$root" "$facts" "$work/$name.originals" >"$work/$name.raw" || fail "$name: first run"
-	comparable <"$work/$name.raw" >"$work/$name.out"
-	if [ -n "$update" ]; then
-		mkdir -p tests/families/golden
-		cp "$work/$name.out" "tests/families/golden/$name.txt"
-	fi
-	diff -u "tests/families/golden/$name.txt" "$work/$name.out" || fail "$name: differs from tests/families/golden/$name.txt"
+	convert_first "$facts" "tests/families/golden/$name.txt"
 	# again, on the hardware that the result has
 	sed -E 's/^disk [a-z-]+ [0-9]+ ([0-9]+) .*/disk virtio-blk 0 \1 -/' "$facts" >"$facts.again"
-	build/tests/support/convert_folder "$root" "$facts.again" >"$work/$name.again" || fail "$name: second run"
-	sed '1,/^== changes$/d' "$work/$name.again" >"$work/$name.changes"
-	[ ! -s "$work/$name.changes" ] || fail "$name: the second run changes: $(cat "$work/$name.changes")"
+	convert_again "$facts.again"
 	check_grub
 	check_fstab
 	check_crypttab
