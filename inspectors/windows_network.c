@@ -52,8 +52,7 @@ static bool mac_of_setup(struct windows_look *l, struct windows_nic *n, const ch
 	       v.len == MAC_BYTES && set_mac(n, v.data);
 }
 
-/* Reads n bytes of hexadecimal digits. */
-static bool hex_bytes(const char *text, uint8_t *to, size_t n)
+bool windows_hex(const char *text, uint8_t *to, size_t n)
 {
 	for (size_t i = 0; i < 2 * n; i++) {
 		int digit = isxdigit((unsigned char)text[i]) ? toupper((unsigned char)text[i]) : -1;
@@ -73,7 +72,7 @@ static bool mac_of_device(struct windows_nic *n)
 	const char *instance = n->device ? strrchr(n->device, '\\') : NULL;
 	uint8_t b[9];
 
-	if (!instance || strlen(++instance) != 2 * sizeof b || !hex_bytes(instance, b, sizeof b))
+	if (!instance || strlen(++instance) != 2 * sizeof b || !windows_hex(instance, b, sizeof b))
 		return false;
 	if (b[3] == 0xff && b[4] >= 0xfe)
 		return set_mac(n, (uint8_t[]){b[0], b[1], b[2], b[5], b[6], b[7]});
@@ -88,7 +87,7 @@ static bool mac_of_driver(struct windows_look *l, struct windows_nic *n, const c
 	char *text = driver ? text_of(l, driver, "NetworkAddress") : NULL;
 	uint8_t b[MAC_BYTES];
 
-	return text && strlen(text) == sizeof b * 2 && hex_bytes(text, b, sizeof b) && set_mac(n, b);
+	return text && strlen(text) == sizeof b * 2 && windows_hex(text, b, sizeof b) && set_mac(n, b);
 }
 
 static void find_mac(struct windows_look *l, struct windows_nic *n, const char *driver)
@@ -118,6 +117,19 @@ static int prefix_of(const char *mask)
 	return ~v & (~v + 1) ? -1 : __builtin_popcount(v);
 }
 
+/* What stands where an address should be. */
+static void is_odd(struct windows_look *l, struct windows_nic *n, const char *text)
+{
+	if (!n->odd && *text)
+		n->odd = arena_strdup(&l->i->arena, text);
+}
+
+/* Windows writes zeros where nothing is set. */
+static bool is_unset(const char *address)
+{
+	return strcmp(address, "0.0.0.0") == 0;
+}
+
 static int read_addresses(struct windows_look *l, struct windows_nic *n, const char *key, struct err *err)
 {
 	struct arena *a = &l->i->arena;
@@ -129,11 +141,13 @@ static int read_addresses(struct windows_look *l, struct windows_nic *n, const c
 	for (size_t k = 0; k < addresses.list.n && k < masks.list.n && k < ADDRESSES_MAX; k++) {
 		int prefix = prefix_of(masks.list.v[k]);
 
-		if (!is_address(addresses.list.v[k], AF_INET) || strcmp(addresses.list.v[k], "0.0.0.0") == 0 ||
-		    prefix <= 0)
+		if (is_unset(addresses.list.v[k]))
 			continue;
-		*vec_push(a, &n->addresses) = (struct windows_address){
-		    .address = addresses.list.v[k], .mask = masks.list.v[k], .prefix = (unsigned)prefix};
+		if (is_address(addresses.list.v[k], AF_INET) && prefix > 0)
+			*vec_push(a, &n->addresses) = (struct windows_address){
+			    .address = addresses.list.v[k], .mask = masks.list.v[k], .prefix = (unsigned)prefix};
+		else
+			is_odd(l, n, prefix > 0 ? addresses.list.v[k] : masks.list.v[k]);
 	}
 	return 0;
 }
@@ -149,7 +163,9 @@ static int read_gateways(struct windows_look *l, struct windows_nic *n, const ch
 	for (size_t k = 0; k < gateways.list.n && k < ADDRESSES_MAX; k++) {
 		const char *metric = k < metrics.list.n ? metrics.list.v[k] : "0";
 
-		if (is_address(gateways.list.v[k], AF_INET) && strcmp(gateways.list.v[k], "0.0.0.0") != 0)
+		if (!is_address(gateways.list.v[k], AF_INET))
+			is_odd(l, n, gateways.list.v[k]);
+		else if (!is_unset(gateways.list.v[k]))
 			*vec_push(a, &n->gateways) = (struct windows_gateway){
 			    .address = gateways.list.v[k], .metric = (unsigned)strtoul(metric, NULL, 10)};
 	}
@@ -163,8 +179,27 @@ static void read_dns(struct windows_look *l, struct windows_nic *n, const char *
 	char *save = NULL, *list = text_of(l, key, "NameServer");
 
 	for (char *s = list ? strtok_r(list, ", ", &save) : NULL; s; s = strtok_r(NULL, ", ", &save))
-		if (is_address(s, family) && n->dns.n < ADDRESSES_MAX)
+		if (!is_address(s, family))
+			is_odd(l, n, s);
+		else if (n->dns.n < ADDRESSES_MAX)
 			*vec_push(&l->i->arena, &n->dns) = s;
+}
+
+static int read_wins(struct windows_look *l, struct windows_nic *n, struct err *err)
+{
+	const char *key = windows_key(l, "Services\\NetBT\\Parameters\\Interfaces\\Tcpip_%s", n->guid);
+	struct names servers;
+
+	if (hive_strings(l->system, key, "NameServerList", &l->i->arena, &servers, err) < 0)
+		return -1;
+	for (size_t k = 0; k < servers.list.n && k < ADDRESSES_MAX; k++) {
+		if (!is_address(servers.list.v[k], AF_INET))
+			is_odd(l, n, servers.list.v[k]);
+		else if (!is_unset(servers.list.v[k]))
+			*vec_push(&l->i->arena, &n->wins) = servers.list.v[k];
+	}
+	n->netbios = number_of(l, key, "NetbiosOptions", 0);
+	return 0;
 }
 
 static int read_settings(struct windows_look *l, struct windows_nic *n, struct err *err)
@@ -176,6 +211,8 @@ static int read_settings(struct windows_look *l, struct windows_nic *n, struct e
 	n->suffix = text_of(l, key, "Domain");
 	read_dns(l, n, "Tcpip", AF_INET);
 	read_dns(l, n, "Tcpip6", AF_INET6);
+	if (read_wins(l, n, err) < 0)
+		return -1;
 	if (n->dhcp)
 		return 0;
 	return read_addresses(l, n, key, err) < 0 ? -1 : read_gateways(l, n, key, err);
@@ -230,16 +267,31 @@ static bool is_card(const struct windows_nic *n)
 	return true;
 }
 
+/* Windows' own (LBFO), Intel's. */
+static bool is_team(const struct windows_nic *n)
+{
+	return n->device && (strcasestr(n->device, "MS_IMPLAT") || strcasestr(n->device, "IANSMINIPORT"));
+}
+
 static void report_software(struct windows_look *l, const struct windows_nic *n)
 {
-	if (n->addresses.n)
+	if (is_team(n))
+		finding_add(l->i, "W-NET-TEAM", SEVERITY_WARNING, n->device,
+			    "Make the team anew after the first start, or give its addresses to a card (--mac "
+			    "MAC:ip:…) and remove it.",
+			    "the connection '%s' is a team of network cards%s%s: its members go with the old hardware, "
+			    "and its settings stay with it",
+			    n->name ? n->name : n->guid, n->addresses.n ? " with the address " : "",
+			    n->addresses.n ? n->addresses.v[0].address : "");
+	else if (n->addresses.n)
 		finding_add(l->i, "W-NET-SOFTWARE", SEVERITY_WARNING, n->device,
 			    "Look at it after the first start; a team of cards must be made anew.",
 			    "the connection '%s' has fixed addresses, but is no card by itself (%s): it stays as it is",
 			    n->name ? n->name : n->guid, n->device ? n->device : "");
 }
 
-static int read_connection(struct windows_look *l, const char *guid, const struct drivers *drivers, struct err *err)
+static int read_connection(struct windows_look *l, const char *guid, const struct drivers *drivers,
+			   const struct ipv6_store *ipv6, struct err *err)
 {
 	const char *key = windows_key(l, "Control\\Network\\" NET_CLASS "\\%s\\Connection", guid);
 	const char *driver = driver_of(drivers, guid);
@@ -260,17 +312,20 @@ static int read_connection(struct windows_look *l, const char *guid, const struc
 		return 0;
 	}
 	find_mac(l, &n, driver);
+	windows_ipv6(l, ipv6, driver, &n);
 	*vec_push(&l->i->arena, &l->w->nics) = n;
 	return 0;
 }
 
 static int read_connections(struct windows_look *l, struct err *err)
 {
+	AUTO(arena_done) struct arena a = {0};
 	struct drivers drivers = {0};
+	struct ipv6_store ipv6 = {0};
 	struct names guids;
 	size_t looks = 0;
 
-	if (list_drivers(l, &drivers, err) < 0 ||
+	if (list_drivers(l, &drivers, err) < 0 || windows_ipv6_open(l, &a, &ipv6, err) < 0 ||
 	    hive_subkeys(l->system, windows_key(l, "Control\\Network\\" NET_CLASS), &l->i->arena, &guids, err) < 0)
 		return -1;
 	VEC_FOR (guid, &guids.list) {
@@ -283,7 +338,7 @@ static int read_connections(struct windows_look *l, struct err *err)
 				    CONNECTIONS_MAX);
 			return 0;
 		}
-		if (read_connection(l, *guid, &drivers, err) < 0)
+		if (read_connection(l, *guid, &drivers, &ipv6, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -347,11 +402,30 @@ static void match_by_order(struct windows_look *l)
 			}
 }
 
+/* What of the settings isn't carried over. */
+static void report_settings(struct windows_look *l, const struct windows_nic *n, const char *name)
+{
+	if (n->odd)
+		finding_add(
+		    l->i, "W-NET-ADDRESS-ODD", SEVERITY_WARNING, n->odd,
+		    "Check the connection's settings after the first start.",
+		    "the settings of the connection '%s' have something that is no address in place of one: it is "
+		    "left out",
+		    name);
+	if (n->ipv6.n)
+		finding_add(l->i, "I-NET-IPV6", SEVERITY_INFO, n->ipv6.v[0].address,
+			    "Check the IPv6 routes after the first start: netsh interface ipv6 show route",
+			    "the connection '%s' has fixed IPv6 addresses: they are set again at the first boot, fixed "
+			    "routes are not",
+			    name);
+}
+
 static void report(struct windows_look *l)
 {
 	VEC_FOR (n, &l->w->nics) {
 		const char *name = n->name ? n->name : n->guid;
 
+		report_settings(l, n, name);
 		if (n->guessed)
 			finding_add(
 			    l->i, "W-NET-NAME-GUESSED", SEVERITY_WARNING, n->device,

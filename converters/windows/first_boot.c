@@ -10,77 +10,8 @@
 
 #include "converters/windows/windows.h"
 
-#define SERVICE	 "rehost-first-boot"
-#define TEXT_MAX (1 << 20)
-
-/* Every script is tried three times, half a minute apart, and after a restart that one of them asked for again. */
-static const char runner[] =
-    "@echo off\n"
-    "rem Written by rehost: finishes the conversion of this machine when it starts for the first time.\n"
-    "rem The service " SERVICE " runs it as LocalSystem and is removed at the end.\n"
-    "rem log.txt has what the scripts in 'steps' said, result.txt how they ended.\n"
-    "setlocal EnableExtensions DisableDelayedExpansion\n"
-    "set \"base=%SystemRoot%\\rehost\"\n"
-    "set \"log=%base%\\log.txt\"\n"
-    "if not exist \"%base%\\state\" mkdir \"%base%\\state\"\n"
-    "call :say first boot: started\n"
-    "set \"reboot=\"\n"
-    "call :pass 1\n"
-    "if defined pending call :pass 2\n"
-    "if defined pending call :pass 3\n"
-    "if defined reboot if not exist \"%base%\\state\\rebooted\" goto restart\n"
-    "if defined pending (call :result failed) else (call :result done)\n"
-    "reg delete \"HKLM\\SOFTWARE\\rehost\" /f >nul 2>&1\n"
-    "call :say first boot: ended\n"
-    "sc delete " SERVICE " >>\"%log%\" 2>&1\n"
-    "exit /b 0\n"
-    "\n"
-    ":restart\n"
-    ">\"%base%\\state\\rebooted\" echo 1\n"
-    "call :result restarting\n"
-    "call :say first boot: one restart\n"
-    "shutdown -r -f -t 5 >>\"%log%\" 2>&1\n"
-    "exit /b 0\n"
-    "\n"
-    "rem NUMBER: runs what isn't done yet.\n"
-    ":pass\n"
-    "set \"pending=\"\n"
-    "if not \"%1\"==\"1\" ping -n 31 127.0.0.1 >nul\n"
-    "for /f \"delims=\" %%s in ('dir /b /a-d /on \"%base%\\steps\\*.cmd\"') do call :step \"%%s\" %1\n"
-    "exit /b 0\n"
-    "\n"
-    "rem FILE NUMBER: 3010 and 1641 are Windows Installer's words for a restart that is needed.\n"
-    ":step\n"
-    "if exist \"%base%\\state\\%~n1.done\" exit /b 0\n"
-    "call :say %~n1: attempt %2\n"
-    "\"%ComSpec%\" /d /c \"\"%base%\\steps\\%~1\"\" >>\"%log%\" 2>&1\n"
-    "set \"code=%errorlevel%\"\n"
-    "call :say %~n1: ended with %code%\n"
-    ">\"%base%\\state\\%~n1.code\" echo %code%\n"
-    "if \"%code%\"==\"1641\" set \"code=3010\"\n"
-    "if \"%code%\"==\"3010\" set \"reboot=1\"\n"
-    "if \"%code%\"==\"3010\" set \"code=0\"\n"
-    "if not \"%code%\"==\"0\" set \"pending=1\"\n"
-    "if \"%code%\"==\"0\" >\"%base%\\state\\%~n1.done\" echo done\n"
-    "exit /b 0\n"
-    "\n"
-    "rem WORD: result.txt, whole or not at all.\n"
-    ":result\n"
-    ">\"%base%\\result.new\" echo first-boot=%1\n"
-    "if exist \"%base%\\state\\rebooted\" >>\"%base%\\result.new\" echo restarted=yes\n"
-    "for /f \"delims=\" %%s in ('dir /b /a-d /on \"%base%\\steps\\*.cmd\"') do call :line \"%%s\"\n"
-    "move /y \"%base%\\result.new\" \"%base%\\result.txt\" >nul\n"
-    "exit /b 0\n"
-    "\n"
-    ":line\n"
-    "set \"code=not run\"\n"
-    "if exist \"%base%\\state\\%~n1.code\" set /p code=<\"%base%\\state\\%~n1.code\"\n"
-    ">>\"%base%\\result.new\" echo %~n1=%code%\n"
-    "exit /b 0\n"
-    "\n"
-    ":say\n"
-    ">>\"%log%\" echo [%date% %time%] %*\n"
-    "exit /b 0\n";
+#define TEXT_MAX     (1 << 20)
+#define RESTORE_STEP "90-settings"
 
 /* cmd.exe runs files with other line ends, too, but finds no labels in them now and then. */
 static int with_crlf(const char *text, struct buf *out, struct err *err)
@@ -161,8 +92,8 @@ static void add_restores(const struct step_context *c)
 	VEC_FOR (r, &c->windows->restores)
 		restore_line(r, &b);
 	buf_adds(&b, "exit /b 0\n");
-	boot_script_add(c, "90-settings",
-			"settings that were changed for the first boot only get their old values back", buf_str(&b));
+	boot_script_add(c, RESTORE_STEP, "settings that were changed for the first boot only get their old values back",
+			buf_str(&b));
 }
 
 /* A guest that is converted again after its first boot would take its scripts for done. */
@@ -181,13 +112,40 @@ static int forget_earlier(const struct step_context *c, struct err *err)
 	return 0;
 }
 
+static bool is_step(struct windows_work *w, const char *file)
+{
+	VEC_FOR (s, &w->scripts)
+		if (strcmp(file, arena_printf(&w->arena, "%s.cmd", s->name)) == 0)
+			return true;
+	return false;
+}
+
+/* A conversion that was never booted may have left steps that this one doesn't have. What it set for the first boot
+ * only is still to be put back. */
+static int drop_other_steps(const struct step_context *c, struct err *err)
+{
+	struct windows_work *w = c->windows;
+	const char *folder = arena_printf(&w->arena, "%s/" REHOST_FOLDER "/steps", w->guest.systemroot);
+	struct names names = {0};
+
+	if (c->guest->ops->list(c->guest, folder, &w->arena, &names, err) < 0)
+		return -1;
+	VEC_FOR (name, &names.list)
+		if (!is_step(w, *name) && strcmp(*name, RESTORE_STEP ".cmd") != 0 &&
+		    guest_drop(c->guest, c->log, arena_printf(&w->arena, "%s/%s", folder, *name),
+			       "an earlier conversion left it for a first boot that never was", err) < 0)
+			return -1;
+	return 0;
+}
+
 static int put_files(const struct step_context *c, struct err *err)
 {
 	struct windows_work *w = c->windows;
 
-	if (forget_earlier(c, err) < 0)
+	if (forget_earlier(c, err) < 0 || drop_other_steps(c, err) < 0)
 		return -1;
-	if (put_script(c, "first-boot.cmd", runner, "runs what only a running Windows can do, once", err) < 0)
+	if (put_script(c, "first-boot.cmd", first_boot_runner, "runs what only a running Windows can do, once", err) <
+	    0)
 		return -1;
 	VEC_FOR (s, &w->scripts)
 		if (put_script(c, arena_printf(&w->arena, "steps/%s.cmd", s->name), s->text, s->reason, err) < 0)
@@ -205,7 +163,7 @@ static int register_service(const struct step_context *c, struct err *err)
 {
 	static const char reason[] = "runs the first boot's scripts before anybody logs on, then is removed";
 	struct hive *h = c->windows->guest.system;
-	const char *key = ccs_key(c, "Services\\" SERVICE);
+	const char *key = ccs_key(c, "Services\\" FIRST_BOOT_SERVICE);
 
 	if (hive_set_dword(h, key, "Type", 0x10, reason, err) < 0 ||
 	    hive_set_dword(h, key, "Start", 2, reason, err) < 0 ||

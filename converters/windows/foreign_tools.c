@@ -146,6 +146,21 @@ static bool is_product_code(const char *key)
 	       key[1 + strspn(key + 1, "0123456789abcdefABCDEF-")] == '}';
 }
 
+/* "C:\Program Files\X\uninst.exe /a": products leave out the quotes, and Windows finds the program by trying. */
+static const char *quoted(struct arena *a, const char *command)
+{
+	const char *end = command + strcspn(command, " ");
+
+	if (*command == '"')
+		return command;
+	for (const char *s = command; (s = strcasestr(s, ".exe")); s += strlen(".exe"))
+		if (s[4] == ' ' || !s[4]) {
+			end = s + 4;
+			break;
+		}
+	return arena_printf(a, "\"%.*s\"%s", (int)(end - command), command, end);
+}
+
 /* A program of its own that removes the product: the quiet command when the product states one, or VirtualBox's and
  * others' of the same make (NSIS), which take /S. */
 static const char *quiet_command(struct found *f, const char *key, struct err *err)
@@ -157,27 +172,27 @@ static const char *quiet_command(struct found *f, const char *key, struct err *e
 	    hive_string(h, key, "UninstallString", f->arena, &plain, err) < 0)
 		return NULL;
 	if (quiet && *quiet)
-		return quiet;
+		return quoted(f->arena, quiet);
 	if (!plain || !*plain)
 		return "";
-	return plain[0] == '"' ? arena_printf(f->arena, "%s /S", plain) : arena_printf(f->arena, "\"%s\" /S", plain);
+	return arena_printf(f->arena, "%s /S", quoted(f->arena, plain));
 }
 
-/* "A" followed by words, all quotable. */
-static bool is_safe_command(const char *command)
+/* Quotable text, and outside quotes nothing that ends a command: "C:\Program Files (x86)\X\u.exe" /S. */
+static bool is_safe_command(struct arena *a, const char *command)
 {
-	unsigned quotes = 0;
-	char *copy = strdup(command);
-	bool ok;
+	char *plain = arena_strdup(a, command);
+	bool quoted = false;
 
-	for (char *s = copy; s && *s; s++)
+	for (char *s = plain; *s; s++) {
 		if (*s == '"') {
+			quoted = !quoted;
 			*s = ' ';
-			quotes++;
+		} else if (!quoted && strchr("&;()", *s)) {
+			return false;
 		}
-	ok = copy && quotes % 2 == 0 && boot_script_quotable(copy) && !strpbrk(copy, "&;()");
-	free(copy);
-	return ok;
+	}
+	return !quoted && boot_script_quotable(plain);
 }
 
 static void no_removal(const struct found *f, const char *name)
@@ -188,22 +203,43 @@ static void no_removal(const struct found *f, const char *name)
 		    name);
 }
 
-static int add_removal(struct found *f, const char *key, const char *subkey, const char *name, struct err *err)
+/* The product in "MsiExec.exe /I{…}", which many entries have without saying that they are Windows Installer's. */
+static const char *product_of_command(struct arena *a, const char *command)
+{
+	static const char program[] = "msiexec";
+	const char *brace = command ? strchr(command, '{') : NULL;
+	const char *code = brace ? arena_printf(a, "%.38s", brace) : NULL;
+
+	return code && strncasecmp(command, program, strlen(program)) == 0 && is_product_code(code) ? code : NULL;
+}
+
+static int find_product_code(struct found *f, const char *key, const char *subkey, const char **ret, struct err *err)
 {
 	struct hive *h = f->c->windows->guest.software;
-	const char *command;
+	char *command;
 	uint32_t msi;
 
-	if (hive_dword(h, key, "WindowsInstaller", 0, &msi, err) < 0)
+	if (hive_dword(h, key, "WindowsInstaller", 0, &msi, err) < 0 ||
+	    hive_string(h, key, "UninstallString", f->arena, &command, err) < 0)
 		return -1;
-	if (msi && is_product_code(subkey)) {
-		buf_addf(f->script, "call :msi %s\n", subkey);
+	*ret = msi && is_product_code(subkey) ? subkey : product_of_command(f->arena, command);
+	return 0;
+}
+
+static int add_removal(struct found *f, const char *key, const char *subkey, const char *name, struct err *err)
+{
+	const char *command, *code;
+
+	if (find_product_code(f, key, subkey, &code, err) < 0)
+		return -1;
+	if (code) {
+		buf_addf(f->script, "call :msi %s\n", code);
 		return 0;
 	}
 	command = quiet_command(f, key, err);
 	if (!command)
 		return -1;
-	if (*command && is_safe_command(command))
+	if (*command && is_safe_command(f->arena, command))
 		buf_addf(f->script, "echo %s\n%s\nif errorlevel 1 set \"failed=1\"\n", f->kind->id, command);
 	else
 		no_removal(f, name);

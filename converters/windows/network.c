@@ -9,7 +9,7 @@
 #include "converters/windows/network_script.h"
 #include "guest/files/netmask.h"
 
-enum { SCRIPT_MAX = 256 << 10 };
+enum { SCRIPT_MAX = 256 << 10, IPV6_PREFIX_MAX = 128, NETBIOS_OFF = 2 };
 
 #define NET_CLASS "{4D36E972-E325-11CE-BFC1-08002BE10318}"
 #define KEPT	  " (before rehost)"
@@ -91,11 +91,29 @@ static void take_addresses(const struct work *w, const struct windows_nic *n, st
 	}
 }
 
+static void take_ipv6(const struct work *w, const struct windows_nic *n, struct card_settings *card)
+{
+	VEC_FOR (a, &n->ipv6)
+		if (is_ip(AF_INET6, a->address) && a->prefix <= IPV6_PREFIX_MAX)
+			*vec_push(w->arena, &card->ipv6) =
+			    (struct card_address){.address = a->address, .prefix = a->prefix};
+}
+
+static void take_wins(const struct work *w, const struct windows_nic *n, struct card_settings *card)
+{
+	VEC_FOR (server, &n->wins)
+		if (is_ip(AF_INET, *server))
+			*vec_push(w->arena, &card->wins) = *server;
+	card->netbios = n->netbios <= NETBIOS_OFF ? n->netbios : 0;
+}
+
 /* The connection's own settings. */
 static void take_settings(const struct work *w, const struct windows_nic *n, struct card_settings *card)
 {
 	if (!n->dhcp)
 		take_addresses(w, n, card);
+	take_ipv6(w, n, card);
+	take_wins(w, n, card);
 	VEC_FOR (server, &n->dns)
 		if (is_ip(AF_INET, *server) || is_ip(AF_INET6, *server))
 			*vec_push(w->arena, &card->dns) = *server;
@@ -159,7 +177,8 @@ static const struct windows_nic *connection_of(const struct work *w, unsigned ni
 
 static bool has_settings(const struct card_settings *card)
 {
-	return card->addresses.n || card->dns.n || card->metric || card->suffix || card->key || card->ghost;
+	return card->addresses.n || card->ipv6.n || card->dns.n || card->wins.n || card->netbios || card->metric ||
+	       card->suffix || card->key || card->ghost;
 }
 
 static int add_card(struct work *w, unsigned nic, struct err *err)

@@ -107,12 +107,18 @@ static void set_ipv4(const struct step_context *c, struct buf *b, const struct c
 	}
 }
 
+/* A script that is run again finds the address that it has set. */
+static void add_ipv6(struct buf *b, const struct card_address *a)
+{
+	buf_addf(b, "netsh interface ipv6 delete address \"%%name%%\" %s >nul 2>&1\n", a->address);
+	buf_addf(b, "netsh interface ipv6 add address \"%%name%%\" %s/%u\n", a->address, a->prefix);
+	must_work(b);
+}
+
 static void set_ipv6(struct buf *b, const struct card_settings *card)
 {
-	VEC_FOR (a, &card->addresses) {
-		buf_addf(b, "netsh interface ipv6 add address \"%%name%%\" %s/%u\n", a->address, a->prefix);
-		must_work(b);
-	}
+	VEC_FOR (a, &card->addresses)
+		add_ipv6(b, a);
 	VEC_FOR (g, &card->gateways)
 		buf_addf(b, "netsh interface ipv6 add route ::/0 \"%%name%%\" %s\n", g->address);
 }
@@ -130,6 +136,19 @@ static void set_dns(const struct step_context *c, struct buf *b, const struct ca
 			 begun[v6] ? "add" : "set", begun[v6] ? "" : "static ", *server, unasked);
 		begun[v6] = true;
 	}
+}
+
+/* netsh has no word for the use of NetBIOS. */
+static void set_netbios(struct buf *b, const struct card_settings *card)
+{
+	for (size_t n = 0; n < card->wins.n; n++)
+		buf_addf(b, "netsh interface ip %s wins \"%%name%%\" %s%s\n", n ? "add" : "set", n ? "" : "static ",
+			 card->wins.v[n]);
+	if (card->netbios)
+		buf_addf(b,
+			 "if defined guid reg add \"" CCS "\\Services\\NetBT\\Parameters\\Interfaces\\Tcpip_%%guid%%\" "
+			 "/v NetbiosOptions /t REG_DWORD /d %u /f\n",
+			 card->netbios);
 }
 
 static void set_rest(const struct step_context *c, struct buf *b, const struct card_settings *card)
@@ -175,7 +194,10 @@ void network_script_card(const struct step_context *c, struct buf *script, const
 		set_ipv6(script, card);
 	else
 		set_ipv4(c, script, card);
+	VEC_FOR (a, &card->ipv6)
+		add_ipv6(script, a);
 	set_dns(c, script, card);
+	set_netbios(script, card);
 	set_rest(c, script, card);
 	buf_addf(script, "exit /b 0\n:after-%s\n", mac);
 }

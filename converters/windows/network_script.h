@@ -25,7 +25,10 @@ struct card_settings {
 	bool v6;
 	VEC(struct card_address) addresses;
 	VEC(struct card_gateway) gateways;
+	VEC(struct card_address) ipv6; /* beside those above, which are IPv4 then */
 	VEC(const char *) dns;
+	VEC(const char *) wins;
+	unsigned netbios; /* 0: as DHCP says */
 };
 
 /* Adds a card to the script; what comes first makes its beginning. */

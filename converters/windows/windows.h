@@ -9,6 +9,11 @@
 /* Where our files are, below %SystemRoot%. */
 #define REHOST_FOLDER "rehost"
 
+/* The service that runs the first boot's command files. */
+#define FIRST_BOOT_SERVICE "rehost-first-boot"
+/* The command file that it starts: runs the others. */
+extern const char first_boot_runner[];
+
 /* A command file of the first boot. */
 struct first_boot_script {
 	const char *name;   /* "20-network": they run in the order of their names */

@@ -52,7 +52,12 @@ static struct json *nic_json(const struct windows_nic *n)
 	array = js_set(j, "gateways", js_array());
 	VEC_FOR (g, &n->gateways)
 		js_add(array, gateway_json(g));
+	array = js_set(j, "ipv6", js_array());
+	VEC_FOR (a, &n->ipv6)
+		js_add(array, address_json(a));
 	set_texts(j, "dns", n->dns.v, n->dns.n);
+	set_texts(j, "wins", n->wins.v, n->wins.n);
+	js_set_u64(j, "netbios", n->netbios);
 	js_set_str(j, "suffix", n->suffix);
 	js_set_u64(j, "metric", n->metric);
 	return j;

@@ -7,7 +7,7 @@
 
 struct windows_address {
 	char *address;
-	char *mask; /* "255.255.255.0" */
+	char *mask; /* "255.255.255.0"; NULL for IPv6 */
 	unsigned prefix;
 };
 
@@ -30,9 +30,13 @@ struct windows_nic {
 	bool dhcp;	   /* addresses come from a server; else those below are fixed */
 	VEC(struct windows_address) addresses;
 	VEC(struct windows_gateway) gateways;
-	VEC(char *) dns; /* IPv4 and IPv6 */
-	char *suffix;	 /* of DNS, NULL none */
-	unsigned metric; /* of the interface, 0: automatic */
+	VEC(struct windows_address) ipv6; /* fixed ones */
+	VEC(char *) dns;		  /* IPv4 and IPv6 */
+	VEC(char *) wins;
+	unsigned netbios; /* 0: as DHCP says, 1: on, 2: off */
+	char *odd;	  /* the first text that stands for an address and is none: it is left out; NULL none */
+	char *suffix;	  /* of DNS, NULL none */
+	unsigned metric;  /* of the interface, 0: automatic */
 };
 
 struct windows {

@@ -106,10 +106,29 @@ static void judge(struct evidence *e, const char *source, char *line, bool compl
 	}
 }
 
+static const char serial_source[] = "serial console", screen_source[] = "screen";
+
 static void warn(struct evidence *e, const char *line)
 {
 	if (e->nwarnings < EVIDENCE_WARNINGS_MAX)
 		snprintf(e->warnings[e->nwarnings++], sizeof *e->warnings, "%s", line);
+}
+
+/* What converters/windows/first_boot_runner.c writes to the serial port. Steps that failed are told, but Windows runs.
+ */
+static void take_first_boot(struct evidence *e, const char *source, const char *line)
+{
+	static const char begin[] = "rehost first boot: ";
+	const char *word = line + strlen(begin);
+
+	if (strncmp(line, begin, strlen(begin)) != 0)
+		return;
+	reach(e, BOOT_KERNEL, source, line);
+	e->first_boot = !strcmp(word, "started") || !strncmp(word, "restarting", strlen("restarting"));
+	if (!strncmp(word, "failed", strlen("failed")))
+		warn(e, line);
+	if (!e->first_boot)
+		reach(e, BOOT_LOGIN, source, line);
 }
 
 static void judge_trimmed(struct evidence *e, const char *source, const char *from, size_t len, bool complete)
@@ -129,9 +148,9 @@ static void judge_trimmed(struct evidence *e, const char *source, const char *fr
 	memcpy(line, from, len);
 	line[len] = '\0';
 	judge(e, source, line, complete);
+	if (complete && source == serial_source)
+		take_first_boot(e, source, line);
 }
-
-static const char serial_source[] = "serial console", screen_source[] = "screen";
 
 static void end_line(struct evidence *e)
 {
@@ -223,7 +242,7 @@ void evidence_cpu(struct evidence *e, const char *registers)
 
 void evidence_agent(struct evidence *e)
 {
-	if (e->level == BOOT_LOGIN)
+	if (e->level == BOOT_LOGIN || e->first_boot)
 		return;
 	e->level = BOOT_LOGIN;
 	snprintf(e->proof, sizeof e->proof, "guest agent: answered");

@@ -16,6 +16,8 @@ struct evidence {
 	/* services that did not start: "[FAILED] Failed to start networking.service" */
 	char warnings[EVIDENCE_WARNINGS_MAX][EVIDENCE_LINE_MAX];
 	unsigned nwarnings;
+	/* A converted Windows has said that its first boot runs: until it has ended, nobody can work there. */
+	bool first_boot;
 	/* the serial line that is being written: a prompt has no end of line */
 	char line[EVIDENCE_LINE_MAX];
 	size_t len;
@@ -29,7 +31,7 @@ void evidence_screen(struct evidence *e, const char *rows);
 /* The answer to "info registers" of qemu's monitor: a kernel shows in where and in which ring the CPU is, even when it
  * is told to be quiet. */
 void evidence_cpu(struct evidence *e, const char *registers);
-/* The guest agent answered. */
+/* The guest agent answered; proves no login while a first boot runs. */
 void evidence_agent(struct evidence *e);
 
 #endif

@@ -235,12 +235,75 @@ static void test_half_a_device(void **state)
 		assert_null(strstr(network_script(f, devices[n], ""), "call :forget"));
 }
 
+/* What products state as their removal, and the line that the first boot runs; NULL: none, which is a finding. */
+static void test_removal_commands(void **state)
+{
+	static const struct {
+		const char *values, *line;
+	} cases[] = {
+	    {"\"UninstallString\"=\"C:\\\\Program Files\\\\VMware\\\\un.exe\"\n",
+	     "\"C:\\Program Files\\VMware\\un.exe\" /S\r\n"},
+	    {"\"UninstallString\"=\"C:\\\\Program Files (x86)\\\\V.exe.old\\\\Un.EXE /remove all\"\n",
+	     "\"C:\\Program Files (x86)\\V.exe.old\\Un.EXE\" /remove all /S\r\n"},
+	    {"\"UninstallString\"=\"\\\"C:\\\\a b\\\\un.exe\\\" -x\"\n", "\"C:\\a b\\un.exe\" -x /S\r\n"},
+	    {"\"UninstallString\"=\"rundll32 x,y\"\n", "\"rundll32\" x,y /S\r\n"},
+	    {"\"UninstallString\"=\"x.exe\"\n\"QuietUninstallString\"=\"C:\\\\a b\\\\q.exe /q\"\n",
+	     "\"C:\\a b\\q.exe\" /q\r\n"},
+	    {"\"UninstallString\"=\"MsiExec.exe /I{5B4C0F2A-7A37-4D44-8A5B-0C2F6A1E9D10}\"\n",
+	     "call :msi {5B4C0F2A-7A37-4D44-8A5B-0C2F6A1E9D10}\r\n"},
+	    {"\"UninstallString\"=\"C:\\\\un.exe (x) & calc\"\n", NULL},
+	    {"\"UninstallString\"=\"\\\"C:\\\\un.exe\\\" \\\"open\"\n", NULL},
+	    {"\"UninstallString\"=\"C:\\\\%TEMP%\\\\un.exe\"\n", NULL},
+	    {"", NULL},
+	};
+	struct linux_fixture *f = *state;
+
+	plant_windows(f);
+	plant_kernel(f);
+	for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
+		const char *script;
+
+		add(f, CONFIG "SOFTWARE",
+		    "[" UNINSTALL "\\P]\n\"UninstallString\"=\"\"\n\"QuietUninstallString\"=\"\"\n");
+		add(f, CONFIG "SOFTWARE",
+		    arena_printf(&f->files.arena, "[" UNINSTALL "\\P]\n\"DisplayName\"=\"VMware Tools %zu\"\n%s", n,
+				 cases[n].values));
+		f->inspection->windows = NULL;
+		f->inspection->findings.n = 0;
+		if (convert(f) < 0)
+			fail_msg("%s", f->files.err.text);
+		assert_int_equal(finding_of(f, "W-TOOLS-NOT-REMOVED") == NULL, cases[n].line != NULL);
+		if (!cases[n].line)
+			continue;
+		script = text_of(&f->files, "/Windows/rehost/steps/50-foreign-tools.cmd");
+		if (!strstr(script, cases[n].line))
+			fail_msg("case %zu: %s", n, script);
+	}
+}
+
+/* A step of an earlier conversion that was never booted would run beside those of this one. */
+static void test_earlier_steps(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant_windows(f);
+	plant_kernel(f);
+	add_nic(f, "00:50:56:aa:10:01", -1);
+	network_script(f, "PCI\\\\VEN_15AD&DEV_07B0\\\\005056FFFFAA100100", "");
+	plant(&f->files, "/Windows/rehost/steps/60-other.cmd", "@echo off\r\nexit /b 1\r\n");
+	f->inspection->windows = NULL;
+	assert_int_equal(convert(f), 0);
+	assert_false(guest_exists(f->files.g, "/Windows/rehost/steps/60-other.cmd"));
+	assert_true(guest_exists(f->files.g, "/Windows/rehost/steps/20-network.cmd"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    LINUX_TEST(test_names_with_quotes), LINUX_TEST(test_too_many_products), LINUX_TEST(test_long_commands),
 	    LINUX_TEST(test_unknown_processor), LINUX_TEST(test_full_esp),	    LINUX_TEST(test_damaged_store),
-	    LINUX_TEST(test_name_servers),	LINUX_TEST(test_half_a_device),
+	    LINUX_TEST(test_name_servers),	LINUX_TEST(test_half_a_device),	    LINUX_TEST(test_removal_commands),
+	    LINUX_TEST(test_earlier_steps),
 	};
 
 	return cmocka_run_group_tests_name("windows steps", tests, NULL, NULL);

@@ -259,6 +259,111 @@ static void test_connections_guessed(void **state)
 	assert_int_equal(i->windows->nics.v[0].nic, -1);
 }
 
+#define IPV6_STORE "ControlSet001\\Control\\Nsi\\{eb004a01-9b1a-11d4-9123-0050047759bc}\\10"
+
+/* The store names a connection by its LUID: index 0x8001 and type 6 (Ethernet), the bytes in order. */
+static void test_fixed_ipv6(void **state)
+{
+	static const char data[] = "=hex:ff,ff,ff,ff,ff,ff,ff,ff,01,00,00,00,01,00,00,00,";
+	struct fixture *f = *state;
+	AUTO(machine_freep) struct machine *m = machine_new();
+	AUTO(inspection_freep) struct inspection *i = NULL;
+	const struct windows_nic *n;
+
+	plant_windows(f);
+	add_nic(m, "00:50:56:95:08:bb", 160);
+	connection(f, "{A}", "Ethernet0", VMXNET3 "FF565000BB0895FE00", "");
+	add_to(f, CONFIG "SYSTEM",
+	       arena_printf(&f->arena,
+			    "[ControlSet001\\Control\\Class\\" NET_CLASS "\\0007]\n\"NetCfgInstanceId\"=\"{A}\"\n"
+			    "\"NetLuidIndex\"=dword:00008001\n\"*IfType\"=dword:00000006\n[" IPV6_STORE "]\n"
+			    "\"000000018000060020010db8000000000000000000000005\"%s38,00\n"
+			    "\"0000000180000600fe800000000000000000000000000005\"%s40,00\n"
+			    "\"000000018000060020010db8000000000000000000000006\"%s99,00\n"
+			    "\"000000020000060020010db8000000000000000000000007\"%s40,00\n",
+			    data, data, data, data));
+	i = inspected(f, m);
+	n = &i->windows->nics.v[0];
+	assert_int_equal(n->ipv6.n, 1);
+	assert_string_equal(n->ipv6.v[0].address, "2001:db8::5");
+	assert_int_equal(n->ipv6.v[0].prefix, 56);
+	assert_non_null(finding(i, "I-NET-IPV6"));
+	/* a prefix of 153 bits */
+	assert_string_equal(finding(i, "W-NET-ADDRESS-ODD")->evidence,
+			    "000000018000060020010db8000000000000000000000006");
+}
+
+static void test_wins(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(machine_freep) struct machine *m = machine_new();
+	AUTO(inspection_freep) struct inspection *i = NULL;
+
+	plant_windows(f);
+	connection(f, "{A}", "Ethernet0", VMXNET3 "FF565000BB0895FE00", fixed);
+	add_to(f, CONFIG "SYSTEM",
+	       "[ControlSet001\\Services\\NetBT\\Parameters\\Interfaces\\Tcpip_{A}]\n"
+	       "\"NameServerList\"=multi_sz:\"10.1.0.9\",\"wins & co\"\n\"NetbiosOptions\"=dword:00000002\n");
+	i = inspected(f, m);
+	assert_int_equal(i->windows->nics.v[0].wins.n, 1);
+	assert_string_equal(i->windows->nics.v[0].wins.v[0], "10.1.0.9");
+	assert_int_equal(i->windows->nics.v[0].netbios, 2);
+}
+
+/* What stands in place of an address is left out, and told. */
+static void test_odd_addresses(void **state)
+{
+	static const struct {
+		const char *settings, *odd;
+	} cases[] = {
+	    {"\"IPAddress\"=multi_sz:\"0.0.0.0\"\n\"SubnetMask\"=multi_sz:\"0.0.0.0\"\n", NULL},
+	    {"\"IPAddress\"=multi_sz:\"10.1\"\n\"SubnetMask\"=multi_sz:\"255.0.0.0\"\n", "10.1"},
+	    {"\"IPAddress\"=multi_sz:\"10.1.2.3\"\n\"SubnetMask\"=multi_sz:\"255.0.255.0\"\n", "255.0.255.0"},
+	    {"\"DefaultGateway\"=multi_sz:\"%COMSPEC%\"\n", "%COMSPEC%"},
+	    {"\"NameServer\"=\"10.1.0.53,x\"\n", "x"},
+	};
+	struct fixture *f = *state;
+	AUTO(machine_freep) struct machine *m = machine_new();
+
+	plant_windows(f);
+	for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+		AUTO(inspection_freep) struct inspection *i = NULL;
+		const struct finding *odd;
+
+		connection(
+		    f, "{A}", "Ethernet0", VMXNET3 "FF565000BB0895FE00",
+		    arena_printf(&f->arena,
+				 "\"EnableDHCP\"=dword:00000000\n\"IPAddress\"=multi_sz:\n\"SubnetMask\"=multi_sz:\n"
+				 "\"DefaultGateway\"=multi_sz:\n\"NameServer\"=\"\"\n"));
+		add_to(f, CONFIG "SYSTEM",
+		       arena_printf(&f->arena, "[ControlSet001\\Services\\Tcpip\\Parameters\\Interfaces\\{A}]\n%s",
+				    cases[k].settings));
+		i = inspected(f, m);
+		odd = finding(i, "W-NET-ADDRESS-ODD");
+		assert_int_equal(odd != NULL, cases[k].odd != NULL);
+		if (odd)
+			assert_string_equal(odd->evidence, cases[k].odd);
+	}
+}
+
+static void test_team(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(machine_freep) struct machine *m = machine_new();
+	AUTO(inspection_freep) struct inspection *i = NULL;
+
+	plant_windows(f);
+	connection(f, "{A}", "Team1", "COMPOSITEBUS\\\\MS_IMPLAT_MP\\\\{D2D2B7C3}", "");
+	connection(f, "{B}", "vEthernet", "ROOT\\\\VMS_MP\\\\0000", fixed);
+	i = inspected(f, m);
+	assert_int_equal(i->windows->nics.n, 0);
+	assert_string_equal(
+	    finding(i, "W-NET-TEAM")->text,
+	    "the connection 'Team1' is a team of network cards: its members go with the old hardware, and "
+	    "its settings stay with it");
+	assert_non_null(strstr(finding(i, "W-NET-SOFTWARE")->text, "'vEthernet'"));
+}
+
 /* ---- refused ---- */
 
 static void expect_blocker(struct fixture *f, const char *id, const char *advice)
@@ -446,6 +551,10 @@ int main(void)
 	    FIXTURE_TEST(test_connections),
 	    FIXTURE_TEST(test_connections_by_slot),
 	    FIXTURE_TEST(test_connections_guessed),
+	    FIXTURE_TEST(test_fixed_ipv6),
+	    FIXTURE_TEST(test_wins),
+	    FIXTURE_TEST(test_odd_addresses),
+	    FIXTURE_TEST(test_team),
 	    FIXTURE_TEST(test_arm64),
 	    FIXTURE_TEST(test_unknown_architecture),
 	    FIXTURE_TEST(test_dirty_hive),

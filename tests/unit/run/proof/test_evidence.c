@@ -53,6 +53,31 @@ static void check(const char *text, enum boot_level level, const char *proof, co
 	}
 }
 
+/* The first boot of a converted Windows tells how far it is on the serial port; the agent answers long before its end.
+ */
+static void test_first_boot_of_windows(void **state)
+{
+	static const char started[] = "rehost first boot: started\r\n";
+	struct evidence e = {0};
+
+	check(started, BOOT_KERNEL, "serial console: 'rehost first boot: started'", "");
+	feed(&e, started, 7);
+	evidence_agent(&e);
+	assert_int_equal(e.level, BOOT_KERNEL);
+	feed(&e, "rehost first boot: restarting 20-network=1\r\n", 7);
+	evidence_agent(&e);
+	feed(&e, started, 7);
+	evidence_screen(&e, "rehost first boot: done\n");
+	assert_int_equal(e.level, BOOT_KERNEL);
+	assert_int_equal(e.nwarnings, 0);
+	feed(&e, "rehost first boot: failed 50-foreign-tools=late\r\n", 7);
+	assert_int_equal(e.level, BOOT_LOGIN);
+	assert_string_equal(e.proof, "serial console: 'rehost first boot: failed 50-foreign-tools=late'");
+	assert_int_equal(e.nwarnings, 1);
+	assert_string_equal(e.warnings[0], "rehost first boot: failed 50-foreign-tools=late");
+	check("rehost first boot: done\r\n", BOOT_LOGIN, "serial console: 'rehost first boot: done'", "");
+}
+
 static void test_a_guest_that_boots(void **state)
 {
 	check(GRUB, BOOT_FIRMWARE, "serial console: 'GNU GRUB  version 2.06-13+deb12u2'", "");
@@ -199,6 +224,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_guest_that_boots),
+	    cmocka_unit_test(test_first_boot_of_windows),
 	    cmocka_unit_test(test_known_failures),
 	    cmocka_unit_test(test_what_proves_nothing),
 	    cmocka_unit_test(test_failed_services_are_warnings),
