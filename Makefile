@@ -43,6 +43,9 @@ P2V := $(sort $(wildcard tests/p2v/*.sh))
 # Real guests that are built, converted and booted; make check takes those that differ most.
 GUESTS := $(filter-out %/kill.sh,$(E2E))
 CHECK_GUESTS := $(patsubst %,tests/e2e/%.sh,bios-ova uefi-ova btrfs luks)
+PAGES := $(notdir $(sort $(wildcard docs/man/*.[1-8])))
+MAN := $(PAGES:%=$(BUILD)/man/%)
+COMPLETIONS := $(addprefix $(BUILD)/completion/,bash zsh fish)
 SCRIPTS := boot-iso/build $(wildcard boot-iso/lib/*.sh) boot-iso/files/init boot-iso/files/udhcpc \
 	tools/setup tools/sysroot-i386 .ci/run tests/run tests/fuzz/run samples/build \
 	$(wildcard samples/lib/*.sh samples/guests/*) $(FUNCTIONAL) $(E2E) $(P2V) \
@@ -59,7 +62,7 @@ ALL_C := $(SOURCES) $(HEADERS) $(TEST_SOURCES) $(sort $(shell find tests -name '
 .PHONY: all lib units demo check check-units check-guests lint asan fuzz fuzz32 bench bench-open bench-copy bench-convert bench-p2v check-kill check-p2v iso format metrics cover install \
 	uninstall clean help setup-%
 
-all: rehost ## build ./rehost
+all: rehost $(MAN) $(COMPLETIONS) ## build ./rehost, its man pages and completions
 
 lib: $(BUILD)/librehost.a
 
@@ -219,20 +222,49 @@ cover: ## line coverage of the unit tests
 	@tests/run $(TEST_SOURCES:%.c=build-cover/%)
 	@tools/coverage build-cover
 
-install: rehost ## install under PREFIX (DESTDIR for packages; V2V_LINK=1: a link virt-v2v, too)
-	install -D -m 755 rehost $(DESTDIR)$(PREFIX)/bin/rehost
-	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/doc/rehost
-	./rehost --man > $(DESTDIR)$(PREFIX)/share/man/man1/rehost.1
-	$(if $(V2V_LINK),[ "$$(readlink $(DESTDIR)$(PREFIX)/bin/virt-v2v)" = rehost ] || ln -s rehost $(DESTDIR)$(PREFIX)/bin/virt-v2v)
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|@PREFIX@|$(PREFIX)|' run/serve/rehost-serve.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/rehost-serve.service
-	install -m 644 README.md CHANGELOG.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/rehost
+# Both are made by the program from its tables of commands and options.
+$(BUILD)/man/%: docs/man/% docs/findings.md docs/p2v-iso.md rehost
+	@mkdir -p $(@D)
+	$(say) MAN $@
+	$(Q)SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2> /dev/null || date +%s)} ./rehost --man=$< > $@.part
+	@mv $@.part $@
+
+$(COMPLETIONS): $(BUILD)/completion/%: rehost
+	@mkdir -p $(@D)
+	$(say) GEN $@
+	$(Q)./rehost --completion=$* > $@.part
+	@mv $@.part $@
+
+# Debian's packages put these two elsewhere.
+UNIT_DIR ?= $(PREFIX)/lib/systemd/system
+ZSH_DIR ?= $(PREFIX)/share/zsh/site-functions
+UNITS := $(sort $(wildcard run/*/*.service))
+SCHEMAS := $(sort $(wildcard docs/*.schema.json))
+DOCUMENTS := README.md CHANGELOG.md LICENSE $(sort $(wildcard docs/*.md docs/formats/*.md))
+# mode:file:where it goes
+INSTALLED = 755:rehost:$(PREFIX)/bin/rehost \
+	$(foreach p,$(PAGES),644:$(BUILD)/man/$p:$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $p))/$p) \
+	644:$(BUILD)/completion/bash:$(PREFIX)/share/bash-completion/completions/rehost \
+	644:$(BUILD)/completion/zsh:$(ZSH_DIR)/_rehost \
+	644:$(BUILD)/completion/fish:$(PREFIX)/share/fish/vendor_completions.d/rehost.fish \
+	$(foreach u,$(UNITS),644:$u:$(UNIT_DIR)/$(notdir $u)) \
+	$(foreach f,$(SCHEMAS),644:$f:$(PREFIX)/share/rehost/schema/$(notdir $f)) \
+	$(foreach f,$(DOCUMENTS),644:$f:$(PREFIX)/share/doc/rehost/$f)
+
+install: rehost $(MAN) $(COMPLETIONS) ## install under PREFIX (DESTDIR for packages; V2V_LINK=1: a link virt-v2v, too)
+	@set -e; for i in $(INSTALLED); do \
+		IFS=: read -r mode from to <<< "$$i"; \
+		$(if $(V),echo "$$from -> $(DESTDIR)$$to";) \
+		install -D -m "$$mode" "$$from" "$(DESTDIR)$$to"; \
+		case $$to in *.service) sed -i 's|@PREFIX@|$(PREFIX)|' "$(DESTDIR)$$to" ;; esac; \
+	done
+	$(if $(V2V_LINK),[ "$$(readlink "$(DESTDIR)$(PREFIX)/bin/virt-v2v")" = rehost ] || ln -s rehost "$(DESTDIR)$(PREFIX)/bin/virt-v2v")
 
 uninstall: ## remove what install installed
-	[ "$$(readlink $(DESTDIR)$(PREFIX)/bin/virt-v2v)" != rehost ] || rm $(DESTDIR)$(PREFIX)/bin/virt-v2v
-	rm -f $(DESTDIR)$(PREFIX)/bin/rehost $(DESTDIR)$(PREFIX)/share/man/man1/rehost.1 \
-		$(DESTDIR)$(PREFIX)/lib/systemd/system/rehost-serve.service
-	rm -rf $(DESTDIR)$(PREFIX)/share/doc/rehost
+	@[ "$$(readlink "$(DESTDIR)$(PREFIX)/bin/virt-v2v")" != rehost ] || rm "$(DESTDIR)$(PREFIX)/bin/virt-v2v"
+	@for i in $(INSTALLED); do rm -f "$(DESTDIR)$${i##*:}"; done
+	@rm -rf "$(DESTDIR)$(PREFIX)/share/doc/rehost" "$(DESTDIR)$(PREFIX)/share/rehost/schema"
+	@rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(PREFIX)/share/rehost" 2> /dev/null || :
 
 clean: ## remove what was built
 	rm -rf build build-asan build-fuzz build-fuzz32 build-cover rehost

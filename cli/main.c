@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/completion.h"
 #include "cli/man.h"
 #include "cli/terminal.h"
 #include "cli/v2v.h"
@@ -18,7 +19,7 @@ static void usage(FILE *out)
 	      "usage: rehost COMMAND [options] [INPUT…]\n\n",
 	      out);
 	command_list(commands, out);
-	fputs("\n`rehost COMMAND --help` lists its options; `man rehost` has them all.\n", out);
+	fputs("\n`rehost COMMAND --help` lists its options; so does `man rehost-COMMAND`.\n", out);
 }
 
 static bool wants_help(int argc, char **argv)
@@ -70,8 +71,18 @@ static int run_command(const struct command *c, int argc, char **argv)
 	return err_exit_status(err.code);
 }
 
+/* What the build makes of the tables: pages and completions. */
+static int made(int ret, struct err *err)
+{
+	if (ret == 0 && terminal_flush(err) == 0)
+		return 0;
+	fprintf(stderr, "rehost: %s\n", err->text);
+	return err_exit_status(err->code);
+}
+
 int main(int argc, char **argv)
 {
+	struct err err = ERR_INIT;
 	const struct command *c;
 
 	setlocale(LC_CTYPE, "");
@@ -88,10 +99,10 @@ int main(int argc, char **argv)
 		puts("rehost " REHOST_VERSION);
 		return 0;
 	}
-	if (!strcmp(argv[1], "--man")) {
-		man_page(stdout);
-		return 0;
-	}
+	if (argc == 2 && !strncmp(argv[1], "--man=", 6))
+		return made(man_page(argv[1] + 6, stdout, &err), &err);
+	if (argc == 2 && !strncmp(argv[1], "--completion=", 13))
+		return made(completion(argv[1] + 13, stdout, &err), &err);
 	c = command_find(commands, argv[1]);
 	if (!c) {
 		fprintf(stderr, "rehost: unknown command '%s'; `rehost --help` lists them\n", argv[1]);

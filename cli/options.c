@@ -150,14 +150,20 @@ int options_parse(const struct cli_option *table, int argc, char **argv, void *i
 	return 0;
 }
 
-static void spelling(const struct cli_option *o, char *text, size_t size)
+const char *option_dashes(const struct cli_option *o)
 {
+	/* Names of one or two letters are virt-v2v's: shown as its users write them. */
+	return strlen(o->name) <= 2 ? "-" : "--";
+}
+
+void option_spelling(const struct cli_option *o, char text[OPTION_TEXT_MAX])
+{
+	const size_t size = OPTION_TEXT_MAX;
 	int n = 0;
 
 	if (o->letter)
 		n = snprintf(text, size, "-%c, ", o->letter);
-	/* Names of one or two letters are virt-v2v's: shown as its users write them. */
-	n += snprintf(text + n, size - (size_t)n, "%s%s", strlen(o->name) <= 2 ? "-" : "--", o->name);
+	n += snprintf(text + n, size - (size_t)n, "%s%s", option_dashes(o), o->name);
 	if (o->argument)
 		snprintf(text + n, size - (size_t)n, " %s", o->argument);
 }
@@ -191,35 +197,12 @@ void options_help(const struct cli_option *table, FILE *out)
 	enum { INDENT = 28 };
 
 	for (; table->name; table++) {
-		char text[80];
+		char text[OPTION_TEXT_MAX];
 
-		spelling(table, text, sizeof text);
+		option_spelling(table, text);
 		fprintf(out, "  %-*s", INDENT - 2, text);
 		if (strlen(text) > INDENT - 3)
 			fprintf(out, "\n%*s", INDENT, "");
 		print_wrapped(table->help, INDENT, out);
-	}
-}
-
-static void roff(const char *text, FILE *out)
-{
-	for (; *text; text++) {
-		if (*text == '-' || *text == '\\')
-			fputc('\\', out);
-		fputc(*text, out);
-	}
-}
-
-void options_man(const struct cli_option *table, FILE *out)
-{
-	for (; table->name; table++) {
-		char text[80];
-
-		spelling(table, text, sizeof text);
-		fputs(".TP\n.B ", out);
-		roff(text, out);
-		fputc('\n', out);
-		roff(table->help, out);
-		fputc('\n', out);
 	}
 }

@@ -44,9 +44,13 @@ struct positionals {
 int options_parse(const struct cli_option *table, int argc, char **argv, void *into, struct positionals *ret,
 		  struct err *err);
 
+enum { OPTION_TEXT_MAX = 80 /* a line of help */ };
+
+/* How an option is shown: "-o, --output KIND"; and the dashes before its name. */
+void option_spelling(const struct cli_option *o, char text[OPTION_TEXT_MAX]);
+const char *option_dashes(const struct cli_option *o);
+
 /* The options as help lines, 80 columns. */
 void options_help(const struct cli_option *table, FILE *out);
-/* The same as a man page's OPTIONS section (roff). */
-void options_man(const struct cli_option *table, FILE *out);
 
 #endif

@@ -165,11 +165,6 @@ static void parser_table(struct cli_option table[ROWS + 1])
 	table[ROWS] = (struct cli_option){0};
 }
 
-static const char *dashes(const char *name)
-{
-	return strlen(name) <= 2 ? "-" : "--";
-}
-
 int v2v_parse(int argc, char **argv, struct v2v_arguments *ret, struct positionals *paths,
 	      void (*ignored)(const char *option, const char *why), struct err *err)
 {
@@ -185,7 +180,7 @@ int v2v_parse(int argc, char **argv, struct v2v_arguments *ret, struct positiona
 		if (!given.flags[i] && !given.texts[i])
 			continue;
 		if (rows[i].treatment == REFUSED)
-			return err_set(err, ERR_USAGE, "option %s%s: %s", dashes(o->name), o->name, o->help);
+			return err_set(err, ERR_USAGE, "option %s%s: %s", option_dashes(o), o->name, o->help);
 		ignored(o->name, o->help);
 	}
 	*ret = given.taken;
