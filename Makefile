@@ -98,6 +98,9 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libcli.a $(BUILD)/libagent.a $(BUI
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $< $(BUILD)/libcli.a $(BUILD)/libagent.a $(BUILD)/librehost.a $(PKG_LIBS) \
 		-lcmocka
 
+# What it takes into the program with .incbin, which no list of headers tells.
+$(BUILD)/run/report/files.o: docs/findings.md $(wildcard run/report/*.html run/report/*.css run/report/*.js)
+
 units: $(TEST_PROGRAMS) ## build the unit tests
 
 setup-%:

@@ -140,11 +140,42 @@ bool js_is_null(const struct json *j)
 	return json_is_null(in(j));
 }
 
+static struct json *held(json_t *value)
+{
+	return json_is_object(value) || json_is_array(value) ? (struct json *)(void *)value : NULL;
+}
+
 struct json *js_held(struct json *obj, const char *key)
 {
-	json_t *value = json_object_get(in(obj), key);
+	return held(json_object_get(in(obj), key));
+}
 
-	return json_is_object(value) || json_is_array(value) ? (struct json *)(void *)value : NULL;
+struct json *js_held_at(struct json *arr, size_t i)
+{
+	return held(json_array_get(in(arr), i));
+}
+
+enum js_kind js_kind(const struct json *j)
+{
+	if (!j)
+		return JS_NONE;
+	switch (json_typeof(in(j))) {
+	case JSON_OBJECT:
+		return JS_OBJECT;
+	case JSON_ARRAY:
+		return JS_ARRAY;
+	case JSON_STRING:
+		return JS_TEXT;
+	case JSON_INTEGER:
+	case JSON_REAL:
+		return JS_NUMBER;
+	case JSON_TRUE:
+	case JSON_FALSE:
+		return JS_BOOL;
+	case JSON_NULL:
+		break;
+	}
+	return JS_NULL;
 }
 
 const char *js_str(const struct json *j, const char *missing)
@@ -159,6 +190,16 @@ uint64_t js_u64(const struct json *j, uint64_t missing)
 	return json_is_integer(in(j)) && json_integer_value(in(j)) >= 0 ? (uint64_t)json_integer_value(in(j)) : missing;
 }
 
+double js_real(const struct json *j, double missing)
+{
+	return json_is_number(in(j)) ? json_number_value(in(j)) : missing;
+}
+
+bool js_bool(const struct json *j, bool missing)
+{
+	return json_is_boolean(in(j)) ? json_is_true(in(j)) : missing;
+}
+
 const char *js_get_str(const struct json *obj, const char *key, const char *missing)
 {
 	return js_str(js_get(obj, key), missing);
@@ -171,16 +212,12 @@ uint64_t js_get_u64(const struct json *obj, const char *key, uint64_t missing)
 
 double js_get_real(const struct json *obj, const char *key, double missing)
 {
-	const json_t *v = json_object_get(in(obj), key);
-
-	return json_is_number(v) ? json_number_value(v) : missing;
+	return js_real(js_get(obj, key), missing);
 }
 
 bool js_get_bool(const struct json *obj, const char *key, bool missing)
 {
-	const json_t *v = json_object_get(in(obj), key);
-
-	return json_is_boolean(v) ? json_is_true(v) : missing;
+	return js_bool(js_get(obj, key), missing);
 }
 
 size_t js_count(const struct json *arr)

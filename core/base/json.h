@@ -47,10 +47,16 @@ const struct json *js_get(const struct json *obj, const char *key);
 bool js_is_null(const struct json *j); /* the value null, not a key that is missing */
 /* The object or array under key, to be changed where it is; NULL when it is something else. */
 struct json *js_held(struct json *obj, const char *key);
+struct json *js_held_at(struct json *arr, size_t i);
 size_t js_count(const struct json *arr); /* 0 when it isn't an array */
 const struct json *js_at(const struct json *arr, size_t i);
+/* What it is; JS_NONE for NULL. */
+enum js_kind { JS_NONE = 0, JS_NULL, JS_BOOL, JS_NUMBER, JS_TEXT, JS_ARRAY, JS_OBJECT };
+enum js_kind js_kind(const struct json *j);
 const char *js_str(const struct json *j, const char *missing);
 uint64_t js_u64(const struct json *j, uint64_t missing);
+double js_real(const struct json *j, double missing);
+bool js_bool(const struct json *j, bool missing);
 
 /* Parses len bytes; errors name line and column. Depth and size are bounded by the parser and len. */
 struct json *js_parse(const char *text, size_t len, struct err *err);

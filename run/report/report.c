@@ -9,6 +9,7 @@
 #include "core/base/arena.h"
 #include "core/base/checked.h"
 #include "core/base/utf8.h"
+#include "run/report/hardware.h"
 
 /* One rendering. Words from guests and sources are cleaned on their way into a line: no control character of theirs
  * reaches a terminal, and none can begin a line of its own. */
@@ -110,73 +111,21 @@ static void findings(struct page *p)
 	put(p, "\n");
 }
 
-/* --- hardware, before and after --- */
-
-static void row(struct page *p, const char *what, const char *before, const char *after)
-{
-	if (*after)
-		put(p, "  %-12s %-44s %s\n", what, before, after);
-	else
-		put(p, "  %-12s %s\n", what, before);
-}
-
-static const char *cpus(struct page *p, const struct json *m)
-{
-	uint64_t n = js_get_u64(m, "vcpus", 0), sockets = js_get_u64(m, "sockets", 0),
-		 cores = js_get_u64(m, "cores", 0);
-
-	if (!sockets || !cores)
-		return arena_printf(&p->arena, "%" PRIu64, n);
-	return arena_printf(&p->arena, "%" PRIu64 " (%" PRIu64 " sockets of %" PRIu64 " cores)", n, sockets, cores);
-}
-
-static void disk_row(struct page *p, const struct json *m, const struct json *caps, size_t i)
-{
-	const struct json *d = js_at(js_get(m, "disks"), i), *in = js_at(js_get(p->report, "source_disks"), i);
-	const struct json *result = js_at(js_get(p->report, "disks"), i);
-	const char *before, *after = "";
-
-	before = arena_printf(&p->arena, "%s %" PRIu64 ":%" PRIu64, word(p, d, "controller"), js_get_u64(d, "bus", 0),
-			      js_get_u64(d, "unit", 0));
-	if (in)
-		before = arena_printf(&p->arena, "%s, %s, %.0f MiB", before, word(p, in, "format"), mib(in, "size"));
-	if (caps)
-		after = word(p, caps, "disk");
-	if (caps && result)
-		after = arena_printf(&p->arena, "%s, %s", after, word(p, result, "format"));
-	row(p, word(p, d, "id"), before, after);
-}
-
-static void nic_row(struct page *p, const struct json *n, const struct json *caps, size_t i)
-{
-	const char *before =
-	    arena_printf(&p->arena, "%s %s on '%s'", word(p, n, "model"), word(p, n, "mac"), word(p, n, "network"));
-	const char *after = "", *target = word_or(p, n, "target", word(p, n, "network"));
-
-	if (caps)
-		after = arena_printf(&p->arena, "%s %s on '%s'", word(p, caps, "net"), word(p, n, "mac"), target);
-	row(p, arena_printf(&p->arena, "network %zu", i + 1), before, after);
-}
-
 static void hardware(struct page *p)
 {
-	const struct json *m = js_get(p->report, "machine"), *caps = js_get(p->report, "caps");
-	const char *memory = arena_printf(&p->arena, "%.0f MiB", mib(m, "memory"));
+	struct hardware h = {0};
 
+	hardware_compare(p->report, &p->arena, &h);
 	put(p, "Hardware\n");
-	row(p, "", word(p, m, "source_kind"), caps ? arena_printf(&p->arena, "KVM, %s", word(p, caps, "machine")) : "");
-	row(p, "memory", memory, caps ? memory : "");
-	row(p, "CPUs", cpus(p, m), caps ? cpus(p, m) : "");
-	row(p, "firmware", word(p, m, "firmware"), caps ? word(p, p->report, "firmware") : "");
-	row(p, "secure boot", word(p, m, "secure_boot"), "");
-	row(p, "clock", word(p, m, "clock"), "");
-	for (size_t i = 0; i < js_count(js_get(m, "disks")); i++)
-		disk_row(p, m, caps, i);
-	for (size_t i = 0; i < js_count(js_get(m, "nics")); i++)
-		nic_row(p, js_at(js_get(m, "nics"), i), caps, i);
-	for (size_t i = 0; i < js_count(js_get(m, "removables")); i++)
-		row(p, word(p, js_at(js_get(m, "removables"), i), "kind"), "empty", caps ? "empty" : "");
-	if (js_get_bool(caps, "safe_mode", false))
+	VEC_FOR (r, &h.rows) {
+		const char *what = clean(p, r->what, strlen(r->what)), *before = clean(p, r->before, strlen(r->before));
+
+		if (*r->after)
+			put(p, "  %-12s %-44s %s\n", what, before, clean(p, r->after, strlen(r->after)));
+		else
+			put(p, "  %-12s %s\n", what, before);
+	}
+	if (js_get_bool(js_get(p->report, "caps"), "safe_mode", false))
 		put(p, "  virtio was not proven for this guest: SATA and e1000e are used\n");
 	put(p, "\n");
 }
@@ -347,6 +296,24 @@ static void evidence(struct page *p)
 	put(p, "\n");
 }
 
+static void proof(struct page *p)
+{
+	const struct json *j = js_get(p->report, "proof"), *shots = js_get(j, "screenshots");
+
+	if (!j)
+		return;
+	put(p, "Boot proof\n  %s reached after %.0f s (%s)\n", word(p, j, "level"), js_get_real(j, "seconds", 0),
+	    word_or(p, j, "evidence", "no evidence"));
+	if (js_get_str(j, "failure", NULL))
+		put(p, "  NOT PROVEN: %s was asked for: %s\n", word(p, j, "wanted"), word(p, j, "failure"));
+	for (size_t i = 0; i < js_count(shots); i++) {
+		const char *name = js_str(js_at(shots, i), "");
+
+		put(p, "  screenshot %s\n", clean(p, name, strlen(name)));
+	}
+	put(p, "\n");
+}
+
 static void timings(struct page *p)
 {
 	const struct json *list = js_get(p->report, "timings"), *accel = js_get(p->report, "accelerator");
@@ -376,6 +343,7 @@ int report_text(const struct json *report, struct buf *out, struct err *err)
 	changes(&p);
 	result(&p);
 	evidence(&p);
+	proof(&p);
 	timings(&p);
 	arena_done(&p.arena);
 	return out->failed ? err_set(err, ERR_INTERNAL, "the report is over %zu bytes", out->max) : 0;

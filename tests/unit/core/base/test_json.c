@@ -83,6 +83,22 @@ static void getters_fall_back_on_missing_and_on_other_types(void **state)
 	assert_null(js_get(o, "absent"));
 }
 
+static void kinds(void **state)
+{
+	static const char text[] = "[{}, [], \"\", 1, 1.5, true, false, null]";
+	static const enum js_kind expected[] = {JS_OBJECT, JS_ARRAY, JS_TEXT, JS_NUMBER, JS_NUMBER,
+						JS_BOOL,   JS_BOOL,  JS_NULL, JS_NONE};
+	AUTO(js_freep) struct json *j = js_parse(text, sizeof text - 1, NULL);
+
+	for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+		assert_int_equal(js_kind(js_at(j, i)), expected[i]);
+	assert_ptr_equal(js_held_at(j, 1), js_at(j, 1));
+	assert_null(js_held_at(j, 2));
+	assert_true(js_real(js_at(j, 4), 0) == 1.5);
+	assert_true(js_bool(js_at(j, 5), false));
+	assert_true(js_bool(js_at(j, 4), true));
+}
+
 static void copies_are_deep_and_equal(void **state)
 {
 	AUTO(js_freep) struct json *o = js_parse("{\"a\":{\"n\":1},\"s\":\"uefi\"}", 24, NULL);
@@ -137,6 +153,7 @@ int main(void)
 	    cmocka_unit_test(a_text_beyond_the_limit_fails),
 	    cmocka_unit_test(text_that_is_not_utf8_is_kept_readable),
 	    cmocka_unit_test(getters_fall_back_on_missing_and_on_other_types),
+	    cmocka_unit_test(kinds),
 	    cmocka_unit_test(copies_are_deep_and_equal),
 	    cmocka_unit_test(errors_name_line_and_column),
 	    cmocka_unit_test(nesting_without_end_is_refused),

@@ -29,6 +29,21 @@ static void test_sizes(void **state)
 		assert_string_equal(size_in_words(rows[i].bytes, words), rows[i].words);
 }
 
+static void test_times(void **state)
+{
+	static const struct {
+		double seconds;
+		const char *words;
+	} rows[] = {
+	    {-1, "0.0 s"},	 {0.44, "0.4 s"},	  {59.94, "59.9 s"},	 {59.96, "1 min 00 s"},
+	    {125, "2 min 05 s"}, {3599.4, "59 min 59 s"}, {12000, "3 h 20 min"}, {1e300, "277777777777 h 46 min"},
+	};
+	char words[SECONDS_WORDS_MAX];
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		assert_string_equal(seconds_in_words(rows[i].seconds, words), rows[i].words);
+}
+
 static void test_parsing(void **state)
 {
 	static const struct {
@@ -53,7 +68,8 @@ static void test_parsing(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_sizes), cmocka_unit_test(test_parsing)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_sizes), cmocka_unit_test(test_times),
+					   cmocka_unit_test(test_parsing)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 #include "core/model/inspection.h"
 #include "core/model/machine.h"
 #include "guest/accel.h"
+#include "run/report/catalogue.h"
 #include "run/report/report.h"
 #include "tests/unit/run/report/schema.h"
 
@@ -79,7 +80,7 @@ static struct json *some_inspection(void)
 	a->evidence = arena_strdup(&i->arena, "open-vm-tools 12.2");
 	b->file = arena_strdup(&i->arena, "/boot/grub/grub.cfg");
 	b->line = 12;
-	finding_add(i, "W-BOOT-NO-FALLBACK", SEVERITY_WARNING, "/boot/efi/EFI", "made by the conversion",
+	finding_add(i, "W-BOOT-NO-LOADER", SEVERITY_WARNING, "/boot/efi/EFI", "made by the conversion",
 		    "there is no fallback loader");
 	inspection_judge(i);
 	return inspection_json(i);
@@ -95,6 +96,17 @@ static struct json *some_changes(void)
 	log.step = NULL;
 	changelog_words(&log, CHANGE_TRIM, "/dev/sda1", "free space is not copied", "200 MiB of 512 MiB");
 	return changelog_json(&log);
+}
+
+static struct json *some_proof(void)
+{
+	AUTO(boot_result_done) struct boot_result b = {.level = BOOT_KERNEL, .seconds = 300};
+
+	b.evidence = arena_strdup(&b.arena, "serial console: 'Linux version 6.1'");
+	b.failure = arena_strdup(&b.arena, "no login prompt");
+	*vec_push(&b.arena, &b.screenshots) = arena_strdup(&b.arena, "/tmp/a/kernel.png");
+	*vec_push(&b.arena, &b.warnings) = arena_strdup(&b.arena, "[FAILED] ssh.service");
+	return report_proof(&b, BOOT_LOGIN, "shots");
 }
 
 /* Everything that a conversion puts into its report. */
@@ -123,6 +135,11 @@ static struct json *whole_report(void)
 	js_set_u64(copy, "bytes_written", 100 * MIB);
 	js_set_u64(copy, "source_read", 310 * MIB);
 	js_set_u64(copy, "reused", 0);
+	t = js_set(copy, "throughput", js_object());
+	js_set_real(t, "interval", 0.25);
+	t = js_set(t, "bytes", js_array());
+	js_add_u64(t, 100 * MIB);
+	js_add_u64(t, 200 * MIB);
 	d = js_add(js_set(copy, "read_errors", js_array()), js_object());
 	js_set_u64(d, "disk", 0);
 	js_set_u64(d, "offset", 4096);
@@ -144,6 +161,7 @@ static struct json *whole_report(void)
 	t = js_add(js_set(r, "timings", js_array()), js_object());
 	js_set_str(t, "phase", "copy");
 	js_set_real(t, "seconds", 2.25);
+	js_set(r, "proof", some_proof());
 	return r;
 }
 
@@ -198,7 +216,7 @@ static void the_text_of_a_whole_report(void **state)
 	    "host name web01, init systemd\n"
 	    "\n"
 	    "Findings\n"
-	    "  1. W-BOOT-NO-FALLBACK [warning] there is no fallback loader\n"
+	    "  1. W-BOOT-NO-LOADER [warning] there is no fallback loader\n"
 	    "     seen: /boot/efi/EFI\n"
 	    "     fix:  made by the conversion\n"
 	    "\n"
@@ -250,6 +268,11 @@ static void the_text_of_a_whole_report(void **state)
 	    "  /in/web01.ova\n"
 	    "  manifest: 2 files have the digests it states\n"
 	    "  sda: 1073741824-1700000000-abcd\n"
+	    "\n"
+	    "Boot proof\n"
+	    "  kernel reached after 300 s (serial console: 'Linux version 6.1')\n"
+	    "  NOT PROVEN: login was asked for: no login prompt\n"
+	    "  screenshot shots/kernel.png\n"
 	    "\n"
 	    "Time\n"
 	    "  copy             2.2 s\n"
@@ -330,6 +353,147 @@ static void a_windows_guest(void **state)
 	assert_int_equal(again->windows->secure_boot, TRI_YES);
 }
 
+/* ---- the page ---- */
+
+static void page_has(const struct buf *page, const char *text)
+{
+	if (!strstr(buf_str(page), text))
+		fail_msg("'%s' is not in: %s", text, buf_str(page));
+}
+
+static void the_page_of_a_whole_report(void **state)
+{
+	static const char *const texts[] = {
+	    "<title>web01: MAY NOT BOOT</title>",
+	    "<p class=\"verdict warning\">MAY NOT BOOT</p>",
+	    "<p>Debian GNU/Linux 12, x86_64, host name <bdi>web01</bdi>, init systemd</p>",
+	    "<li id=\"finding-1\"><a href=\"#about-1\"><code>W-BOOT-NO-LOADER</code></a> <span class=\"severity "
+	    "warning\">",
+	    "<h3 id=\"about-1\"><code>W-BOOT-NO-LOADER</code></h3>",
+	    "<tr><th scope=\"row\">sda</th><td>pvscsi 0:1, vmdk, 1024 MiB</td><td>virtio-blk, qcow2</td></tr>",
+	    "<li>deployment option &#39;small[U+001B][2J\nBOOTS&#39; was taken</li>",
+	    "<details class=\"change\" id=\"change-1\"><summary>1. edit <code>/etc/fstab</code> (device-names): ",
+	    "<span class=\"hunk\">@@ -1 +1 @@\n</span><span class=\"del\">-/dev/sda1\t/ ext4\n</span><span "
+	    "class=\"add\">+UUID=1\t/ ext4\n</span></pre>",
+	    "<b class=\"severity blocker\">Not proven:</b> no login prompt. Reached: kernel; asked for: login, after 5 "
+	    "min 00 s",
+	    "<p>Picture not shown: &#39;shots/kernel.png&#39; is not at hand</p>",
+	    "<td class=\"n\">0x1000</td>",
+	    "<li>Not all files may be listed: btrfs on /dev/sda3: its files can&#39;t be listed</li>",
+	    "2 files have the digests that the manifest states.",
+	    "<td><code>1073741824-1700000000-abcd</code></td>",
+	    "Copied bytes over time",
+	};
+	AUTO(js_freep) struct json *r = whole_report();
+	AUTO(buf_done) struct buf page = BUF_INIT(REPORT_MAX);
+	struct err err = ERR_INIT;
+
+	assert_int_equal(report_html_machine(r, -1, &page, &err), 0);
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		page_has(&page, texts[i]);
+}
+
+/* A copy of value with this word in the place of every other. */
+static json_t *say_everywhere(json_t *value, const char *word)
+{
+	const char *key;
+	json_t *one, *ret = json_is_array(value) ? json_array() : json_object();
+	size_t i;
+
+	if (json_is_string(value))
+		ret = (json_decref(ret), json_string(word));
+	else if (!json_is_array(value) && !json_is_object(value))
+		ret = (json_decref(ret), json_incref(value));
+	json_array_foreach(value, i, one) json_array_append_new(ret, say_everywhere(one, word));
+	json_object_foreach(value, key, one) json_object_set_new(ret, key, say_everywhere(one, word));
+	return ret;
+}
+
+static void render_saying(const char *word, struct buf *page)
+{
+	AUTO(js_freep) struct json *r = whole_report(), *changed = NULL;
+	AUTO(buf_done) struct buf text = BUF_INIT(1 << 20);
+	json_t *value, *other;
+	char *printed;
+
+	js_print(r, false, &text);
+	value = json_loads(buf_str(&text), 0, NULL);
+	other = say_everywhere(value, word);
+	printed = json_dumps(other, 0);
+	changed = js_parse(printed, strlen(printed), NULL);
+	assert_int_equal(report_html_machine(changed, -1, page, NULL), 0);
+	free(printed);
+	json_decref(value);
+	json_decref(other);
+}
+
+static size_t count_of(const struct buf *page, const char *characters)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < page->len; i++)
+		n += page->data[i] && strchr(characters, page->data[i]);
+	return n;
+}
+
+/* Whatever the words, the markup is the same. */
+static void hostile_words_everywhere(void **state)
+{
+	static const char *const words[] = {"<script>alert(1)</script>", "\" onload=\"x", "'><img src=x onerror=y>",
+					    "-->]]></style></script>", "\xe2\x80\xae{{name}}\x1b[2J"};
+	AUTO(buf_done) struct buf plain = BUF_INIT(REPORT_MAX);
+
+	render_saying("x", &plain);
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		AUTO(buf_done) struct buf page = BUF_INIT(REPORT_MAX);
+
+		render_saying(words[i], &page);
+		assert_int_equal(count_of(&page, "<>"), count_of(&plain, "<>"));
+		assert_int_equal(count_of(&page, "\""), count_of(&plain, "\""));
+		assert_int_equal(count_of(&page, "\x1b"), 0);
+		assert_null(strstr(buf_str(&page), "\xe2\x80\xae"));
+	}
+}
+
+static void junit_of_a_machine(void **state)
+{
+	static const char expected[] =
+	    "<testsuite name=\"web01\" tests=\"3\" failures=\"1\" errors=\"0\" skipped=\"1\" time=\"302.250\">\n"
+	    "  <testcase classname=\"web01\" name=\"conversion\" time=\"2.250\"/>\n"
+	    "  <testcase classname=\"web01\" name=\"W-BOOT-NO-LOADER\" time=\"0.000\">\n"
+	    "    <skipped type=\"warning\" message=\"there is no fallback loader\">made by the conversion</skipped>\n"
+	    "  </testcase>\n"
+	    "  <testcase classname=\"web01\" name=\"boots to login\" time=\"300.000\">\n"
+	    "    <failure type=\"boot proof\" message=\"no login prompt\">reached kernel</failure>\n"
+	    "  </testcase>\n"
+	    "</testsuite>\n";
+	AUTO(js_freep) struct json *r = whole_report();
+	AUTO(buf_done) struct buf xml = BUF_INIT(1 << 20);
+	struct err err = ERR_INIT;
+
+	assert_int_equal(report_junit_machine(r, &xml, &err), 0);
+	assert_string_equal(buf_str(&xml), expected);
+}
+
+static void each_finding_has_a_meaning(void **state)
+{
+	struct arena a = {0};
+	struct finding_meaning m;
+	unsigned n = 0;
+
+	for (; finding_meaning_at(n, &a, &m); n++) {
+		assert_non_null(strchr("BIW", *m.id));
+		assert_true(*m.meaning);
+		assert_true(!strcmp(m.severity, "blocker") || !strcmp(m.severity, "warning") ||
+			    !strcmp(m.severity, "info"));
+	}
+	assert_true(n > 80);
+	assert_true(finding_meaning("W-UUID-DUPLICATE", &a, &m));
+	assert_string_equal(m.fix, "Give one a new UUID, or detach the copy.");
+	assert_false(finding_meaning("W-UUID", &a, &m));
+	arena_done(&a);
+}
+
 static void a_report_that_does_not_fit(void **state)
 {
 	AUTO(js_freep) struct json *r = whole_report();
@@ -348,6 +512,10 @@ int main(void)
 	    cmocka_unit_test(the_text_of_a_whole_report),
 	    cmocka_unit_test(a_report_without_an_inspection),
 	    cmocka_unit_test(a_windows_guest),
+	    cmocka_unit_test(the_page_of_a_whole_report),
+	    cmocka_unit_test(hostile_words_everywhere),
+	    cmocka_unit_test(junit_of_a_machine),
+	    cmocka_unit_test(each_finding_has_a_meaning),
 	    cmocka_unit_test(a_report_that_does_not_fit),
 	};
 
