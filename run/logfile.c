@@ -82,3 +82,12 @@ int logfile_attach(int dirfd, const char *name, struct err *err)
 	pthread_mutex_unlock(&logfile.lock);
 	return ret;
 }
+
+void logfile_detach(void)
+{
+	pthread_mutex_lock(&logfile.lock);
+	if (logfile.fd >= 0)
+		close(logfile.fd);
+	logfile.fd = -1;
+	pthread_mutex_unlock(&logfile.lock);
+}

@@ -9,5 +9,7 @@
 void logfile_start(log_sink *also, void *opaque);
 /* From now on into dirfd/name, what was kept first. */
 int logfile_attach(int dirfd, const char *name, struct err *err);
+/* The file is complete: what comes is kept, until another one is attached. */
+void logfile_detach(void);
 
 #endif

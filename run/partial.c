@@ -140,6 +140,29 @@ int partial_prepare(struct partial *p, struct err *err)
 	return check_final(p, err) < 0 ? -1 : each_name(p->fd, sync_name, err);
 }
 
+bool partial_is_scaffold(const char *name)
+{
+	static const char *const parts[] = {"delta-", "map-", "spool-"}; /* and the disk's number */
+
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		const char *number = name + strlen(parts[i]);
+
+		if (!strncmp(name, parts[i], strlen(parts[i])) && *number && !number[strspn(number, "0123456789")])
+			return true;
+	}
+	return !strcmp(name, "journal.ndjson");
+}
+
+static int remove_if_scaffold(int dirfd, const char *name, struct err *err)
+{
+	return partial_is_scaffold(name) ? file_remove_tree(dirfd, name, err) : 0;
+}
+
+int partial_remove_scaffold(struct partial *p, struct err *err)
+{
+	return each_name(p->fd, remove_if_scaffold, err);
+}
+
 int partial_publish(struct partial *p, struct err *err)
 {
 	if (file_sync_dir(p->fd, err) < 0)

@@ -25,6 +25,11 @@ int partial_empty(struct partial *p, struct err *err);
  * target has appeared meanwhile. */
 int partial_prepare(struct partial *p, struct err *err);
 
+/* Is it a file that only a resume needs: the journal, a delta, a map, a spool? */
+bool partial_is_scaffold(const char *name);
+/* Removes these. */
+int partial_remove_scaffold(struct partial *p, struct err *err);
+
 /* Renames it to NAME: without replacing, or with force by exchange, the old result removed after. */
 int partial_publish(struct partial *p, struct err *err);
 

@@ -4,8 +4,10 @@
 #include "core/base/checked.h"
 #include "core/base/file.h"
 #include "outputs/output.h"
+#include "run/logfile.h"
 #include "run/report/report.h"
 #include "run/stages.h"
+#include "run/verify/sealing.h"
 
 /* A resumed run has most of its data there already; how much isn't known. */
 static int check_space(const struct run *r, struct err *err)
@@ -145,29 +147,30 @@ static int write_outputs(struct run *r, const struct output_disk *disks, struct 
 	return output->write(&job, err);
 }
 
-/* The journal vouches for work in progress; a finished result needs neither it nor the deltas. */
-static int remove_scaffold(struct run *r, struct err *err)
+static int write_sealed(struct run *r, struct sealing *seal, const struct output_disk *disks, struct err *err)
 {
-	int fd = partial_dirfd(r->partial);
-
+	if (write_report(r, err) < 0 || stage_seal_end(r, seal, disks, err) < 0 || partial_prepare(r->partial, err) < 0)
+		return -1;
+	/* The journal vouches for work in progress; a finished result needs neither it nor the deltas. */
 	journal_close(take_ptr(&r->journal));
-	for (unsigned i = 0; i < r->machine->disks.n; i++)
-		if (file_remove_tree(fd, arena_printf(&r->arena, "delta-%u", i), err) < 0 ||
-		    file_remove_tree(fd, arena_printf(&r->arena, "map-%u", i), err) < 0 ||
-		    file_remove_tree(fd, arena_printf(&r->arena, "spool-%u", i), err) < 0)
-			return -1;
-	return file_remove_tree(fd, "journal.ndjson", err);
+	return partial_remove_scaffold(r->partial, err) < 0 ? -1 : partial_publish(r->partial, err);
 }
 
-static int publish(struct run *r, struct err *err)
+static int publish(struct run *r, const struct output_disk *disks, struct err *err)
 {
+	AUTO(sealing_freep) struct sealing *seal = NULL;
+
+	phase_begin(r, "seal", "hashing the result");
+	if (stage_seal_begin(r, &seal, err) < 0)
+		return -1;
 	phase_begin(r, "publish", "publishing");
 	if (journal_reach(r->journal, PHASE_PUBLISHED, NULL, err) < 0)
 		return -1;
 	phase_end(r);
-	if (write_report(r, err) < 0 || partial_prepare(r->partial, err) < 0 || remove_scaffold(r, err) < 0)
-		return -1;
-	return partial_publish(r->partial, err);
+	if (write_sealed(r, seal, disks, err) == 0)
+		return 0;
+	logfile_attach(partial_dirfd(r->partial), "rehost.log", NULL); /* it goes on: it is needed now */
+	return -1;
 }
 
 int stage_deliver(struct run *r, struct err *err)
@@ -182,7 +185,7 @@ int stage_deliver(struct run *r, struct err *err)
 		return 0;
 	}
 	io_stop(take_ptr(&r->io));
-	return publish(r, err);
+	return publish(r, disks, err);
 }
 
 /* A plan shows the description that a conversion would write. */

@@ -64,6 +64,12 @@ int stage_deliver(struct run *r, struct err *err);
 /* Files of the guest with bytes in ranges that could not be read, into the report; what can't be told is noted there.
  */
 void stage_lost(struct run *r, const struct io_copy_result *c, struct json *copy);
+/* The result's seal, in two steps: hashes of what is complete, which the report gets; then of the report and the log,
+ * and what was done to the disks. run/verify/sealing.h */
+struct sealing;
+struct output_disk;
+int stage_seal_begin(struct run *r, struct sealing **ret, struct err *err);
+int stage_seal_end(struct run *r, struct sealing *s, const struct output_disk *disks, struct err *err);
 /* What stands in their place where nothing is written: the description that a conversion would write. */
 int stage_plan(struct run *r, struct err *err);
 

@@ -19,6 +19,7 @@
 #include "core/base/cleanup.h"
 #include "core/base/file.h"
 #include "run/convert.h"
+#include "run/verify/files.h"
 
 struct fixture {
 	char path[64], out[80], input[80];
@@ -133,6 +134,32 @@ static void published(void **state)
 	assert_false(there(f, "out/.web01.partial"));
 }
 
+/* Its seal is of the folder as it is, and the report names the disk's hash. */
+static void sealed(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(verify_files_done) struct verify_files r = {0};
+	AUTO(seal_closep) struct seal *seal = NULL;
+	const struct json *files;
+	const struct seal_disk *disk;
+	AUTO_FD int dirfd = -1;
+
+	assert_int_equal(run(f), 0);
+	dirfd = openat(f->dirfd, "out/web01", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (seal_open(dirfd, &seal, &f->err) < 0 ||
+	    verify_files(dirfd, seal, &(struct verify_files_options){.threads = 1}, &r, &f->err) < 0)
+		fail_msg("%s", f->err.text);
+	assert_int_equal(r.problems.n, 0);
+	assert_int_equal(r.checked, 5); /* disk, XML, both reports, log */
+	assert_string_equal(seal_result(seal), "web01");
+	assert_int_equal(seal_disks(seal, &disk), 1);
+	assert_string_equal(disk->file, "web01-sda.qcow2");
+	assert_int_equal(disk->size, 8 * MIB);
+	files = js_get(js_get(f->report, "verify"), "files");
+	assert_int_equal(js_count(files), 2);
+	assert_string_equal(js_get_str(js_at(files, 0), "name", ""), "web01-sda.qcow2");
+}
+
 /* The target that appears during the copy: refused, but nothing is lost, and the rerun copies nothing again. */
 static void resumed_as_if_nothing_had_happened(void **state)
 {
@@ -240,6 +267,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(published),
+	    TEST(sealed),
 	    TEST(resumed_as_if_nothing_had_happened),
 	    TEST(firmware_of_a_bare_disk),
 	    TEST(not_resumed_with_other_options),

@@ -146,6 +146,30 @@ static void discarding_leaves_nothing(void **state)
 	assert_false(there(f, "web01"));
 }
 
+static void only_scaffold_is_removed(void **state)
+{
+	static const char *const names[] = {"journal.ndjson", "delta-0", "map-12", "spool-3"};
+	static const char *const others[] = {"delta-", "delta-0.xml", "map-0-sda.qcow2", "journal.ndjson.new",
+					     "web01.xml"};
+	struct fixture *f = *state;
+	struct partial *p = opened(f, false);
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		assert_true(partial_is_scaffold(names[i]));
+		assert_int_equal(file_replace(partial_dirfd(p), names[i], "x", 1, 0600, NULL), 0);
+	}
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		assert_false(partial_is_scaffold(others[i]));
+		assert_int_equal(file_replace(partial_dirfd(p), others[i], "x", 1, 0600, NULL), 0);
+	}
+	assert_int_equal(partial_remove_scaffold(p, NULL), 0);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		assert_int_equal(faccessat(partial_dirfd(p), names[i], F_OK, 0), -1);
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		assert_int_equal(faccessat(partial_dirfd(p), others[i], F_OK, 0), 0);
+	partial_close(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +178,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_target_that_appears_meanwhile_is_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_second_run_is_told_to_wait, setup, teardown),
 	    cmocka_unit_test_setup_teardown(discarding_leaves_nothing, setup, teardown),
+	    cmocka_unit_test_setup_teardown(only_scaffold_is_removed, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

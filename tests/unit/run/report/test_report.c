@@ -15,6 +15,7 @@
 #include "guest/accel.h"
 #include "run/report/catalogue.h"
 #include "run/report/report.h"
+#include "run/verify/seal.h"
 #include "tests/unit/run/report/schema.h"
 
 static struct json *some_machine(void)
@@ -158,6 +159,9 @@ static struct json *whole_report(void)
 	js_set_u64(d, "size", GIB);
 	js_set_str(r, "folder", "/out/web01");
 	js_set_str(r, "xml", "/out/web01/web01.xml");
+	js_set_str(js_set(r, "verify", js_object()), "seal", "seal.ndjson");
+	js_add(js_set(js_held(r, "verify"), "files", js_array()),
+	       seal_file_json("web01-sda.qcow2", 100 * MIB, (const unsigned char[HASH128]){1, 2, 3}));
 	t = js_add(js_set(r, "timings", js_array()), js_object());
 	js_set_str(t, "phase", "copy");
 	js_set_real(t, "seconds", 2.25);
