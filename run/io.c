@@ -26,12 +26,17 @@
 #include "run/io_disk.h"
 #include "run/journal.h"
 #include "run/lockdown.h"
+#include "run/verify/compare.h"
 
-enum { DISKS_MAX = 256 /* VMware's most is 4 controllers of 64 */ };
+enum {
+	DISKS_MAX = 256,	   /* VMware's most is 4 controllers of 64 */
+	COMPARED_STEP = 128 << 20, /* bytes of a disk between two messages */
+};
 
 struct io {
 	struct channel channel;
 	struct io_place place;
+	int result_fd;		 /* folder to compare with; -1 none */
 	struct open_rules rules; /* descriptors that were inherited */
 	struct keys keys;	 /* for encrypted images */
 	struct io_disk_state disks[DISKS_MAX];
@@ -41,6 +46,7 @@ struct io {
 	/* copy: data bytes of all disks, and of those that are done */
 	uint64_t total, before;
 	unsigned current;
+	uint64_t compared; /* bytes of the disk, as they were said last */
 };
 
 /* ---- what goes to the control process ---- */
@@ -96,11 +102,11 @@ static int bad_request(const char *verb, struct err *err)
 	return err_set(err, ERR_INTERNAL, "io process: malformed request '%s'", verb);
 }
 
-/* From here on only the sources' folders (of a device: the device), those that the user allows, and the partial folder;
- * and no other process or socket. */
+/* From here on only the sources' folders (of a device: the device), those that the user allows, the partial folder and
+ * the result's; and no other process or socket. */
 static void lock_down(const struct io *io, const struct io_disk_spec *specs)
 {
-	struct lockdown_folder folders[DISKS_MAX + RULES_FOLDERS_MAX + 1];
+	struct lockdown_folder folders[DISKS_MAX + RULES_FOLDERS_MAX + 2];
 	int of_images[DISKS_MAX];
 	size_t n = 0;
 
@@ -114,6 +120,8 @@ static void lock_down(const struct io *io, const struct io_disk_spec *specs)
 	}
 	if (io->place.partial_fd >= 0)
 		folders[n++] = (struct lockdown_folder){.fd = io->place.partial_fd, .writable = true};
+	if (io->result_fd >= 0)
+		folders[n++] = (struct lockdown_folder){.fd = io->result_fd};
 	lockdown_files(folders, n);
 	lockdown_calls();
 	for (unsigned i = 0; i < io->ndisks; i++)
@@ -237,6 +245,7 @@ static int do_open(struct io *io, const struct json *request, struct json *reply
 				      .thaw = js_get_bool(request, "thaw", false),
 				      .tick = on_spooled,
 				      .opaque = io};
+	io->result_fd = (int)js_get_u64(request, "result_fd", UINT32_MAX);
 	if (!take_rules(&io->rules, request))
 		return bad_request("open", err);
 	if (take_keys(io, request, err) < 0)
@@ -464,16 +473,42 @@ static int do_copy(struct io *io, const struct json *request, struct json *reply
 	return 0;
 }
 
+/* ---- compare ---- */
+
+static void on_compared(size_t disk, uint64_t done, uint64_t total, void *opaque)
+{
+	struct io *io = opaque;
+
+	if (done >= io->compared && done - io->compared < COMPARED_STEP && done < total)
+		return;
+	io->compared = done;
+	say_progress(io, "compare", (unsigned)disk, done, total);
+}
+
+static int do_compare(struct io *io, const struct json *request, struct json *reply, struct err *err)
+{
+	struct block *sources[DISKS_MAX];
+	struct compare_disks_job job = {.dirfd = io->result_fd,
+					.sources = sources,
+					.n = io->ndisks,
+					.threads = io->threads,
+					.tick = on_compared,
+					.opaque = io};
+
+	if (io->result_fd < 0)
+		return bad_request("compare", err);
+	for (unsigned i = 0; i < io->ndisks; i++)
+		sources[i] = io->disks[i].source;
+	return compare_disks(&job, reply, err);
+}
+
 /* ---- requests ---- */
 
 static const struct {
 	const char *name;
 	int (*run)(struct io *io, const struct json *request, struct json *reply, struct err *err);
 } verbs[] = {
-    {"open", do_open},
-    {"serve", do_serve},
-    {"freeze", do_freeze},
-    {"copy", do_copy},
+    {"open", do_open}, {"serve", do_serve}, {"freeze", do_freeze}, {"copy", do_copy}, {"compare", do_compare},
 };
 
 static int handle(struct io *io, const struct json *request, struct json *reply, struct err *err)

@@ -31,7 +31,7 @@ enum {
 	CONTROL_FD = 3,
 	FIRST_FD = 4,
 	FDS_A_DISK = 4 + IO_LANES, /* folder, socket, delta, spool, connections to a live machine */
-	FDS_OF_ALL = 2,		   /* control socket, partial folder; and the folders of --allow-parent */
+	FDS_OF_ALL = 4,		   /* control socket, partial folder, keys, result; and --allow-parent's folders */
 	STOP_MS = 3000,		   /* then the process is killed */
 };
 
@@ -313,6 +313,8 @@ static int describe(struct io_client *io, struct handover *h, struct json *messa
 		return -1;
 	if (io->options.partial && hand(h, message, "partial_fd", file_open_dir(io->options.partial, err)) < 0)
 		return -1;
+	if (io->options.result && hand(h, message, "result_fd", file_open_dir(io->options.result, err)) < 0)
+		return -1;
 	for (unsigned i = 0; i < io->ndisks; i++)
 		if (describe_disk(io, i, h, js_add(disks, js_object()), err) < 0)
 			return -1;
@@ -472,6 +474,16 @@ int io_copy(struct io_client *io, const struct io_target *targets, struct io_cop
 				       .compared = js_get_u64(ok, "compared", 0),
 				       .read_errors = io->read_errors.v,
 				       .nread_errors = io->read_errors.n};
+	return 0;
+}
+
+int io_compare(struct io_client *io, struct json **ret, struct err *err)
+{
+	AUTO(js_freep) struct json *reply = NULL;
+
+	if (call(io, request("compare"), &reply, err) < 0)
+		return -1;
+	*ret = js_copy(js_get(reply, "ok"));
 	return 0;
 }
 

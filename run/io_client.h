@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "core/base/err.h"
+#include "core/base/json.h"
 #include "core/model/machine.h"
 #include "run/copy.h"
 #include "run/rules.h"
@@ -17,7 +18,7 @@
 struct io_client;
 
 struct io_progress {
-	const char *phase;    /* "map", "copy" */
+	const char *phase;    /* "map", "copy", "compare" */
 	unsigned disk;	      /* index */
 	uint64_t done, total; /* bytes over all disks; total is allocated data, not virtual size */
 };
@@ -27,6 +28,7 @@ struct io_options {
 	struct image_rules rules;
 	const char *
 	    partial; /* path of the partial folder; NULL: nothing is kept (inspect, check): deltas are unlinked files */
+	const char *result;    /* folder of a result that io_compare() compares with; NULL none */
 	bool resume_converted; /* deltas and maps of the partial folder are thawed instead of made */
 	enum read_error_policy on_read_error;
 	unsigned threads; /* 0: one a core */
@@ -81,6 +83,10 @@ struct io_copy_result {
 /* Copies every disk to its target (one each, machine order); journal.ndjson vouches for extents as they become durable,
  * and what it vouches for already is not copied again. */
 int io_copy(struct io_client *io, const struct io_target *targets, struct io_copy_result *ret, struct err *err);
+
+/* Compares the disks with those of io_options.result, where the conversion didn't write: compare_disks() of
+ * run/verify/compare.h has the answer's keys. */
+int io_compare(struct io_client *io, struct json **ret, struct err *err);
 
 /* A number that changes whenever the process works: how often its threads were put on a processor, summed up. For any
  * thread. */
