@@ -1,5 +1,6 @@
 /* boot: proves that a converted machine boots. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/command.h"
 #include "cli/terminal.h"
@@ -7,21 +8,28 @@
 #include "run/proof/boot.h"
 
 struct arguments {
-	const char *level, *shots;
+	const char *level, *disks, *shots, *progress;
 	unsigned timeout;
 	bool json, quiet, verbose;
 };
 
 static const char *const levels[] = {"firmware", "kernel", "login", "agent", NULL};
 
+static const char *const progress_kinds[] = {"text", "json", NULL};
+
 static const struct cli_option options[] = {
     {"level", 'l', CLI_TEXT, "LEVEL", levels,
      "What must be proven: firmware, kernel, login (default); agent is another word for login.",
      offsetof(struct arguments, level)},
+    {"disks", 0, CLI_TEXT, "DIR", NULL,
+     "Folder where the disks' files are, when they don't stand where the XML says (yet, or any more).",
+     offsetof(struct arguments, disks)},
     {"shots", 0, CLI_TEXT, "DIR", NULL, "Keep screenshots and the serial console's log there.",
      offsetof(struct arguments, shots)},
     {"timeout", 't', CLI_NUMBER, "SECONDS", NULL, "Give up after that time (default: 300).",
      offsetof(struct arguments, timeout)},
+    {"progress", 0, CLI_TEXT, "text|json", progress_kinds, "How to show progress: text, or NDJSON events on stderr.",
+     offsetof(struct arguments, progress)},
     {"json", 0, CLI_FLAG, NULL, NULL, "Print the result as one JSON object.", offsetof(struct arguments, json)},
     {"quiet", 'q', CLI_FLAG, NULL, NULL, "Print warnings and errors only.", offsetof(struct arguments, quiet)},
     {"verbose", 'v', CLI_FLAG, NULL, NULL, "Print the full log.", offsetof(struct arguments, verbose)},
@@ -65,9 +73,11 @@ static int run_boot(const struct command *self, int argc, char **argv, struct er
 		return -1;
 	if (p.n != 1)
 		return err_set(err, ERR_USAGE, "boot: one libvirt XML expected, %zu given", p.n);
-	terminal = (struct terminal_options){.quiet = a.quiet, .verbose = a.verbose};
+	terminal = (struct terminal_options){
+	    .quiet = a.quiet, .verbose = a.verbose, .json_progress = a.progress && !strcmp(a.progress, "json")};
 	terminal_start(&terminal);
 	boot.xml = p.v[0];
+	boot.disks = a.disks;
 	boot.folder = a.shots;
 	boot.wanted = boot_level_by_name(a.level);
 	boot.timeout = a.timeout;

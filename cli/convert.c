@@ -12,8 +12,8 @@
 
 /* All options of the four commands; each table shows its own subset. */
 struct arguments {
-	const char *input, *input_format, *output, *output_dir, *disk_format, *name, *destination, *root, *vm,
-	    *allocation, *snapshot;
+	const char *input, *input_format, *output, *output_dir, *published_in, *disk_format, *name, *destination, *root,
+	    *vm, *allocation, *snapshot;
 	const char *compress, *initramfs, *on_read_error, *progress, *agent, *virtio_win, *block_driver;
 	struct cli_list networks, bridges, macs, allow_parent, keys;
 	bool keys_from_stdin, trim_encrypted, discard_hibernation;
@@ -183,6 +183,9 @@ static const struct cli_option convert_options[] = {
      AT(output)},
     {"os", 0, CLI_TEXT, "DIR", NULL, "Folder in which the result's folder appears (default: here).", AT(output_dir)},
     {"destination", 0, CLI_TEXT, "DIR", NULL, "The same, as virt-convert spelled it.", AT(output_dir)},
+    {"published-in", 0, CLI_TEXT, "DIR", NULL,
+     "Folder to which the result's folder will be moved afterwards, by whoever asked: what is written names that one.",
+     AT(published_in)},
     {"of", 0, CLI_TEXT, "FORMAT", disk_formats, "Disk format: qcow2 (default) or raw.", AT(disk_format)},
     {"disk-format", 'D', CLI_TEXT, "FORMAT", disk_formats, "The same, as virt-convert spelled it.", AT(disk_format)},
     {"oa", 0, CLI_TEXT, "sparse", allocations, "Allocation of the disks: sparse.", AT(allocation)},
@@ -241,6 +244,7 @@ static struct run_options to_run(const struct arguments *a, const struct positio
 	    .maps = {.networks = a->networks.v, .bridges = a->bridges.v, .macs = a->macs.v},
 	    .output = is(a->output, "disk") ? "local" : a->output,
 	    .output_dir = a->output_dir,
+	    .published_in = a->published_in,
 	    .name = a->name,
 	    .disk_format = a->disk_format,
 	    .codec = a->compress,
@@ -393,6 +397,8 @@ static int run_convert(const struct command *self, int argc, char **argv, struct
 	options = to_run(&a, &p, &keys, dry ? RUN_PLAN : RUN_CONVERT);
 	if (a.compress && is(a.disk_format, "raw"))
 		return err_set(err, ERR_USAGE, "--compress needs -of qcow2");
+	if (a.published_in && a.published_in[0] != '/')
+		return err_set(err, ERR_USAGE, "--published-in '%s': an absolute path is expected", a.published_in);
 	if (run(&options, &a, dry && !a.print_xml, &report, err) < 0)
 		return -1;
 	if (a.print_xml && !a.json && print_xml(report, err) < 0)

@@ -41,13 +41,14 @@ struct run_options {
 	struct source_options source;
 	struct image_rules rules; /* for the disks */
 	struct net_maps maps;
-	const char *output;	 /* -o: NULL "local" */
-	const char *output_dir;	 /* -os */
-	const char *name;	 /* -on; NULL: the machine's own */
-	const char *disk_format; /* -of: NULL "qcow2" */
-	const char *codec;	 /* --compress: NULL, "zlib", "zstd" */
-	const char *root;	 /* --root */
-	const char *undo_from;	 /* rehost undo: the originals in this folder are put back instead of a conversion */
+	const char *output;	  /* -o: NULL "local" */
+	const char *output_dir;	  /* -os */
+	const char *published_in; /* --published-in: absolute; what is written names this folder instead; NULL -os */
+	const char *name;	  /* -on; NULL: the machine's own */
+	const char *disk_format;  /* -of: NULL "qcow2" */
+	const char *codec;	  /* --compress: NULL, "zlib", "zstd" */
+	const char *root;	  /* --root */
+	const char *undo_from;	  /* rehost undo: the originals in this folder are put back instead of a conversion */
 	const struct json *hardware; /* with undo_from: the source machine as its report tells; NULL not known */
 	const char *agent;	     /* --agent: folder of packages; NULL none */
 	const char *virtio_win;	     /* --virtio-win: drivers for Windows; NULL: where they are installed */

@@ -89,8 +89,17 @@ static int join_manifest(struct run *r, struct err *err)
 	return 0;
 }
 
+/* The folder that the descriptions name: where the result will stand. */
+static const char *final_folder(const struct run *r, struct arena *a)
+{
+	if (!r->partial)
+		return "";
+	return r->o->published_in ? arena_printf(a, "%s/%s", r->o->published_in, r->name) : partial_final(r->partial);
+}
+
 static void report_outputs(struct run *r, const struct output_disk *disks)
 {
+	const char *folder = final_folder(r, &r->arena);
 	struct json *list = js_set(r->report, "disks", js_array());
 
 	for (unsigned i = 0; i < r->machine->disks.n; i++) {
@@ -101,8 +110,8 @@ static void report_outputs(struct run *r, const struct output_disk *disks)
 		js_set_u64(d, "size", disks[i].size);
 	}
 	if (r->partial) {
-		js_set_str(r->report, "folder", partial_final(r->partial));
-		js_set_str(r->report, "xml", arena_printf(&r->arena, "%s/%s.xml", partial_final(r->partial), r->name));
+		js_set_str(r->report, "folder", folder);
+		js_set_str(r->report, "xml", arena_printf(&r->arena, "%s/%s.xml", folder, r->name));
 	}
 }
 
@@ -121,7 +130,7 @@ static int write_report(struct run *r, struct err *err)
 	return file_replace(fd, "report.txt", buf_str(&text), text.len, 0644, err);
 }
 
-static struct output_job make_job(const struct run *r, const struct output_disk *disks)
+static struct output_job make_job(struct run *r, const struct output_disk *disks)
 {
 	return (struct output_job){.machine = r->machine,
 				   .inspection = r->inspection,
@@ -130,7 +139,7 @@ static struct output_job make_job(const struct run *r, const struct output_disk 
 				   .disks = disks,
 				   .ndisks = r->machine->disks.n,
 				   .name = r->name,
-				   .folder = r->partial ? partial_final(r->partial) : "",
+				   .folder = final_folder(r, &r->arena),
 				   .dirfd = r->partial ? partial_dirfd(r->partial) : -1,
 				   .performance = r->o->performance};
 }

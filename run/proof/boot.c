@@ -78,6 +78,14 @@ static double seconds(const struct proof *p)
 	return (double)(now_ms() - p->start) / 1000;
 }
 
+/* A result that stands elsewhere than where it will be: same names, another folder. */
+static void move_disks(struct domain *d, const char *folder)
+{
+	VEC_FOR (disk, &d->disks)
+		if (disk->source && !disk->cdrom)
+			disk->source = arena_printf(&d->arena, "%s%s", folder, strrchr(disk->source, '/'));
+}
+
 static int load_domain(struct proof *p, struct err *err)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(XML_MAX);
@@ -89,6 +97,8 @@ static int load_domain(struct proof *p, struct err *err)
 	    domain_parse(buf_str(&text), text.len, p->o->xml, &p->d, err) < 0)
 		return -1;
 	p->r->name = arena_strdup(&p->r->arena, p->d.name);
+	if (p->o->disks)
+		move_disks(&p->d, p->o->disks);
 	VEC_FOR (disk, &p->d.disks)
 		if (disk->source && access(disk->source, R_OK) < 0)
 			return err_sys(err, ERR_UNREADABLE, "%s: disk '%s': cannot open '%s'", p->o->xml, disk->target,

@@ -1,6 +1,4 @@
 /* Conversions: one `rehost convert` a machine, as many at once as the host has room for. */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,17 +8,16 @@
 
 #include "core/base/arena.h"
 #include "core/base/checked.h"
-#include "core/base/child.h"
 #include "core/base/log.h"
 #include "core/base/memory.h"
+#include "run/conversion.h"
 #include "run/serve/live.h"
 
 enum {
 	JOBS_DEFAULT = 2,
 	ATTEMPTS_MAX = 5, /* in a row that end with "try again" while the machine is there */
 	PAUSE_SECONDS = 10,
-	KEYS_FD = 3,		   /* of a conversion */
-	LINE_MAX_BYTES = 64 << 10, /* of the conversion's progress */
+	KEYS_FD = 3, /* of a conversion */
 };
 
 /* What a conversion says goes to this thread until the conversion ends. */
@@ -54,12 +51,10 @@ static void on_event(struct live *l, const struct json *event)
 	}
 }
 
-static void on_line(const struct listener *job, const char *line, size_t len)
+static void on_line(const struct json *event, const char *line, void *opaque)
 {
-	AUTO(js_freep) struct json *event = js_parse(line, len, NULL);
+	const struct listener *job = opaque;
 
-	if (!event)
-		return;
 	pthread_mutex_lock(&job->live->serve->lock);
 	if (job->live->pid == job->pid)
 		on_event(job->live, event);
@@ -69,16 +64,9 @@ static void on_line(const struct listener *job, const char *line, size_t len)
 static void *listen_to(void *opaque)
 {
 	struct listener *job = opaque;
-	FILE *in = fdopen(job->fd, "r");
-	char *line = NULL;
-	size_t cap = 0;
-	ssize_t n;
+	const struct conversion_ear ear = {.event = on_line, .opaque = job};
 
-	while (in && (n = getline(&line, &cap, in)) > 0)
-		if (n < LINE_MAX_BYTES)
-			on_line(job, line, (size_t)n);
-	free(line);
-	in ? (void)fclose(in) : (void)close(job->fd);
+	conversion_hear(job->fd, &ear);
 	pthread_mutex_lock(&job->live->serve->lock);
 	job->live->heard = true;
 	pthread_mutex_unlock(&job->live->serve->lock);
@@ -149,12 +137,12 @@ static void compose(const struct live *l, struct command_line *to)
 	add(to, NULL);
 }
 
-static pid_t spawn(const struct live *l, int out, struct err *err)
+/* *ret_said: where it is to be listened to. */
+static pid_t spawn(const struct live *l, int *ret_said, struct err *err)
 {
 	const struct keys *keys = l->serve->o->keys;
 	struct command_line line = {0};
-	struct child_fd fds[3] = {{out, STDOUT_FILENO}, {out, STDERR_FILENO}};
-	struct child_spec spec = {.program = "/proc/self/exe", .fds = fds, .nfds = 2};
+	struct child_fd fd;
 	AUTO_FD int keys_fd = -1;
 	pid_t ret;
 
@@ -162,28 +150,21 @@ static pid_t spawn(const struct live *l, int out, struct err *err)
 		keys_fd = keys_file(keys, NULL, err);
 		if (keys_fd < 0)
 			return -1;
-		fds[spec.nfds++] = (struct child_fd){keys_fd, KEYS_FD};
 	}
+	fd = (struct child_fd){keys_fd, KEYS_FD};
 	compose(l, &line);
-	spec.argv = line.v.v;
-	ret = child_start(&spec, err);
+	ret = conversion_start(line.v.v, &fd, keys_fd >= 0, ret_said, err);
 	arena_done(&line.arena);
 	return ret;
 }
 
 static int start(struct live *l, struct err *err)
 {
-	int pair[2];
-	pid_t pid;
+	int said;
+	pid_t pid = spawn(l, &said, err);
 
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return err_sys(err, ERR_HOST, "cannot make a pipe");
-	pid = spawn(l, pair[1], err);
-	close(pair[1]);
-	if (pid < 0) {
-		close(pair[0]);
+	if (pid < 0)
 		return -1;
-	}
 	l->pid = pid;
 	l->ended = l->stop = false;
 	l->attempts++;
@@ -191,7 +172,7 @@ static int start(struct live *l, struct err *err)
 	l->entry->done = l->entry->total = 0;
 	set_text(l, "starting");
 	l->serve->urgent = true;
-	hear(l, pair[0]);
+	hear(l, said);
 	log_info("%s: conversion begins", l->entry->name);
 	return 0;
 }

@@ -160,6 +160,21 @@ static void sealed(void **state)
 	assert_string_equal(js_get_str(js_at(files, 0), "name", ""), "web01-sda.qcow2");
 }
 
+/* Whoever asked moves the result afterwards. */
+static void described_where_it_will_stand(void **state)
+{
+	struct fixture *f = *state;
+	char xml[65536];
+
+	f->options.published_in = "/srv/wave3/out";
+	if (run(f) < 0)
+		fail_msg("%s", f->err.text);
+	read_text(f, "out/web01/web01.xml", xml, sizeof xml);
+	assert_non_null(strstr(xml, "file=\"/srv/wave3/out/web01/web01-sda.qcow2\""));
+	assert_string_equal(js_get_str(f->report, "folder", ""), "/srv/wave3/out/web01");
+	assert_string_equal(js_get_str(f->report, "xml", ""), "/srv/wave3/out/web01/web01.xml");
+}
+
 /* The target that appears during the copy: refused, but nothing is lost, and the rerun copies nothing again. */
 static void resumed_as_if_nothing_had_happened(void **state)
 {
@@ -268,6 +283,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    TEST(published),
 	    TEST(sealed),
+	    TEST(described_where_it_will_stand),
 	    TEST(resumed_as_if_nothing_had_happened),
 	    TEST(firmware_of_a_bare_disk),
 	    TEST(not_resumed_with_other_options),

@@ -198,6 +198,21 @@ static void test_login_on_the_screen(void **state)
 	assert_null(f->result.serial_log);
 }
 
+/* The XML names where the result will stand; it still stands elsewhere. */
+static void test_disks_of_another_folder(void **state)
+{
+	struct fixture *f = *state;
+	char there[64];
+	const struct boot_options options = {
+	    .xml = f->xml, .disks = there, .wanted = BOOT_LOGIN, .timeout = 60, .accel = &tcg};
+
+	make_disk(f, says_on_serial, sizeof says_on_serial, "t login: ");
+	strcpy(there, f->folder);
+	snprintf(f->disk, sizeof f->disk, "/no/such/folder/disk");
+	make_xml(f, "<serial/>");
+	assert_int_equal(boot_prove(&options, &f->result, &f->err), 0);
+}
+
 static void test_a_disk_without_a_loader(void **state)
 {
 	struct fixture *f = *state;
@@ -344,6 +359,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_login_on_the_serial_console, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_login_on_the_screen, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_disks_of_another_folder, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_a_disk_without_a_loader, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_silence_is_no_success, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_a_machine_that_keeps_resetting, set_up, tear_down),
