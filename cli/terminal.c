@@ -151,16 +151,27 @@ static void say(enum log_level level, const char *text, void *opaque)
 	pthread_mutex_unlock(&term.lock);
 }
 
+/* Signals are for the thread that called: it may wait for them. */
+static void start_ticker(void)
+{
+	sigset_t all, before;
+	pthread_t thread;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (pthread_create(&thread, NULL, ticker, NULL) == 0)
+		pthread_detach(thread);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 void terminal_start(const struct terminal_options *options)
 {
-	pthread_t thread;
 
 	term.options = *options;
 	term.tty = isatty(STDERR_FILENO) && !options->json_progress;
 	term.started = now();
 	logfile_start(say, NULL);
-	if (pthread_create(&thread, NULL, ticker, NULL) == 0)
-		pthread_detach(thread);
+	start_ticker();
 }
 
 void terminal_warnings(void)
@@ -283,9 +294,10 @@ static void interrupted(int signal_number)
 
 void terminal_catch_signals(void)
 {
-	struct sigaction action = {.sa_handler = interrupted};
+	struct sigaction action = {.sa_handler = interrupted}, hangup;
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
+	if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) /* as nohup leaves it */
+		sigaction(SIGHUP, &action, NULL);
 }

@@ -24,7 +24,9 @@ static const struct {
     [ERR_VERIFY] = {"verify", 6},
     [ERR_BOOT] = {"boot", 7},
     [ERR_HOST] = {"host", 8},
+    [ERR_INCOMPLETE] = {"incomplete", 9},
     [ERR_TEMPFAIL] = {"tempfail", 75},
+    [ERR_TERMINATED] = {"terminated", 143},
     [ERR_INTERRUPTED] = {"interrupted", 130},
 };
 

@@ -26,7 +26,9 @@ enum err_code {
 	ERR_VERIFY,	 /* the result isn't what it must be       exit 6 */
 	ERR_BOOT,	 /* boot proof not reached                 exit 7 */
 	ERR_HOST,	 /* this host lacks something              exit 8 */
+	ERR_INCOMPLETE,	 /* a batch: not all machines are done     exit 9 */
 	ERR_TEMPFAIL,	 /* full file system, busy: try again      exit 75 */
+	ERR_TERMINATED,	 /* SIGTERM, what was begun has ended      exit 143 */
 	ERR_INTERRUPTED, /* SIGINT/SIGTERM: resumable              exit 130 */
 };
 

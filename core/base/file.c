@@ -337,23 +337,38 @@ int file_sync_dir(int dirfd, struct err *err)
 	return 0;
 }
 
-static int rename_flags(int dirfd, const char *from, const char *to, unsigned flags, struct err *err)
+static int cannot_rename(const char *from, const char *to, struct err *err)
 {
-	if (renameat2(dirfd, from, dirfd, to, flags) == 0)
-		return 0;
-	if (errno == EEXIST)
+	if (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR)
 		return err_set(err, ERR_BLOCKED, "'%s' exists already", to);
 	return err_sys(err, ERR_INTERNAL, "cannot rename '%s' to '%s'", from, to);
 }
 
+static bool is_folder(int dirfd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+int file_move_noreplace(int from_dir, const char *from, int to_dir, const char *to, struct err *err)
+{
+	if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if ((errno == EINVAL || errno == ENOSYS) && is_folder(from_dir, from) &&
+	    renameat(from_dir, from, to_dir, to) == 0)
+		return 0;
+	return cannot_rename(from, to, err);
+}
+
 int file_rename_noreplace(int dirfd, const char *from, const char *to, struct err *err)
 {
-	return rename_flags(dirfd, from, to, RENAME_NOREPLACE, err);
+	return file_move_noreplace(dirfd, from, dirfd, to, err);
 }
 
 int file_rename_exchange(int dirfd, const char *a, const char *b, struct err *err)
 {
-	return rename_flags(dirfd, a, b, RENAME_EXCHANGE, err);
+	return renameat2(dirfd, a, dirfd, b, RENAME_EXCHANGE) == 0 ? 0 : cannot_rename(a, b, err);
 }
 
 static int remove_entries(int fd, struct err *err)

@@ -54,8 +54,11 @@ int file_mkdirs(const char *path, struct err *err);
 /* Fsync of a folder so that names in it last. */
 int file_sync_dir(int dirfd, struct err *err);
 
-/* renameat2 in one folder; noreplace: an existing `to` is ERR_BLOCKED. exchange swaps both names. */
+/* renameat2 in one folder; noreplace: an existing `to` is ERR_BLOCKED. exchange swaps both names. Where a file system
+ * has no noreplace (NFS), a folder is renamed without: that replaces nothing but an empty folder. */
 int file_rename_noreplace(int dirfd, const char *from, const char *to, struct err *err);
+/* The same from one folder into another. */
+int file_move_noreplace(int from_dir, const char *from, int to_dir, const char *to, struct err *err);
 int file_rename_exchange(int dirfd, const char *a, const char *b, struct err *err);
 
 /* Removes a tree beneath dirfd without following symlinks; a name that isn't there is fine. */

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <seccomp.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -302,6 +303,49 @@ static void renames(void **state)
 	assert_int_equal(file_sync_dir(p->fd, &p->err), 0);
 }
 
+/* As on NFS: no flags for renames. In a process of its own, for it can't be taken back. */
+static void deny_noreplace(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+	if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(renameat2), 1, SCMP_A4(SCMP_CMP_NE, 0)) < 0 ||
+	    seccomp_load(filter) < 0)
+		_exit(1);
+}
+
+static int move_without_noreplace(struct place *p)
+{
+	deny_noreplace();
+	if (file_rename_noreplace(p->fd, "new", "full", &p->err) == 0 || p->err.code != ERR_BLOCKED)
+		return 2;
+	if (file_rename_noreplace(p->fd, "new", "file", &p->err) == 0 || p->err.code != ERR_BLOCKED)
+		return 3;
+	if (file_rename_noreplace(p->fd, "file", "other", &p->err) == 0) /* would replace */
+		return 4;
+	return file_rename_noreplace(p->fd, "new", "free", &p->err) == 0 ? 0 : 5;
+}
+
+static void folders_move_without_noreplace(void **state)
+{
+	struct place *p = *state;
+	int status;
+	pid_t pid;
+
+	assert_int_equal(mkdirat(p->fd, "new", 0755), 0);
+	assert_int_equal(mkdirat(p->fd, "full", 0755), 0);
+	put(p, "full/f", "x");
+	put(p, "file", "F");
+	put(p, "other", "O");
+	pid = fork();
+	if (pid == 0)
+		_exit(move_without_noreplace(p));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_true(exists(p, "free"));
+	assert_holds(p, "full/f", "x");
+	assert_holds(p, "other", "O");
+}
+
 static void removing_a_tree_follows_no_link(void **state)
 {
 	struct place *p = *state;
@@ -383,6 +427,7 @@ int main(void)
 	    TEST(replace_is_all_or_nothing),
 	    TEST(mkdirs_makes_what_is_missing),
 	    TEST(renames),
+	    TEST(folders_move_without_noreplace),
 	    TEST(removing_a_tree_follows_no_link),
 	    TEST(free_space_is_a_number_of_bytes),
 	};
