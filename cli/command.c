@@ -4,9 +4,25 @@
 #include <string.h>
 
 const struct command *const commands[] = {
-    &command_convert, &command_plan,	&command_inspect, &command_check, &command_boot,     &command_info,
-    &command_map,     &command_copy,	&command_compare, &command_nbd,	  &command_doctor,   &command_clean,
-    &command_undo,    &command_formats, &command_iso,	  &command_serve, &command_machines, NULL,
+    &command_convert,
+    &command_plan,
+    &command_inspect,
+    &command_check,
+    &command_boot,
+    &command_info,
+    &command_map,
+    &command_copy,
+    &command_compare,
+    &command_nbd,
+    &command_doctor,
+    &command_clean,
+    &command_undo,
+    &command_formats,
+    &command_iso,
+    &command_serve,
+    &command_machines,
+    &command_batch,
+    NULL,
 };
 
 const char *command_word(const struct command *c)

@@ -1,0 +1,11 @@
+/* batch: many machines unattended, from a manifest to a report. */
+#include "cli/command.h"
+
+static const struct command *const parts[] = {&command_batch_unit, NULL};
+
+const struct command command_batch = {
+    .name = "batch",
+    .arguments = "",
+    .summary = "many machines unattended: plan, run, resume, report",
+    .parts = parts,
+};

@@ -1,0 +1,201 @@
+/* Publishing a unit's result: intent, one rename, outcome. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/base/file.h"
+#include "core/base/log.h"
+#include "run/batch/job_private.h"
+#include "run/batch/unit_private.h"
+#include "run/verify/folder.h"
+#include "run/verify/seal.h"
+
+#define INTENT_FILE   "publish.json"
+#define INTENT_SCHEMA "rehost-publish-1"
+
+enum { INTENT_MAX = 20 << 20 /* an outcome, and a little */ };
+
+bool unit_is_published(const struct unit_work *w)
+{
+	struct stat st;
+
+	return fstatat(w->out_fd, w->unit.name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* ---- which result it is ---- */
+
+/* Its report tells one run from every other: it holds times. */
+static int hash_report(int dirfd, const char *name, char ret[JOB_HASH_HEX], struct err *err)
+{
+	AUTO_FD int folder = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO(buf_done) struct buf text = BUF_INIT(ATTEMPT_FILE_MAX);
+	AUTO_FD int fd = -1;
+
+	if (folder < 0)
+		return err_sys(err, ERR_VERIFY, "cannot open '%s'", name);
+	fd = openat(folder, ATTEMPT_REPORT, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, ERR_VERIFY, "cannot open '%s/" ATTEMPT_REPORT "'", name);
+	if (file_slurp_fd(fd, ATTEMPT_REPORT, &text, err) < 0)
+		return -1;
+	job_hash(buf_str(&text), text.len, ret);
+	return 0;
+}
+
+static bool is_result(int dirfd, const char *name, const struct json *intent)
+{
+	char hash[JOB_HASH_HEX];
+
+	return hash_report(dirfd, name, hash, NULL) == 0 && !strcmp(hash, js_get_str(intent, "report", ""));
+}
+
+/* ---- the steps ---- */
+
+static int write_intent(struct unit_work *w, struct json *outcome, struct err *err)
+{
+	AUTO(js_freep) struct json *intent = js_object();
+	AUTO(buf_done) struct buf text = BUF_INIT(INTENT_MAX);
+	AUTO_FD int work = openat(w->state_fd, w->work, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char hash[JOB_HASH_HEX];
+
+	js_set_str(intent, "schema", INTENT_SCHEMA);
+	js_set_str(intent, "work", w->work);
+	js_set(intent, "outcome", outcome);
+	if (hash_report(work, w->unit.name, hash, err) < 0)
+		return -1;
+	js_set_str(intent, "report", hash);
+	if (js_print(intent, true, &text) < 0)
+		return err_set(err, ERR_INTERNAL, "'" INTENT_FILE "' is over %d bytes", INTENT_MAX);
+	return file_replace(w->state_fd, INTENT_FILE, buf_str(&text), text.len, 0644, err);
+}
+
+static int move(struct unit_work *w, const char *work, struct err *err)
+{
+	AUTO_FD int from = openat(w->state_fd, work, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (from < 0)
+		return err_sys(err, ERR_TEMPFAIL, "cannot open '%s'", work);
+	if (lease_check(w->lease, err) < 0 || file_move_noreplace(from, w->unit.name, w->out_fd, w->unit.name, err) < 0)
+		return -1;
+	return file_sync_dir(w->out_fd, err);
+}
+
+/* What only an unfinished unit needs. */
+static void tidy(struct unit_work *w)
+{
+	struct err err = ERR_INIT;
+	char name[UNIT_WORK_TEXT];
+
+	if (file_remove_tree(w->state_fd, INTENT_FILE, &err) < 0 || file_remove_tree(w->state_fd, "work", &err) < 0)
+		log_warn("%s: left in the state folder: %s", w->unit.name, err.text);
+	for (unsigned i = 0; lease_kind(w->lease) == LEASE_HEARTBEAT && i <= lease_attempt(w->lease); i++) {
+		snprintf(name, sizeof name, "work-%u", i);
+		if (file_remove_tree(w->state_fd, name, &err) < 0)
+			log_warn("%s: left in the state folder: %s", w->unit.name, err.text);
+	}
+}
+
+static int conclude(struct unit_work *w, const struct json *outcome, struct err *err)
+{
+	if (outcome_write(w->state_fd, outcome, err) < 0)
+		return -1;
+	tidy(w);
+	return 0;
+}
+
+/* As the result's seal has them; one without a seal has names and sizes. */
+static struct json *files_json(struct unit_work *w, int dirfd)
+{
+	AUTO(seal_closep) struct seal *seal = NULL;
+	folder_files files = {0};
+	struct json *ret;
+
+	if (seal_open(dirfd, &seal, NULL) == 0)
+		return seal_files_json(seal);
+	ret = js_array();
+	if (folder_list(dirfd, &w->arena, &files, NULL) < 0)
+		return ret;
+	VEC_FOR (f, &files) {
+		struct json *file = js_add(ret, js_object());
+
+		js_set_str(file, "name", f->name);
+		js_set_u64(file, "size", f->size);
+		js_set_str(file, "tree", NULL);
+	}
+	return ret;
+}
+
+static struct json *done_outcome(struct unit_work *w, struct err *err)
+{
+	AUTO_FD int fd = open(unit_result_path(w), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO(js_freep) struct json *report = fd < 0 ? NULL : attempt_read(fd, ATTEMPT_REPORT);
+	const struct unit_end end = {.report = report};
+	struct json *outcome;
+
+	if (!report)
+		return err_null(err, ERR_CONVERT, "the result '%s' has no report that can be read",
+				unit_result_path(w));
+	outcome = unit_outcome(w, &end);
+	js_set(outcome, "files", files_json(w, fd));
+	return outcome;
+}
+
+int unit_publish(struct unit_work *w, struct err *err)
+{
+	AUTO(js_freep) struct json *outcome = done_outcome(w, err);
+
+	attempt_phase(&w->attempt, "publishing");
+	if (!outcome || write_intent(w, js_copy(outcome), err) < 0 || move(w, w->work, err) < 0)
+		return -1;
+	return conclude(w, outcome, err);
+}
+
+/* ---- after a kill ---- */
+
+/* "work" or "work-K": the file is read before it is believed. */
+static bool is_work_name(const char *name)
+{
+	if (strncmp(name, "work", 4) != 0 || strlen(name) >= UNIT_WORK_TEXT)
+		return false;
+	return !name[4] || (name[4] == '-' && name[5] && !name[5 + strspn(name + 5, "0123456789")]);
+}
+
+static bool is_there(const struct unit_work *w, const char *work, const struct json *intent)
+{
+	AUTO_FD int fd = openat(w->state_fd, work, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd >= 0 && is_result(fd, w->unit.name, intent);
+}
+
+static bool is_intent(const struct unit_work *w, const struct json *intent)
+{
+	return !strcmp(js_get_str(intent, "schema", ""), INTENT_SCHEMA) &&
+	       outcome_check(js_get(intent, "outcome"), &w->unit, OUTCOME_DONE, NULL) == 0 &&
+	       is_work_name(js_get_str(intent, "work", ""));
+}
+
+static int finish(struct unit_work *w, const struct json *intent, bool *ret_done, struct err *err)
+{
+	const char *work = js_get_str(intent, "work", "");
+
+	if (!is_intent(w, intent))
+		return 0;
+	if (unit_is_published(w) ? !is_result(w->out_fd, w->unit.name, intent) : !is_there(w, work, intent))
+		return 0;
+	if (!unit_is_published(w) && move(w, work, err) < 0)
+		return -1;
+	*ret_done = true;
+	log_info("%s: an earlier attempt was about to publish it: finished", w->unit.name);
+	return conclude(w, js_get(intent, "outcome"), err);
+}
+
+int unit_finish(struct unit_work *w, bool *ret_done, struct err *err)
+{
+	AUTO(js_freep) struct json *intent = attempt_read(w->state_fd, INTENT_FILE);
+
+	*ret_done = false;
+	if (intent && finish(w, intent, ret_done, err) < 0)
+		return -1;
+	return *ret_done ? 0 : file_remove_tree(w->state_fd, INTENT_FILE, err); /* void, if there is one */
+}

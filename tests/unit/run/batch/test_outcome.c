@@ -1,0 +1,177 @@
+/* A unit's outcome: what is believed, what each exit status means, and how one is set aside. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/base/file.h"
+#include "run/batch/outcome.h"
+
+struct fixture {
+	char dir[64];
+	int fd;
+	struct err err;
+	struct json *read;
+};
+
+static const struct unit unit = {.index = 7, .name = "web01"};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	strcpy(f->dir, "/var/tmp/rehost-outcome-XXXXXX");
+	*state = f;
+	if (!mkdtemp(f->dir))
+		return -1;
+	f->fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return f->fd < 0 ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	js_free(f->read);
+	close(f->fd);
+	file_remove_tree(AT_FDCWD, f->dir, NULL);
+	free(f);
+	return 0;
+}
+
+static bool there(const struct fixture *f, const char *name)
+{
+	return faccessat(f->fd, name, F_OK, 0) == 0;
+}
+
+static struct json *outcome(const char *state, unsigned exit)
+{
+	struct json *j = js_object();
+
+	js_set_str(j, "schema", OUTCOME_SCHEMA);
+	js_set_u64(j, "index", 7);
+	js_set_str(j, "name", "web01");
+	js_set_str(j, "state", state);
+	js_set_u64(j, "exit", exit);
+	js_set_u64(j, "attempt", 2);
+	return j;
+}
+
+static void put(struct fixture *f, const char *state, unsigned exit)
+{
+	AUTO(js_freep) struct json *j = outcome(state, exit);
+
+	assert_int_equal(outcome_write(f->fd, j, &f->err), 0);
+}
+
+static int read_it(struct fixture *f)
+{
+	js_free(take_ptr(&f->read));
+	return outcome_read(f->fd, &unit, &f->read, &f->err);
+}
+
+static void statuses(void **state)
+{
+	static const struct {
+		int status;
+		enum outcome_state state;
+	} all[] = {
+	    {0, OUTCOME_DONE},	    {1, OUTCOME_FAILED},    {2, OUTCOME_BLOCKED},   {3, OUTCOME_BLOCKED},
+	    {4, OUTCOME_BLOCKED},   {5, OUTCOME_FAILED},    {6, OUTCOME_FAILED},    {7, OUTCOME_FAILED},
+	    {8, OUTCOME_UNKNOWN},   {75, OUTCOME_UNKNOWN},  {126, OUTCOME_FAILED},  {130, OUTCOME_UNKNOWN},
+	    {137, OUTCOME_UNKNOWN}, {139, OUTCOME_UNKNOWN}, {143, OUTCOME_UNKNOWN},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		assert_int_equal(outcome_of_status(all[i].status), all[i].state);
+}
+
+static void written_and_read(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(read_it(f), 0);
+	assert_null(f->read);
+	put(f, "failed", 5);
+	assert_int_equal(read_it(f), 0);
+	assert_int_equal(outcome_state(f->read), OUTCOME_FAILED);
+	put(f, "done", 0);
+	assert_false(there(f, "failed.json")); /* one truth */
+	assert_int_equal(read_it(f), 0);
+	assert_int_equal(outcome_state(f->read), OUTCOME_DONE);
+}
+
+static void set_aside(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, "blocked", 3);
+	assert_int_equal(read_it(f), 0);
+	assert_int_equal(outcome_set_aside(f->fd, f->read, &f->err), 0);
+	assert_true(there(f, "attempt-2/blocked.json"));
+	assert_int_equal(read_it(f), 0);
+	assert_null(f->read);
+}
+
+static void not_believed(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		const char *file, *text, *error;
+	} odd[] = {
+	    {"done.json", "{\"schema\": \"x\"}", "'done.json': schema 'x', 'rehost-outcome-1' expected"},
+	    {"done.json", "{\"schema\": \"rehost-outcome-1\", \"index\": 8, \"name\": \"web01\"}",
+	     "'done.json': of unit 8 'web01', 7 'web01' expected"},
+	    {"failed.json",
+	     "{\"schema\": \"rehost-outcome-1\", \"index\": 7, \"name\": \"web01\", \"state\": \"done\"}",
+	     "'failed.json': state 'done', 'failed' expected"},
+	    {"failed.json",
+	     "{\"schema\": \"rehost-outcome-1\", \"index\": 7, \"name\": \"web01\", \"state\": \"failed\", "
+	     "\"attempt\": 100000}",
+	     "'failed.json': attempt isn't a number below 100000"},
+	    {"failed.json",
+	     "{\"schema\": \"rehost-outcome-1\", \"index\": 7, \"name\": \"web01\", \"state\": \"failed\", "
+	     "\"attempt\": 0, \"exit\": 0}",
+	     "'failed.json': exit 0 is not that of a unit that is failed"},
+	};
+
+	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+		assert_int_equal(file_replace(f->fd, odd[i].file, odd[i].text, strlen(odd[i].text), 0600, NULL), 0);
+		assert_int_equal(read_it(f), -1);
+		assert_int_equal(f->err.code, ERR_CORRUPT);
+		assert_string_equal(f->err.text, odd[i].error);
+		unlinkat(f->fd, odd[i].file, 0);
+	}
+}
+
+static void a_torn_or_linked_file(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(file_replace(f->fd, "done.json", "{\"schema\"", 9, 0600, NULL), 0);
+	assert_int_equal(read_it(f), -1);
+	assert_non_null(strstr(f->err.text, "'done.json': "));
+	unlinkat(f->fd, "done.json", 0);
+	assert_int_equal(symlinkat("/etc/passwd", f->fd, "blocked.json"), 0);
+	assert_int_equal(read_it(f), -1);
+	assert_string_equal(f->err.text, "'blocked.json': Too many levels of symbolic links");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(statuses), TEST(written_and_read), TEST(set_aside), TEST(not_believed), TEST(a_torn_or_linked_file),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
