@@ -65,7 +65,7 @@ static int run_command(const struct command *c, int argc, char **argv)
 		terminal_end();
 		return 0;
 	}
-	terminal_error(&err, argc, argv);
+	terminal_error(&err, argv);
 	if (err.code == ERR_USAGE)
 		fprintf(stderr, "`rehost %s --help` lists the options.\n", c->name);
 	return err_exit_status(err.code);

@@ -11,7 +11,11 @@
 
 #include "core/base/checked.h"
 #include "core/base/json.h"
+#include "core/base/shell.h"
 #include "run/logfile.h"
+
+/* Bytes of a command line that is given back as advice; Linux takes at most 2 MiB. */
+enum { ADVICE_MAX = 4 << 20 };
 
 enum {
 	LINE_EVERY_S = 5, /* where no terminal can show a bar */
@@ -225,36 +229,20 @@ struct run_events terminal_events(void)
 	return (struct run_events){.phase = terminal_phase, .bytes = bytes, .partial = partial};
 }
 
-/* A word as a shell takes it. */
-static void print_word(const char *word, FILE *out)
-{
-	if (*word && !word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=,+@%-")]) {
-		fputs(word, out);
-		return;
-	}
-	fputc('\'', out);
-	for (; *word; word++)
-		fputs(*word == '\'' ? "'\\''" : (char[]){*word, 0}, out);
-	fputc('\'', out);
-}
-
 /* DIR/.NAME.partial: what to type to go on, and to forget. */
-static void advise(int argc, char **argv, FILE *out)
+static void advise(char **argv, FILE *out)
 {
+	AUTO(buf_done) struct buf words = BUF_INIT(ADVICE_MAX);
 	static const char suffix[] = ".partial";
 	char *slash = strrchr(term.partial, '/');
 	size_t name = strlen(slash + 2) - (sizeof suffix - 1);
 
-	fputs("resume: rehost", out);
-	for (int i = 0; i < argc; i++) {
-		fputc(' ', out);
-		print_word(argv[i], out);
-	}
-	fprintf(out, "\nremove: rehost clean -os %.*s %.*s\n", (int)(slash - term.partial), term.partial, (int)name,
-		slash + 2);
+	shell_words(&words, (const char *const *)(uintptr_t)argv);
+	fprintf(out, "resume: rehost %s\nremove: rehost clean -os %.*s %.*s\n", buf_str(&words),
+		(int)(slash - term.partial), term.partial, (int)name, slash + 2);
 }
 
-void terminal_error(const struct err *err, int argc, char **argv)
+void terminal_error(const struct err *err, char **argv)
 {
 	terminal_end();
 	if (term.options.json_progress)
@@ -263,7 +251,7 @@ void terminal_error(const struct err *err, int argc, char **argv)
 		fprintf(stderr, "rehost: %s\n", err->text);
 	if (term.partial[0] && access(term.partial, F_OK) == 0 && !term.options.json_progress) {
 		fprintf(stderr, "kept:   %s\n", term.partial);
-		advise(argc, argv, stderr);
+		advise(argv, stderr);
 	}
 }
 

@@ -26,7 +26,7 @@ void terminal_phase(const char *what, void *opaque);
 
 /* "rehost: text" on stderr, or an NDJSON event. When a partial folder is left: the line that resumes (this command
  * line) and the one that cleans. */
-void terminal_error(const struct err *err, int argc, char **argv);
+void terminal_error(const struct err *err, char **argv);
 
 /* SIGINT, SIGTERM and SIGHUP say how to resume and end the program with 128 + signal; helper processes die with us. */
 void terminal_catch_signals(void);

@@ -9,6 +9,7 @@
 #include "core/base/checked.h"
 #include "core/base/cleanup.h"
 #include "core/base/file.h"
+#include "core/base/shell.h"
 #include "outputs/local.h"
 #include "outputs/shared.h"
 
@@ -26,19 +27,6 @@ struct script {
 	bool uefi, secure;
 };
 
-/* One shell word: in single quotes, which take everything but themselves. */
-static void word(struct script *s, const char *text)
-{
-	buf_adds(s->out, "'");
-	for (; *text; text++) {
-		if (*text == '\'')
-			buf_adds(s->out, "'\\''");
-		else
-			buf_add(s->out, text, 1);
-	}
-	buf_adds(s->out, "'");
-}
-
 /* A line of the command: an option and its value as one word. */
 static void option(struct script *s, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
@@ -51,7 +39,7 @@ static void option(struct script *s, const char *name, const char *fmt, ...)
 	buf_vaddf(&value, fmt, ap);
 	va_end(ap);
 	buf_addf(s->out, "\t%s ", name);
-	word(s, buf_str(&value));
+	shell_quoted(s->out, buf_str(&value));
 	buf_adds(s->out, " \\\n");
 }
 
