@@ -22,6 +22,7 @@ const struct command *const commands[] = {
     &command_serve,
     &command_machines,
     &command_batch,
+    &command_report,
     NULL,
 };
 

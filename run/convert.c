@@ -25,21 +25,25 @@ static void run_done(struct run *r)
 	arena_done(&r->arena);
 }
 
-void phase_end(struct run *r)
+double phase_seconds(const struct run *r)
 {
 	struct timespec now;
-	struct json *t;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - r->phase_began.tv_sec) + (double)(now.tv_nsec - r->phase_began.tv_nsec) / 1e9;
+}
+
+void phase_end(struct run *r)
+{
+	struct json *t;
+
 	if (r->phase) {
 		t = js_add(r->timings, js_object());
 		js_set_str(t, "phase", r->phase);
-		js_set_real(t, "seconds",
-			    (double)(now.tv_sec - r->phase_began.tv_sec) +
-				(double)(now.tv_nsec - r->phase_began.tv_nsec) / 1e9);
+		js_set_real(t, "seconds", phase_seconds(r));
 	}
 	r->phase = NULL;
-	r->phase_began = now;
+	clock_gettime(CLOCK_MONOTONIC, &r->phase_began);
 }
 
 void phase_begin(struct run *r, const char *id, const char *what)

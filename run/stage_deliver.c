@@ -29,7 +29,7 @@ static int check_space(const struct run *r, struct err *err)
 static struct json *report_copy(struct run *r, const struct io_copy_result *result)
 {
 	struct json *copy = js_set(r->report, "copy", js_object());
-	struct json *errors = js_set(copy, "read_errors", js_array());
+	struct json *errors = js_set(copy, "read_errors", js_array()), *throughput = throughput_json(&r->throughput);
 
 	js_set_u64(copy, "bytes_read", result->bytes_read);
 	js_set_u64(copy, "bytes_written", result->bytes_written);
@@ -37,6 +37,8 @@ static struct json *report_copy(struct run *r, const struct io_copy_result *resu
 	js_set_u64(copy, "reused", result->reused);
 	if (result->compared)
 		js_set_u64(copy, "compared", result->compared);
+	if (throughput)
+		js_set(copy, "throughput", throughput);
 	for (size_t i = 0; i < result->nread_errors; i++) {
 		struct json *e = js_add(errors, js_object());
 
@@ -115,21 +117,6 @@ static void report_outputs(struct run *r, const struct output_disk *disks)
 	}
 }
 
-static int write_report(struct run *r, struct err *err)
-{
-	AUTO(buf_done) struct buf json = BUF_INIT(64 * MIB);
-	AUTO(buf_done) struct buf text = BUF_INIT(64 * MIB);
-	int fd = partial_dirfd(r->partial);
-
-	if (js_print(r->report, true, &json) < 0)
-		return err_set(err, ERR_INTERNAL, "the report is over 64 MiB");
-	if (report_text(r->report, &text, err) < 0)
-		return -1;
-	if (file_replace(fd, "report.json", buf_str(&json), json.len, 0644, err) < 0)
-		return -1;
-	return file_replace(fd, "report.txt", buf_str(&text), text.len, 0644, err);
-}
-
 static struct output_job make_job(struct run *r, const struct output_disk *disks)
 {
 	return (struct output_job){.machine = r->machine,
@@ -158,7 +145,8 @@ static int write_outputs(struct run *r, const struct output_disk *disks, struct 
 
 static int write_sealed(struct run *r, struct sealing *seal, const struct output_disk *disks, struct err *err)
 {
-	if (write_report(r, err) < 0 || stage_seal_end(r, seal, disks, err) < 0 || partial_prepare(r->partial, err) < 0)
+	if (report_write(r->report, partial_dirfd(r->partial), err) < 0 || stage_seal_end(r, seal, disks, err) < 0 ||
+	    partial_prepare(r->partial, err) < 0)
 		return -1;
 	/* The journal vouches for work in progress; a finished result needs neither it nor the deltas. */
 	journal_close(take_ptr(&r->journal));

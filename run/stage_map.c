@@ -22,9 +22,12 @@ static bool keeps_files(const struct run *r)
 
 static void copy_progress(const struct io_progress *p, void *opaque)
 {
-	const struct run *r = opaque;
+	struct run *r = opaque;
 
-	if (r->o->events.bytes && !strcmp(p->phase, "copy"))
+	if (strcmp(p->phase, "copy") != 0)
+		return;
+	throughput_add(&r->throughput, phase_seconds(r), p->done);
+	if (r->o->events.bytes)
 		r->o->events.bytes(p->done, p->total, r->o->events.opaque);
 }
 

@@ -7,6 +7,7 @@
 
 #include "outputs/output.h"
 #include "run/logfile.h"
+#include "run/report/report.h"
 #include "run/stages.h"
 #include "run/verify/seal.h"
 #include "run/verify/sealing.h"
@@ -14,12 +15,10 @@
 /* Goes on being written, or isn't there yet. */
 static bool is_unfinished(const char *name, void *opaque)
 {
-	static const char *const names[] = {"report.json", "report.txt", "rehost.log"};
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (!strcmp(name, names[i]))
+	for (const char *const *report = report_names; *report; report++)
+		if (!strcmp(name, *report))
 			return true;
-	return partial_is_scaffold(name);
+	return !strcmp(name, "rehost.log") || partial_is_scaffold(name);
 }
 
 static bool is_scaffold(const char *name, void *opaque)

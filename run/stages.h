@@ -12,6 +12,7 @@
 #include "run/journal.h"
 #include "run/manifest_check.h"
 #include "run/partial.h"
+#include "run/throughput.h"
 
 /* Everything one run holds; run_done() lets go of it in the right order. */
 struct run {
@@ -32,7 +33,8 @@ struct run {
 	bool resumed;			  /* the guest was converted by an earlier run */
 	bool converted;			  /* by that or this one, durably */
 	struct json *report;
-	struct json *timings; /* belongs to report */
+	struct json *timings;	      /* belongs to report */
+	struct throughput throughput; /* of the copy */
 	struct timespec phase_began;
 	const char *phase;
 };
@@ -40,6 +42,8 @@ struct run {
 /* Begins a phase of the report's timings and tells the user; ends the one before. */
 void phase_begin(struct run *r, const char *id, const char *what);
 void phase_end(struct run *r);
+/* Seconds since it began. */
+double phase_seconds(const struct run *r);
 
 const char *run_disk_format(const struct run *r); /* "qcow2" */
 const char *run_output_name(const struct run *r); /* "local" */

@@ -468,7 +468,7 @@ int boot_prove(const struct boot_options *options, struct boot_result *ret, stru
 	    .o = options, .r = ret, .qmp_fd = -1, .serial_fd = -1, .said_fd = -1, .folder_fd = -1, .log_fd = -1};
 	int status;
 
-	*ret = (struct boot_result){0};
+	*ret = (struct boot_result){.wanted = options->wanted};
 	p.agent.fd = -1;
 	status = prove(&p, err);
 	stop_qemu(&p);
@@ -486,6 +486,7 @@ struct json *boot_result_json(const struct boot_result *r)
 
 	js_set_str(j, "name", r->name);
 	js_set_str(j, "level", boot_level_name(r->level));
+	js_set_str(j, "wanted", boot_level_name(r->wanted));
 	js_set_str(j, "evidence", r->evidence);
 	js_set_str(j, "failure", r->failure);
 	js_set_real(j, "seconds", r->seconds);

@@ -36,16 +36,16 @@ struct boot_options {
 };
 
 struct boot_result {
-	struct arena arena; /* owns the strings below */
-	char *name;	    /* the domain's */
-	enum boot_level level;
-	char *evidence;		 /* what proved the level: "serial console: 'web01 login:'" */
-	char *failure;		 /* what ended it or what is missing; NULL when the wanted level was reached */
-	double seconds;		 /* until the level asked for, or the end */
-	VEC(char *) screenshots; /* paths, in order of time, one a level reached and one of a failure */
-	char *serial_log;	 /* path; NULL when nothing is kept or the machine has no serial port */
-	VEC(char *) warnings;	 /* services that failed to start, as the serial console told */
-	VEC(char *) notes;	 /* where the hardware differs from the XML, and why */
+	struct arena arena;	       /* owns the strings below */
+	char *name;		       /* the domain's */
+	enum boot_level level, wanted; /* reached, asked for */
+	char *evidence;		       /* what proved the level: "serial console: 'web01 login:'" */
+	char *failure;		       /* what ended it or what is missing; NULL when the wanted level was reached */
+	double seconds;		       /* until the level asked for, or the end */
+	VEC(char *) screenshots;       /* paths, in order of time, one a level reached and one of a failure */
+	char *serial_log;	       /* path; NULL when nothing is kept or the machine has no serial port */
+	VEC(char *) warnings;	       /* services that failed to start, as the serial console told */
+	VEC(char *) notes;	       /* where the hardware differs from the XML, and why */
 };
 
 /* 0 when the wanted level was reached; ERR_BOOT when not, with what was seen; ERR_HOST when qemu or firmware is

@@ -10,8 +10,9 @@
 
 enum {
 	SLOWEST = 10,
-	NAMED = 20,   /* machines named for one cause; the table has them all */
-	BUCKETS = 120 /* steps of the plot */
+	ALL_PICTURES = 100, /* with more machines than that, each has its last picture only */
+	NAMED = 20,	    /* machines named for one cause; the table has them all */
+	BUCKETS = 120	    /* steps of the plot */
 };
 
 static const char *const states[] = {"done", "failed", "blocked", "running", "waiting", NULL};
@@ -67,7 +68,7 @@ static void add_row(struct page *p, struct json *rows, const struct json *m, siz
 	set_report_link(p, row, m);
 	js_set(row, "findings", finding_views(p, js_get(m, "findings")));
 	page_explain(p, row, js_get_str(m, "finding", ""));
-	proof = page_proof(p, js_get(m, "proof"), name, true);
+	proof = page_proof(p, js_get(m, "proof"), name, js_count(machines_of(p)) > ALL_PICTURES);
 	if (proof)
 		js_set(row, "proof", proof);
 }

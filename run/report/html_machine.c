@@ -180,8 +180,8 @@ static void add_times(struct page *p)
 /* Parts that the template shows as they are. */
 static void add_parts(struct page *p)
 {
-	static const char *const keys[] = {"machine", "inspection", "source_disks",	"copy",	       "disks",
-					   "folder",  "xml",	    "manifest_digests", "accelerator", NULL};
+	static const char *const keys[] = {"machine", "inspection",	  "source_disks", "copy",   "disks", "folder",
+					   "xml",     "manifest_digests", "accelerator",  "verify", NULL};
 
 	page_copy(p->view, p->report, keys);
 	js_set_str(p->view, "domain", js_get_str(p->report, "libvirt_xml", NULL));

@@ -10,9 +10,11 @@
 #include "core/base/buf.h"
 #include "core/base/err.h"
 #include "core/base/json.h"
-#include "run/proof/boot.h"
 
-enum { REPORT_MAX = 128 << 20 /* bytes of a page: pictures of 48 MiB at most, and a report.json of 64 MiB at most */ };
+enum {
+	REPORT_JSON_MAX = 64 << 20, /* bytes of a report.json: a thousand changes with diffs of 64 KiB */
+	REPORT_MAX = 640 << 20	    /* of a page: that, each byte as 8, and 48 MiB of pictures */
+};
 
 /* For people on a terminal: verdict first, then findings, the hardware before and after, what is inside, the changes
  * with their diffs, timings. */
@@ -25,13 +27,21 @@ int report_html_machine(const struct json *report, int dirfd, struct buf *out, s
  * wait or run, the page loads itself again every few seconds. */
 int report_html_batch(const struct json *report, int dirfd, struct buf *out, struct err *err);
 
+/* A line for each machine of a batch, and the counts. */
+int report_text_batch(const struct json *report, struct buf *out, struct err *err);
+
 /* JUnit's XML, for what reads tests: a case for the verdict, each finding that is more than a note, and the proof; and
  * a case for each machine of a batch. */
 int report_junit_machine(const struct json *report, struct buf *out, struct err *err);
 int report_junit_batch(const struct json *report, struct buf *out, struct err *err);
 
-/* What both kinds of report hold about a boot proof, under "proof". `shots` is the folder of its screenshots as seen
- * from report.json ("shots", "state/000000/attempt-0/shots"). */
-struct json *report_proof(const struct boot_result *r, enum boot_level wanted, const char *shots);
+/* The files that a result's folder has of its report, NULL behind the last: as JSON, as text, as page. */
+extern const char *const report_names[];
+/* Writes them, for a machine. */
+int report_write(const struct json *report, int dirfd, struct err *err);
+
+/* What both kinds of report hold of a boot proof, from what `rehost boot --json` printed: paths of screenshots become
+ * those seen from `folder`, where report.json is, when they are beneath it. */
+struct json *report_proof(const struct json *boot, const char *folder);
 
 #endif

@@ -18,7 +18,7 @@ result_disks() { find "$1" -name '*-sd?.qcow2' | sort; }
 # check_result FOLDER: everything a result holds, valid by its own checkers.
 check_result() {
 	local file
-	for file in "$name.xml" report.json report.txt rehost.log; do
+	for file in "$name.xml" report.json report.txt report.html rehost.log; do
 		[ -s "$1/$file" ] || fail "$file is missing from the result"
 	done
 	[ "$(result_disks "$1" | wc -l)" = "$(jq '.machine.disks | length' "$1/report.json")" ] || fail "disks: $(ls "$1")"

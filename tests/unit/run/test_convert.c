@@ -128,6 +128,8 @@ static void published(void **state)
 	assert_true(there(f, "out/web01/web01.xml"));
 	assert_true(there(f, "out/web01/web01-sda.qcow2"));
 	assert_true(there(f, "out/web01/report.txt"));
+	assert_true(there(f, "out/web01/report.html"));
+	assert_true(js_count(js_get(js_get(js_get(f->report, "copy"), "throughput"), "bytes")) > 0);
 	assert_true(there(f, "out/web01/rehost.log"));
 	assert_false(there(f, "out/web01/journal.ndjson"));
 	assert_false(there(f, "out/web01/delta-0"));
@@ -150,7 +152,7 @@ static void sealed(void **state)
 	    verify_files(dirfd, seal, &(struct verify_files_options){.threads = 1}, &r, &f->err) < 0)
 		fail_msg("%s", f->err.text);
 	assert_int_equal(r.problems.n, 0);
-	assert_int_equal(r.checked, 5); /* disk, XML, both reports, log */
+	assert_int_equal(r.checked, 6); /* disk, XML, three reports, log */
 	assert_string_equal(seal_result(seal), "web01");
 	assert_int_equal(seal_disks(seal, &disk), 1);
 	assert_string_equal(disk->file, "web01-sda.qcow2");

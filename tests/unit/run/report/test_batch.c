@@ -135,17 +135,28 @@ static void hostile_words_stay_words(void **state)
 	has(f, "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src &#39;none&#39;; img-src data:;");
 }
 
-static void only_the_last_picture_is_in_the_page(void **state)
+static void pictures_are_in_the_page(void **state)
 {
 	struct fixture *f = *state;
 
 	render(f);
 	has(f, "<img src=\"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAA=\" width=\"2\" height=\"1\" "
 	       "alt=\"Screen of web01: login\">");
-	lacks(f, "kernel.png");
+	has(f, "<p>Picture not shown: &#39;shots/kernel.png&#39; is no PNG</p>");
 	assert_int_equal(file_replace(f->dirfd, "shots/login.png", png, 20, 0600, NULL), 0);
 	render(f);
 	has(f, "Picture not shown: &#39;shots/login.png&#39; is no PNG");
+}
+
+static void of_many_machines_the_last_picture_is(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned i = 0; i < 100; i++)
+		js_add(js_held(f->report, "machines"), js_copy(js_at(js_get(f->report, "machines"), 0)));
+	render(f);
+	lacks(f, "kernel.png");
+	has(f, "alt=\"Screen of web01: login\"");
 }
 
 static void it_loads_itself_again_while_it_runs(void **state)
@@ -172,6 +183,25 @@ static void an_empty_report_is_a_page(void **state)
 	assert_int_equal(report_html_batch(empty, -1, &f->out, &f->err), 0);
 	has(f, "Batch of 0 machines");
 	lacks(f, "Slowest");
+}
+
+static void the_text(void **state)
+{
+	static const char expected[] =
+	    "friday, as of 2026-11-20T22:00:00Z\n"
+	    "\n"
+	    "  web01                    done     BOOTS            2 min 00 s\n"
+	    "  db<b>1                   failed   -                5 min 00 s  'login' was not reached\n"
+	    "  win\xe2\x80\xae"
+	    "01                 blocked  -                     2.0 s  B-WINDOWS-HIBERNATED  hibernated\n"
+	    "  app                      running  -                         -  copying\n"
+	    "  old                      \"><script> -                         -\n"
+	    "\n"
+	    "1 done, 1 failed, 1 blocked, 1 running, 1 waiting; read 3.0 GiB, wrote 1.0 GiB in 1 h 00 min\n";
+	struct fixture *f = *state;
+
+	assert_int_equal(report_text_batch(f->report, &f->out, &f->err), 0);
+	assert_string_equal(buf_str(&f->out), expected);
 }
 
 static void junit(void **state)
@@ -206,9 +236,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(the_page_tells_it_all),
 	    TEST(hostile_words_stay_words),
-	    TEST(only_the_last_picture_is_in_the_page),
+	    TEST(pictures_are_in_the_page),
 	    TEST(it_loads_itself_again_while_it_runs),
 	    TEST(an_empty_report_is_a_page),
+	    TEST(the_text),
+	    TEST(of_many_machines_the_last_picture_is),
 	    TEST(junit),
 	};
 

@@ -13,6 +13,7 @@
 #include "core/model/inspection.h"
 #include "core/model/machine.h"
 #include "guest/accel.h"
+#include "run/proof/boot.h"
 #include "run/report/catalogue.h"
 #include "run/report/report.h"
 #include "run/verify/seal.h"
@@ -101,13 +102,16 @@ static struct json *some_changes(void)
 
 static struct json *some_proof(void)
 {
-	AUTO(boot_result_done) struct boot_result b = {.level = BOOT_KERNEL, .seconds = 300};
+	AUTO(boot_result_done) struct boot_result b = {.level = BOOT_KERNEL, .wanted = BOOT_LOGIN, .seconds = 300};
+	AUTO(js_freep) struct json *boot = NULL;
 
 	b.evidence = arena_strdup(&b.arena, "serial console: 'Linux version 6.1'");
 	b.failure = arena_strdup(&b.arena, "no login prompt");
-	*vec_push(&b.arena, &b.screenshots) = arena_strdup(&b.arena, "/tmp/a/kernel.png");
+	*vec_push(&b.arena, &b.screenshots) = arena_strdup(&b.arena, "/job/a/shots/kernel.png");
+	*vec_push(&b.arena, &b.screenshots) = arena_strdup(&b.arena, "/elsewhere/failure.png");
 	*vec_push(&b.arena, &b.warnings) = arena_strdup(&b.arena, "[FAILED] ssh.service");
-	return report_proof(&b, BOOT_LOGIN, "shots");
+	boot = boot_result_json(&b);
+	return report_proof(boot, "/job/a");
 }
 
 /* Everything that a conversion puts into its report. */
@@ -277,6 +281,7 @@ static void the_text_of_a_whole_report(void **state)
 	    "  kernel reached after 300 s (serial console: 'Linux version 6.1')\n"
 	    "  NOT PROVEN: login was asked for: no login prompt\n"
 	    "  screenshot shots/kernel.png\n"
+	    "  screenshot /elsewhere/failure.png\n"
 	    "\n"
 	    "Time\n"
 	    "  copy             2.2 s\n"
