@@ -11,6 +11,7 @@
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "run/batch/unit_private.h"
+#include "run/report/report.h"
 
 enum { END_MAX = 64 << 10 };
 
@@ -305,30 +306,6 @@ static const char *const *boot_words(struct unit_work *w)
 	return to.v;
 }
 
-/* As seen from the job folder. */
-static const char *in_job(const struct unit_work *w, const char *path)
-{
-	size_t n = strlen(w->job->path);
-
-	return !strncmp(path, w->job->path, n) && path[n] == '/' ? path + n + 1 : path;
-}
-
-static struct json *proof_json(const struct unit_work *w, const struct json *boot)
-{
-	const struct json *shots = js_get(boot, "screenshots");
-	struct json *j = js_object(), *list;
-
-	js_set_str(j, "level", js_get_str(boot, "level", NULL));
-	js_set_str(j, "wanted", boot_level_name(w->unit.proof));
-	js_set_str(j, "evidence", js_get_str(boot, "evidence", NULL));
-	js_set_str(j, "failure", js_get_str(boot, "failure", NULL));
-	js_set_real(j, "seconds", js_get_real(boot, "seconds", 0));
-	list = js_set(j, "screenshots", js_array());
-	for (size_t i = 0; i < js_count(shots); i++)
-		js_add_str(list, in_job(w, js_str(js_at(shots, i), "")));
-	return j;
-}
-
 static int prove(struct unit_work *w, const struct history *h, struct err *err)
 {
 	AUTO_FD int result = open(unit_result_path(w), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -343,7 +320,7 @@ static int prove(struct unit_work *w, const struct history *h, struct err *err)
 		return -1;
 	boot = attempt_read(w->attempt.fd, ATTEMPT_BOOT);
 	if (boot)
-		w->proof = proof_json(w, boot);
+		w->proof = report_proof(boot, w->job->path);
 	if (end.status == 0)
 		return 0;
 	report = result < 0 ? NULL : attempt_read(result, ATTEMPT_REPORT);
