@@ -8,7 +8,7 @@
 #include "run/iso.h"
 
 struct arguments {
-	const char *server, *token, *name, *disks, *nics, *post, *ui, *vlan, *bond;
+	const char *server, *token, *to, *name, *disks, *nics, *post, *ui, *vlan, *bond;
 	struct cli_list addresses, nameservers;
 	bool inventory, pxe, force;
 };
@@ -22,6 +22,8 @@ static const char *const uis[] = {"auto", "text", "screen", NULL};
 static const struct cli_option options[] = {
     {"server", 0, CLI_TEXT, "HOST[:PORT]", NULL, "The conversion host, where rehost serve runs.", AT(server)},
     {"token", 0, CLI_TEXT, "WORDS", NULL, "The token that rehost serve showed.", AT(token)},
+    {"to", 0, CLI_TEXT, "DISK", NULL, "Instead of a host: a disk or partition for images, by name or serial number.",
+     AT(to)},
     {"name", 0, CLI_TEXT, "NAME", NULL, "What the guest is called (default: product and serial number).", AT(name)},
     {"disks", 0, CLI_TEXT, "DISK,…", NULL, "Only these disks, by name, serial number or WWN.", AT(disks)},
     {"nics", 0, CLI_TEXT, "NIC,…", NULL, "Only these network cards, by name or MAC.", AT(nics)},
@@ -37,7 +39,7 @@ static const struct cli_option options[] = {
     {0},
 };
 
-enum { WORDS_MAX = 10 + 2 * CLI_LIST_MAX };
+enum { WORDS_MAX = 11 + 2 * CLI_LIST_MAX };
 
 static void add(struct iso_word *words, size_t *n, const char *name, const char *value)
 {
@@ -52,6 +54,7 @@ static int words_of(const struct arguments *a, struct buf *ret, struct err *err)
 
 	add(words, &n, "rehost.server", a->server);
 	add(words, &n, "rehost.token", a->token);
+	add(words, &n, "rehost.to", a->to);
 	add(words, &n, "rehost.name", a->name);
 	add(words, &n, "rehost.disks", a->disks);
 	add(words, &n, "rehost.nics", a->nics);

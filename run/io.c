@@ -319,17 +319,6 @@ static void on_copied(uint64_t done, void *opaque)
 	say_progress(io, "copy", io->current, io->before + done, io->total);
 }
 
-static bool has_extents(const struct journal *j, unsigned disk)
-{
-	const struct journal_extent *e;
-	size_t n = journal_extents(j, &e);
-
-	for (size_t i = 0; i < n; i++)
-		if (e[i].disk == disk)
-			return true;
-	return false;
-}
-
 /* The target of the current disk; *ret_fd is a duplicate, for what the copy engine asks of a file. "null" leaves both
  * as they are. */
 static int open_target(struct io *io, const struct json *spec, bool resume, struct block **ret, int *ret_fd,
@@ -411,7 +400,7 @@ static int copy_disk(struct io *io, const struct json *target_spec, struct journ
 	if (d->live && !(ledger = copy_ledger_new(d->graft, d->source)))
 		return err_nomem(err);
 	job.ledger = ledger;
-	if (open_target(io, target_spec, journal && has_extents(journal, io->current), &target, &fd, err) < 0)
+	if (open_target(io, target_spec, journal && journal_has(journal, io->current), &target, &fd, err) < 0)
 		return -1;
 	job.target = target;
 	job.writeback_fd = fd;

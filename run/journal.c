@@ -15,8 +15,6 @@
 #include "core/base/file.h"
 #include "core/base/log.h"
 
-static const char journal_name[] = "journal.ndjson";
-
 enum {
 	READ_CHUNK = 256 << 10,
 	LINE_MAX_BYTES = 256 << 20, /* a phase's line holds the change log with all its diffs */
@@ -155,9 +153,9 @@ static int read_all(struct journal *j, uint64_t *ret_good, struct err *err)
 
 		if (!room)
 			return err_set(err, ERR_CORRUPT, "'%s': the line at 0x%" PRIx64 " is over %d bytes",
-				       journal_name, *ret_good, LINE_MAX_BYTES);
+				       JOURNAL_FILE, *ret_good, LINE_MAX_BYTES);
 		if (n < 0)
-			return err_sys(err, ERR_UNREADABLE, "cannot read '%s'", journal_name);
+			return err_sys(err, ERR_UNREADABLE, "cannot read '%s'", JOURNAL_FILE);
 		if (!n)
 			return 0;
 		buf_commit(&b, (size_t)n);
@@ -171,13 +169,13 @@ static int cut_damage(struct journal *j, uint64_t good, struct err *err)
 	struct stat st;
 
 	if (fstat(j->fd, &st) < 0)
-		return err_sys(err, ERR_UNREADABLE, "cannot stat '%s'", journal_name);
+		return err_sys(err, ERR_UNREADABLE, "cannot stat '%s'", JOURNAL_FILE);
 	if ((uint64_t)st.st_size == good)
 		return 0;
-	log_info("'%s': %" PRIu64 " bytes after the last whole line are ignored", journal_name,
+	log_info("'%s': %" PRIu64 " bytes after the last whole line are ignored", JOURNAL_FILE,
 		 (uint64_t)st.st_size - good);
 	if (ftruncate(j->fd, (off_t)good) < 0)
-		return err_sys(err, ERR_INTERNAL, "cannot cut '%s'", journal_name);
+		return err_sys(err, ERR_INTERNAL, "cannot cut '%s'", JOURNAL_FILE);
 	return 0;
 }
 
@@ -189,9 +187,9 @@ int journal_open(int dirfd, struct journal **ret, struct err *err)
 	if (!j)
 		return err_nomem(err);
 	j->dirfd = dirfd;
-	j->fd = openat(dirfd, journal_name, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
+	j->fd = openat(dirfd, JOURNAL_FILE, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (j->fd < 0)
-		return err_sys(err, ERR_BLOCKED, "cannot open '%s'", journal_name);
+		return err_sys(err, ERR_BLOCKED, "cannot open '%s'", JOURNAL_FILE);
 	if (read_all(j, &good, err) < 0 || cut_damage(j, good, err) < 0)
 		return -1;
 	*ret = take_ptr(&j);
@@ -227,11 +225,11 @@ static int append(struct journal *j, const struct buf *lines, struct err *err)
 
 	if (file_write(j->fd, lines->data, lines->len, err) < 0) {
 		if (before < 0 || ftruncate(j->fd, before) < 0)
-			log_warn("'%s': its last line is torn", journal_name);
-		return err_wrap(err, "'%s'", journal_name);
+			log_warn("'%s': its last line is torn", JOURNAL_FILE);
+		return err_wrap(err, "'%s'", JOURNAL_FILE);
 	}
 	if (fdatasync(j->fd) < 0)
-		return err_sys(err, ERR_INTERNAL, "cannot sync '%s'", journal_name);
+		return err_sys(err, ERR_INTERNAL, "cannot sync '%s'", JOURNAL_FILE);
 	return 0;
 }
 
@@ -240,7 +238,7 @@ static int append_line(struct journal *j, const struct json *line, struct err *e
 	AUTO(buf_done) struct buf text = BUF_INIT(LINE_MAX_BYTES);
 
 	if (js_print(line, false, &text) < 0 || buf_adds(&text, "\n") < 0)
-		return err_set(err, ERR_INTERNAL, "'%s': a line is over %d bytes", journal_name, LINE_MAX_BYTES);
+		return err_set(err, ERR_INTERNAL, "'%s': a line is over %d bytes", JOURNAL_FILE, LINE_MAX_BYTES);
 	return append(j, &text, err);
 }
 
@@ -251,7 +249,7 @@ int journal_begin(struct journal *j, struct json *run, struct err *err)
 	js_set(line, "run", run);
 	forget(j);
 	if (ftruncate(j->fd, 0) < 0)
-		return err_sys(err, ERR_INTERNAL, "cannot empty '%s'", journal_name);
+		return err_sys(err, ERR_INTERNAL, "cannot empty '%s'", JOURNAL_FILE);
 	if (append_line(j, line, err) < 0)
 		return -1;
 	j->run = js_copy(run);
@@ -282,6 +280,17 @@ static int add_extent(struct buf *b, const struct journal_extent *e)
 			"{\"extent\":{\"disk\":%u,\"off\":%" PRIu64 ",\"len\":%" PRIu64 ",\"xxh3\":\"%016" PRIx64
 			"\",%s\"note\":\"%s\"}}\n",
 			e->disk, e->off, e->len, e->hash, source, e->note ? e->note : "");
+}
+
+bool journal_has(const struct journal *j, unsigned disk)
+{
+	const struct journal_extent *e;
+	size_t n = journal_extents(j, &e);
+
+	for (size_t i = 0; i < n; i++)
+		if (e[i].disk == disk)
+			return true;
+	return false;
 }
 
 int journal_add_extents(struct journal *j, const struct journal_extent *e, size_t n, struct err *err)

@@ -12,6 +12,8 @@
 #include "core/base/err.h"
 #include "core/base/json.h"
 
+#define JOURNAL_FILE "journal.ndjson"
+
 enum phase { PHASE_UNKNOWN = 0, PHASE_MAPPED, PHASE_CONVERTED, PHASE_COPIED, PHASE_PUBLISHED };
 
 struct journal_extent {
@@ -43,6 +45,8 @@ int journal_reach(struct journal *j, enum phase phase, struct json *data, struct
 
 /* Copied extents that were there when it was opened, in file order; the journal's. */
 size_t journal_extents(const struct journal *j, const struct journal_extent **ret);
+/* Whether any of them is of this disk. */
+bool journal_has(const struct journal *j, unsigned disk);
 /* Appends extents and syncs: durable when it returns. */
 int journal_add_extents(struct journal *j, const struct journal_extent *e, size_t n, struct err *err);
 

@@ -246,8 +246,10 @@ int physical_parse(const struct json *inventory, struct machine *m, struct err *
 
 /* ---- the folder ---- */
 
-static int find_disk(int dirfd, const char *folder, const char *file, struct disk *d, struct arena *a, struct err *err)
+static int find_disk(int dirfd, const char *folder, const struct json *j, struct disk *d, struct arena *a,
+		     struct err *err)
 {
+	const char *file = js_get_str(j, "file", NULL), *format = js_get_str(j, "format", "raw");
 	struct stat st;
 
 	if (!file || strchr(file, '/') || *file == '.')
@@ -255,19 +257,21 @@ static int find_disk(int dirfd, const char *folder, const char *file, struct dis
 	if (fstatat(dirfd, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(err, ERR_UNREADABLE, "cannot open '%s'", file);
 	d->live = S_ISSOCK(st.st_mode);
+	if (strcmp(format, "raw") != 0 && (d->live || strcmp(format, "qcow2") != 0))
+		return err_set(err, ERR_UNSUPPORTED, "'%s': its format is '%s': raw or qcow2 is expected", file,
+			       format);
 	if (!d->live && !S_ISREG(st.st_mode))
 		return err_set(err, ERR_POLICY, "'%s' is neither a socket nor a file", file);
 	d->folder = arena_strdup(a, folder);
 	d->file = arena_strdup(a, file);
-	d->format = arena_strdup(a, "raw");
+	d->format = arena_strdup(a, format);
 	return 0;
 }
 
 static int find_disks(int dirfd, const char *folder, const struct json *list, struct machine *m, struct err *err)
 {
 	for (size_t i = 0; i < m->disks.n; i++)
-		if (find_disk(dirfd, folder, js_get_str(js_at(list, i), "file", NULL), &m->disks.v[i], &m->arena, err) <
-		    0)
+		if (find_disk(dirfd, folder, js_at(list, i), &m->disks.v[i], &m->arena, err) < 0)
 			return err_wrap(err, "disk %zu", i + 1);
 	return 0;
 }

@@ -7,7 +7,7 @@
 #include "sources/source.h"
 
 /* In a machine's folder: the inventory, with a "file" for each disk that names a Unix socket (an NBD server has the
- * disk) or a raw image in that folder. */
+ * disk) or an image in that folder, raw or what "format" says: qcow2. */
 #define PHYSICAL_INVENTORY "machine.json"
 
 enum {

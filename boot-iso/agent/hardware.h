@@ -35,6 +35,7 @@ struct hw_disk {
 };
 
 #define HW_LIVE_MEDIUM "the live medium"
+#define HW_TARGET      "where the images go"
 
 struct hw_nic {
 	char *name, *mac, *driver;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "boot-iso/agent/target.h"
 #include "core/base/cleanup.h"
 
 static bool same(const char *a, const char *b)
@@ -49,10 +50,30 @@ static int find_disk(const struct hardware *h, const char *word, struct err *err
 	return err_set(err, ERR_USAGE, "rehost.disks: there is no disk '%s'", word);
 }
 
+/* The disk that the images go to is none of them. */
+static int leave_target(const struct hardware *h, const struct settings *s, struct err *err)
+{
+	struct target_place place;
+
+	if (!s->to)
+		return 0;
+	if (target_find(h, s->to, &place, err) < 0)
+		return -1;
+	if (!place.disk || same(place.disk->left_out, HW_LIVE_MEDIUM))
+		return 0;
+	if (named_disk(s, place.disk))
+		return err_set(err, ERR_USAGE, "rehost.disks: images can't go to '%s', which is to be imaged",
+			       place.disk->name);
+	place.disk->left_out = HW_TARGET;
+	return 0;
+}
+
 static int choose_disks(struct hardware *h, const struct settings *s, struct err *err)
 {
 	size_t left = 0;
 
+	if (leave_target(h, s, err) < 0)
+		return -1;
 	VEC_FOR (word, &s->disks)
 		if (find_disk(h, *word, err) < 0)
 			return -1;

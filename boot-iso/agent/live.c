@@ -8,6 +8,7 @@
 #include "boot-iso/agent/imaging.h"
 #include "boot-iso/agent/inventory.h"
 #include "boot-iso/agent/network.h"
+#include "boot-iso/agent/saving.h"
 #include "boot-iso/agent/wizard.h"
 #include "core/base/checked.h"
 #include "core/base/cleanup.h"
@@ -23,6 +24,7 @@ struct live {
 	struct screen screen;
 	struct settings settings;
 	struct hardware *hardware;
+	char *saved; /* where images are, in words; NULL: a host has converted the machine */
 	bool choose; /* the user wants to change what was chosen */
 	bool leave;  /* or to leave */
 };
@@ -42,7 +44,7 @@ static int read_settings(struct live *l, struct err *err)
 
 static bool asks(const struct live *l)
 {
-	return l->choose || !l->settings.server || !l->settings.token;
+	return l->choose || (!l->settings.to && (!l->settings.server || !l->settings.token));
 }
 
 /* Full screens are for people: what runs by itself leaves lines, which a serial port's log can hold. */
@@ -118,7 +120,7 @@ static int ask_missing(struct live *l, struct err *err)
 
 	if (!asks(l))
 		return 0;
-	if (!l->settings.server && l->on_iso && network_find_host(NETWORK_HOST))
+	if (!l->settings.server && !l->settings.to && l->on_iso && network_find_host(NETWORK_HOST))
 		l->settings.server = arena_strdup(&l->settings.arena, NETWORK_HOST);
 	ret = wizard_run(&w, &end, err);
 	l->hardware = w.hardware;
@@ -127,19 +129,29 @@ static int ask_missing(struct live *l, struct err *err)
 	return ret;
 }
 
+static int image(struct live *l, struct err *err)
+{
+	struct settings *s = &l->settings;
+
+	l->saved = NULL;
+	if (s->to)
+		return saving_run(s, l->hardware, l->o->root, l->on_iso ? SHOWN_OURS : SHOWN_MADE_UP, &l->uis,
+				  &s->arena, &l->saved, err);
+	return imaging_run(s, l->hardware, l->o->root, l->on_iso, &l->uis, err);
+}
+
 static int work(struct live *l, struct err *err)
 {
 	if (read_hardware(l, err) < 0)
 		return -1;
 	show_machine(l);
-	if (bring_up_network(l, err) < 0)
+	if (!l->settings.to && bring_up_network(l, err) < 0)
 		return -1;
 	if (l->settings.show_inventory)
 		return show_inventory(l, err);
 	if (ask_missing(l, err) < 0)
 		return -1;
-	return l->leave ? 0
-			: imaging_run(&l->settings, l->hardware, l->o->root, !strcmp(l->o->root, "/"), &l->uis, err);
+	return l->leave ? 0 : image(l, err);
 }
 
 /* ---- afterwards ---- */
@@ -194,9 +206,19 @@ static enum live_end end_by_name(const char *button)
 static enum live_end ask_end(struct live *l)
 {
 	static const char *const buttons[] = {"Power off", "Reboot", "Shell", NULL};
+	AUTO(arena_done) struct arena a = {0};
 
 	if (l->settings.show_inventory)
 		return end_by_name(ask_button(l, "That is this machine.", "", buttons));
+	if (l->saved)
+		return end_by_name(ask_button(
+		    l, "Written",
+		    arena_printf(&a,
+				 "The images are in %s.\n\nTake them to the conversion host: 'rehost convert' "
+				 "of that folder makes the guest. Switch this machine off before the guest "
+				 "starts: both have the same name and addresses.",
+				 l->saved),
+		    buttons));
 	return end_by_name(
 	    ask_button(l, "Converted",
 		       "This machine is converted: its guest is on the host.\n\n"
@@ -214,13 +236,13 @@ static bool ask_retry(struct live *l, const struct err *err, enum live_end *ret)
 	const char *button;
 
 	uis_say(&l->uis, "ERROR: %s", err->text);
-	button =
-	    ask_button(l, err->code == ERR_INTERRUPTED ? "Cancelled" : "It didn't work",
-		       arena_printf(&a,
-				    "%s\n\nWhat was copied is kept on the host: Retry goes on there. Change asks for "
-				    "host, disks and name again.",
-				    err->text),
-		       buttons);
+	button = ask_button(
+	    l, err->code == ERR_INTERRUPTED ? "Cancelled" : "It didn't work",
+	    arena_printf(&a,
+			 "%s\n\nWhat was copied is kept: Retry goes on there. Change asks for host, disks and "
+			 "name again.",
+			 err->text),
+	    buttons);
 	l->choose = !strcmp(button, "Change");
 	*ret = end_by_name(button);
 	return l->choose || !strcmp(button, "Retry");
@@ -230,7 +252,9 @@ static enum live_end converted(struct live *l)
 {
 	if (l->leave)
 		return LIVE_SHELL;
-	if (!l->settings.show_inventory)
+	if (l->saved)
+		uis_say(&l->uis, "Written: %s.", l->saved);
+	else if (!l->settings.show_inventory)
 		uis_say(&l->uis, "This machine is converted.");
 	return l->settings.post == POST_ASK ? ask_end(l) : after(l);
 }

@@ -227,6 +227,14 @@ static int set_ui(struct settings *s, const char *value, struct err *err)
 	return err_set(err, ERR_USAGE, "rehost.ui=%s: expected auto, text or screen", value);
 }
 
+static int set_on_read_error(struct settings *s, const char *value, struct err *err)
+{
+	s->zero_read_errors = !strcmp(value, "zero");
+	return s->zero_read_errors || !strcmp(value, "stop")
+		   ? 0
+		   : err_set(err, ERR_USAGE, "rehost.on-read-error=%s: expected stop or zero", value);
+}
+
 static int set_nameserver(struct settings *s, const char *value, struct err *err)
 {
 	size_t len = strlen(value);
@@ -256,11 +264,13 @@ static const struct {
 } words[] = {
     {"rehost.server", offsetof(struct settings, server), NULL},
     {"rehost.token", offsetof(struct settings, token), NULL},
+    {"rehost.to", offsetof(struct settings, to), NULL},
     {"rehost.name", offsetof(struct settings, name), NULL},
     {"rehost.disks", 0, set_disks},
     {"rehost.nics", 0, set_nics},
     {"rehost.post", 0, set_post},
     {"rehost.ui", 0, set_ui},
+    {"rehost.on-read-error", 0, set_on_read_error},
     {"ip", 0, set_ip},
     {"vlan", 0, set_vlan},
     {"bond", 0, set_bond},
@@ -288,6 +298,10 @@ static int set_flag(struct settings *s, const char *name, struct err *err)
 {
 	if (!strcmp(name, "rehost.inventory"))
 		s->show_inventory = true;
+	else if (!strcmp(name, "rehost.force"))
+		s->force = true;
+	else if (!strcmp(name, "rehost.tight"))
+		s->tight = true;
 	else if (!strncmp(name, "rehost.", 7) && strcmp(name, "rehost.shell") != 0) /* which is for /init */
 		return err_set(err, ERR_USAGE,
 			       "the word '%s' on the kernel's command line is unknown or lacks its value", name);

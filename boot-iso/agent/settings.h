@@ -35,12 +35,16 @@ struct settings {
 	struct arena arena; /* owns everything below */
 	char *server;	    /* "host", "host:port" or "[address]:port"; NULL: ask */
 	char *token;
+	char *to;	    /* a folder or disk for images instead of a server; NULL: none */
 	char *name;	    /* of the guest; NULL: the machine's own */
 	struct words disks; /* names or serial numbers; none: all that aren't left out */
 	struct words nics;  /* names or MACs; none: all */
 	enum post post;
 	enum ui_wish ui;
-	bool show_inventory; /* print what was found, and nothing more */
+	bool force;	       /* a new file system is made on `to`, whatever it holds */
+	bool tight;	       /* images are begun that may not fit */
+	bool zero_read_errors; /* of images */
+	bool show_inventory;   /* print what was found, and nothing more */
 	VEC(struct net_address) addresses;
 	VEC(struct net_vlan) vlans;
 	VEC(struct net_bond) bonds;

@@ -1,13 +1,13 @@
 /* A disk that is watched while it is read. */
 #include "boot-iso/agent/watched.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
 struct watched {
 	struct block b;
 	struct block *disk;
 	atomic_uint_fast64_t read, place;
+	const atomic_bool *stop;
 };
 
 static int watched_pread(struct block *b, void *buf, size_t len, uint64_t off, struct err *err)
@@ -15,6 +15,8 @@ static int watched_pread(struct block *b, void *buf, size_t len, uint64_t off, s
 	struct watched *w = (struct watched *)b;
 	uint_fast64_t before = atomic_load(&w->place);
 
+	if (w->stop && atomic_load(w->stop))
+		return err_set(err, ERR_INTERRUPTED, "cancelled");
 	if (block_pread(w->disk, buf, len, off, err) < 0)
 		return -1;
 	atomic_fetch_add(&w->read, len);
@@ -68,4 +70,9 @@ uint64_t watched_place(const struct block *b)
 void watched_rewind(struct block *b)
 {
 	atomic_store(&((struct watched *)b)->place, 0);
+}
+
+void watched_stop(struct block *b, const atomic_bool *stop)
+{
+	((struct watched *)b)->stop = stop;
 }

@@ -6,6 +6,7 @@
 
 #include "boot-iso/agent/inventory.h"
 #include "boot-iso/agent/network.h"
+#include "boot-iso/agent/target.h"
 #include "core/base/cleanup.h"
 #include "core/base/units.h"
 #include "net/dial.h"
@@ -113,6 +114,94 @@ static int ask_network(struct step *st)
 	}
 }
 
+/* ---- a disk instead of a host ---- */
+
+/* Reads the machine once more: a disk may have been plugged in. */
+static int rescan(struct step *st)
+{
+	struct hardware *h = hardware_read(st->w->root, &st->complaint);
+
+	if (!h)
+		return STAY;
+	hardware_free(st->w->hardware);
+	st->w->hardware = h;
+	st->w->settings->disks.n = 0;
+	inventory_choose(h, st->w->settings, &st->complaint);
+	return STAY;
+}
+
+/* All disks and their partitions. */
+static char *target_words(const struct hardware *h, struct arena *a)
+{
+	char *text = arena_strdup(a, ""), size[SIZE_WORDS_MAX];
+
+	VEC_FOR (d, &h->disks) {
+		text = arena_printf(a, "%s  %s%s%s\n", text, wizard_disk_words(a, d), d->content ? ", " : "",
+				    d->content ? d->content
+				    : d->table ? ""
+					       : ", blank");
+		VEC_FOR (p, &d->parts)
+			text = arena_printf(a, "%s    %-8s %10s  %s\n", text, p->name, size_in_words(p->size, size),
+					    p->content ? p->content : "unknown");
+	}
+	return text;
+}
+
+/* A host after all: the disk that was named is one as others. */
+static int forget_target(struct step *st)
+{
+	if (st->w->settings->to) {
+		st->w->settings->to = NULL;
+		rescan(st);
+	}
+	return STAY;
+}
+
+static int take_target(struct step *st)
+{
+	struct settings *s = st->w->settings;
+	struct target_place place;
+	bool make;
+
+	s->to = trimmed(s, st->screen.fields.v[0].value);
+	s->force = st->screen.fields.v[1].on;
+	s->tight = st->screen.fields.v[2].on;
+	if (!s->to)
+		return err_set(&st->complaint, ERR_USAGE, "A disk, a partition or a folder is needed.");
+	rescan(st); /* it may have been plugged in just now */
+	if (st->complaint.code || target_find(st->w->hardware, s->to, &place, &st->complaint) < 0)
+		return -1;
+	return place.disk ? target_check(&place, s->force, &make, &st->complaint) : 0;
+}
+
+static int ask_target(struct step *st)
+{
+	struct settings *s = st->w->settings;
+
+	for (;;) {
+		AUTO(arena_done) struct arena a = {0};
+		const char *button;
+
+		begin(st, "Images on a disk",
+		      arena_printf(
+			  &a,
+			  "Images of this machine's disks are written to a disk with ext4, FAT or exFAT, to be taken "
+			  "to the conversion host. A blank disk gets an ext4.\n%s",
+			  target_words(st->w->hardware, &a)));
+		screen_add_entry(&st->screen, "Disk", s->to);
+		screen_add_choice(&st->screen, "Make a new file system there: what it holds is lost", s->force, false);
+		screen_add_choice(&st->screen, "Try it where there may be too little room", s->tight, false);
+		buttons(st, "Next", "Back", NULL);
+		button = ask(st);
+		if (!button)
+			return NOBODY;
+		if (!strcmp(button, "Back"))
+			return forget_target(st);
+		if (take_target(st) == 0)
+			return NEXT;
+	}
+}
+
 /* ---- the steps ---- */
 
 static char *machine_words(const struct hardware *h, struct arena *a)
@@ -154,12 +243,15 @@ static int ask_host(struct step *st)
 	screen_add_entry(&st->screen, "Host", s->server);
 	screen_add_entry(&st->screen, "Token", s->token);
 	if (st->w->own_network)
-		buttons(st, "Next", "Network", "Shell", NULL);
+		buttons(st, "Next", "Network", "To a disk", "Shell", NULL);
 	else
-		buttons(st, "Next", "Quit", NULL);
+		buttons(st, "Next", "To a disk", "Quit", NULL);
 	button = ask(st);
 	if (!button)
 		return NOBODY;
+	if (!strcmp(button, "To a disk"))
+		return ask_target(st);
+	forget_target(st);
 	if (!strcmp(button, "Network"))
 		return ask_network(st);
 	if (strcmp(button, "Next") != 0)
@@ -167,23 +259,10 @@ static int ask_host(struct step *st)
 	return check_host(st) == 0 ? NEXT : STAY;
 }
 
-static bool is_live_medium(const struct hw_disk *d)
+/* The live medium, and where images go. */
+static bool is_ours(const struct hw_disk *d)
 {
-	return d->left_out && !strcmp(d->left_out, HW_LIVE_MEDIUM);
-}
-
-/* Reads the machine once more: a disk may have been plugged in. */
-static int rescan(struct step *st)
-{
-	struct hardware *h = hardware_read(st->w->root, &st->complaint);
-
-	if (!h)
-		return STAY;
-	hardware_free(st->w->hardware);
-	st->w->hardware = h;
-	st->w->settings->disks.n = 0;
-	inventory_choose(h, st->w->settings, &st->complaint);
-	return STAY;
+	return d->left_out && (!strcmp(d->left_out, HW_LIVE_MEDIUM) || !strcmp(d->left_out, HW_TARGET));
 }
 
 /* The choices become the settings' words. */
@@ -207,7 +286,7 @@ static int ask_disks(struct step *st)
 
 	begin(st, "Disks to image", "Disks that belong together (LVM, RAID) must all be taken.");
 	VEC_FOR (d, &st->w->hardware->disks)
-		screen_add_choice(&st->screen, wizard_disk_words(&a, d), !d->left_out, is_live_medium(d));
+		screen_add_choice(&st->screen, wizard_disk_words(&a, d), !d->left_out, is_ours(d));
 	buttons(st, "Next", "Back", "Look again", NULL);
 	button = ask(st);
 	if (button && !strcmp(button, "Look again"))
@@ -262,7 +341,9 @@ static int ask_name(struct step *st)
 static char *summary(const struct wizard *w, struct arena *a)
 {
 	const char *name = w->settings->name ? w->settings->name : inventory_name(w->hardware, a), *comma = "";
-	char *text = arena_printf(a, "Guest '%s' on %s, from the disks\n", name, w->settings->server);
+	char *text = w->settings->to
+			 ? arena_printf(a, "Folder '%s' on %s, with images of the disks\n", name, w->settings->to)
+			 : arena_printf(a, "Guest '%s' on %s, from the disks\n", name, w->settings->server);
 
 	VEC_FOR (d, &w->hardware->disks)
 		if (!d->left_out)
@@ -273,7 +354,7 @@ static char *summary(const struct wizard *w, struct arena *a)
 			text = arena_printf(a, "%s%s%s", text, comma, n->name);
 			comma = ", ";
 		}
-	return arena_printf(a, "%s%s\n\nNothing is written to this machine's disks.", text, *comma ? "" : "none");
+	return arena_printf(a, "%s%s\n\nNothing is written to these disks.", text, *comma ? "" : "none");
 }
 
 static int confirm(struct step *st)
@@ -284,7 +365,7 @@ static int confirm(struct step *st)
 
 	begin(st, "Begin?", summary(st->w, &a));
 	if (st->w->own_network)
-		screen_add_choice(&st->screen, "Switch this machine off when it is converted", s->post == POST_POWEROFF,
+		screen_add_choice(&st->screen, "Switch this machine off when it is done", s->post == POST_POWEROFF,
 				  false);
 	buttons(st, "Begin", "Back", NULL);
 	where = move(ask(st));

@@ -42,7 +42,7 @@ fetch_packages() {
 		[[ -e $packages/$name.deb ]] || die "apt offers no package '$name'; run apt-get update"
 	done
 	# What is taken from this system: the agent's libraries and udev's.
-	dpkg-query -W -f='${Package} ${Version}\n' udev kmod grub-pc-bin libc6 libnewt0.52 libslang2 ncurses-base >>"$work/packages.txt"
+	dpkg-query -W -f='${Package} ${Version}\n' udev kmod grub-pc-bin e2fsprogs libc6 libnewt0.52 libslang2 ncurses-base >>"$work/packages.txt"
 	sort -u -o "$work/packages.txt" "$work/packages.txt"
 }
 

@@ -70,6 +70,8 @@ stage_root() {
 	add_busybox
 	add_udev
 	add_program "$(command -v modprobe)" modprobe
+	add_program "$(command -v mke2fs)" mke2fs
+	cp /etc/mke2fs.conf "$root/etc/"
 	add_program "$agent" rehost-p2v
 	strip "$root/usr/bin/rehost-p2v"
 	add_terminals

@@ -42,7 +42,7 @@ fill "ip=10.0.2.77::10.0.2.2:24::$card:none"
 press Enter
 shows ' The conversion host ' '<Shell>'
 # a look at what it did, in the shell
-press Tab Tab Tab Tab Enter
+press Tab Tab Tab Tab Tab Enter
 shows "Type 'exit' to go back to the imager."
 press 'ip -o -4 address show' Enter
 shows 'inet 10.0.2.77/24'
@@ -58,7 +58,7 @@ press Tab Enter
 shows ' Name of the guest ' 'Name Box-XYZ1'
 fill web01
 press Enter
-shows ' Begin? ' "Guest 'web01' on 10.0.2.2:$port" '[ ] Switch this machine off when it is converted'
+shows ' Begin? ' "Guest 'web01' on 10.0.2.2:$port" '[ ] Switch this machine off when it is done'
 press Space Tab Enter
 shows 'ended with 0'
 cmp disk.raw out/web01/web01-sda.raw || fail "the copy differs from the disk"

@@ -150,6 +150,31 @@ shows 'ended with 12'
 cmp machine/dev/sdb out/db7/db7-sda.raw || fail "sdb differs"
 tmux -S tmux kill-session -t p
 
+# ---- without a host: images in a folder, and back ----
+start_agent ''
+shows '┤ The conversion host ├' '<To a disk>'
+press Tab Tab Tab Enter
+shows '┤ Images on a disk ├' 'sdb        32.0 MiB' '[ ] Make a new file system there' '<Back>'
+fill sda
+press Tab Tab Enter
+shows "! 'sda' holds a partition table"
+fill "$work/usb"
+press Tab Tab Enter
+shows '┤ Disks to image ├' '[*] sda' '[*] sdb'
+press Space Tab Tab Tab Space Tab Enter # sdb only
+shows '┤ Network cards of the guest ├'
+press Tab Tab Enter
+shows '┤ Name of the guest ├'
+fill db8
+press Enter
+shows '┤ Begin? ├' "Folder 'db8' on $work/usb, with images of the disks" 'Nothing is written to these disks.'
+press Enter
+shows '┤ Written ├' "The images are in $work/usb/db8." '<Power off>'
+press Enter
+shows 'ended with 10'
+"$rehost" convert -q --no-convert -of raw -os from-usb usb/db8 > convert.log 2>&1 || fail "$(cat convert.log)"
+cmp machine/dev/sdb from-usb/db8/db8-sda.raw || fail "sdb differs"
+tmux -S tmux kill-session -t p
 start_agent 'rehost.ui=text'
 shows 'Host:'
 shows_not '┤'

@@ -21,7 +21,8 @@ static void takes_our_words(void **state)
 	    settings_add(&s,
 			 "BOOT_IMAGE=/boot/vmlinuz quiet console=ttyS0,115200 rehost.server=10.0.2.2:10899 "
 			 "rehost.token=rokof-babad rehost.name=\"web server 1\" rehost.disks=sda,SN-7 "
-			 "rehost.nics=eno1,52:54:00:aa:00:01 rehost.post=poweroff rehost.ui=text",
+			 "rehost.nics=eno1,52:54:00:aa:00:01 rehost.post=poweroff rehost.ui=text rehost.to=sdb1 "
+			 "rehost.tight rehost.on-read-error=zero",
 			 &err),
 	    0);
 	assert_string_equal(s.server, "10.0.2.2:10899");
@@ -33,6 +34,8 @@ static void takes_our_words(void **state)
 	assert_string_equal(s.nics.v[1], "52:54:00:aa:00:01");
 	assert_int_equal(s.post, POST_POWEROFF);
 	assert_int_equal(s.ui, UI_WISH_TEXT);
+	assert_string_equal(s.to, "sdb1");
+	assert_true(s.tight && s.zero_read_errors && !s.force);
 	assert_false(s.show_inventory);
 }
 

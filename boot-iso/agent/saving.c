@@ -1,0 +1,295 @@
+/* The machine's disks written as images, by the copy engine and the journal that conversions have. */
+#include "boot-iso/agent/saving.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "boot-iso/agent/inventory.h"
+#include "boot-iso/agent/target.h"
+#include "boot-iso/agent/watched.h"
+#include "core/base/checked.h"
+#include "core/base/cleanup.h"
+#include "core/base/file.h"
+#include "core/base/units.h"
+#include "formats/qcow2.h"
+#include "formats/sample.h"
+#include "run/copy.h"
+#include "run/journal.h"
+#include "run/partial.h"
+#include "sources/physical.h"
+
+#define FAT_FILE_MAX ((UINT64_C(4) << 30) - 1)
+
+enum { IMAGE_NAME_MAX = 16 /* "disk64.qcow2" */ };
+
+struct saving {
+	struct shown shown;
+	const struct settings *settings;
+	struct partial *partial;
+	struct journal *journal;
+	uint64_t before, total; /* bytes of the disks that are done; of all */
+};
+
+static void saving_done(struct saving *s)
+{
+	journal_close(s->journal);
+	partial_close(s->partial);
+	shown_done(&s->shown);
+}
+
+static void image_name(size_t disk, char name[IMAGE_NAME_MAX])
+{
+	snprintf(name, IMAGE_NAME_MAX, "disk%zu.qcow2", disk + 1);
+}
+
+/* ---- is there room? ---- */
+
+static int count_bytes(struct saving *s, struct err *err)
+{
+	for (size_t i = 0; i < s->shown.ndisks; i++) {
+		uint64_t bytes;
+
+		if (block_allocated(s->shown.disks[i].block, &bytes, err) < 0)
+			return -1;
+		s->total += bytes;
+	}
+	return 0;
+}
+
+/* Each disk is a file. */
+static int check_file_sizes(const struct saving *s, int dirfd, struct err *err)
+{
+	char size[SIZE_WORDS_MAX];
+	struct statfs fs;
+
+	if (fstatfs(dirfd, &fs) < 0 || fs.f_type != MSDOS_SUPER_MAGIC)
+		return 0;
+	for (size_t i = 0; i < s->shown.ndisks; i++)
+		if (s->shown.disks[i].block->size > FAT_FILE_MAX)
+			return err_set(
+			    err, ERR_BLOCKED,
+			    "the target's file system is FAT, which has no file above 4 GiB, and '%s' has %s: "
+			    "take one with ext4 or exFAT",
+			    s->shown.disks[i].name, size_in_words(s->shown.disks[i].block->size, size));
+	return 0;
+}
+
+/* How much is zeros, and takes no room, is known when all is read. */
+static int check_room(const struct saving *s, int dirfd, struct err *err)
+{
+	char need[SIZE_WORDS_MAX], have[SIZE_WORDS_MAX];
+	uint64_t room;
+
+	if (check_file_sizes(s, dirfd, err) < 0 || file_space_free(dirfd, &room, err) < 0)
+		return -1;
+	if (room >= s->total || s->settings->tight)
+		return 0;
+	return err_set(
+	    err, ERR_TEMPFAIL,
+	    "the disks have %s, the target has room for %s: take a larger one, or try it (rehost.tight), as what "
+	    "is zeros takes no room",
+	    size_in_words(s->total, need), size_in_words(room, have));
+}
+
+/* ---- what an earlier run has left ---- */
+
+/* Who wrote what is there, and of which disks. NULL: err. */
+static struct json *describe_run(const struct saving *s, struct err *err)
+{
+	AUTO(js_freep) struct json *run = js_object();
+	struct json *disks = js_set(run, "disks", js_array());
+
+	js_set_str(run, "schema", "rehost-images-1");
+	for (size_t i = 0; i < s->shown.ndisks; i++) {
+		struct json *one = js_add(disks, js_object());
+		uint64_t hash = 0;
+		char identity[17];
+
+		if (sample_block(s->shown.disks[i].block, &hash, err) < 0)
+			return NULL;
+		snprintf(identity, sizeof identity, "%016" PRIx64, hash);
+		js_set_u64(one, "size", s->shown.disks[i].block->size);
+		js_set_str(one, "identity", identity);
+	}
+	return take_ptr(&run);
+}
+
+/* Goes on with what is there, or empties the folder. */
+static int begin_or_resume(struct saving *s, struct err *err)
+{
+	AUTO(js_freep) struct json *run = describe_run(s, err);
+
+	if (!run || journal_open(partial_dirfd(s->partial), &s->journal, err) < 0)
+		return -1;
+	if (js_equal(journal_run(s->journal), run)) {
+		uis_say(s->shown.uis, "An earlier run was not finished: it is gone on with.");
+		return 0;
+	}
+	if (partial_was_there(s->partial))
+		uis_say(s->shown.uis, "What was left there is of other disks: it is begun anew.");
+	journal_close(take_ptr(&s->journal));
+	if (partial_empty(s->partial, err) < 0 || journal_open(partial_dirfd(s->partial), &s->journal, err) < 0)
+		return -1;
+	if (check_room(s, partial_dirfd(s->partial), err) < 0)
+		return -1;
+	return journal_begin(s->journal, take_ptr(&run), err) < 0 ? -1
+								  : journal_reach(s->journal, PHASE_MAPPED, NULL, err);
+}
+
+/* Another machine's folder, or an older one of this. */
+static int open_partial(struct saving *s, const char *folder, const char *name, struct err *err)
+{
+	if (partial_open(folder, name, false, &s->partial, err) == 0)
+		return 0;
+	return err->code == ERR_BLOCKED ? err_wrap(err, "rehost.name=%s", name) : -1;
+}
+
+/* ---- the copy ---- */
+
+static void progress(uint64_t done, void *opaque)
+{
+	struct saving *s = opaque;
+
+	done += s->before;
+	shown_measure(&s->shown, done, s->total, done);
+	if (!s->shown.asking) {
+		screen_begin(&s->shown.screen, "Writing images of this machine",
+			     "What is written is kept when this is cancelled, and gone on with another time.");
+		shown_add_bars(&s->shown, done, s->total, "");
+		screen_add_button(&s->shown.screen, "Cancel");
+	}
+	shown_hear(&s->shown);
+}
+
+static int create_image(const struct saving *s, size_t disk, struct block **ret, int *ret_fd, struct err *err)
+{
+	const struct block *source = s->shown.disks[disk].block;
+	bool resume = journal_has(s->journal, (unsigned)disk);
+	struct create_options o = {.resume = resume, .logical_sector = source->logical_sector};
+	char name[IMAGE_NAME_MAX];
+	AUTO_FD int fd = -1;
+
+	image_name(disk, name);
+	fd = openat(partial_dirfd(s->partial), name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (resume ? 0 : O_TRUNC),
+		    0644);
+	if (fd < 0)
+		return err_sys(err, ERR_BLOCKED, "cannot create '%s/%s'", partial_path(s->partial), name);
+	*ret_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (*ret_fd < 0)
+		return err_sys(err, ERR_INTERNAL, "cannot duplicate a descriptor");
+	if (qcow2_create(fd, name, source->size, &o, ret, err) < 0)
+		return -1;
+	take_fd(&fd);
+	return 0;
+}
+
+static int copy_disk(struct saving *s, size_t disk, struct err *err)
+{
+	AUTO(block_closep) struct block *image = NULL;
+	AUTO(copy_result_done) struct copy_result result = {0};
+	AUTO_FD int fd = -1;
+	struct copy_job job = {.source = s->shown.disks[disk].block,
+			       .journal = s->journal,
+			       .disk = (unsigned)disk,
+			       .on_read_error = s->settings->zero_read_errors ? READ_ERROR_ZERO : READ_ERROR_STOP,
+			       .progress = progress,
+			       .opaque = s};
+	uint64_t bytes;
+
+	if (block_allocated(job.source, &bytes, err) < 0 || create_image(s, disk, &image, &fd, err) < 0)
+		return -1;
+	job.target = image;
+	job.writeback_fd = fd;
+	if (copy_run(&job, &result, err) < 0 || block_finish(image, err) < 0)
+		return -1;
+	for (size_t i = 0; i < result.nbad; i++)
+		uis_say(s->shown.uis,
+			"WARNING: %s: %" PRIu64 " bytes at 0x%" PRIx64 " can't be read: zeros in the image",
+			s->shown.disks[disk].name, result.bad[i].len, result.bad[i].off);
+	s->before += bytes;
+	return 0;
+}
+
+static int copy_disks(struct saving *s, struct err *err)
+{
+	for (size_t i = 0; i < s->shown.ndisks; i++) {
+		uis_say(s->shown.uis, "Writing %s.", s->shown.disks[i].name);
+		if (copy_disk(s, i, err) < 0)
+			return err_wrap(err, "%s", s->shown.disks[i].name);
+	}
+	return 0;
+}
+
+/* ---- the inventory ---- */
+
+static int write_inventory(const struct saving *s, const struct hardware *h, struct err *err)
+{
+	AUTO(js_freep) struct json *j = inventory_json(h, s->settings->name), *old = js_copy(js_get(j, "disks"));
+	AUTO(buf_done) struct buf text = BUF_INIT(PHYSICAL_FILE_MAX);
+	struct json *disks = js_set(j, "disks", js_array());
+
+	for (size_t i = 0; i < s->shown.ndisks; i++) {
+		struct json *one = js_add(disks, js_copy(js_at(old, i)));
+		char name[IMAGE_NAME_MAX];
+
+		image_name(i, name);
+		js_set_u64(one, "size", s->shown.disks[i].block->size);
+		js_set_str(one, "file", name);
+		js_set_str(one, "format", "qcow2");
+	}
+	if (js_print(j, true, &text) < 0)
+		return err_nomem(err);
+	return file_replace(partial_dirfd(s->partial), PHYSICAL_INVENTORY, buf_str(&text), text.len, 0644, err);
+}
+
+static int publish(struct saving *s, struct err *err)
+{
+	if (partial_prepare(s->partial, err) < 0)
+		return -1;
+	journal_close(take_ptr(&s->journal));
+	if (file_remove_tree(partial_dirfd(s->partial), JOURNAL_FILE, err) < 0)
+		return -1;
+	return partial_publish(s->partial, err);
+}
+
+static int save_to(struct saving *s, const struct hardware *h, const char *folder, const char *name, struct err *err)
+{
+	if (count_bytes(s, err) < 0 || open_partial(s, folder, name, err) < 0 || begin_or_resume(s, err) < 0 ||
+	    copy_disks(s, err) < 0)
+		return -1;
+	return write_inventory(s, h, err) < 0 ? -1 : publish(s, err);
+}
+
+int saving_run(const struct settings *settings, const struct hardware *h, const char *root, enum shown_machine machine,
+	       struct uis *u, struct arena *a, char **ret, struct err *err)
+{
+	AUTO(target_done) struct target target = {0};
+	AUTO(saving_done)
+	struct saving s = {
+	    .shown = {.uis = u, .warning = "What is written is kept, and gone on with when you begin again."},
+	    .settings = settings};
+	const char *name = machine_safe_name(a, settings->name ? settings->name : inventory_name(h, a));
+	int status;
+
+	if (shown_open(&s.shown, h, root, machine, err) < 0)
+		return -1;
+	for (size_t i = 0; i < s.shown.ndisks; i++)
+		watched_stop(s.shown.disks[i].block, &s.shown.cancel);
+	uis_say(u, "Making %s ready.", settings->to);
+	if (target_open(&target, h, settings, machine == SHOWN_OURS, err) < 0)
+		return -1;
+	status = save_to(&s, h, target.folder, name, err);
+	uis_show(u, NULL);
+	*ret = target.device ? arena_printf(a, "the folder '%s' on %s", name, target.device)
+			     : arena_printf(a, "%s/%s", target.folder, name);
+	/* Its file system can't go while a file there is open. */
+	journal_close(take_ptr(&s.journal));
+	partial_close(take_ptr(&s.partial));
+	return status < 0 ? -1 : target_close(&target, err);
+}
