@@ -20,12 +20,14 @@ say := @$(if $(V),:,printf '  %-3s %s\n')
 PACKAGES := libguestfs hivex libxml-2.0 libarchive libdeflate libzstd liblz4 liblzma zlib jansson nettle gnutls libxxhash uuid libseccomp
 # Optional: faster deflate.
 PACKAGES += $(shell $(PKG_CONFIG) --exists libisal && echo libisal)
+PACKAGES += $(shell $(PKG_CONFIG) --exists libqrencode && echo libqrencode)
 WARNINGS := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wno-unused-parameter -Wno-missing-field-initializers
 # Project flags stay out of CFLAGS: a command-line CFLAGS= would cancel them.
 REHOST_CFLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -MMD -MP -pthread -fstack-protector-strong \
 	$(WARNINGS) -Werror
-PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PACKAGES)) $(if $(filter libisal,$(PACKAGES)),-DREHOST_ISAL)
+PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PACKAGES)) $(if $(filter libisal,$(PACKAGES)),-DREHOST_ISAL) \
+	$(if $(filter libqrencode,$(PACKAGES)),-DREHOST_QRENCODE)
 AGENT_LIBS = $(shell $(PKG_CONFIG) --libs libnewt)
 PKG_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm
 
@@ -177,7 +179,7 @@ fuzz32: setup-fuzz32 $(SYSROOT32) ## the same for FUZZ32_TARGETS (image readers)
 	@PKG_CONFIG_SYSROOT_DIR=$(SYSROOT32) PKG_CONFIG_LIBDIR=$(LIBS32)/pkgconfig \
 		$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-fuzz32 CC='$(CLANG) -m32 --sysroot=$(SYSROOT32)' \
 		CFLAGS='$(FUZZ_CFLAGS)' FUZZ_ENGINE=-fsanitize=fuzzer LIB_DIRS='core/base core/model formats' \
-		PACKAGES='$(filter-out libguestfs hivex libisal libseccomp gnutls,$(PACKAGES))' FUZZ_TARGETS='$(FUZZ32_TARGETS)' \
+		PACKAGES='$(filter-out libguestfs hivex libisal libqrencode libseccomp gnutls,$(PACKAGES))' FUZZ_TARGETS='$(FUZZ32_TARGETS)' \
 		LDFLAGS='-Wl,--dynamic-linker=$(SYSROOT32)/lib/ld-linux.so.2 -Wl,--disable-new-dtags \
 			-Wl,-rpath,$(SYSROOT32)/lib/i386-linux-gnu:$(LIBS32)' fuzz-programs
 	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ32_TARGETS:%=build-fuzz32/tests/fuzz/%)

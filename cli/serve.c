@@ -1,5 +1,6 @@
 /* serve and machines: the host that physical machines dial, and what it knows of them. */
 #include <inttypes.h>
+#include <langinfo.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "core/base/checked.h"
 #include "core/base/keys.h"
 #include "core/base/log.h"
+#include "core/base/qr.h"
 #include "core/base/units.h"
 #include "run/serve/serve.h"
 
@@ -151,6 +153,16 @@ static int read_keys(const struct arguments *a, struct keys *keys, struct err *e
 	return a->keys_from_stdin ? keys_add_lines(keys, STDIN_FILENO, err) : 0;
 }
 
+/* For a camera, as the words are long to type: on a terminal that can show it. */
+static void show_code(const char *words)
+{
+	AUTO(buf_done) struct buf code = BUF_INIT(64 * KIB);
+
+	if (isatty(STDOUT_FILENO) && !strcmp(nl_langinfo(CODESET), "UTF-8") && qr_print(words, &code))
+		fputs(buf_str(&code), stdout);
+	explicit_bzero(code.data, code.len);
+}
+
 static void show(const char *words, unsigned uses, uint64_t expires, const char *address, void *opaque)
 {
 	time_t at = (time_t)expires;
@@ -161,6 +173,7 @@ static void show(const char *words, unsigned uses, uint64_t expires, const char 
 		strftime(until, sizeof until, "%F %H:%M", &tm);
 	printf("listening on %s\ntoken: %s\nfor %u machine%s, until %s\n", address, words, uses, uses == 1 ? "" : "s",
 	       until);
+	show_code(words);
 	fflush(stdout);
 }
 
