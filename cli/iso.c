@@ -22,7 +22,7 @@ static const char *const uis[] = {"auto", "text", "screen", NULL};
 static const struct cli_option options[] = {
     {"server", 0, CLI_TEXT, "HOST[:PORT]", NULL, "The conversion host, where rehost serve runs.", AT(server)},
     {"token", 0, CLI_TEXT, "WORDS", NULL, "The token that rehost serve showed.", AT(token)},
-    {"to", 0, CLI_TEXT, "DISK", NULL, "Instead of a host: a disk or partition for images, by name or serial number.",
+    {"to", 0, CLI_TEXT, "DISK", NULL, "Instead of a host: a disk or partition for images (SERIAL, SERIAL-part1).",
      AT(to)},
     {"name", 0, CLI_TEXT, "NAME", NULL, "What the guest is called (default: product and serial number).", AT(name)},
     {"disks", 0, CLI_TEXT, "DISK,…", NULL, "Only these disks, by name, serial number or WWN.", AT(disks)},

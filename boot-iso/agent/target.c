@@ -25,6 +25,58 @@ static bool is(const char *a, const char *word)
 	return a && !strcmp(a, word);
 }
 
+/* The N of "SERIAL-partN" where id is SERIAL; "" for SERIAL alone; NULL: another one. */
+static const char *part_of(const char *id, const char *word)
+{
+	size_t len = id ? strlen(id) : 0;
+
+	if (!len || strncmp(word, id, len) != 0)
+		return NULL;
+	if (!word[len])
+		return "";
+	return !strncmp(word + len, "-part", 5) && word[len + 5] ? word + len + 5 : NULL;
+}
+
+/* sdb1, nvme0n1p1: the number that the name ends in. */
+static bool has_number(const struct hw_disk *d, const struct hw_part *p, const char *number)
+{
+	const char *rest = p->name + strlen(d->name);
+
+	return !strcmp(*rest == 'p' ? rest + 1 : rest, number);
+}
+
+/* Its disk by what doesn't change from boot to boot. */
+static bool find_by_id(struct hw_disk *d, const char *word, struct target_place *ret)
+{
+	const char *number = part_of(d->serial, word);
+
+	if (!number)
+		number = part_of(d->wwn, word);
+	if (!number)
+		return false;
+	ret->disk = d;
+	VEC_FOR (p, &d->parts)
+		if (has_number(d, p, number))
+			ret->part = p;
+	return !*number || ret->part;
+}
+
+static bool find_by_name(struct hw_disk *d, const char *word, struct target_place *ret)
+{
+	bool found = is(d->name, word);
+
+	VEC_FOR (p, &d->parts)
+		if (is(p->name, word)) {
+			ret->part = p;
+			found = true;
+		}
+	if (found) {
+		ret->disk = d;
+		ret->by_name = true;
+	}
+	return found;
+}
+
 int target_find(const struct hardware *h, const char *to, struct target_place *ret, struct err *err)
 {
 	const char *name = !strncmp(to, "/dev/", 5) ? to + 5 : to;
@@ -33,16 +85,11 @@ int target_find(const struct hardware *h, const char *to, struct target_place *r
 	if (strchr(name, '/'))
 		return 0;
 	VEC_FOR (d, &h->disks) {
-		if (is(d->name, name) || is(d->serial, name) || is(d->wwn, name)) {
-			*ret = (struct target_place){.disk = d};
+		*ret = (struct target_place){0};
+		if (find_by_name(d, name, ret) || find_by_id(d, name, ret))
 			return 0;
-		}
-		VEC_FOR (p, &d->parts)
-			if (is(p->name, name)) {
-				*ret = (struct target_place){.disk = d, .part = p};
-				return 0;
-			}
 	}
+	*ret = (struct target_place){0};
 	return err_set(err, ERR_USAGE, "rehost.to: there is no disk or partition '%s' (a folder has a slash)", to);
 }
 
@@ -78,6 +125,12 @@ int target_check(const struct target_place *p, bool force, bool *ret_make, struc
 	if (!p->disk->left_out)
 		return err_set(err, ERR_BLOCKED, "'%s' is on a disk that is to be imaged: nothing is written to it",
 			       name);
+	if (p->by_name && !is(p->disk->bus, "usb"))
+		return err_set(
+		    err, ERR_BLOCKED,
+		    "'%s' is on no USB disk, and names change from boot to boot: name it by its disk's serial "
+		    "number (%s%s)",
+		    name, p->disk->serial ? p->disk->serial : "it has none", p->part ? "-partN" : "");
 	if (mountable(content))
 		return 0;
 	if (!p->part && p->disk->table)

@@ -49,7 +49,7 @@ converts ext4
 truncate -s 128M "$work/stick"
 printf 'label: gpt\nsize=120M\n' | sfdisk -q "$work/stick"
 mkfs.vfat --offset 2048 "$work/stick" $((120 << 10)) > "$work/mkfs.log" 2>&1 || fail "$(cat "$work/mkfs.log")"
-boot_to fat "$work/stick" rehost.to=/dev/sdb1
+boot_to fat "$work/stick" rehost.to=USB1-part1
 mkdir "$work/fat"
 mcopy -s -i "$work/stick@@1M" ::web01 "$work/fat/"
 converts fat

@@ -19,6 +19,7 @@ static struct hw_disk *add_disk(struct hardware *h, const char *name, const char
 	d->serial = arena_strdup(&h->arena, serial);
 	d->content = arena_strdup(&h->arena, content);
 	d->size = 1 << 30;
+	d->bus = arena_strdup(&h->arena, *serial == 'U' ? "usb" : "ata");
 	return d;
 }
 
@@ -64,7 +65,12 @@ static void places(void **state)
 	    {"rehost.to=sdb2", "sdb", "'sdb2' holds LVM2_member, which is no ext4", false},
 	    {"rehost.to=sdb2 rehost.force", "sdb", NULL, true},
 	    {"rehost.to=sdd rehost.force", "sdd", "'sdd' is the live medium", false},
-	    {"rehost.to=sde", "sde", "'sde' holds a firmware RAID (isw)", false},
+	    {"rehost.to=U1-part1", "sdb", NULL, false},
+	    {"rehost.to=S5", "sde", "'sde' holds a firmware RAID (isw)", false},
+	    {"rehost.to=S5 rehost.force", "sde", NULL, true},
+	    {"rehost.to=sde rehost.force", "sde",
+	     "'sde' is on no USB disk, and names change from boot to boot: name it by its disk's serial number (S5)",
+	     false},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -101,6 +107,8 @@ static void folders_and_mistakes(void **state)
 	assert_null(p.disk);
 	assert_int_equal(target_find(h, "sdx", &p, &err), -1);
 	assert_non_null(strstr(err.text, "there is no disk or partition 'sdx'"));
+	assert_int_equal(target_find(h, "U1-part3", &p, &err), -1);
+	assert_null(p.disk);
 	/* what is to be imaged is no target, whatever is forced */
 	assert_int_equal(target_find(h, "sda", &p, &err), 0);
 	assert_int_equal(target_check(&p, true, &make, &err), -1);
