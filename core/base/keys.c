@@ -105,6 +105,9 @@ static int add_argument(struct keys *k, const char *selector, size_t selector_le
 {
 	size_t len = strlen(value);
 
+	if (strchr(value, '\n')) /* each is a line where it is handed to another process */
+		return err_set(err, ERR_USAGE, "--key %.*s: the passphrase has a line break: none can have one",
+			       (int)selector_len, selector);
 	if (len > KEY_SECRET_MAX)
 		return err_set(err, ERR_USAGE, "--key %.*s: the passphrase has %zu bytes, %d are the most",
 			       (int)selector_len, selector, len, KEY_SECRET_MAX);
@@ -172,8 +175,6 @@ int keys_add(struct keys *k, const char *option, struct err *err)
 
 static int write_line(int fd, const struct key *key, struct err *err)
 {
-	if (strchr(key->secret, '\n'))
-		return err_set(err, ERR_USAGE, "a passphrase has a line break: it can't be handed over");
 	return file_write(fd, key->secret, key->len, err) < 0 ? -1 : file_write(fd, "\n", 1, err);
 }
 

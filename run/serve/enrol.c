@@ -16,7 +16,7 @@
 
 #define STATE_FILE "state.json"
 
-enum { STATE_MAX = 16 << 20 };
+enum { STATE_MAX = 16 << 20, SECONDS_A_DAY = 86400 };
 
 struct enrol_token {
 	struct token token;
@@ -76,6 +76,8 @@ static struct json *machine_state_json(const struct enrol_machine *m)
 	struct json *j = enrol_json(m);
 
 	js_set_str(j, "token", m->token);
+	js_set_str(j, "asked", m->asked);
+	js_set_bool(j, "anew", m->anew);
 	js_set_str(j, "session", m->session);
 	js_set_str(j, "disks_hash", m->disks);
 	return j;
@@ -115,11 +117,15 @@ static void load_machine(struct enrol *e, const struct json *j)
 	take_text(j, "key", m->key, sizeof m->key);
 	take_text(j, "token", m->token, sizeof m->token);
 	take_text(j, "name", m->name, sizeof m->name);
+	take_text(j, "asked", m->asked, sizeof m->asked);
+	if (!*m->asked)
+		memcpy(m->asked, m->name, sizeof m->asked);
 	take_text(j, "session", m->session, sizeof m->session);
 	take_text(j, "disks_hash", m->disks, sizeof m->disks);
 	take_text(j, "address", m->address, sizeof m->address);
 	take_text(j, "text", m->text, sizeof m->text);
 	m->state = state_by_name(js_get_str(j, "state", ""));
+	m->anew = js_get_bool(j, "anew", false);
 	m->ndisks = (unsigned)js_get_u64(j, "disks", 0);
 	m->size = js_get_u64(j, "size", 0);
 	m->done = js_get_u64(j, "done", 0);
@@ -205,10 +211,16 @@ static unsigned machines_of(const struct enrol *e, const char *identity)
 	return ret;
 }
 
-static bool has_unfinished(const struct enrol *e, const char *identity)
+/* Nothing was heard of it for so long that it won't come back. */
+static bool is_given_up(const struct enrol_machine *m, uint64_t now)
+{
+	return m->state != ENROL_CONVERTING && m->changed + ENROL_KEEP_DAYS * SECONDS_A_DAY <= now;
+}
+
+static bool has_unfinished(const struct enrol *e, const char *identity, uint64_t now)
 {
 	VEC_FOR (m, &e->machines)
-		if (!strcmp((*m)->token, identity) && (*m)->state != ENROL_DONE)
+		if (!strcmp((*m)->token, identity) && (*m)->state != ENROL_DONE && !is_given_up(*m, now))
 			return true;
 	return false;
 }
@@ -218,7 +230,7 @@ void enrol_forget_tokens(struct enrol *e, uint64_t now)
 	size_t kept = 0;
 
 	VEC_FOR (t, &e->tokens)
-		if (t->expires > now || has_unfinished(e, t->identity))
+		if (t->expires > now || has_unfinished(e, t->identity, now))
 			e->tokens.v[kept++] = *t;
 	e->tokens.n = kept;
 }
@@ -250,7 +262,7 @@ bool enrol_find_token(const struct enrol *e, const char *identity, uint64_t now,
 {
 	const struct enrol_token *t = by_identity(e, identity);
 
-	if (!t || (t->expires <= now && !has_unfinished(e, identity)))
+	if (!t || (t->expires <= now && !has_unfinished(e, identity, now)))
 		return false;
 	*ret = t->token;
 	return true;
@@ -351,21 +363,33 @@ static const struct enrol_machine *unfinished(const struct enrol *e, const char 
 	return NULL;
 }
 
-static bool name_taken(const struct enrol *e, const char *name)
+static bool name_taken(const struct enrol *e, const char *name, const struct enrol_machine *but)
 {
 	VEC_FOR (m, &e->machines)
-		if (!strcmp((*m)->name, name))
+		if (*m != but && !strcmp((*m)->name, name))
 			return true;
 	return false;
 }
 
-static void give_name(struct enrol *e, const struct json *inventory, char name[ENROL_NAME_TEXT])
+/* The one that it asks for, unless it has asked for that before: then it keeps what it got. */
+static void give_name(const struct enrol *e, const struct json *inventory, struct enrol_machine *m)
 {
-	const char *safe = machine_safe_name(&e->arena, js_get_str(inventory, "name", "machine"));
+	AUTO(arena_done) struct arena a = {0};
+	const char *safe = machine_safe_name(&a, js_get_str(inventory, "name", "machine"));
 
-	snprintf(name, ENROL_NAME_TEXT, "%.64s", safe);
-	for (unsigned i = 2; name_taken(e, name); i++)
-		snprintf(name, ENROL_NAME_TEXT, "%.64s-%u", safe, i);
+	if (!strcmp(m->asked, safe))
+		return;
+	snprintf(m->asked, sizeof m->asked, "%.64s", safe);
+	snprintf(m->name, sizeof m->name, "%.64s", safe);
+	for (unsigned i = 2; name_taken(e, m->name, m); i++)
+		snprintf(m->name, sizeof m->name, "%.64s-%u", safe, i);
+}
+
+bool enrol_renames(const struct enrol_machine *m, const struct json *inventory)
+{
+	AUTO(arena_done) struct arena a = {0};
+
+	return strcmp(m->asked, machine_safe_name(&a, js_get_str(inventory, "name", "machine"))) != 0;
 }
 
 static int add_machine(struct enrol *e, const struct enrol_token *t, const struct json *inventory, const char *key,
@@ -383,7 +407,6 @@ static int add_machine(struct enrol *e, const struct enrol_token *t, const struc
 	m = arena_alloc(&e->arena, sizeof *m);
 	snprintf(m->key, sizeof m->key, "%s", key);
 	snprintf(m->token, sizeof m->token, "%s", t->identity);
-	give_name(e, inventory, m->name);
 	m->enrolled = now;
 	*vec_push(&e->arena, &e->machines) = m;
 	*ret = m;
@@ -405,6 +428,46 @@ static void update(struct enrol_machine *m, const struct json *inventory, const 
 	m->changed = now;
 	if (m->state != ENROL_CONVERTING && m->state != ENROL_DONE)
 		m->state = ENROL_WAITING;
+}
+
+/* It can't come back, and all that is kept of it is what became of it. */
+static bool is_history(const struct enrol *e, const struct enrol_machine *m)
+{
+	return m->state != ENROL_CONVERTING && !by_identity(e, m->token);
+}
+
+/* The oldest of those. */
+static struct enrol_machine *oldest(const struct enrol *e)
+{
+	struct enrol_machine *ret = NULL;
+
+	VEC_FOR (m, &e->machines)
+		if (is_history(e, *m) && (!ret || (*m)->changed < ret->changed))
+			ret = *m;
+	return ret;
+}
+
+static void forget(struct enrol *e, const struct enrol_machine *gone)
+{
+	size_t kept = 0;
+
+	VEC_FOR (m, &e->machines)
+		if (*m != gone)
+			e->machines.v[kept++] = *m;
+	e->machines.n = kept;
+}
+
+void enrol_forget_machines(struct enrol *e, uint64_t now, void (*fn)(const struct enrol_machine *m, void *opaque),
+			   void *opaque)
+{
+	for (;;) {
+		const struct enrol_machine *m = oldest(e);
+
+		if (!m || (!is_given_up(m, now) && e->machines.n < ENROL_MACHINES_MAX))
+			return;
+		forget(e, m);
+		fn(m, opaque);
+	}
 }
 
 void enrol_folder(const struct enrol_machine *m, char name[ENROL_FOLDER_TEXT])
@@ -450,6 +513,8 @@ int enrol_machine(struct enrol *e, const struct token *t, const struct json *inv
 		return -1;
 	else
 		*ret_change = ENROL_NEW;
+	if (m->state != ENROL_CONVERTING && m->state != ENROL_DONE)
+		give_name(e, inventory, m);
 	update(m, inventory, session, hash, now);
 	*ret = m;
 	return 0;

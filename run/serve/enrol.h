@@ -20,6 +20,7 @@
 enum {
 	ENROL_TOKENS_MAX = 256,
 	ENROL_MACHINES_MAX = 4096,
+	ENROL_KEEP_DAYS = 90, /* what is kept of a machine of which nothing is heard */
 	ENROL_KEY_TEXT = 17,  /* 16 hex digits */
 	ENROL_NAME_TEXT = 80, /* a safe name, and what makes it unique */
 	ENROL_SESSION_TEXT = 33,
@@ -44,8 +45,10 @@ enum enrol_change {
 
 struct enrol_machine {
 	char key[ENROL_KEY_TEXT], token[TOKEN_IDENTITY_TEXT], name[ENROL_NAME_TEXT], session[ENROL_SESSION_TEXT];
+	char asked[ENROL_NAME_TEXT]; /* the name that it asked for, made safe: another machine may have had it */
 	enum enrol_state state;
 	char disks[ENROL_KEY_TEXT]; /* a hash over the disks' sizes and samples */
+	bool anew;		    /* what an earlier conversion left is void */
 	uint64_t size;		    /* bytes of all disks */
 	uint64_t done, total;	    /* bytes of the copy */
 	uint64_t sent;		    /* bytes of disk data that came over the network in the last conversion */
@@ -65,7 +68,8 @@ DEFINE_CLEANUP(struct enrol *, enrol_free)
 
 /* expires: seconds since 1970. */
 int enrol_add_token(struct enrol *e, const struct token *t, unsigned uses, uint64_t expires, struct err *err);
-/* Tokens that can be of no more use: expired, and no machine of theirs is unfinished. */
+/* Tokens that can be of no more use: expired, and no machine of theirs is unfinished, but those of which nothing was
+ * heard for ENROL_KEEP_DAYS. */
 void enrol_forget_tokens(struct enrol *e, uint64_t now);
 /* One with room for another machine; false: there is none. */
 bool enrol_open_token(const struct enrol *e, uint64_t now, struct token *ret, unsigned *ret_uses,
@@ -77,12 +81,21 @@ bool enrol_find_token(const struct enrol *e, const char *identity, uint64_t now,
 unsigned enrol_uses(const struct enrol *e, const struct token *t);
 
 /* Who has this token comes with a (checked) inventory. Its entry, which stays where it is until enrol_free().
- * ERR_BLOCKED: refused, and the text says why; the machine may see it. */
+ * One that isn't being converted gets the name that it
+ * asks for now. ERR_BLOCKED: refused, and the text says why; the machine may see it. */
 int enrol_machine(struct enrol *e, const struct token *t, const struct json *inventory, const char *session,
 		  uint64_t now, struct enrol_machine **ret, enum enrol_change *ret_change, struct err *err);
 
+/* Forgets machines that can't come back, as their token is gone: those of which nothing was heard for ENROL_KEEP_DAYS,
+ * and when the list is full the oldest. Calls fn for each; entries stay where they are until
+ * enrol_free(). */
+void enrol_forget_machines(struct enrol *e, uint64_t now, void (*fn)(const struct enrol_machine *m, void *opaque),
+			   void *opaque);
+
 /* The entry that this machine has with this token; NULL: none yet. */
 struct enrol_machine *enrol_find(const struct enrol *e, const struct token *t, const struct json *inventory);
+/* Whether it asks for another name than it did the last time. */
+bool enrol_renames(const struct enrol_machine *m, const struct json *inventory);
 /* Its folder in SERVE_FOLDER: no other entry has the same. */
 void enrol_folder(const struct enrol_machine *m, char name[ENROL_FOLDER_TEXT]);
 

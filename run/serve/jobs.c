@@ -44,7 +44,7 @@ static void on_event(struct live *l, const struct json *event)
 	if (!strcmp(kind, "warning"))
 		log_warn("%s: %s", l->entry->name, text);
 	if (js_get(event, "total")) {
-		l->anew = l->anew && l->stop; /* it has: a later attempt goes on from there */
+		l->entry->anew = l->entry->anew && l->stop; /* it has: a later attempt goes on from there */
 		l->entry->done = js_get_u64(event, "done", 0);
 		l->entry->total = js_get_u64(event, "total", 0);
 		l->serve->dirty = true;
@@ -130,7 +130,7 @@ static void compose(const struct live *l, struct command_line *to)
 	for (size_t i = 0; s->o->convert_args && s->o->convert_args[i]; i++)
 		add(to, s->o->convert_args[i]);
 	add_keys(to, s->o->keys);
-	if (l->anew)
+	if (l->entry->anew)
 		add(to, "--restart");
 	enrol_folder(l->entry, name);
 	add(to, arena_printf(&to->arena, "%s/%s", s->path, name));
@@ -220,9 +220,9 @@ static void on_end(struct live *l, int status)
 	l->pid = 0;
 	l->entry->sent = live_sent(l);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-		l->anew && l->stop ? fail_outdated(l) : succeed(l);
+		l->entry->anew && l->stop ? fail_outdated(l) : succeed(l);
 	} else if (l->stop) {
-		wait_again(l, l->anew ? "its disks have changed: begins anew" : "stopped by the machine");
+		wait_again(l, l->entry->anew ? "its disks have changed: begins anew" : "stopped by the machine");
 	} else if (!l->connected) {
 		wait_again(l, "the machine is no longer connected");
 	} else if (tempfail && l->attempts < ATTEMPTS_MAX) {
@@ -231,7 +231,7 @@ static void on_end(struct live *l, int status)
 		fail(l, status);
 	}
 	if (l->entry->state != ENROL_WAITING) /* what isn't as the machine has it is of no use to a later attempt */
-		l->anew = WIFEXITED(status) && WEXITSTATUS(status) == err_exit_status(ERR_VERIFY);
+		l->entry->anew = WIFEXITED(status) && WEXITSTATUS(status) == err_exit_status(ERR_VERIFY);
 	l->entry->changed = (uint64_t)time(NULL);
 	l->serve->urgent = true;
 }

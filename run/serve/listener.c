@@ -12,6 +12,7 @@
 #include "net/address.h"
 #include "net/frame.h"
 #include "net/tls.h"
+#include "run/partial.h"
 #include "run/serve/live.h"
 
 enum {
@@ -135,16 +136,45 @@ static int serve_disk(struct caller *c, struct stream *stream, const struct json
 
 /* ---- control ---- */
 
+static struct live *live_of_entry(const struct serve *s, const struct enrol_machine *entry)
+{
+	struct live *l = s->lives;
+
+	while (l && l->entry != entry)
+		l = l->next;
+	return entry ? l : NULL;
+}
+
 /* Another boot of a machine whose last one still answers: two machines that look alike, or the old connection isn't
  * known to be lost yet. Who is told nothing dials again. Called with the lock held. */
 static bool is_elsewhere(struct caller *c, const struct json *inventory, const char *session)
 {
 	const struct enrol_machine *entry = enrol_find(c->serve->enrol, &c->token, inventory);
-	const struct live *l = c->serve->lives;
+	const struct live *l = live_of_entry(c->serve, entry);
 
-	while (l && l->entry != entry)
-		l = l->next;
-	return entry && l && l->connected && entry->state != ENROL_DONE && strcmp(entry->session, session) != 0;
+	return l && l->connected && entry->state != ENROL_DONE && strcmp(entry->session, session) != 0;
+}
+
+/* It was cancelled, and another name was chosen, before its conversion has ended. Called with the lock held. */
+static bool is_ending(struct caller *c, const struct json *inventory)
+{
+	const struct enrol_machine *entry = enrol_find(c->serve->enrol, &c->token, inventory);
+	const struct live *l = live_of_entry(c->serve, entry);
+
+	return l && l->pid && l->stop && enrol_renames(entry, inventory);
+}
+
+/* What was copied under the old name is of no use under the new one. Called with the lock held. */
+static void note_name(const struct serve *s, const char *before, const struct enrol_machine *entry)
+{
+	struct err err = ERR_INIT;
+	unsigned removed;
+
+	if (!*before || !strcmp(before, entry->name))
+		return;
+	log_info("%s: is called %s from now on", before, entry->name);
+	if (partial_clean(s->o->output_dir, before, &removed, &err) < 0)
+		log_warn("%s: what was copied is not removed: %s", before, err.text);
 }
 
 /* Called with the lock held. */
@@ -152,10 +182,14 @@ static int take_machine(struct caller *c, const struct json *inventory, const ch
 			struct err *err)
 {
 	struct serve *s = c->serve;
-	struct enrol_machine *entry;
+	struct enrol_machine *entry = enrol_find(s->enrol, &c->token, inventory);
+	char before[ENROL_NAME_TEXT];
 	enum enrol_change change;
 	struct live *l;
 
+	snprintf(before, sizeof before, "%s", entry ? entry->name : "");
+	if (is_ending(c, inventory))
+		return err_set(err, ERR_TEMPFAIL, "its conversion is still ending");
 	if (is_elsewhere(c, inventory, session))
 		return err_set(err, ERR_TEMPFAIL,
 			       "another live system with this machine's hardware is still connected");
@@ -163,6 +197,7 @@ static int take_machine(struct caller *c, const struct json *inventory, const ch
 		c->refused = true;
 		return -1;
 	}
+	note_name(s, before, entry);
 	l = live_of(s, entry);
 	if (!l)
 		return err_nomem(err);
@@ -174,7 +209,7 @@ static int take_machine(struct caller *c, const struct json *inventory, const ch
 	if (change == ENROL_REBOOTED)
 		live_drop_lanes(l);
 	if (change == ENROL_OTHER_DISKS)
-		l->anew = l->stop = true;
+		entry->anew = l->stop = true;
 	if (!l->ndisks || change == ENROL_OTHER_DISKS)
 		return live_open(l, inventory, err);
 	/* Cancelled, and cards or other things were chosen anew. One that goes on keeps what it began with. */

@@ -33,7 +33,6 @@ struct live {
 	bool ended, heard; /* it has, with this status; all that it said has come */
 	int status;
 	bool stop; /* it was told to end */
-	bool anew; /* what an earlier one left is void */
 	unsigned attempts;
 	time_t not_before; /* monotonic seconds */
 };

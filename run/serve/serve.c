@@ -21,6 +21,7 @@
 enum {
 	STEP_MS = 200,
 	SAVE_SECONDS = 5, /* progress needs no more */
+	CLEAN_SECONDS = 3600,
 	HOURS_DEFAULT = 24,
 	FILES_MAX = 65536, /* programs that close all that they may have open take long with more */
 };
@@ -68,6 +69,26 @@ static void forget_conversions(struct enrol *e)
 			enrol_at(e, i)->state = ENROL_WAITING;
 }
 
+static void remove_folder(const struct enrol_machine *m, void *opaque)
+{
+	const struct serve *s = opaque;
+	char name[ENROL_FOLDER_TEXT];
+	struct err err = ERR_INIT;
+
+	enrol_folder(m, name);
+	if (file_remove_tree(s->dirfd, name, &err) < 0)
+		log_warn("%s: its folder is not removed: %s", m->name, err.text);
+}
+
+/* What can be of no more use. Called with the lock held, once others may hold it. */
+static void forget(struct serve *s)
+{
+	uint64_t now = (uint64_t)time(NULL);
+
+	enrol_forget_tokens(s->enrol, now);
+	enrol_forget_machines(s->enrol, now, remove_folder, s);
+}
+
 /* The token for the next machine: a new one when none has room left; *ret_new says so. Called with the lock held, once
  * others may hold it. */
 static int next_token(struct serve *s, struct next *ret, bool *ret_new, struct err *err)
@@ -77,7 +98,7 @@ static int next_token(struct serve *s, struct next *ret, bool *ret_new, struct e
 	*ret_new = !enrol_open_token(s->enrol, now, &ret->token, &ret->uses, &ret->expires);
 	if (!*ret_new)
 		return 0;
-	enrol_forget_tokens(s->enrol, now);
+	forget(s);
 	ret->uses = s->o->uses ? s->o->uses : 1;
 	ret->expires = now + hours * 3600;
 	s->urgent = true;
@@ -114,6 +135,7 @@ static int start(struct serve *s, struct err *err)
 	if (open_folder(s, err) < 0 || enrol_load(s->dirfd, &s->enrol, err) < 0)
 		return -1;
 	forget_conversions(s->enrol);
+	forget(s);
 	if (next_token(s, &next, &is_new, err) < 0 || enrol_save(s->enrol, s->dirfd, err) < 0 ||
 	    open_listener(s, err) < 0)
 		return -1;
@@ -135,6 +157,14 @@ static void save(struct serve *s)
 	if ((s->dirty || s->urgent) && enrol_save(s->enrol, s->dirfd, &err) < 0)
 		log_warn("cannot save the list of machines: %s", err.text);
 	s->dirty = s->urgent = false;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void clean_up(struct serve *s)
+{
+	pthread_mutex_lock(&s->lock);
+	forget(s);
+	s->dirty = true;
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -168,7 +198,7 @@ static void raise_limits(void)
 int serve_run(const struct serve_options *options, struct err *err)
 {
 	struct serve *s = calloc(1, sizeof *s);
-	time_t saved = 0;
+	time_t saved = 0, cleaned = serve_now();
 
 	if (!s)
 		return err_nomem(err);
@@ -183,6 +213,10 @@ int serve_run(const struct serve_options *options, struct err *err)
 		if (s->urgent || serve_now() - saved >= SAVE_SECONDS) {
 			save(s);
 			saved = serve_now();
+		}
+		if (serve_now() - cleaned >= CLEAN_SECONDS) {
+			clean_up(s);
+			cleaned = serve_now();
 		}
 		nanosleep(&(struct timespec){.tv_nsec = STEP_MS * 1000000L}, NULL);
 	}

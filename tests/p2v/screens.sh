@@ -103,16 +103,19 @@ press Tab Tab Tab Tab Enter
 shows '┤ Network cards' '[ ] eno2'
 press Tab Tab Enter
 shows 'Name web01'
-press Tab Enter
-shows '┤ Begin? ├'
+fill web02
+press Enter
+shows '┤ Begin? ├' "Guest 'web02' on"
 press Enter
 shows '┤ Imaging this machine ├'
 shows '┤ Converted ├' 'Switch this machine off before the guest starts' '<Power off>' '<Reboot>' '<Shell>'
 press Tab Enter
 shows 'ended with 11'
-cmp machine/dev/sda out/web01/web01-sda.raw || fail "sda differs"
-cmp machine/dev/sdb out/web01/web01-sdb.raw || fail "sdb differs"
-[ ! -e out/web01/web01-sdc.raw ] || fail "a disk that wasn't chosen was imaged"
+cmp machine/dev/sda out/web02/web02-sda.raw || fail "sda differs"
+cmp machine/dev/sdb out/web02/web02-sdb.raw || fail "sdb differs"
+[ ! -e out/web02/web02-sdc.raw ] || fail "a disk that wasn't chosen was imaged"
+grep -q "web01: is called web02 from now on" host.log || fail "$(cat host.log)"
+[ ! -e out/.web01.partial ] || fail "what the old name had is left"
 # the terminal is as it was
 tmux -S tmux kill-session -t p
 
@@ -157,7 +160,7 @@ press Tab Tab Tab Enter
 shows '┤ Images on a disk ├' 'sdb        32.0 MiB' '[ ] Make a new file system there' '<Back>'
 fill sda
 press Tab Tab Enter
-shows "! 'sda' holds a partition table"
+shows "! 'sda' is on no USB disk"
 fill "$work/usb"
 press Tab Tab Enter
 shows '┤ Disks to image ├' '[*] sda' '[*] sdb'

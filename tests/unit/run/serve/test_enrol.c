@@ -51,12 +51,14 @@ static int teardown(void **state)
 	return 0;
 }
 
+static const char *name = "web 01";
+
 static struct json *inventory(const char *uuid, const char *serial, const char *identity)
 {
 	struct json *j = js_object(), *disk;
 	char full[64];
 
-	js_set_str(j, "name", "web 01");
+	js_set_str(j, "name", name);
 	if (uuid && strlen(uuid) == 2)
 		snprintf(full, sizeof full, "4c4c4544-0042-3510-8051-b4c04f4b%02x%02x", uuid[0], uuid[1]);
 	else
@@ -311,6 +313,7 @@ static void test_remembered(void **state)
 	m = take(f, "u1", "s1", "i1", session_a, NOW, &change);
 	m->state = ENROL_CONVERTING;
 	m->done = 5;
+	m->anew = true;
 	snprintf(m->text, sizeof m->text, "copying");
 	assert_int_equal(enrol_save(f->e, f->dirfd, NULL), 0);
 	enrol_free(f->e);
@@ -320,9 +323,93 @@ static void test_remembered(void **state)
 	assert_string_equal(enrol_at(f->e, 0)->text, "copying");
 	assert_int_equal(enrol_at(f->e, 0)->state, ENROL_CONVERTING);
 	assert_int_equal(enrol_at(f->e, 0)->done, 5);
+	assert_true(enrol_at(f->e, 0)->anew);
 	assert_ptr_equal(take(f, "u1", "s1", "i1", session_a, NOW, &change), enrol_at(f->e, 0));
 	assert_int_equal(change, ENROL_SAME);
 	assert_null(take(f, "u2", "s1", "i1", session_a, NOW, &change));
+}
+
+/* Another name counts from the next time on, but not while it is being converted. */
+static void test_another_name(void **state)
+{
+	struct fixture *f = *state;
+	enum enrol_change change;
+	struct enrol_machine *m;
+
+	assert_int_equal(enrol_add_token(f->e, &f->token, 2, EXPIRES, NULL), 0);
+	m = take(f, "u1", "s1", "i1", session_a, NOW, &change);
+	assert_non_null(take(f, "u2", "s2", "i1", session_a, NOW, &change));
+	m->state = ENROL_CONVERTING;
+	name = "db";
+	take(f, "u1", "s1", "i1", session_b, NOW, &change);
+	assert_string_equal(m->name, "web_01");
+	m->state = ENROL_FAILED;
+	take(f, "u1", "s1", "i1", session_b, NOW, &change);
+	assert_string_equal(m->name, "db");
+	name = "web 01";
+	take(f, "u2", "s2", "i1", session_b, NOW, &change);
+	assert_string_equal(enrol_at(f->e, 1)->name, "web_01-2"); /* as it asked for before */
+	name = "db";
+	take(f, "u2", "s2", "i1", session_b, NOW, &change);
+	assert_string_equal(enrol_at(f->e, 1)->name, "db-2");
+	name = "web 01";
+}
+
+static void count(const struct enrol_machine *m, void *opaque)
+{
+	(*(unsigned *)opaque)++;
+}
+
+/* What can't come back makes room: by its age, and when the list is full. */
+static void test_forgotten_machines(void **state)
+{
+	const uint64_t ages = NOW + UINT64_C(86400) * ENROL_KEEP_DAYS;
+	struct fixture *f = *state;
+	enum enrol_change change;
+	struct enrol_machine *m;
+	unsigned gone = 0;
+	char serial[16];
+
+	assert_int_equal(enrol_add_token(f->e, &f->token, ENROL_MACHINES_MAX + 1, EXPIRES, NULL), 0);
+	for (unsigned i = 0; i < ENROL_MACHINES_MAX; i++) {
+		snprintf(serial, sizeof serial, "s%u", i);
+		m = take(f, "u1", serial, "i1", session_a, NOW + i / 64, &change);
+		assert_non_null(m);
+		m->state = i % 2 ? ENROL_DONE : ENROL_FAILED;
+	}
+	assert_null(take(f, "u1", "other", "i1", session_a, NOW, &change));
+	enrol_forget_tokens(f->e, LATER);
+	enrol_forget_machines(f->e, LATER, count, &gone);
+	assert_int_equal(gone, 0); /* some are unfinished: the token stays */
+	for (size_t i = 0; i < enrol_count(f->e); i++)
+		enrol_at(f->e, i)->state = ENROL_DONE;
+	enrol_forget_tokens(f->e, LATER);
+	enrol_forget_machines(f->e, LATER, count, &gone);
+	assert_int_equal(gone, 1);
+	assert_int_equal(enrol_add_token(f->e, &f->token, 1, 2 * ages, NULL), 0);
+	enrol_forget_machines(f->e, 2 * ages, count, &gone);
+	assert_int_equal(gone, 1); /* the same token again: they may still be asked about */
+	enrol_forget_tokens(f->e, 2 * ages);
+	enrol_forget_machines(f->e, ages, count, &gone);
+	assert_int_equal(gone, 64); /* those of the first second */
+	enrol_forget_machines(f->e, 2 * ages, count, &gone);
+	assert_int_equal(gone, ENROL_MACHINES_MAX);
+	assert_int_equal(enrol_count(f->e), 0);
+}
+
+/* A token that nobody comes back with isn't kept for ever. */
+static void test_given_up(void **state)
+{
+	struct fixture *f = *state;
+	enum enrol_change change;
+	struct token found;
+	char identity[TOKEN_IDENTITY_TEXT];
+
+	token_identity(&f->token, identity);
+	assert_int_equal(enrol_add_token(f->e, &f->token, 1, EXPIRES, NULL), 0);
+	take(f, "u1", "s1", "i1", session_a, NOW, &change);
+	assert_true(enrol_find_token(f->e, identity, NOW + UINT64_C(86400) * ENROL_KEEP_DAYS - 1, &found));
+	assert_false(enrol_find_token(f->e, identity, NOW + UINT64_C(86400) * ENROL_KEEP_DAYS, &found));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -330,12 +417,10 @@ static void test_remembered(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_one_machine),	 TEST(test_reboot),
-	    TEST(test_done_is_done),	 TEST(test_expiry),
-	    TEST(test_forgotten_tokens), TEST(test_several_uses),
-	    TEST(test_nameless),	 TEST(test_remembered),
-	    TEST(test_two_tokens),	 TEST(test_old_token_returns),
-	    TEST(test_filler_uuids),	 TEST(test_replaced_card),
+	    TEST(test_one_machine),	   TEST(test_reboot),	    TEST(test_done_is_done),  TEST(test_expiry),
+	    TEST(test_forgotten_tokens),   TEST(test_several_uses), TEST(test_nameless),      TEST(test_another_name),
+	    TEST(test_forgotten_machines), TEST(test_given_up),	    TEST(test_remembered),    TEST(test_two_tokens),
+	    TEST(test_old_token_returns),  TEST(test_filler_uuids), TEST(test_replaced_card),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
