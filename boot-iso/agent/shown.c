@@ -47,7 +47,7 @@ static int open_disk(const char *root, const char *name, enum shown_machine mach
 	if (fd < 0 || file_block_open(fd, name, &disk, err) < 0)
 		return -1;
 	take_fd(&fd);
-	*ret = watched_new(take_ptr(&disk));
+	*ret = watched_new(take_ptr(&disk), open(path, O_RDONLY | O_DIRECT | O_CLOEXEC));
 	return *ret ? 0 : err_nomem(err);
 }
 

@@ -1,14 +1,61 @@
 /* A disk that is watched while it is read. */
 #include "boot-iso/agent/watched.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/checked.h"
+#include "core/base/cleanup.h"
+
+enum {
+	DIRECT_MAX = 4096,   /* bytes: a page, below which the cache can't narrow a bad place down */
+	DIRECT_ALIGN = 4096, /* of memory: what the strictest disk asks for */
+};
 
 struct watched {
 	struct block b;
 	struct block *disk;
+	int direct_fd;
+	atomic_bool has_bad; /* a read failed */
 	atomic_uint_fast64_t read, place;
 	const atomic_bool *stop;
 };
+
+/* Whether it may be tried without the cache. */
+static bool is_narrow(const struct watched *w, size_t len, uint64_t off)
+{
+	return w->direct_fd >= 0 && len <= DIRECT_MAX && len % w->b.logical_sector == 0 &&
+	       off % w->b.logical_sector == 0;
+}
+
+static int read_direct(const struct watched *w, void *buf, size_t len, uint64_t off, struct err *err)
+{
+	AUTO_FREE void *aligned = NULL;
+
+	if (posix_memalign(&aligned, DIRECT_ALIGN, DIRECT_MAX) != 0)
+		return err_nomem(err);
+	if (pread(w->direct_fd, aligned, len, (off_t)off) != (ssize_t)len)
+		return err_sys(err, ERR_UNREADABLE, "%zu bytes at 0x%" PRIx64, len, off);
+	memcpy(buf, aligned, len);
+	return 0;
+}
+
+/* A disk tries long at a bad place: once there was one, the cache isn't asked first for what may lie around it. */
+static int read_disk(struct watched *w, void *buf, size_t len, uint64_t off, struct err *err)
+{
+	bool narrow = is_narrow(w, len, off);
+
+	if (!(narrow && atomic_load(&w->has_bad)) && block_pread(w->disk, buf, len, off, err) == 0)
+		return 0;
+	atomic_store(&w->has_bad, true);
+	if (!narrow)
+		return -1;
+	if (err)
+		err_clear(err);
+	return read_direct(w, buf, len, off, err);
+}
 
 static int watched_pread(struct block *b, void *buf, size_t len, uint64_t off, struct err *err)
 {
@@ -17,7 +64,7 @@ static int watched_pread(struct block *b, void *buf, size_t len, uint64_t off, s
 
 	if (w->stop && atomic_load(w->stop))
 		return err_set(err, ERR_INTERRUPTED, "cancelled");
-	if (block_pread(w->disk, buf, len, off, err) < 0)
+	if (read_disk(w, buf, len, off, err) < 0)
 		return -1;
 	atomic_fetch_add(&w->read, len);
 	while (before < off + len && !atomic_compare_exchange_weak(&w->place, &before, off + len))
@@ -32,8 +79,12 @@ static int watched_extent(struct block *b, uint64_t off, uint64_t max, struct ex
 
 static void watched_close(struct block *b)
 {
-	block_close(((struct watched *)b)->disk);
-	free(b);
+	struct watched *w = (struct watched *)b;
+
+	block_close(w->disk);
+	if (w->direct_fd >= 0)
+		close(w->direct_fd);
+	free(w);
 }
 
 static const struct block_ops watched_ops = {
@@ -43,17 +94,20 @@ static const struct block_ops watched_ops = {
     .close = watched_close,
 };
 
-struct block *watched_new(struct block *disk)
+struct block *watched_new(struct block *disk, int direct_fd)
 {
 	struct watched *w = calloc(1, sizeof *w);
 
 	if (!w) {
 		block_close(disk);
+		if (direct_fd >= 0)
+			close(direct_fd);
 		return NULL;
 	}
 	w->b = *disk;
 	w->b.ops = &watched_ops;
 	w->disk = disk;
+	w->direct_fd = direct_fd;
 	return &w->b;
 }
 

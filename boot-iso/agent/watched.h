@@ -6,8 +6,10 @@
 
 #include "formats/block.h"
 
-/* Takes the disk, which is closed when there is no memory (NULL). */
-struct block *watched_new(struct block *disk);
+/* Takes the disk and direct_fd, which are closed when there is no memory (NULL). direct_fd: the same disk opened
+ * without the kernel's cache (O_DIRECT), -1: none. Where a read fails and is as short as those that narrow a bad place
+ * down, it is tried there: the cache reads pages, and loses the good sectors around a bad one. */
+struct block *watched_new(struct block *disk, int direct_fd);
 
 /* Bytes that were read since the beginning, and the place behind the last byte that was read since watched_rewind():
  * a copy reads in order. */

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -111,7 +112,7 @@ static void how_much_and_how_far(void **state)
 	char buf[512];
 
 	block_init(disk, &ops, "sda", 4096);
-	w = watched_new(disk);
+	w = watched_new(disk, -1);
 	assert_int_equal(block_pread(w, buf, 512, 3584, NULL), 0);
 	assert_int_equal(block_pread(w, buf, 512, 0, NULL), 0);
 	assert_int_equal(watched_read(w), 1024);
@@ -124,6 +125,46 @@ static void how_much_and_how_far(void **state)
 	assert_int_equal(watched_read(w), 1124);
 }
 
+/* As a cache that reads pages: the first one has a bad sector. */
+static int pages(struct block *b, void *buf, size_t len, uint64_t off, struct err *err)
+{
+	if (off < 4096)
+		return err_set(err, ERR_UNREADABLE, "a page");
+	memset(buf, 1, len);
+	return 0;
+}
+
+static void good_sectors_around_a_bad_one(void **state)
+{
+	static const struct block_ops ops = {.name = "pages", .pread = pages, .close = close_it};
+	struct block *disk = calloc(1, sizeof *disk), *w;
+	atomic_bool stop = false;
+	char buf[8192], path[] = "/tmp/rehost-direct-XXXXXX";
+	int fd = mkstemp(path);
+	struct err err = ERR_INIT;
+
+	assert_true(fd >= 0);
+	unlink(path);
+	memset(buf, 2, sizeof buf);
+	assert_int_equal(write(fd, buf, 2048), 2048); /* what is behind can't be read there */
+	block_init(disk, &ops, "sda", 16384);
+	w = watched_new(disk, fd);
+	assert_int_equal(block_pread(w, buf, 8192, 4096, &err), 0);
+	assert_int_equal(block_pread(w, buf, 8192, 0, &err), -1); /* more than is narrowed down */
+	assert_int_equal(block_pread(w, buf, 512, 1536, &err), 0);
+	assert_int_equal(buf[511], 2);
+	assert_int_equal(block_pread(w, buf, 100, 0, &err), -1); /* no sector */
+	assert_int_equal(block_pread(w, buf, 512, 2048, &err), -1);
+	assert_int_equal(err.code, ERR_UNREADABLE);
+	assert_non_null(strstr(err.text, "512 bytes at 0x800"));
+	watched_stop(w, &stop);
+	assert_int_equal(block_pread(w, buf, 8192, 4096, &err), 0);
+	stop = true;
+	assert_int_equal(block_pread(w, buf, 8192, 4096, &err), -1);
+	assert_string_equal(strstr(err.text, "cancelled"), "cancelled");
+	block_close(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,6 +172,7 @@ int main(void)
 	    cmocka_unit_test(an_answer_fills_the_fields),
 	    cmocka_unit_test(answers_to_something_else),
 	    cmocka_unit_test(refuses_what_is_no_screen),
+	    cmocka_unit_test(good_sectors_around_a_bad_one),
 	    cmocka_unit_test(how_much_and_how_far),
 	};
 
