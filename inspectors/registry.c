@@ -2,8 +2,9 @@
 #include "inspectors/registry.h"
 
 const struct inspector *const inspectors[] = {
-    &inspector_kernels, &inspector_boot_entries, &inspector_storage, &inspector_network,
-    &inspector_agents,	&inspector_firmware,	 &inspector_windows, NULL,
+    &inspector_kernels, &inspector_boot_entries, &inspector_storage,
+    &inspector_network, &inspector_agents,	 &inspector_firmware,
+    &inspector_windows, &inspector_clock,	 NULL,
 };
 
 int inspect_guest(struct guest *g, const struct machine *m, struct inspection *i, struct err *err)

@@ -10,6 +10,7 @@ extern const struct inspector inspector_storage;
 extern const struct inspector inspector_network;
 extern const struct inspector inspector_agents;
 extern const struct inspector inspector_firmware;
+extern const struct inspector inspector_clock;
 extern const struct inspector inspector_windows;
 
 /* For `applies`: guests that run Linux. */

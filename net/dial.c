@@ -50,6 +50,7 @@ struct dialer {
 	struct token token;
 	char host[256], port[8], session[33];
 	struct json *inventory;
+	uint64_t began; /* seconds since the system was started */
 	struct counted disks[DIAL_DISKS_MAX];
 	struct nbd_server *servers[DIAL_DISKS_MAX];
 	atomic_uint_fast64_t read;
@@ -374,12 +375,31 @@ static void end_lanes(struct dialer *d)
 
 /* ---- control ---- */
 
+static uint64_t uptime(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec;
+}
+
+/* The battery clock has gone on since the inventory was made. */
+static struct json *inventory_now(const struct dialer *d)
+{
+	struct json *ret = js_copy(d->inventory);
+	uint64_t clock = js_get_u64(ret, "battery_clock", 0);
+
+	if (clock)
+		js_set_u64(ret, "battery_clock", clock + uptime() - d->began);
+	return ret;
+}
+
 static int introduce(struct dialer *d, struct stream *s, struct err *err)
 {
 	AUTO(js_freep) struct json *welcome = NULL;
 	uint64_t lanes;
 
-	if (frame_send(s, hello(d, "control"), err) < 0 || frame_send(s, js_copy(d->inventory), err) < 0 ||
+	if (frame_send(s, hello(d, "control"), err) < 0 || frame_send(s, inventory_now(d), err) < 0 ||
 	    await_welcome(s, &welcome, err) < 0)
 		return -1;
 	lanes = js_get_u64(welcome, "lanes", 1);
@@ -543,6 +563,7 @@ int dial_run(const struct dial_options *options, struct err *err)
 	if (!d)
 		return err_nomem(err);
 	d->o = options;
+	d->began = uptime();
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->changed, NULL);
 	tell_state(d, DIAL_CONNECTING, "");

@@ -223,7 +223,13 @@ static void timer(struct domain *d, const char *name, const char *attr, const ch
 static void write_clock(struct domain *d)
 {
 	xml_open(&d->w, "clock");
-	xml_attrf(&d->w, "offset", "%s", shared_clock(d->job) == CLOCK_LOCALTIME ? "localtime" : "utc");
+	if (shared_clock(d->job) == CLOCK_VARIABLE) {
+		xml_attrf(&d->w, "offset", "variable");
+		xml_attrf(&d->w, "adjustment", "%" PRId32, d->job->machine->clock_adjustment);
+		xml_attrf(&d->w, "basis", "utc");
+	} else {
+		xml_attrf(&d->w, "offset", "%s", shared_clock(d->job) == CLOCK_LOCALTIME ? "localtime" : "utc");
+	}
 	if (d->board != BOARD_VIRT) {
 		timer(d, "rtc", "tickpolicy", "catchup");
 		timer(d, "pit", "tickpolicy", "delay");

@@ -106,7 +106,11 @@ static void write_machine(struct script *s)
 		option(s, "-smp", "%u", m->vcpus);
 	if (*m->uuid)
 		option(s, "-uuid", "%s", m->uuid);
-	option(s, "-rtc", "base=%s", shared_clock(s->job) == CLOCK_LOCALTIME ? "localtime" : "utc");
+	if (shared_clock(s->job) == CLOCK_VARIABLE)
+		buf_addf(s->out, "\t-rtc \"base=$(date -u -d \"@$(($(date +%%s) + %" PRId32 "))\" +%%FT%%T)\" \\\n",
+			 m->clock_adjustment);
+	else
+		option(s, "-rtc", "base=%s", shared_clock(s->job) == CLOCK_LOCALTIME ? "localtime" : "utc");
 	if (s->secure && s->board == BOARD_Q35)
 		option(s, "-global", "driver=cfi.pflash01,property=secure,value=on");
 	if (s->uefi)

@@ -82,11 +82,16 @@ bool shared_windows_from(const struct output_job *job, int major, int minor)
 	return is_windows(job) && (os->major > major || (os->major == major && os->minor >= minor));
 }
 
+/* Local time as it was measured needs no host in the same time zone. */
 enum clock_offset shared_clock(const struct output_job *job)
 {
+	enum clock_offset said = job->machine->clock;
+
 	if (job->inspection && job->inspection->os.clock != CLOCK_UNKNOWN)
-		return job->inspection->os.clock;
-	return is_windows(job) ? CLOCK_LOCALTIME : job->machine->clock;
+		said = job->inspection->os.clock;
+	else if (is_windows(job))
+		said = CLOCK_LOCALTIME;
+	return said == CLOCK_LOCALTIME && job->machine->clock == CLOCK_VARIABLE ? CLOCK_VARIABLE : said;
 }
 
 bool shared_secure_boot(const struct output_job *job)

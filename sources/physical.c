@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -13,10 +14,15 @@
 #include "sources/host_path.h"
 
 enum {
-	CPUS_MAX = 8192, /* what Linux may be built for */
+	CPUS_MAX = 8192,   /* what Linux may be built for */
+	CLOCK_SLACK = 120, /* seconds that a clock in order may be off */
+	ZONE_STEP = 900,   /* seconds: time zones are multiples */
+	ZONE_WEST = 720,   /* minutes */
+	ZONE_EAST = 840,
 };
 
-#define DISK_MAX (UINT64_C(1) << 56) /* bytes: thousands of the largest there are, and the sum of all still fits */
+#define CLOCK_MAX (UINT64_C(1) << 40) /* seconds since 1970: no clock shows more */
+#define DISK_MAX  (UINT64_C(1) << 56) /* bytes: thousands of the largest there are, and the sum of all still fits */
 
 /* ---- texts and numbers ---- */
 
@@ -223,10 +229,35 @@ static enum tristate take_bool(const struct json *j, const char *key)
 	return js_get_bool(j, key, true) ? TRI_UNKNOWN : TRI_NO;
 }
 
-int physical_parse(const struct json *inventory, struct machine *m, struct err *err)
+/* Time zones are whole or half hours, but for Nepal, Eucla and the Chatham Islands. */
+static bool is_zone(int64_t minutes)
+{
+	return minutes >= -ZONE_WEST && minutes <= ZONE_EAST &&
+	       (minutes % 30 == 0 || minutes == 345 || minutes == 525 || minutes == 765 || minutes == 825);
+}
+
+/* What the machine's clock showed when the host received the inventory, by the host's. */
+static void take_clock(const struct json *inventory, struct machine *m)
 {
 	const char *clock = js_get_str(inventory, "clock", "");
+	uint64_t battery = js_get_u64(inventory, "battery_clock", 0), host = js_get_u64(inventory, "host_clock", 0);
+	int64_t ahead, minutes;
 
+	m->clock = !strcmp(clock, "utc") ? CLOCK_UTC : !strcmp(clock, "localtime") ? CLOCK_LOCALTIME : CLOCK_UNKNOWN;
+	if (m->clock || !battery || !host || battery > CLOCK_MAX || host > CLOCK_MAX)
+		return;
+	ahead = (int64_t)battery - (int64_t)host;
+	minutes = (ahead + (ahead < 0 ? -ZONE_STEP / 2 : ZONE_STEP / 2)) / ZONE_STEP * (ZONE_STEP / 60);
+	if (llabs(ahead - 60 * minutes) > CLOCK_SLACK || !is_zone(minutes)) {
+		m->clock_error = ahead;
+		return;
+	}
+	m->clock = minutes ? CLOCK_VARIABLE : CLOCK_UTC;
+	m->clock_adjustment = (int32_t)(60 * minutes);
+}
+
+int physical_parse(const struct json *inventory, struct machine *m, struct err *err)
+{
 	if (strcmp(js_get_str(inventory, "schema", ""), "rehost-machine-1") != 0)
 		return err_set(err, ERR_CORRUPT, "the inventory is of an unknown kind: rehost-machine-1 is expected");
 	if (take_text(inventory, "name", &m->arena, &m->name, err) < 0)
@@ -237,7 +268,7 @@ int physical_parse(const struct json *inventory, struct machine *m, struct err *
 	m->firmware = firmware_by_name(js_get_str(inventory, "firmware", NULL));
 	m->secure_boot = take_bool(inventory, "secure_boot");
 	m->tpm = js_get_bool(inventory, "tpm", false);
-	m->clock = !strcmp(clock, "utc") ? CLOCK_UTC : !strcmp(clock, "localtime") ? CLOCK_LOCALTIME : CLOCK_UNKNOWN;
+	take_clock(inventory, m);
 	m->memory = js_get_u64(inventory, "memory", 0);
 	if (take_cpu(js_get(inventory, "cpu"), m, err) < 0 || add_disks(js_get(inventory, "disks"), m, err) < 0)
 		return -1;

@@ -63,7 +63,8 @@ struct hardware {
 	char *cpu_model;
 	unsigned sockets, cores, threads, numa_nodes; /* of the whole machine */
 	uint64_t memory;			      /* bytes */
-	uint64_t clock; /* the battery clock's seconds since 1970, read as UTC; 0 unknown */
+	uint64_t clock;	     /* the battery clock's seconds since 1970, read as UTC; 0 unknown */
+	uint64_t clock_read; /* when that was, in seconds since the live system was started */
 	VEC(char *) boot_order;
 	VEC(struct hw_boot_entry) boot_entries;
 	VEC(struct hw_disk) disks;
@@ -74,6 +75,9 @@ struct hardware {
 struct hardware *hardware_read(const char *root, struct err *err);
 void hardware_free(struct hardware *h);
 DEFINE_CLEANUP(struct hardware *, hardware_free)
+
+/* Seconds since the system was started. */
+uint64_t hardware_uptime(void);
 
 /* The parts of it, each in a file of its own. */
 void disks_read(struct hardware *h, const struct tree *t);

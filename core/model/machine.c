@@ -242,6 +242,8 @@ struct json *machine_json(const struct machine *m)
 	js_set_str(j, "secure_boot", tristate_name(m->secure_boot));
 	js_set_bool(j, "tpm", m->tpm);
 	js_set_str(j, "clock", clock_name(m->clock));
+	if (m->clock == CLOCK_VARIABLE)
+		js_set_real(j, "clock_adjustment", m->clock_adjustment);
 	js_set(j, "policy", policy_json(&m->policy));
 	devices_json(m, j);
 	return j;
@@ -258,6 +260,12 @@ static bool is_mac(const char *text)
 		if (i % 3 == 2 ? text[i] != ':' : !text[i] || !strchr("0123456789abcdef", text[i]))
 			return false;
 	return !text[17];
+}
+
+static void take_adjustment(struct machine *m, double seconds)
+{
+	if (seconds >= INT32_MIN && seconds <= INT32_MAX)
+		m->clock_adjustment = (int32_t)seconds;
 }
 
 static void take_nic(struct machine *m, const struct json *j)
@@ -303,6 +311,7 @@ void machine_take_hardware(struct machine *m, const struct json *j)
 		m->threads = count_of(j, "threads");
 	}
 	m->clock = clock_by_name(js_get_str(j, "clock", NULL));
+	take_adjustment(m, js_get_real(j, "clock_adjustment", 0));
 	m->nics.n = 0;
 	for (size_t i = 0; i < js_count(nics); i++)
 		take_nic(m, js_at(nics, i));

@@ -10,7 +10,7 @@
 
 enum firmware { FIRMWARE_UNKNOWN = 0, FIRMWARE_BIOS, FIRMWARE_UEFI };
 enum tristate { TRI_UNKNOWN = 0, TRI_NO, TRI_YES };
-enum clock_offset { CLOCK_UNKNOWN = 0, CLOCK_UTC, CLOCK_LOCALTIME };
+enum clock_offset { CLOCK_UNKNOWN = 0, CLOCK_UTC, CLOCK_LOCALTIME, CLOCK_VARIABLE };
 
 enum controller {
 	CONTROLLER_UNKNOWN = 0,
@@ -118,6 +118,8 @@ struct machine {
 	enum tristate secure_boot;
 	bool tpm;
 	enum clock_offset clock;
+	int32_t clock_adjustment; /* CLOCK_VARIABLE: seconds that the battery clock is ahead of UTC */
+	int64_t clock_error;	  /* seconds that it is fast, where that is no time zone; 0: in order, or unknown */
 	struct resource_policy policy;
 	VEC(struct disk) disks;
 	VEC(struct nic) nics;

@@ -24,7 +24,8 @@ static unsigned by_name(const char *const *table, size_t n, const char *name)
 
 static const char *const firmwares[] = {[FIRMWARE_BIOS] = "bios", [FIRMWARE_UEFI] = "uefi"};
 static const char *const tristates[] = {[TRI_NO] = "no", [TRI_YES] = "yes"};
-static const char *const clocks[] = {[CLOCK_UTC] = "utc", [CLOCK_LOCALTIME] = "localtime"};
+static const char *const clocks[] = {
+    [CLOCK_UTC] = "utc", [CLOCK_LOCALTIME] = "localtime", [CLOCK_VARIABLE] = "variable"};
 static const char *const removables[] = {[REMOVABLE_CDROM] = "cdrom", [REMOVABLE_FLOPPY] = "floppy"};
 static const char *const net_kinds[] = {[NET_NETWORK] = "network", [NET_BRIDGE] = "bridge"};
 static const char *const severities[] = {

@@ -76,6 +76,7 @@ static int write_inventory(int dirfd, const struct json *inventory, const char *
 	}
 	js_set(j, "disks", disks);
 	js_set_str(j, "name", name);
+	js_set_u64(j, "host_clock", (uint64_t)time(NULL));
 	if (js_print(j, true, &text) < 0)
 		return err_set(err, ERR_CORRUPT, "the inventory is over %d bytes", PHYSICAL_FILE_MAX);
 	return file_replace(dirfd, PHYSICAL_INVENTORY, buf_str(&text), text.len, 0600, err);

@@ -377,6 +377,12 @@ static void policies_performance_and_windows(void **state)
 	must_have(&xml, "<timer name=\"hypervclock\" present=\"yes\"/>");
 	libvirt_accepts(state, &xml);
 	buf_clear(&xml);
+	f.m->clock = CLOCK_VARIABLE; /* local time as it was measured */
+	f.m->clock_adjustment = -18000;
+	must_write(&f, &xml);
+	must_have(&xml, "<clock offset=\"variable\" adjustment=\"-18000\" basis=\"utc\">");
+	libvirt_accepts(state, &xml);
+	buf_clear(&xml);
 	f.caps.disk = DISK_BUS_VIRTIO_SCSI;
 	f.m->policy.cpu_shares = 2000; /* VMware's "normal" for two CPUs */
 	f.m->policy.memory_limit = f.m->memory;

@@ -164,6 +164,13 @@ static void a_windows_guest(void **state)
 	must_have(&out, "-machine\npc,vmport=off\n");
 	must_have(&out, "-cpu\nmax\n");
 	must_have(&out, "-rtc\nbase=utc\n");
+	f.i->os.clock = CLOCK_LOCALTIME;
+	f.m->clock = CLOCK_VARIABLE;
+	f.m->clock_adjustment = -1000000000; /* more than thirty years ago */
+	buf_clear(&out);
+	write_script(&f, &p);
+	words(&p, &out);
+	must_have(&out, "-rtc\nbase=19");
 }
 
 static void an_arm64_guest(void **state)

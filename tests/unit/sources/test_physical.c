@@ -127,9 +127,43 @@ static void test_refused(void **state)
 	refused("'nics':[", many, "101 network cards: 64 are the most");
 }
 
+/* What the machine's clock shows against the host's. */
+static void test_clock(void **state)
+{
+	static const struct {
+		const char *text;
+		enum clock_offset clock;
+		int adjustment;
+		long long error;
+	} cases[] = {
+	    {"'battery_clock':1700000100,'host_clock':1700000000", CLOCK_UTC, 0, 0},
+	    {"'battery_clock':1700000121,'host_clock':1700000000", CLOCK_UNKNOWN, 0, 121},
+	    {"'battery_clock':1700007110,'host_clock':1700000000", CLOCK_VARIABLE, 7200, 0},
+	    {"'battery_clock':1699982090,'host_clock':1700000000", CLOCK_VARIABLE, -18000, 0},
+	    {"'battery_clock':1700020700,'host_clock':1700000000", CLOCK_VARIABLE, 20700, 0}, /* Nepal */
+	    {"'battery_clock':1700000900,'host_clock':1700000000", CLOCK_UNKNOWN, 0, 900},    /* a quarter is none */
+	    {"'battery_clock':1700054000,'host_clock':1700000000", CLOCK_UNKNOWN, 0, 54000},  /* 15 hours */
+	    {"'battery_clock':946684800,'host_clock':1700000000", CLOCK_UNKNOWN, 0, -753315200},
+	    {"'battery_clock':946684800", CLOCK_UNKNOWN, 0, 0},
+	    {"'battery_clock':9223372036854775807,'host_clock':1", CLOCK_UNKNOWN, 0, 0},
+	    {"'clock':'localtime','battery_clock':946684800,'host_clock':1700000000", CLOCK_LOCALTIME, 0, 0},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct machine *m = machine_new();
+
+		assert_int_equal(parse("'clock':'localtime'", cases[i].text, m, NULL), 0);
+		assert_int_equal(m->clock, cases[i].clock);
+		assert_int_equal(m->clock_adjustment, cases[i].adjustment);
+		assert_true(m->clock_error == cases[i].error);
+		machine_free(m);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_clock),
 	    cmocka_unit_test(test_whole),
 	    cmocka_unit_test(test_unknown),
 	    cmocka_unit_test(test_refused),
