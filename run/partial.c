@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/base/file.h"
+#include "run/journal.h"
 
 struct partial {
 	int parent_fd, fd;
@@ -150,7 +151,7 @@ bool partial_is_scaffold(const char *name)
 		if (!strncmp(name, parts[i], strlen(parts[i])) && *number && !number[strspn(number, "0123456789")])
 			return true;
 	}
-	return !strcmp(name, "journal.ndjson");
+	return !strcmp(name, JOURNAL_FILE);
 }
 
 static int remove_if_scaffold(int dirfd, const char *name, struct err *err)

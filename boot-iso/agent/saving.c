@@ -253,9 +253,7 @@ static int publish(struct saving *s, struct err *err)
 	if (partial_prepare(s->partial, err) < 0)
 		return -1;
 	journal_close(take_ptr(&s->journal));
-	if (file_remove_tree(partial_dirfd(s->partial), JOURNAL_FILE, err) < 0)
-		return -1;
-	return partial_publish(s->partial, err);
+	return partial_remove_scaffold(s->partial, err) < 0 ? -1 : partial_publish(s->partial, err);
 }
 
 static int save_to(struct saving *s, const struct hardware *h, const char *folder, const char *name, struct err *err)
