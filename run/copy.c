@@ -19,7 +19,7 @@
 
 enum {
 	READ_TRIES = 3,
-	BAD_RANGES_MAX = 1 << 20, /* 16 MiB of list; a disk that bad isn't worth converting */
+	BAD_RANGES_MAX = 1 << 20, /* 16 MiB of list; a disk with that many bad zones isn't worth converting */
 	COMMIT_BYTES = 256 << 20, /* what a kill may cost … */
 	COMMIT_MS = 2000,	  /* … at most */
 	PROGRESS_MS = 100,
@@ -88,20 +88,40 @@ static int grow(void **v, size_t n, size_t *cap, size_t size, struct err *err)
 
 /* ---- reading, with patience ---- */
 
+/* A range that ends where another begins grows: a zone of bad sectors is one range for each thread that read in it.
+ * Lock held. */
+static bool join_bad(struct copier *c, uint64_t off, uint64_t len)
+{
+	for (size_t i = c->nbad; i && c->nbad - i < 2 * THREADS_MAX; i--) {
+		struct copy_range *b = &c->bad[i - 1];
+
+		if (b->off + b->len == off) {
+			b->len += len;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int new_bad(struct copier *c, uint64_t off, uint64_t len, struct err *err)
+{
+	log_warn("'%s': from 0x%" PRIx64 " on it can't be read, which becomes zeros: %s", c->source->name, off,
+		 err->text);
+	if (c->nbad == BAD_RANGES_MAX)
+		return err_set(err, ERR_UNREADABLE, "'%s': more than %d unreadable ranges", c->source->name,
+			       BAD_RANGES_MAX);
+	if (grow((void **)&c->bad, c->nbad, &c->bad_cap, sizeof *c->bad, err) < 0)
+		return -1;
+	c->bad[c->nbad++] = (struct copy_range){off, len};
+	return 0;
+}
+
 static int add_bad(struct copier *c, uint64_t off, uint64_t len, struct err *err)
 {
 	int ret;
 
-	log_warn("'%s': %" PRIu64 " bytes at 0x%" PRIx64 " can't be read and become zeros: %s", c->source->name, len,
-		 off, err->text);
 	pthread_mutex_lock(&c->lock);
-	if (c->nbad == BAD_RANGES_MAX)
-		ret = err_set(err, ERR_UNREADABLE, "'%s': more than %d unreadable ranges", c->source->name,
-			      BAD_RANGES_MAX);
-	else
-		ret = grow((void **)&c->bad, c->nbad, &c->bad_cap, sizeof *c->bad, err);
-	if (ret == 0)
-		c->bad[c->nbad++] = (struct copy_range){off, len};
+	ret = join_bad(c, off, len) ? 0 : new_bad(c, off, len, err);
 	pthread_mutex_unlock(&c->lock);
 	return ret;
 }
@@ -296,7 +316,7 @@ static int commit_if_due(struct copier *c, struct err *err)
 static bool has_bad(const struct copier *c, uint64_t off, uint64_t len)
 {
 	for (size_t i = 0; i < c->nbad; i++)
-		if (c->bad[i].off >= off && c->bad[i].off < off + len)
+		if (c->bad[i].off < off + len && c->bad[i].off + c->bad[i].len > off)
 			return true;
 	return false;
 }

@@ -26,6 +26,9 @@ static int check_space(const struct run *r, struct err *err)
 	return 0;
 }
 
+/* Enough for anybody who reads it; the report has to stay one that can be read. */
+enum { READ_ERRORS_TOLD = 100000 };
+
 static struct json *report_copy(struct run *r, const struct io_copy_result *result)
 {
 	struct json *copy = js_set(r->report, "copy", js_object());
@@ -39,7 +42,9 @@ static struct json *report_copy(struct run *r, const struct io_copy_result *resu
 		js_set_u64(copy, "compared", result->compared);
 	if (throughput)
 		js_set(copy, "throughput", throughput);
-	for (size_t i = 0; i < result->nread_errors; i++) {
+	if (result->nread_errors > READ_ERRORS_TOLD)
+		js_set_u64(copy, "read_errors_left_out", result->nread_errors - READ_ERRORS_TOLD);
+	for (size_t i = 0; i < result->nread_errors && i < READ_ERRORS_TOLD; i++) {
 		struct json *e = js_add(errors, js_object());
 
 		js_set_u64(e, "disk", result->read_errors[i].disk);

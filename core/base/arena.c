@@ -38,6 +38,15 @@ void *arena_alloc(struct arena *a, size_t size)
 	return ret;
 }
 
+size_t arena_size(const struct arena *a)
+{
+	size_t sum = 0;
+
+	for (const struct arena_page *page = a->pages; page; page = page->next)
+		sum += sizeof *page + page->size;
+	return sum;
+}
+
 char *arena_strndup(struct arena *a, const char *s, size_t n)
 {
 	char *ret = arena_alloc(a, n + 1);

@@ -30,6 +30,9 @@ char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 char *arena_vprintf(struct arena *a, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 
+/* Bytes that it takes. */
+size_t arena_size(const struct arena *a);
+
 /* Frees everything; the arena is empty and usable again. */
 void arena_done(struct arena *a);
 

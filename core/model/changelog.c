@@ -1,6 +1,7 @@
 /* The change log: unified diffs of text edits (Myers' O(ND) algorithm, bounded), its JSON and its text for people. */
 #include "core/model/changelog.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@ enum {
 
 /* A diff this long tells nobody anything; the file's own limits are far below. */
 #define DIFF_MAX (16 * MIB)
+/* All diffs of a log, as JSON writes them: a report has at most 64 MiB. */
+#define DIFFS_MAX (32 * MIB)
 
 struct line {
 	const char *s;
@@ -260,7 +263,7 @@ static int diff_lines(const char *path, const char *before, const char *after, c
 	return 0;
 }
 
-/* The unified diff in the log's arena; NULL when memory is out. */
+/* The unified diff in the arena; NULL when memory is out. */
 static char *diff(struct arena *arena, const char *path, const char *before, const char *after)
 {
 	AUTO(lines_done) struct lines a = {0};
@@ -291,13 +294,48 @@ void changelog_done(struct changelog *log)
 	*log = (struct changelog){0};
 }
 
+/* At most so many bytes in JSON: control characters are six, what is no UTF-8 three. */
+static uint64_t json_length(const char *s)
+{
+	uint64_t n = 0;
+
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c == '\n' || c == '\t' || c == '\r' || c == '"' || c == '\\')
+			n += 2;
+		else
+			n += c < ' ' || c == 0x7f ? 6 : c >= 0x80 ? 3 : 1;
+	}
+	return n;
+}
+
+/* The change is told in any case; how it looks, as long as there is room. */
+static void put_diff(struct changelog *log, struct change *c, const char *before, const char *after)
+{
+	struct arena own = {0};
+	char *text = diff(&own, c->path, before, after);
+	uint64_t length = text ? json_length(text) : 0;
+
+	if (log->diffs + length > DIFFS_MAX) {
+		c->words = arena_printf(&log->arena,
+					"the diff of %zu KiB is left out: those of this log have %" PRIu64
+					" of at most %" PRIu64 " MiB",
+					strlen(text) / KIB, log->diffs / MIB, DIFFS_MAX / MIB);
+	} else {
+		c->diff = arena_strdup(&log->arena, text);
+		log->diffs += length;
+	}
+	arena_done(&own);
+}
+
 void changelog_text(struct changelog *log, const char *path, const char *before, const char *after, const char *reason)
 {
 	enum change_kind kind = !before ? CHANGE_CREATE : !after ? CHANGE_REMOVE : CHANGE_EDIT;
 
 	if (before && after && !strcmp(before, after))
 		return;
-	add(log, kind, path, reason)->diff = diff(&log->arena, path, before, after);
+	put_diff(log, add(log, kind, path, reason), before, after);
 }
 
 void changelog_words(struct changelog *log, enum change_kind kind, const char *path, const char *reason,

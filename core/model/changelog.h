@@ -31,12 +31,14 @@ struct changelog {
 	struct arena arena;
 	VEC(struct change) changes;
 	const char *step; /* current step's id, stamped on what is added */
+	uint64_t diffs;	  /* bytes of all diffs, as JSON writes them */
 };
 
 void changelog_done(struct changelog *log);
 
 /* A text edit: before NULL means created, after NULL removed, equal texts record nothing. The unified diff (3 lines of
- * context) is made here; more than 1000 changed lines are shown as one block. path begins with '/'. */
+ * context) is made here; more than 1000 changed lines are shown as one block, and of diffs that would make a report too
+ * long only the size is told. path begins with '/'. */
 void changelog_text(struct changelog *log, const char *path, const char *before, const char *after, const char *reason);
 /* Anything else, in words. */
 void changelog_words(struct changelog *log, enum change_kind kind, const char *path, const char *reason,

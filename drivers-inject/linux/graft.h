@@ -53,6 +53,8 @@ struct graft_plan {
 /* Reads what is there; the plan is empty. */
 int graft_plan_open(struct guest *g, struct kernel *k, struct graft_plan *ret, struct err *err);
 void graft_plan_done(struct graft_plan *p);
+/* Bytes of memory that it takes. */
+size_t graft_plan_memory(const struct graft_plan *p);
 
 int graft_place(struct graft_plan *p, const char *module, enum module_place *ret, struct err *err);
 /* The kernel can use this module before the root file system is there, now or after graft_want(). */

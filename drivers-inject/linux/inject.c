@@ -34,6 +34,10 @@ static const struct {
 };
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
+/* What is held of all kernels at once: module lists, names and settings of images, parts. A distribution's kernel takes
+ * about 10 MiB and as much for the part; of one that was made to be large, one more than this may be in memory. */
+#define KERNELS_MEMORY_MAX (512 * MIB)
+
 struct injection {
 	struct guest *g;
 	struct inspection *i;
@@ -355,6 +359,21 @@ static int choose_others(struct injection *j, struct err *err)
 	return 0;
 }
 
+static int check_memory(const struct injection *j, size_t opened, struct err *err)
+{
+	uint64_t sum = 0;
+
+	for (size_t k = 0; k < opened; k++)
+		sum += graft_plan_memory(&j->plans[k]);
+	return sum <= KERNELS_MEMORY_MAX
+		   ? 0
+		   : err_set(err, ERR_BLOCKED,
+			     "the module lists and initramfs images of %zu kernels (of %zu) take %" PRIu64
+			     " MiB of memory, at most %" PRIu64
+			     " are given to them: remove old kernels in the guest, or use --no-convert",
+			     opened, j->i->kernels.n, sum / MIB, KERNELS_MEMORY_MAX / MIB);
+}
+
 static int run(struct injection *j, struct err *err)
 {
 	j->none_marked = true;
@@ -366,11 +385,15 @@ static int run(struct injection *j, struct err *err)
 			return err_wrap(err, "kernel %s", k->version);
 		}
 		j->none_marked &= !k->bootable;
+		if (check_memory(j, j->n + 1, err) < 0) {
+			graft_plan_done(&j->plans[j->n]);
+			return -1;
+		}
 	}
 	if (choose(j, err) < 0)
 		return -1;
 	for (size_t k = 0; k < j->n; k++)
-		if (plan_modules(j, &j->plans[k], err) < 0)
+		if (plan_modules(j, &j->plans[k], err) < 0 || check_memory(j, j->n, err) < 0)
 			return err_wrap(err, "kernel %s", j->plans[k].kernel->version);
 	return apply(j, err) < 0 ? -1 : choose_others(j, err);
 }

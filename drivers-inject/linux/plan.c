@@ -87,6 +87,12 @@ void graft_plan_done(struct graft_plan *p)
 	arena_done(&p->arena);
 }
 
+size_t graft_plan_memory(const struct graft_plan *p)
+{
+	return arena_size(&p->arena) + arena_size(&p->modules->arena) + (p->im ? arena_size(&p->im->arena) : 0) +
+	       p->part.len;
+}
+
 /* The guest's path of a path in modules.dep. */
 static const char *module_file(struct graft_plan *p, const char *path)
 {

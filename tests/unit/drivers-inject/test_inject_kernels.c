@@ -50,6 +50,28 @@ static void test_no_bus(void **state)
 	outcome_done(&o);
 }
 
+/* Lists of modules that are as long as they may be: what all kernels take is bounded. */
+static void test_memory_of_many_kernels(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome o;
+
+	shell(f, arena_printf(
+		     &f->arena,
+		     "set -e; cd %s; mkdir -p boot lib/modules; echo x >x.dep\n"
+		     "yes 'alias pci:v00001AF4d00001000 b' | head -c 15000000 >aliases\n"
+		     "for k in $(seq 10 60); do mkdir lib/modules/5.$k; echo kernel >boot/vmlinuz-5.$k\n"
+		     "echo kernel/a.ko: >lib/modules/5.$k/modules.dep; ln aliases lib/modules/5.$k/modules.alias\n"
+		     "ln aliases lib/modules/5.$k/modules.symbols; done",
+		     f->dir));
+	o = inject(f, NULL);
+	assert_int_equal(o.ret, -1);
+	assert_int_equal(f->err.code, ERR_BLOCKED);
+	assert_non_null(strstr(f->err.text, "initramfs images of 9 kernels (of 51) take "));
+	assert_non_null(strstr(f->err.text, " MiB of memory, at most 512 are given to them: remove old kernels"));
+	outcome_done(&o);
+}
+
 /* Nothing in such an image would load what is added. */
 static void test_no_loader(void **state)
 {
@@ -119,7 +141,8 @@ static void test_arm64(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_safe_mode), TEST(test_no_bus), TEST(test_no_loader), TEST(test_old_virtio), TEST(test_arm64),
+	    TEST(test_safe_mode),  TEST(test_no_bus), TEST(test_no_loader), TEST(test_memory_of_many_kernels),
+	    TEST(test_old_virtio), TEST(test_arm64),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

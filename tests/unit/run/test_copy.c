@@ -186,6 +186,28 @@ static void test_bad_sectors_become_zeros(void **state)
 	expect_same(f);
 }
 
+/* A bad zone over several chunks is one range, and each of its chunks is tried again by the next run. */
+static void test_a_bad_zone_is_one_range(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+
+	open_journal(f);
+	mem_fill(f->source, 0, 9 * MIB, 1);
+	f->job.on_read_error = READ_ERROR_ZERO;
+	f->source->bad_off = MIB + 512;
+	f->source->bad_len = 2 * COPY_CHUNK;
+	f->source->bad_times = -1;
+	for (unsigned threads = 1; threads < 4; threads += 2) {
+		f->job.threads = threads;
+		copy_result_done(&f->result);
+		assert_int_equal(copy_run(&f->job, &f->result, &err), 0);
+		assert_int_equal(f->result.nbad, 1);
+		assert_int_equal(f->result.bad[0].off, MIB + 512);
+		assert_int_equal(f->result.bad[0].len, 2 * COPY_CHUNK);
+	}
+}
+
 /* Damage is not tried again; with the zero policy only the damaged part is lost. */
 static void test_damage(void **state)
 {
@@ -497,6 +519,7 @@ int main(void)
 	    TEST(test_retries),
 	    TEST(test_bad_sector_stops),
 	    TEST(test_bad_sectors_become_zeros),
+	    TEST(test_a_bad_zone_is_one_range),
 	    TEST(test_damage),
 	    TEST(test_a_lost_network_is_no_bad_sector),
 	    TEST(test_full_target),

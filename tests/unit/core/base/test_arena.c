@@ -44,6 +44,7 @@ static void long_strings_get_pages_of_their_own(void **state)
 
 	assert_int_equal(strlen(s), 100000);
 	assert_string_equal(s + 99997, "end");
+	assert_in_range(arena_size(&a), 100001, 101000);
 	assert_string_equal(arena_strdup(&a, "after"), "after");
 }
 

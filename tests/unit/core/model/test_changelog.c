@@ -91,6 +91,30 @@ static char *apply(const char *before, const char *diff)
 	return buf_take(&out);
 }
 
+/* What a guest makes long (control characters take six bytes in JSON) leaves the report one that can be read. */
+static void long_diffs_are_left_out(void **state)
+{
+	AUTO(changelog_done) struct changelog log = {0};
+	AUTO(js_freep) struct json *json = NULL;
+	AUTO(buf_done) struct buf text = BUF_INIT(64 << 20), printed = BUF_INIT(64 << 20);
+
+	for (unsigned i = 0; i < 1000000; i++)
+		buf_adds(&text, "\001\002");
+	buf_adds(&text, "\n");
+	for (unsigned i = 0; i < 5; i++)
+		changelog_text(&log, "/f", NULL, buf_str(&text), "r");
+	assert_non_null(log.changes.v[1].diff);
+	assert_null(log.changes.v[1].words);
+	assert_null(log.changes.v[4].diff);
+	assert_string_equal(log.changes.v[4].words,
+			    "the diff of 1953 KiB is left out: those of this log have 22 of at most 32 MiB");
+	changelog_text(&log, "/small", "a\n", "b\n", "r");
+	assert_non_null(log.changes.v[5].diff);
+	json = changelog_json(&log);
+	assert_int_equal(js_print(json, true, &printed), 0);
+	assert_in_range(printed.len, 20 << 20, 40 << 20);
+}
+
 static void random_edits_apply_and_are_small(void **state)
 {
 	unsigned seed = 12345;
@@ -168,6 +192,7 @@ int main(void)
 	    cmocka_unit_test(an_edit_has_three_lines_of_context),
 	    cmocka_unit_test(near_changes_share_a_hunk_and_far_ones_do_not),
 	    cmocka_unit_test(created_removed_and_missing_newlines),
+	    cmocka_unit_test(long_diffs_are_left_out),
 	    cmocka_unit_test(random_edits_apply_and_are_small),
 	    cmocka_unit_test(a_rewritten_file_is_one_block),
 	    cmocka_unit_test(prints_and_makes_json),
