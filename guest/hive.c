@@ -142,6 +142,7 @@ static int read_hive(struct hive *h, struct buf *b, struct err *err)
 	if (hive_check((const uint8_t *)b->data, b->len, &facts, err) < 0)
 		return -1;
 	h->shared = facts.shared;
+	h->astray = facts.astray;
 	return 0;
 }
 

@@ -409,6 +409,8 @@ static int check_key(struct check *c, const struct key_ref *k, struct err *err)
 	c->facts->keys++;
 	if (is_cell(c, class) && !claim(c, class))
 		c->facts->shared = true;
+	if (!is_cell(c, class) && class != UINT32_MAX)
+		c->facts->astray = true;
 	if (check_security(c, k, err) < 0 || check_values(c, k, err) < 0)
 		return -1;
 	return check_subkeys(c, k, err);

@@ -37,6 +37,7 @@ struct hive_facts {
 	struct hive_header header;
 	size_t keys, values;
 	bool shared; /* some cell belongs to two owners: good to read, not to be changed */
+	bool astray; /* some key's class is in no cell, which hivex takes for certain when it removes the key */
 };
 
 /* Checks all of a hive in memory: base block, the chain of bins, every cell, and from the root down every key with its

@@ -350,6 +350,12 @@ int hive_drop_key(struct hive *h, const char *key, const char *reason, struct er
 		return 0;
 	if (!*real)
 		return err_set(err, ERR_INTERNAL, "'%s': the root key can't be removed", h->path);
+	if (h->astray)
+		return err_set(
+		    err, ERR_UNSUPPORTED,
+		    "'%s': the class of some key is in no cell, so that '%s' can't be removed; on the source, "
+		    "load and save the hive with 'reg load' and 'reg unload', or repair Windows",
+		    h->path, key);
 	if (hive_flush(h, err) < 0)
 		return -1;
 	close_key(h);

@@ -48,6 +48,7 @@ struct hive {
 	enum hive_mode mode;
 	enum hive_state state;
 	bool shared; /* cells with two owners */
+	bool astray; /* a key's class is in no cell: no key can be removed */
 	bool failed; /* a change was begun and not finished */
 	hive_h *h;
 	struct hive_edits edits;

@@ -217,6 +217,24 @@ static void test_shared(void **state)
 	buf_done(&b);
 }
 
+/* hivex would abort when it removed such a key. */
+static void test_class_astray(void **state)
+{
+	struct fixture *f = *state;
+	struct buf b = sample(f);
+	struct hive *h = NULL;
+
+	put_le32(cell(&b, "nk", 1) + 48, 0x2fffffff);
+	assert_int_equal(f->g->ops->write(f->g, HIVE, b.data, b.len, 0644, &f->err), 0);
+	assert_int_equal(hive_open(f->g, HIVE, "H", HIVE_EDIT, &h, &f->err), 0);
+	assert_int_equal(hive_set_dword(h, "A", "z", 1, "r", &f->err), 0);
+	assert_int_equal(hive_drop_key(h, "B", "r", &f->err), -1);
+	assert_int_equal(f->err.code, ERR_UNSUPPORTED);
+	assert_non_null(strstr(f->err.text, "the class of some key is in no cell, so that 'B' can't be removed"));
+	hive_close(h);
+	buf_done(&b);
+}
+
 /* A value that says 2 GiB, and one whose data are nowhere: there, but empty; the key can't be changed. */
 static void test_unreadable_value(void **state)
 {
@@ -250,9 +268,11 @@ static void test_unreadable_value(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    FIXTURE_TEST(test_whole),	 FIXTURE_TEST(test_base),   FIXTURE_TEST(test_bins_and_cells),
-	    FIXTURE_TEST(test_keys),	 FIXTURE_TEST(test_values), FIXTURE_TEST(test_security),
-	    FIXTURE_TEST(test_big_data), FIXTURE_TEST(test_shared), FIXTURE_TEST(test_unreadable_value),
+	    FIXTURE_TEST(test_whole),	       FIXTURE_TEST(test_base),
+	    FIXTURE_TEST(test_bins_and_cells), FIXTURE_TEST(test_keys),
+	    FIXTURE_TEST(test_values),	       FIXTURE_TEST(test_security),
+	    FIXTURE_TEST(test_big_data),       FIXTURE_TEST(test_shared),
+	    FIXTURE_TEST(test_class_astray),   FIXTURE_TEST(test_unreadable_value),
 	};
 
 	return cmocka_run_group_tests_name("hive_check", tests, NULL, NULL);
