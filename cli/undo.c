@@ -101,6 +101,14 @@ static int read_result(const char *folder, struct result *ret, struct err *err)
 	return read_disks(ret->report, folder, ret, err);
 }
 
+/* What is changed beside the guest's files. */
+static uint16_t heads_of(const struct json *report)
+{
+	uint64_t heads = js_get_u64(js_get(js_get(report, "inspection"), "windows"), "heads", 0);
+
+	return heads <= UINT16_MAX ? (uint16_t)heads : 0;
+}
+
 static int undo(const char *folder, const struct arguments *a, struct err *err)
 {
 	AUTO(result_done) struct result r = {0};
@@ -128,6 +136,7 @@ static int undo(const char *folder, const struct arguments *a, struct err *err)
 	how.inputs = r.disks;
 	how.ninputs = r.n;
 	how.hardware = js_get(r.report, "machine");
+	how.undo_heads = heads_of(r.report);
 	how.undo_from = arena_printf(&r.arena, "%s/" UNDO_FOLDER, folder);
 	if (!how.name)
 		how.name = r.name;

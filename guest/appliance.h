@@ -61,8 +61,11 @@ const char *appliance_package(const struct appliance *a, const char *name);
 int appliance_mount(struct appliance *a, const struct machine *m, struct inspection *i, struct err *err);
 
 /* Windows XP and Server 2003 on NTFS: writes the number of heads that a BIOS gives a disk of this size into the boot
- * sector, recorded when it changes. Nothing to do for others. */
-int appliance_fix_heads(struct appliance *a, const struct inspection *i, struct changelog *log, struct err *err);
+ * sector, recorded when it changes; what was there goes to the inspection. Nothing to do for others. */
+int appliance_fix_heads(struct appliance *a, struct inspection *i, struct changelog *log, struct err *err);
+/* The same with the number that was there before. */
+int appliance_restore_heads(struct appliance *a, const struct inspection *i, uint16_t heads, struct changelog *log,
+			    struct err *err);
 
 /* Discards free space right after mounting, by the rules of docs/ARCHITECTURE.md (The graft): mounted file systems by
  * fstrim, swap bodies with the header page kept, free LVM extents. What can't be trimmed becomes a finding and is

@@ -61,25 +61,67 @@ static int put_heads_in_copy(struct appliance *a, const struct volume *root, con
 	return put_heads(a, root->device, (int64_t)at, heads, err);
 }
 
-int appliance_fix_heads(struct appliance *a, const struct inspection *i, struct changelog *log, struct err *err)
+/* The boot sector of an NT 5 system on a partition of its own; NULL, and no error, when there is none. */
+static int read_boot_sector(struct appliance *a, const struct inspection *i, const struct volume **ret_root, char **ret,
+			    struct err *err)
 {
 	const struct volume *root = find(a, a->root);
 	AUTO_FREE char *sector = NULL;
-	uint16_t was, heads;
 	size_t n = 0;
 
+	*ret = NULL;
 	if (i->os.family != OS_WINDOWS || i->os.major != 5 || !root || !root->partition)
 		return 0;
 	sector = guestfs_pread_device(a->g, a->root, SECTOR, 0, &n);
 	if (!sector || n != SECTOR)
 		return appliance_failed(a, err, ERR_UNREADABLE, "reading the boot sector of %s", a->root);
-	heads = heads_for(size_of_disk(a, root->disk));
-	was = get_le16(sector + HEADS_AT);
-	if (memcmp(sector + NAME_AT, "NTFS    ", 8) != 0 || was == heads)
+	if (memcmp(sector + NAME_AT, "NTFS    ", 8) != 0)
 		return 0;
+	*ret_root = root;
+	*ret = take_ptr(&sector);
+	return 0;
+}
+
+static int change_heads(struct appliance *a, const struct volume *root, const char *sector, uint16_t heads,
+			struct changelog *log, const char *reason, struct err *err)
+{
 	if (put_heads(a, a->root, 0, heads, err) < 0 || put_heads_in_copy(a, root, sector, heads, err) < 0)
 		return -1;
-	changelog_words(log, CHANGE_BINARY, a->root, "the boot code of this Windows counts in heads, as the BIOS does",
-			"boot sector: %u heads, were %u", heads, was);
+	changelog_words(log, CHANGE_BINARY, a->root, reason, "boot sector: %u heads, were %u", heads,
+			get_le16(sector + HEADS_AT));
 	return 0;
+}
+
+int appliance_fix_heads(struct appliance *a, struct inspection *i, struct changelog *log, struct err *err)
+{
+	const struct volume *root = NULL;
+	AUTO_FREE char *sector = NULL;
+	uint16_t was, heads;
+
+	if (read_boot_sector(a, i, &root, &sector, err) < 0)
+		return -1;
+	if (!sector)
+		return 0;
+	was = get_le16(sector + HEADS_AT);
+	heads = heads_for(size_of_disk(a, root->disk));
+	if (was == heads)
+		return 0;
+	if (!i->windows)
+		i->windows = arena_alloc(&i->arena, sizeof *i->windows);
+	i->windows->heads = was;
+	return change_heads(a, root, sector, heads, log,
+			    "the boot code of this Windows counts in heads, as the BIOS does", err);
+}
+
+int appliance_restore_heads(struct appliance *a, const struct inspection *i, uint16_t heads, struct changelog *log,
+			    struct err *err)
+{
+	const struct volume *root = NULL;
+	AUTO_FREE char *sector = NULL;
+
+	if (read_boot_sector(a, i, &root, &sector, err) < 0)
+		return -1;
+	if (!sector || get_le16(sector + HEADS_AT) == heads)
+		return 0;
+	return change_heads(a, root, sector, heads, log, "as it was before the conversion", err);
 }

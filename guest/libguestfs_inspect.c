@@ -451,6 +451,20 @@ static int plan_mounts(struct appliance *a, struct err *err)
 	return 0;
 }
 
+/* It reads the registry of whatever looks like Windows, and gives up where the first sector isn't whole. */
+static int no_roots(struct appliance *a, struct err *err)
+{
+	const char *why = guestfs_last_error(a->g);
+
+	if (why && strstr(why, "Hivex"))
+		return err_set(
+		    err, ERR_BLOCKED,
+		    "B-HIVE-UNREADABLE: the registry of a Windows on these disks can't be read (libguestfs: %s); "
+		    "Start Windows on the source, let it come up, and shut it down with: shutdown /s /f /t 0",
+		    why);
+	return appliance_failed(a, err, ERR_UNREADABLE, "looking for an operating system");
+}
+
 static int inspect(struct appliance *a, void *arg, struct err *err)
 {
 	struct inspection *i = arg;
@@ -467,7 +481,7 @@ static int inspect(struct appliance *a, void *arg, struct err *err)
 	}
 	roots = guestfs_inspect_os(a->g);
 	if (!roots)
-		return appliance_failed(a, err, ERR_UNREADABLE, "looking for an operating system");
+		return no_roots(a, err);
 	if (choose_root(a, roots, err) < 0)
 		return -1;
 	describe_system(a, i);

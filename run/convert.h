@@ -49,6 +49,7 @@ struct run_options {
 	const char *codec;	  /* --compress: NULL, "zlib", "zstd" */
 	const char *root;	  /* --root */
 	const char *undo_from;	  /* rehost undo: the originals in this folder are put back instead of a conversion */
+	uint16_t undo_heads; /* with undo_from: of an NT 5 system's boot sector before the conversion; 0: unchanged */
 	const struct json *hardware; /* with undo_from: the source machine as its report tells; NULL not known */
 	const char *agent;	     /* --agent: folder of packages; NULL none */
 	const char *virtio_win;	     /* --virtio-win: drivers for Windows; NULL: where they are installed */

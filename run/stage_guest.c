@@ -151,6 +151,8 @@ static int undo_guest(struct run *r, struct appliance *a, struct err *err)
 	phase_begin(r, "undo", "putting the originals back");
 	r->caps = source_caps(r);
 	r->log.step = "undo";
+	if (r->o->undo_heads && appliance_restore_heads(a, r->inspection, r->o->undo_heads, &r->log, err) < 0)
+		return -1;
 	return originals_restore(AT_FDCWD, r->o->undo_from, appliance_guest(a), &r->log, err);
 }
 

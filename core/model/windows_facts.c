@@ -89,6 +89,8 @@ struct json *windows_json(const struct windows *w)
 	js_set_str(j, "secure_boot", tristate_name(w->secure_boot));
 	js_set_bool(j, "group_policy", w->group_policy);
 	js_set_u64(j, "space_free", w->space_free);
+	if (w->heads)
+		js_set_u64(j, "heads", w->heads);
 	js_set_str(j, "boot_volume", w->boot_volume);
 	set_texts(j, "antivirus", w->antivirus.v, w->antivirus.n);
 	set_texts(j, "bitlocker", w->bitlocker.v, w->bitlocker.n);

@@ -58,6 +58,7 @@ struct windows {
 	enum tristate secure_boot; /* it was started with */
 	bool group_policy;
 	uint64_t space_free;   /* bytes on its volume */
+	uint16_t heads;	       /* of an NT 5 system's boot sector on the source, 0: as they stay */
 	char *boot_volume;     /* device that holds the boot manager and BCD, NULL not found */
 	VEC(char *) antivirus; /* products */
 	VEC(char *) bitlocker; /* devices that are locked with it */

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Windows guests in a state that must not be converted are refused before anything is copied, each with what to do on the
-# source: hibernated, not shut down, encrypted with BitLocker. The guest is an NTFS volume with two hives.
+# source: hibernated, not shut down, a registry that isn't whole, encrypted with BitLocker, for another processor, without room. The
+# guest is an NTFS volume with two hives.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=tests/lib/common.sh
@@ -83,6 +84,36 @@ for lcn in struct.unpack_from("<QQ", boot, 48):
 DIRTY
 disk unclean
 
+# NAME FILE: the guest with that file of $work in the place of its own FILE
+replaced() {
+	cp --sparse=always "$work/volume" "$work/volume.$1"
+	ntfscp -f "$work/volume.$1" "$work/$(basename "$2")" "$2" > /dev/null
+	disk "$1"
+}
+
+# A write to the registry was begun, and there is no log; torn: not even its first sector was written as a whole.
+cp "$root/Windows/System32/config/SYSTEM" "$work/SYSTEM"
+python3 - "$work/SYSTEM" << 'SEQUENCE'
+import struct, sys
+f = open(sys.argv[1], "r+b")
+head = bytearray(f.read(512))
+total = 0
+struct.pack_into("<I", head, 4, struct.unpack_from("<I", head, 8)[0] + 1)
+for (word,) in struct.iter_unpack("<I", head[:508]):
+    total ^= word
+struct.pack_into("<I", head, 508, total)
+f.seek(0)
+f.write(head)
+SEQUENCE
+replaced dirty /Windows/System32/config/SYSTEM
+printf '\xff' | dd of="$work/SYSTEM" bs=1 seek=4 conv=notrunc status=none
+replaced torn /Windows/System32/config/SYSTEM
+cp "$root/Windows/System32/ntoskrnl.exe" "$work/ntoskrnl.exe"
+printf '\x64\xaa' | dd of="$work/ntoskrnl.exe" bs=1 seek=$((0x84)) conv=notrunc status=none
+replaced arm64 /Windows/System32/ntoskrnl.exe
+truncate -s 220M "$work/pagefile.sys"
+replaced full /pagefile.sys
+
 truncate -s 300M "$work/volume.bitlocker"
 python3 - "$work/volume.bitlocker" << 'FVE'
 import struct, sys
@@ -123,10 +154,14 @@ refused() {
 
 refused hibernated 'B-WINDOWS-HIBERNATED' 'powercfg /h off, then shutdown /s /f /t 0' '--discard-hibernation'
 refused unclean 'B-NTFS-UNCLEAN' 'chkdsk /f'
+refused dirty 'B-HIVE-DIRTY' 'let it come up, and shut it down with: shutdown /s /f /t 0'
+refused torn 'registry' 'let it come up, and shut it down with: shutdown /s /f /t 0'
+refused arm64 'B-ARCHITECTURE: Windows for aarch64 processors' '--no-convert'
+refused full 'B-WINDOWS-SPACE: the Windows volume has .* free' 'Make room on drive C:'
 refused bitlocker 'manage-bde -protectors -get C:' 'manage-bde -off C:' '--key'
 
 # What would be written of a guest out of reach promises no driver that nobody injected.
 ./rehost plan --json "$work/hibernated.raw" > "$work/plan.json" 2> "$work/said" || :
 [ "$(jq -r '.caps | "\(.disk) \(.net)"' "$work/plan.json")" = "sata e1000e" ] ||
 	fail "hardware of a refused guest: $(jq .caps "$work/plan.json") $(cat "$work/said")"
-echo "hibernated, unclean and encrypted Windows guests are refused with advice before anything is written"
+echo "hibernated, unclean, dirty, encrypted, full Windows guests and one for arm64 are refused with advice before anything is written"
