@@ -11,6 +11,22 @@ static const char *chosen(struct fixture *f, const struct driver_catalogue *c, c
 	return choices.v[k].package ? choices.v[k].package->folder : choices.v[k].why;
 }
 
+/* What a Windows gets of a disc for a device: the package's folder, or why there is none. */
+struct wanted {
+	const char *windows;
+	enum driver_kind kind;
+	const char *is;
+};
+
+static void expect(struct fixture *f, const char *disc, const struct wanted *rows)
+{
+	AUTO(driver_catalogue_closep) struct driver_catalogue *c = open_disc(f, disc);
+
+	for (; rows->windows; rows++)
+		assert_string_equal(chosen(f, c, rows->windows, rows->kind), rows->is);
+}
+#define EXPECT(f, disc, ...) expect((f), (disc), (const struct wanted[]){__VA_ARGS__, {0}})
+
 /* The last part of the folder above the processor's and this itself: "w10/amd64", "-" when there is none. */
 static const char *place(struct fixture *f, const struct driver_catalogue *c, const char *what, enum driver_kind k)
 {
@@ -97,82 +113,79 @@ static void test_table_of_image(void **state)
 	assert_true(c->is_iso);
 }
 
-/* The package's folders; both places have all. */
-static void test_rpm_layout(void **state)
+/* Discs of which nothing but their making has to be said. */
+static void test_discs(void **state)
 {
+	static const char w10[] = "10.0.19045 x86_64", w11[] = "10.0.22631 x86_64", w7[] = "6.1.7601 x86_64";
+	static const struct {
+		const char *options[5];
+		struct wanted wanted[9];
+	} discs[] = {
+	    /* The package's folders; both places have all. */
+	    {{"layout=rpm"},
+	     {{w10, DRIVER_VIOSTOR, "drivers/amd64/Win10/"},
+	      {"10.0.20348 s x86_64", DRIVER_NETKVM, "drivers/amd64/Win2k22/"},
+	      {"6.1.7601 s x86_64", DRIVER_NETKVM, "drivers/amd64/Win2k8R2/"},
+	      {"6.1.7601 i386", DRIVER_BALLOON, "drivers/by-driver/balloon/w7/x86/"}}},
+	    /* A newer disc's drivers claim older versions of Windows, too: what their programs were built for tells. Of
+	     * two for newer ones the path decides; of older ones the nearest. */
+	    {{"os=w11,2k22"},
+	     {{w7, DRIVER_VIOSTOR, "'viostor/2k22/amd64/viostor.sys' was built for Windows NT 10.0 and later"},
+	      {w7, DRIVER_VIOSCSI, "all packages are for other versions of Windows"},
+	      {"5.1.2600 i386", DRIVER_VIOSTOR, "all packages are for other processors"},
+	      {"10.0.19045 i386", DRIVER_NETKVM, "all packages are for other processors"},
+	      {"10.0.19045 aarch64", DRIVER_VIOSCSI, "all packages are for other versions of Windows"},
+	      {"10.0.22631 aarch64", DRIVER_QXLDOD, "all packages are for other processors"},
+	      {"10.0.14393 s x86_64", DRIVER_VIOSTOR, "viostor/2k22/amd64/"},
+	      {"10.0.26100 s x86_64", DRIVER_VIOSTOR, "viostor/w11/amd64/"}}},
+	    /* The nearest older build. */
+	    {{"os=w7,w8.1,w10,2k16,2k25 drivers=viostor"},
+	     {{"10.0.17763 s x86_64", DRIVER_VIOSTOR, "viostor/2k16/amd64/"},
+	      {w11, DRIVER_VIOSTOR, "viostor/2k16/amd64/"},
+	      {"6.3.9600 s x86_64", DRIVER_VIOSTOR, "viostor/w8.1/amd64/"},
+	      {"6.2.9200 s x86_64", DRIVER_VIOSTOR, "viostor/w7/amd64/"},
+	      {"6.0.6002 x86_64", DRIVER_VIOSTOR,
+	       "'viostor/2k16/amd64/viostor.sys' was built for Windows NT 10.0 and later"}}},
+	    /* The newer DriverVer; the date counts for more than the version. */
+	    {{"os=w10 drivers=viostor inner=a ver=01/02/2023,100.99.0.1",
+	      "os=w10 drivers=viostor inner=b ver=02/01/2024,100.1.0.1",
+	      "os=w10 drivers=viostor inner=c ver=02/01/2024,99.9.9.9",
+	      "os=w11 drivers=viostor inner=d ver=01/01/2026,1.1"},
+	     {{w10, DRIVER_VIOSTOR, "b/viostor/w10/amd64/"}, {w11, DRIVER_VIOSTOR, "d/viostor/w11/amd64/"}}},
+	    /* The tested one of two; a test-signed newer disc beside an older good one. */
+	    {{"os=2k22,2k12R2 drivers=viostor inner=new sign=attested sign-old=test ver=01/01/2026,9.9.9.9",
+	      "os=2k22,2k12R2 drivers=viostor inner=old"},
+	     {{"10.0.20348 s x86_64", DRIVER_VIOSTOR, "old/viostor/2k22/amd64/"},
+	      {"6.3.9600 s x86_64", DRIVER_VIOSTOR, "old/viostor/2k12R2/amd64/"}}},
+	    {{"os=w10 drivers=viostor checked=1 ver=01/01/2026,9.9.9.9",
+	      "os=w10 drivers=netkvm inner=sriov ver=01/01/2026,9.9.9.9", "os=w7 drivers=balloon inner=chk",
+	      "os=w10 drivers=netkvm,viorng inner=good"},
+	     {{w10, DRIVER_VIOSTOR, "'viostor/w10/amd64/viostor.sys' is a checked build"},
+	      {w10, DRIVER_NETKVM, "good/NetKVM/w10/amd64/"},
+	      {w7, DRIVER_BALLOON, "is a checked build"},
+	      {w10, DRIVER_VIOFS, "no package is for this device"}}},
+	    /* fw_cfg has a driver and a package without one; where both are, the driver. */
+	    {{"os=2k8,w10"}, {{w10, DRIVER_FWCFG, "fwcfg/w10/amd64/"}}},
+	};
 	struct fixture *f = *state;
-	AUTO(driver_catalogue_closep) struct driver_catalogue *c = open_disc(f, DISC(f, "disc", "layout=rpm"));
 
-	assert_string_equal(chosen(f, c, "10.0.19045 x86_64", DRIVER_VIOSTOR), "drivers/amd64/Win10/");
-	assert_string_equal(chosen(f, c, "10.0.20348 s x86_64", DRIVER_NETKVM), "drivers/amd64/Win2k22/");
-	assert_string_equal(chosen(f, c, "6.1.7601 s x86_64", DRIVER_NETKVM), "drivers/amd64/Win2k8R2/");
-	assert_string_equal(chosen(f, c, "6.1.7601 i386", DRIVER_BALLOON), "drivers/by-driver/balloon/w7/x86/");
-}
-
-/* A newer disc's drivers claim older versions of Windows, too: what their programs were built for tells. */
-static void test_only_newer(void **state)
-{
-	struct fixture *f = *state;
-	AUTO(driver_catalogue_closep) struct driver_catalogue *c = open_disc(f, DISC(f, "disc", "os=w11,2k22"));
-
-	assert_string_equal(chosen(f, c, "6.1.7601 x86_64", DRIVER_VIOSTOR),
-			    "'viostor/2k22/amd64/viostor.sys' was built for Windows NT 10.0 and later");
-	assert_string_equal(chosen(f, c, "6.1.7601 x86_64", DRIVER_VIOSCSI),
-			    "all packages are for other versions of Windows");
-	assert_string_equal(chosen(f, c, "5.1.2600 i386", DRIVER_VIOSTOR), "all packages are for other processors");
-	assert_string_equal(chosen(f, c, "10.0.19045 i386", DRIVER_NETKVM), "all packages are for other processors");
-	assert_string_equal(chosen(f, c, "10.0.19045 aarch64", DRIVER_VIOSCSI),
-			    "all packages are for other versions of Windows");
-	assert_string_equal(chosen(f, c, "10.0.22631 aarch64", DRIVER_QXLDOD), "all packages are for other processors");
-	/* Of two for newer ones the path decides; of older ones the nearest. */
-	assert_string_equal(chosen(f, c, "10.0.14393 s x86_64", DRIVER_VIOSTOR), "viostor/2k22/amd64/");
-	assert_string_equal(chosen(f, c, "10.0.26100 s x86_64", DRIVER_VIOSTOR), "viostor/w11/amd64/");
-}
-
-static void test_nearest(void **state)
-{
-	struct fixture *f = *state;
-	AUTO(driver_catalogue_closep)
-	struct driver_catalogue *c = open_disc(f, DISC(f, "disc", "os=w7,w8.1,w10,2k16,2k25 drivers=viostor"));
-
-	assert_string_equal(chosen(f, c, "10.0.17763 s x86_64", DRIVER_VIOSTOR), "viostor/2k16/amd64/");
-	assert_string_equal(chosen(f, c, "10.0.22631 x86_64", DRIVER_VIOSTOR), "viostor/2k16/amd64/");
-	assert_string_equal(chosen(f, c, "6.3.9600 s x86_64", DRIVER_VIOSTOR), "viostor/w8.1/amd64/");
-	assert_string_equal(chosen(f, c, "6.2.9200 s x86_64", DRIVER_VIOSTOR), "viostor/w7/amd64/");
-	assert_string_equal(chosen(f, c, "6.0.6002 x86_64", DRIVER_VIOSTOR),
-			    "'viostor/2k16/amd64/viostor.sys' was built for Windows NT 10.0 and later");
-}
-
-/* The newer DriverVer of two discs; the date counts for more than the version. */
-static void test_driver_version(void **state)
-{
-	struct fixture *f = *state;
-	AUTO(driver_catalogue_closep)
-	struct driver_catalogue *c =
-	    open_disc(f, DISC(f, "disc", "os=w10 drivers=viostor inner=a ver=01/02/2023,100.99.0.1",
-			      "os=w10 drivers=viostor inner=b ver=02/01/2024,100.1.0.1",
-			      "os=w10 drivers=viostor inner=c ver=02/01/2024,99.9.9.9",
-			      "os=w11 drivers=viostor inner=d ver=01/01/2026,1.1"));
-
-	assert_string_equal(chosen(f, c, "10.0.19045 x86_64", DRIVER_VIOSTOR), "b/viostor/w10/amd64/");
-	assert_string_equal(chosen(f, c, "10.0.22631 x86_64", DRIVER_VIOSTOR), "d/viostor/w11/amd64/");
+	for (size_t i = 0; i < sizeof discs / sizeof *discs; i++)
+		expect(f, make_disc(f, arena_printf(&f->arena, "disc%zu", i), discs[i].options), discs[i].wanted);
 }
 
 /* Folders named for something else, or for nothing, are judged by what is in them. */
 static void test_paths_lie(void **state)
 {
 	struct fixture *f = *state;
-	AUTO(driver_catalogue_closep) struct driver_catalogue *c = NULL;
 	const char *disc = DISC(f, "disc", "os=w7,w10 drivers=viostor,netkvm");
 
 	shell(f, arena_printf(&f->arena,
 			      "cd %s/viostor && mv w10/amd64 w10/x && mv w10/x86 w10/amd64 && mv w10/x w10/x86", disc));
 	shell(f, arena_printf(&f->arena, "cd %s/NetKVM && mv w10 w7.x && mv w7 w10 && mv w7.x w7", disc));
-	c = open_disc(f, disc);
-	assert_string_equal(chosen(f, c, "10.0.19045 x86_64", DRIVER_VIOSTOR), "viostor/w10/x86/");
-	assert_string_equal(chosen(f, c, "10.0.19045 i386", DRIVER_VIOSTOR), "viostor/w10/amd64/");
-	/* Built for 10, in a folder named after 7. */
-	assert_string_equal(chosen(f, c, "6.1.7601 x86_64", DRIVER_NETKVM), "NetKVM/w10/amd64/");
+	EXPECT(f, disc, {"10.0.19045 x86_64", DRIVER_VIOSTOR, "viostor/w10/x86/"},
+	       {"10.0.19045 i386", DRIVER_VIOSTOR, "viostor/w10/amd64/"},
+	       /* built for 10, in a folder named after 7 */
+	       {"6.1.7601 x86_64", DRIVER_NETKVM, "NetKVM/w10/amd64/"});
 }
 
 static void test_signatures(void **state)
@@ -207,56 +220,14 @@ static void test_signatures(void **state)
 	}
 }
 
-/* The tested one of two; a test-signed newer disc beside an older good one; attested where there is nothing else. */
-static void test_better_signature(void **state)
-{
-	struct fixture *f = *state;
-	AUTO(driver_catalogue_closep)
-	struct driver_catalogue *c = open_disc(
-	    f, DISC(f, "disc",
-		    "os=2k22,2k12R2 drivers=viostor inner=new sign=attested sign-old=test ver=01/01/2026,9.9.9.9",
-		    "os=2k22,2k12R2 drivers=viostor inner=old"));
-
-	assert_string_equal(chosen(f, c, "10.0.20348 s x86_64", DRIVER_VIOSTOR), "old/viostor/2k22/amd64/");
-	assert_string_equal(chosen(f, c, "6.3.9600 s x86_64", DRIVER_VIOSTOR), "old/viostor/2k12R2/amd64/");
-}
-
-static void test_unwanted_builds(void **state)
-{
-	struct fixture *f = *state;
-	AUTO(driver_catalogue_closep)
-	struct driver_catalogue *c =
-	    open_disc(f, DISC(f, "disc", "os=w10 drivers=viostor checked=1 ver=01/01/2026,9.9.9.9",
-			      "os=w10 drivers=netkvm inner=sriov ver=01/01/2026,9.9.9.9",
-			      "os=w7 drivers=balloon inner=chk", "os=w10 drivers=netkvm,viorng inner=good"));
-
-	assert_string_equal(chosen(f, c, "10.0.19045 x86_64", DRIVER_VIOSTOR),
-			    "'viostor/w10/amd64/viostor.sys' is a checked build");
-	assert_string_equal(chosen(f, c, "10.0.19045 x86_64", DRIVER_NETKVM), "good/NetKVM/w10/amd64/");
-	assert_string_equal(chosen(f, c, "6.1.7601 x86_64", DRIVER_BALLOON), "is a checked build");
-	assert_string_equal(chosen(f, c, "10.0.19045 x86_64", DRIVER_VIOFS), "no package is for this device");
-}
-
 /* The name of an .inf file gets into a command file of the guest. */
 static void test_odd_name(void **state)
 {
 	struct fixture *f = *state;
-	AUTO(driver_catalogue_closep) struct driver_catalogue *c = NULL;
 	const char *disc = DISC(f, "disc", "os=w10 drivers=viorng");
 
 	shell(f, arena_printf(&f->arena, "cd %s/viorng/w10/amd64 && mv viorng.inf 'a%%PATH%%.inf'", disc));
-	c = open_disc(f, disc);
-	assert_string_equal(chosen(f, c, "10.0.19045 x86_64", DRIVER_VIORNG),
-			    "has a name that can't be one in Windows");
-}
-
-/* fw_cfg has a driver and a package without one; where both are, the driver. */
-static void test_null_driver(void **state)
-{
-	struct fixture *f = *state;
-	AUTO(driver_catalogue_closep) struct driver_catalogue *c = open_disc(f, DISC(f, "disc", "os=2k8,w10"));
-
-	assert_string_equal(chosen(f, c, "10.0.19045 x86_64", DRIVER_FWCFG), "fwcfg/w10/amd64/");
+	EXPECT(f, disc, {"10.0.19045 x86_64", DRIVER_VIORNG, "has a name that can't be one in Windows"});
 }
 
 /* KMDF that this Windows hasn't and no co-installer brings. */
@@ -264,19 +235,14 @@ static void test_framework(void **state)
 {
 	struct fixture *f = *state;
 	const char *disc = DISC(f, "disc", "os=w10,w7 drivers=balloon");
-	AUTO(driver_catalogue_closep) struct driver_catalogue *c = NULL;
 
 	shell(f, arena_printf(&f->arena, "cd %s/Balloon/w10/amd64 && sed -i s/1.15/1.33/ balloon.inf", disc));
 	shell(f, arena_printf(&f->arena, "cd %s/Balloon/w7/x86 && sed -i s/1.9/1.11/ balloon.inf", disc));
-	c = open_disc(f, disc);
-	assert_string_equal(chosen(f, c, "10.0.19045 x86_64", DRIVER_BALLOON), "Balloon/w7/amd64/");
-	assert_string_equal(chosen(f, c, "10.0.22631 x86_64", DRIVER_BALLOON), "Balloon/w10/amd64/");
-	assert_string_equal(chosen(f, c, "6.1.7601 i386", DRIVER_BALLOON), "Balloon/w7/x86/");
+	EXPECT(f, disc, {"10.0.19045 x86_64", DRIVER_BALLOON, "Balloon/w7/amd64/"},
+	       {"10.0.22631 x86_64", DRIVER_BALLOON, "Balloon/w10/amd64/"},
+	       {"6.1.7601 i386", DRIVER_BALLOON, "Balloon/w7/x86/"});
 	shell(f, arena_printf(&f->arena, "rm -r %s/Balloon/w7", disc));
-	driver_catalogue_close(take_ptr(&c));
-	c = open_disc(f, disc);
-	assert_string_equal(chosen(f, c, "10.0.19045 x86_64", DRIVER_BALLOON),
-			    "needs KMDF 1.33, and this Windows has 1.31");
+	EXPECT(f, disc, {"10.0.19045 x86_64", DRIVER_BALLOON, "needs KMDF 1.33, and this Windows has 1.31"});
 }
 
 static const char *problem(struct fixture *f, const char *damage)
@@ -368,11 +334,9 @@ static void test_agent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    FIXTURE_TEST(test_table),		FIXTURE_TEST(test_table_of_image), FIXTURE_TEST(test_rpm_layout),
-	    FIXTURE_TEST(test_only_newer),	FIXTURE_TEST(test_nearest),	   FIXTURE_TEST(test_driver_version),
-	    FIXTURE_TEST(test_paths_lie),	FIXTURE_TEST(test_signatures),	   FIXTURE_TEST(test_better_signature),
-	    FIXTURE_TEST(test_unwanted_builds), FIXTURE_TEST(test_odd_name),	   FIXTURE_TEST(test_null_driver),
-	    FIXTURE_TEST(test_framework),	FIXTURE_TEST(test_damage),	   FIXTURE_TEST(test_sources),
+	    FIXTURE_TEST(test_table),	  FIXTURE_TEST(test_table_of_image), FIXTURE_TEST(test_discs),
+	    FIXTURE_TEST(test_paths_lie), FIXTURE_TEST(test_signatures),     FIXTURE_TEST(test_odd_name),
+	    FIXTURE_TEST(test_framework), FIXTURE_TEST(test_damage),	     FIXTURE_TEST(test_sources),
 	    FIXTURE_TEST(test_agent),
 	};
 

@@ -62,6 +62,53 @@ static const uint8_t *bytes(const struct buf *b)
 	return (const uint8_t *)b->data;
 }
 
+/* A log whose only entry leads from the old state to the new one. */
+static void log_of(struct buf *log, const struct states *s, uint32_t sequence)
+{
+	log_begin(log, bytes(&s->old), 6);
+	log_entry(log, sequence, bytes(&s->old), s->old.len, bytes(&s->new), s->new.len);
+}
+
+/* The same in the guest, beside the old hive. */
+static void put_log(struct fixture *f, const struct states *s, const char *path, uint32_t sequence)
+{
+	AUTO(buf_done) struct buf log = BUF_INIT(1 << 20);
+
+	log_of(&log, s, sequence);
+	put(f, path, &log);
+}
+
+/* .LOG1 and .LOG2. */
+enum { LOGS = 2 };
+struct logs {
+	struct buf v[LOGS];
+};
+
+static void logs_done(struct logs *l)
+{
+	for (size_t i = 0; i < LOGS; i++)
+		buf_done(&l->v[i]);
+}
+
+static int replay(struct fixture *f, struct states *s, const struct buf *logs, size_t n, unsigned *applied)
+{
+	struct hive_log list[LOGS];
+
+	for (size_t i = 0; i < n; i++)
+		list[i] = (struct hive_log){"log", bytes(&logs[i]), logs[i].len};
+	s->old.max = HIVE_FILE_MAX;
+	return hive_log_replay(&s->old, list, n, applied, &f->err);
+}
+
+static struct hive *opened(struct fixture *f, enum hive_mode mode)
+{
+	struct hive *h = NULL;
+
+	if (hive_open(f->g, SYSTEM, "X", mode, &h, &f->err) < 0)
+		fail_msg("%s", f->err.text);
+	return h;
+}
+
 /* The vectors are those of .NET's own tests of its Marvin32. */
 static void test_marvin32(void **state)
 {
@@ -79,23 +126,18 @@ static void test_replayed(void **state)
 {
 	struct fixture *f = *state;
 	AUTO(states_done) struct states s = make_states(f);
-	AUTO(buf_done) struct buf log = BUF_INIT(1 << 20);
 	AUTO(hive_closep) struct hive *h = NULL;
-	uint32_t next = soil(&s.old);
 
-	log_begin(&log, bytes(&s.old), 6);
-	log_entry(&log, next, bytes(&s.old), s.old.len, bytes(&s.new), s.new.len);
+	put_log(f, &s, SYSTEM ".LOG1", soil(&s.old));
 	put(f, SYSTEM, &s.old);
-	put(f, SYSTEM ".LOG1", &log);
-	if (hive_open(f->g, SYSTEM, "X", HIVE_EDIT, &h, &f->err) < 0)
-		fail_msg("%s", f->err.text);
+	h = opened(f, HIVE_EDIT);
 	assert_int_equal(hive_state(h), HIVE_REPLAYED);
 	assert_true(hive_has_key(h, "New"));
 	/* Nothing is written by that alone; a change brings the replayed pages with it and leaves the hive clean. */
 	assert_int_equal(hive_set_dword(h, "Select", "Current", 7, "r", &f->err), 0);
 	assert_int_equal(hive_commit(h, &f->log, &f->err), 0);
 	hive_close(take_ptr(&h));
-	assert_int_equal(hive_open(f->g, SYSTEM, "X", HIVE_READ, &h, &f->err), 0);
+	h = opened(f, HIVE_READ);
 	assert_int_equal(hive_state(h), HIVE_CLEAN);
 	assert_true(hive_has_key(h, "New"));
 }
@@ -105,21 +147,15 @@ static void test_two_logs(void **state)
 {
 	struct fixture *f = *state;
 	AUTO(states_done) struct states s = make_states(f);
-	AUTO(buf_done) struct buf log1 = BUF_INIT(1 << 20);
-	AUTO(buf_done) struct buf log2 = BUF_INIT(1 << 20);
+	AUTO(logs_done) struct logs logs = {{BUF_INIT(1 << 20), BUF_INIT(1 << 20)}};
 	uint32_t next = soil(&s.old);
-	struct hive_log logs[2];
 	unsigned applied;
 
-	log_begin(&log1, bytes(&s.old), 6);
-	log_entry(&log1, next + 1, bytes(&s.old), s.old.len, bytes(&s.new), s.new.len);
-	log_begin(&log2, bytes(&s.old), 6);
-	log_entry(&log2, next - 1, bytes(&s.new), s.new.len, bytes(&s.old), s.old.len);
-	log_entry(&log2, next, bytes(&s.new), s.new.len, bytes(&s.old), s.old.len);
-	logs[0] = (struct hive_log){"one", bytes(&log1), log1.len};
-	logs[1] = (struct hive_log){"two", bytes(&log2), log2.len};
-	s.old.max = HIVE_FILE_MAX;
-	assert_int_equal(hive_log_replay(&s.old, logs, 2, &applied, &f->err), 0);
+	log_of(&logs.v[0], &s, next + 1);
+	log_begin(&logs.v[1], bytes(&s.old), 6);
+	log_entry(&logs.v[1], next - 1, bytes(&s.new), s.new.len, bytes(&s.old), s.old.len);
+	log_entry(&logs.v[1], next, bytes(&s.new), s.new.len, bytes(&s.old), s.old.len);
+	assert_int_equal(replay(f, &s, logs.v, LOGS, &applied), 0);
 	assert_int_equal(applied, 2);
 	assert_int_equal(s.old.len, s.new.len);
 	assert_memory_equal(s.old.data + HIVE_BASE, s.new.data + HIVE_BASE, s.new.len - HIVE_BASE);
@@ -132,16 +168,12 @@ static void test_wrong_checksum(void **state)
 {
 	struct fixture *f = *state;
 	AUTO(states_done) struct states s = make_states(f);
-	AUTO(buf_done) struct buf log = BUF_INIT(1 << 20);
 	AUTO(hive_closep) struct hive *h = NULL;
 
-	log_begin(&log, bytes(&s.old), 6);
-	log_entry(&log, get_le32(s.old.data + 8), bytes(&s.old), s.old.len, bytes(&s.new), s.new.len);
+	put_log(f, &s, SYSTEM ".LOG2", get_le32(s.old.data + 8));
 	s.old.data[508] ^= 1;
 	put(f, SYSTEM, &s.old);
-	put(f, SYSTEM ".LOG2", &log);
-	if (hive_open(f->g, SYSTEM, "X", HIVE_EDIT, &h, &f->err) < 0)
-		fail_msg("%s", f->err.text);
+	h = opened(f, HIVE_EDIT);
 	assert_true(hive_has_key(h, "New"));
 }
 
@@ -155,14 +187,11 @@ static void test_wrong_hashes(void **state)
 
 	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
 		AUTO(buf_done) struct buf log = BUF_INIT(1 << 20);
-		struct hive_log l;
 		unsigned applied;
 
-		log_begin(&log, bytes(&s.old), 6);
-		log_entry(&log, next, bytes(&s.old), s.old.len, bytes(&s.new), s.new.len);
+		log_of(&log, &s, next);
 		log.data[HIVE_SECTOR + places[i]] ^= 1;
-		l = (struct hive_log){"log", bytes(&log), log.len};
-		assert_int_equal(hive_log_replay(&s.old, &l, 1, &applied, &f->err), -1);
+		assert_int_equal(replay(f, &s, &log, 1, &applied), -1);
 		assert_int_equal(f->err.code, ERR_BLOCKED);
 		assert_int_equal(get_le32(s.old.data + 4), next + 1);
 	}
@@ -177,7 +206,7 @@ static void expect_dirty(struct fixture *f, const char *words)
 	assert_non_null(strstr(f->err.text, words));
 	assert_non_null(strstr(f->err.text, "shutdown /s /f /t 0"));
 	/* It can be looked at. */
-	assert_int_equal(hive_open(f->g, SYSTEM, "X", HIVE_READ, &h, &f->err), 0);
+	h = opened(f, HIVE_READ);
 	assert_int_equal(hive_state(h), HIVE_DIRTY);
 	assert_true(hive_has_key(h, "Select"));
 }
@@ -187,7 +216,6 @@ static void test_refused(void **state)
 	struct fixture *f = *state;
 	AUTO(states_done) struct states s = make_states(f);
 	AUTO(buf_done) struct buf old = BUF_INIT(1 << 20);
-	AUTO(buf_done) struct buf later = BUF_INIT(1 << 20);
 	uint32_t next = soil(&s.old);
 
 	put(f, SYSTEM, &s.old);
@@ -196,9 +224,7 @@ static void test_refused(void **state)
 	buf_add(&old, "DIRT", 4);
 	put(f, SYSTEM ".LOG", &old);
 	expect_dirty(f, "the format of Windows 8 and older");
-	log_begin(&later, bytes(&s.old), 6);
-	log_entry(&later, next + 1, bytes(&s.old), s.old.len, bytes(&s.new), s.new.len);
-	put(f, SYSTEM ".LOG1", &later);
+	put_log(f, &s, SYSTEM ".LOG1", next + 1);
 	expect_dirty(f, "nothing that follows on sequence number");
 }
 
@@ -207,14 +233,11 @@ static void test_clean_hive(void **state)
 {
 	struct fixture *f = *state;
 	AUTO(states_done) struct states s = make_states(f);
-	AUTO(buf_done) struct buf log = BUF_INIT(1 << 20);
 	AUTO(hive_closep) struct hive *h = NULL;
 
-	log_begin(&log, bytes(&s.old), 6);
-	log_entry(&log, get_le32(s.old.data + 8), bytes(&s.old), s.old.len, bytes(&s.new), s.new.len);
+	put_log(f, &s, SYSTEM ".LOG1", get_le32(s.old.data + 8));
 	put(f, SYSTEM, &s.old);
-	put(f, SYSTEM ".LOG1", &log);
-	assert_int_equal(hive_open(f->g, SYSTEM, "X", HIVE_EDIT, &h, &f->err), 0);
+	h = opened(f, HIVE_EDIT);
 	assert_int_equal(hive_state(h), HIVE_CLEAN);
 	assert_false(hive_has_key(h, "New"));
 }
@@ -233,21 +256,17 @@ static void test_hostile_entries(void **state)
 
 	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
 		AUTO(buf_done) struct buf log = BUF_INIT(1 << 20);
-		struct hive_log l;
 		uint32_t size;
 		unsigned applied;
 		uint8_t *e;
 
-		log_begin(&log, bytes(&s.old), 6);
-		log_entry(&log, next, bytes(&s.old), s.old.len, bytes(&s.new), s.new.len);
+		log_of(&log, &s, next);
 		e = (uint8_t *)log.data + HIVE_SECTOR;
 		size = get_le32(e + 4);
 		put_le32(e + places[i].at, places[i].value);
 		put_le64(e + 24, marvin32(HIVE_LOG_SEED, e + 40, size - 40));
 		put_le64(e + 32, marvin32(HIVE_LOG_SEED, e, 32));
-		l = (struct hive_log){"log", bytes(&log), log.len};
-		s.old.max = 1 << 20;
-		assert_int_equal(hive_log_replay(&s.old, &l, 1, &applied, &f->err), -1);
+		assert_int_equal(replay(f, &s, &log, 1, &applied), -1);
 	}
 }
 
@@ -257,25 +276,19 @@ static void test_turns(void **state)
 	enum { ENTRIES = 4096 };
 	struct fixture *f = *state;
 	AUTO(states_done) struct states s = make_states(f);
-	AUTO(buf_done) struct buf one = BUF_INIT(4 << 20);
-	AUTO(buf_done) struct buf two = BUF_INIT(4 << 20);
+	AUTO(logs_done) struct logs logs = {{BUF_INIT(4 << 20), BUF_INIT(4 << 20)}};
 	uint32_t next = soil(&s.old);
-	struct hive_log logs[2];
 	unsigned applied;
 	clock_t begin;
 
-	log_begin(&one, bytes(&s.old), 6);
-	log_begin(&two, bytes(&s.old), 6);
-	for (unsigned i = 0; i < ENTRIES; i++) {
-		log_entry(&one, next + 2 * i, bytes(&s.old), s.old.len, bytes(&s.old), s.old.len);
-		log_entry(&two, next + 2 * i + 1, bytes(&s.old), s.old.len, bytes(&s.old), s.old.len);
-	}
-	logs[0] = (struct hive_log){"one", bytes(&one), one.len};
-	logs[1] = (struct hive_log){"two", bytes(&two), two.len};
+	for (unsigned i = 0; i < LOGS; i++)
+		log_begin(&logs.v[i], bytes(&s.old), 6);
+	for (unsigned i = 0; i < LOGS * ENTRIES; i++)
+		log_entry(&logs.v[i % LOGS], next + i, bytes(&s.old), s.old.len, bytes(&s.old), s.old.len);
 	begin = clock();
-	assert_int_equal(hive_log_replay(&s.old, logs, 2, &applied, &f->err), 0);
+	assert_int_equal(replay(f, &s, logs.v, LOGS, &applied), 0);
 	assert_true(clock() - begin < 2 * CLOCKS_PER_SEC);
-	assert_int_equal(applied, 2 * ENTRIES);
+	assert_int_equal(applied, LOGS * ENTRIES);
 }
 
 int main(void)
