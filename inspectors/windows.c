@@ -224,7 +224,7 @@ static int read_arch(struct windows_look *l, struct err *err)
 		    l->i, "B-ARCHITECTURE", SEVERITY_BLOCKER, path,
 		    "Copy it with --no-convert, and describe the machine by hand; there is nothing to be done on the "
 		    "source.",
-		    "Windows for %s processors can't be converted: there is no machine for it here",
+		    "Windows for %s processors isn't converted: only that for x86 is (i386, x86_64)",
 		    arch ? arch : "unknown");
 	return 0;
 }
@@ -282,6 +282,27 @@ static int judge_space(struct windows_look *l, struct err *err)
 	return 0;
 }
 
+/* Licences know the hardware; MAC addresses and UUID stay, the board doesn't. */
+static void judge_activation(struct windows_look *l)
+{
+	char *id = text_of(l, l->software, VERSION_KEY, "ProductId");
+	char *host = text_of(l, l->software, VERSION_KEY "\\SoftwareProtectionPlatform", "KeyManagementServiceName");
+
+	if (host)
+		finding_add(l->i, "I-ACTIVATION", SEVERITY_INFO, host, NULL,
+			    "a key management service activates this Windows: it asks it again after the move");
+	else if (id && strstr(id, "OEM"))
+		finding_add(
+		    l->i, "W-ACTIVATION-OEM", SEVERITY_WARNING, id,
+		    "Have a product key ready that is not bound to the old machine (slmgr /ipk, then slmgr /ato).",
+		    "the licence of this Windows is its old hardware's maker's: it will not be activated on "
+		    "another machine");
+	else
+		finding_add(l->i, "I-ACTIVATION", SEVERITY_INFO, id,
+			    "Have the product key ready; XP and Server 2003 may let nobody log on before.",
+			    "Windows may ask to be activated again on its new hardware");
+}
+
 static void judge(struct windows_look *l)
 {
 	struct windows *w = l->w;
@@ -310,6 +331,7 @@ static int look(struct windows_look *l, struct err *err)
 	if (windows_network(l, err) < 0 || windows_programs(l, err) < 0)
 		return -1;
 	judge(l);
+	judge_activation(l);
 	return 0;
 }
 

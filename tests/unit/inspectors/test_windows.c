@@ -134,6 +134,33 @@ static void test_windows_11(void **state)
 	assert_int_equal(i->windows->version.role, WINDOWS_CLIENT);
 }
 
+static void test_activation(void **state)
+{
+	static const struct {
+		const char *values, *id, *evidence;
+	} cases[] = {
+	    {"\"ProductId\"=\"00429-00000-00001-AA123\"\n", "I-ACTIVATION", "00429-00000-00001-AA123"},
+	    {"\"ProductId\"=\"00371-OEM-8992671-00524\"\n", "W-ACTIVATION-OEM", "00371-OEM-8992671-00524"},
+	    {"\"ProductId\"=\"00330-80000-00000-AAOEM\"\n", "W-ACTIVATION-OEM", "00330-80000-00000-AAOEM"},
+	    {"[Microsoft\\Windows NT\\CurrentVersion\\SoftwareProtectionPlatform]\n"
+	     "\"KeyManagementServiceName\"=\"kms.corp.example\"\n",
+	     "I-ACTIVATION", "kms.corp.example"},
+	};
+	struct fixture *f = *state;
+	AUTO(machine_freep) struct machine *m = machine_new();
+
+	plant_windows(f);
+	for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+		AUTO(inspection_freep) struct inspection *i = NULL;
+
+		add_to(f, CONFIG "SOFTWARE",
+		       arena_printf(&f->arena, "[Microsoft\\Windows NT\\CurrentVersion]\n%s", cases[k].values));
+		i = inspected(f, m);
+		assert_non_null(finding(i, cases[k].id));
+		assert_string_equal(finding(i, cases[k].id)->evidence, cases[k].evidence);
+	}
+}
+
 static void test_programs(void **state)
 {
 	struct fixture *f = *state;
@@ -148,12 +175,16 @@ static void test_programs(void **state)
 	assert_int_equal(i->windows->antivirus.n, 1);
 	assert_string_equal(finding(i, "W-ANTIVIRUS")->evidence, "Sophos Endpoint Agent");
 	assert_true(i->windows->group_policy);
+	assert_non_null(finding(i, "I-GROUP-POLICY"));
 	assert_null(finding(i, "W-DRIVER-POLICY"));
+	assert_null(finding(i, "I-POWERSHELL-SIGNED"));
 	inspection_free(take_ptr(&i));
 	add_to(f, CONFIG "SOFTWARE",
-	       "[Policies\\Microsoft\\Windows\\DeviceInstall\\Restrictions]\n\"DenyUnspecified\"=dword:00000001\n");
+	       "[Policies\\Microsoft\\Windows\\DeviceInstall\\Restrictions]\n\"DenyUnspecified\"=dword:00000001\n"
+	       "[Policies\\Microsoft\\Windows\\PowerShell]\n\"ExecutionPolicy\"=\"AllSigned\"\n");
 	i = inspected(f, m);
 	assert_non_null(finding(i, "W-DRIVER-POLICY"));
+	assert_non_null(finding(i, "I-POWERSHELL-SIGNED"));
 }
 
 static struct nic *add_nic(struct machine *m, const char *mac, int slot)
@@ -547,6 +578,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    FIXTURE_TEST(test_facts),
 	    FIXTURE_TEST(test_windows_11),
+	    FIXTURE_TEST(test_activation),
 	    FIXTURE_TEST(test_programs),
 	    FIXTURE_TEST(test_connections),
 	    FIXTURE_TEST(test_connections_by_slot),
