@@ -164,4 +164,4 @@ refused bitlocker 'manage-bde -protectors -get C:' 'manage-bde -off C:' '--key'
 ./rehost plan --json "$work/hibernated.raw" > "$work/plan.json" 2> "$work/said" || :
 [ "$(jq -r '.caps | "\(.disk) \(.net)"' "$work/plan.json")" = "sata e1000e" ] ||
 	fail "hardware of a refused guest: $(jq .caps "$work/plan.json") $(cat "$work/said")"
-echo "hibernated, unclean, dirty, encrypted, full Windows guests and one for arm64 are refused with advice before anything is written"
+echo "hibernated, unclean, dirty, torn, full and encrypted Windows guests and one for arm64 are refused with advice before anything is written"
