@@ -317,7 +317,7 @@ static void put_diff(struct changelog *log, struct change *c, const char *before
 	char *text = diff(&own, c->path, before, after);
 	uint64_t length = text ? json_length(text) : 0;
 
-	if (log->diffs + length > DIFFS_MAX) {
+	if (text && log->diffs + length > DIFFS_MAX) {
 		c->words = arena_printf(&log->arena,
 					"the diff of %zu KiB is left out: those of this log have %" PRIu64
 					" of at most %" PRIu64 " MiB",
