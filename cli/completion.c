@@ -14,10 +14,10 @@ static const struct {
 	const char *word;
 	enum values values;
 } words[] = {
-    {"DIR", VALUES_FOLDERS},	{"FOLDER", VALUES_FOLDERS}, {"JOB", VALUES_FOLDERS},  {"RESULT", VALUES_FILES},
-    {"FILE", VALUES_FILES},	{"PATH", VALUES_FILES},	    {"IMAGE", VALUES_FILES},  {"INPUT", VALUES_FILES},
-    {"ISO", VALUES_FILES},	{"NEW", VALUES_FILES},	    {"TARGET", VALUES_FILES}, {"MANIFEST", VALUES_FILES},
-    {"NAME.xml", VALUES_FILES},
+    {"DIR", VALUES_FOLDERS},	{"FOLDER", VALUES_FOLDERS},    {"JOB", VALUES_FOLDERS},	 {"RESULT", VALUES_FILES},
+    {"FILE", VALUES_FILES},	{"PATH", VALUES_FILES},	       {"IMAGE", VALUES_FILES},	 {"INPUT", VALUES_FILES},
+    {"ISO", VALUES_FILES},	{"NEW", VALUES_FILES},	       {"TARGET", VALUES_FILES}, {"MANIFEST", VALUES_FILES},
+    {"NAME.xml", VALUES_FILES}, {"report.json", VALUES_FILES},
 };
 
 static enum values values_of_word(const char *word, size_t len)

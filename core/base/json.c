@@ -230,6 +230,28 @@ const struct json *js_at(const struct json *arr, size_t i)
 	return (const struct json *)(void *)json_array_get(in(arr), i);
 }
 
+static void edit_inside(json_t *j, const char *key, char *(*edit)(const char *, const char *, void *), void *opaque)
+{
+	const char *name;
+	json_t *value;
+	void *next;
+	size_t i;
+
+	if (json_is_string(j)) {
+		char *text = edit(key, json_string_value(j), opaque);
+
+		json_string_set(j, text);
+		free(text);
+	}
+	json_array_foreach(j, i, value) edit_inside(value, key, edit, opaque);
+	json_object_foreach_safe(j, next, name, value) edit_inside(value, name, edit, opaque);
+}
+
+void js_edit_strings(struct json *j, char *(*edit)(const char *key, const char *value, void *opaque), void *opaque)
+{
+	edit_inside(in(j), NULL, edit, opaque);
+}
+
 struct json *js_parse(const char *text, size_t len, struct err *err)
 {
 	json_error_t why;
