@@ -20,7 +20,7 @@ extern const struct command *const commands[];
 extern const struct command command_convert, command_plan, command_inspect, command_check, command_info, command_boot,
     command_doctor, command_bug_report, command_clean, command_undo, command_formats, command_map, command_compare,
     command_copy, command_nbd, command_iso, command_serve, command_machines, command_batch, command_batch_unit,
-    command_report;
+    command_report, command_verify;
 
 /* The word by which it is called: "plan" of "batch plan". */
 const char *command_word(const struct command *c);

@@ -29,6 +29,18 @@ check_result() {
 	[ "$(jq -r .inspection.verdict "$1/report.json")" = BOOTS ] || fail "verdict: $(jq .inspection.verdict "$1/report.json")"
 }
 
+# as_its_source FOLDER: sealed, accepted by libvirt, and the source's content but for what the conversion did.
+as_its_source() {
+	local sources=("${files[0]}") how=() from=() source
+	if [ "${inputs[0]}" = -i ]; then
+		sources=("${images[@]}") how=(-i disk -if raw)
+	fi
+	for source in "${sources[@]}"; do from+=(-s "$source"); done
+	./rehost verify --json --xml "${how[@]}" "${from[@]}" "$1" > "$work/verified" 2> "$work/verify.log" ||
+		fail "verify: $(cat "$work/verify.log")"
+	[ "$(jq '[.source.disks[].written] | add > 0' "$work/verified")" = true ] || fail "verify: $(jq .source "$work/verified")"
+}
+
 # What must be the same on the hardware it comes from and on virtio: all but devices' names and drivers.
 same_facts() {
 	sed -nE 's/^(mount): [^ ]* /\1 /p; s/^(swap): [^ ]* /\1 /p; s/^nic: ([^ ]*) [^ ]* /nic \1 /p; /^(host|state|runlevel|failed|member|address|route|data|tcp|selinux):/p' \
@@ -68,6 +80,7 @@ convert_and_boot() {
 	rehost_convert "$work/out" "${@:2}"
 	result=$work/out/$name
 	check_result "$result"
+	as_its_source "$result"
 
 	for mac in $(jq -r '.machine.nics[].mac' "$result/report.json"); do macs+=(--mac "$mac"); done
 	mapfile -t disks < <(result_disks "$result")

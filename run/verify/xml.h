@@ -1,0 +1,21 @@
+/* A result's libvirt XML, judged three times: by libvirt's schema, by libvirt itself, and by the disks that it names.
+ */
+#ifndef REHOST_RUN_VERIFY_XML_H
+#define REHOST_RUN_VERIFY_XML_H
+
+#include "core/base/err.h"
+#include "core/base/json.h"
+#include "run/verify/seal.h"
+
+struct verify_xml_job {
+	int dirfd;	    /* of the result's folder */
+	const char *folder; /* its path */
+	const char *name;   /* of the XML in it */
+	const struct seal *seal;
+};
+
+/* ret gets "file", and under "schema", "libvirt" and "disks" {result: "ok", "failed" or "skipped", text}. -1 only when
+ * nothing could be judged. Starts the io process, which opens the disks. */
+int verify_xml(const struct verify_xml_job *job, struct json *ret, struct err *err);
+
+#endif
