@@ -92,6 +92,55 @@ static void test_token(void **state)
 	free(big);
 }
 
+enum { MESSAGES = 3, MESSAGE = 1 << 20 };
+
+static char message_byte(unsigned message, size_t i)
+{
+	return (char)(message + i + i / 251);
+}
+
+static void *give_messages(void *opaque)
+{
+	char *text = malloc(MESSAGE);
+	bool all = text != NULL;
+
+	for (unsigned m = 0; all && m < MESSAGES; m++) {
+		for (size_t i = 0; i < MESSAGE; i++)
+			text[i] = message_byte(m, i);
+		all = stream_give(opaque, text, 100, text + 100, MESSAGE - 100);
+	}
+	free(text);
+	return all ? opaque : NULL;
+}
+
+/* More than is gathered; what came with the message before counts as there. */
+static void test_large(void **state)
+{
+	char *got = malloc(MESSAGE);
+	struct stream *s;
+	struct host h;
+	pthread_t thread;
+	void *all;
+	int fd = host_start(&h);
+
+	assert_non_null(got);
+	assert_int_equal(tls_connect(fd, &ours, &s, NULL), 0);
+	pthread_join(h.thread, NULL);
+	assert_int_equal(pthread_create(&thread, NULL, give_messages, s), 0);
+	for (unsigned m = 0; m < MESSAGES; m++) {
+		assert_int_equal(stream_wait(h.stream, 10000), 1);
+		assert_true(stream_take(h.stream, got, MESSAGE));
+		for (size_t i = 0; i < MESSAGE; i++)
+			assert_true(got[i] == message_byte(m, i));
+	}
+	assert_int_equal(stream_wait(h.stream, 0), 0);
+	pthread_join(thread, &all);
+	assert_ptr_equal(all, s);
+	stream_close(s);
+	stream_close(h.stream);
+	free(got);
+}
+
 /* Nobody may hold a stream with the begin of a record. */
 static void test_deadline(void **state)
 {
@@ -206,8 +255,9 @@ static void test_other_clients(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_token),    cmocka_unit_test(test_another_token), cmocka_unit_test(test_silence),
-	    cmocka_unit_test(test_deadline), cmocka_unit_test(test_garbage),	   cmocka_unit_test(test_other_clients),
+	    cmocka_unit_test(test_token),	  cmocka_unit_test(test_large),	   cmocka_unit_test(test_another_token),
+	    cmocka_unit_test(test_silence),	  cmocka_unit_test(test_deadline), cmocka_unit_test(test_garbage),
+	    cmocka_unit_test(test_other_clients),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
