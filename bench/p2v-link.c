@@ -96,7 +96,8 @@ static void be_host(int listener, bool encrypted, const char *source, const char
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	struct copy_result result;
-	struct copy_job job = {.writeback_fd = -1};
+	struct copy_job job = {.writeback_fd = -1,
+			       .threads = LANES}; /* as run/io.c for a machine's disk, on few cores */
 	struct create_options create = {0};
 	struct err err = ERR_INIT;
 

@@ -17,6 +17,7 @@
 #include "core/base/file.h"
 #include "core/base/keys.h"
 #include "core/base/log.h"
+#include "core/base/work.h"
 #include "formats/partition.h"
 #include "formats/throttle.h"
 #include "run/channel.h"
@@ -380,6 +381,16 @@ static int add_file_size(int fd, struct copy_sums *sums, struct err *err)
 	return 0;
 }
 
+/* What waits for a network keeps no core busy: as many reads are on their way as there are connections. */
+static unsigned copy_threads(const struct io *io, const struct io_disk_state *d)
+{
+	unsigned cores = work_threads(0);
+
+	if (io->threads || !d->live)
+		return io->threads;
+	return cores < IO_LANES ? IO_LANES : cores;
+}
+
 /* Copies the current disk. */
 static int copy_disk(struct io *io, const struct json *target_spec, struct journal *journal, struct copy_sums *sums,
 		     struct err *err)
@@ -392,7 +403,7 @@ static int copy_disk(struct io *io, const struct json *target_spec, struct journ
 	struct copy_job job = {.source = d->graft,
 			       .journal = journal,
 			       .disk = io->current,
-			       .threads = io->threads,
+			       .threads = copy_threads(io, d),
 			       .on_read_error = io->on_read_error,
 			       .progress = on_copied,
 			       .opaque = io};
