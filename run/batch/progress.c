@@ -1,0 +1,73 @@
+/* How far a unit is: the last events of its last attempt. */
+#include "run/batch/progress.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/base/checked.h"
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "run/batch/attempt.h"
+#include "run/batch/lease.h"
+
+enum { TAIL = 8 << 10 /* bytes: some dozen events */ };
+
+static void take(struct unit_progress *p, const struct json *event)
+{
+	const char *kind = js_get_str(event, "event", "");
+
+	if (!strcmp(kind, "phase"))
+		p->done = p->total = 0;
+	else if (strcmp(kind, "progress") != 0)
+		return;
+	snprintf(p->phase, sizeof p->phase, "%s", js_get_str(event, "text", ""));
+	p->total = js_get_u64(event, "total", 0);
+	p->done = min_u64(js_get_u64(event, "done", 0), p->total);
+}
+
+/* The first line may be the rest of one: then it is no event. */
+static void take_lines(struct unit_progress *p, char *text)
+{
+	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+		AUTO(js_freep) struct json *event = js_parse(line, (size_t)(end - line), NULL);
+
+		if (event)
+			take(p, event);
+	}
+}
+
+static int open_events(int state_fd, int attempt)
+{
+	char name[LEASE_ATTEMPT_TEXT], path[LEASE_ATTEMPT_TEXT + sizeof "/" ATTEMPT_EVENTS];
+
+	lease_attempt_name((unsigned)attempt, name);
+	snprintf(path, sizeof path, "%s/" ATTEMPT_EVENTS, name);
+	return openat(state_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+}
+
+void unit_progress(int state_fd, struct unit_progress *ret)
+{
+	char text[TAIL + 1];
+	AUTO_FD int fd = -1;
+	struct stat st;
+	uint64_t len;
+
+	*ret = (struct unit_progress){.attempt = -1};
+	if (lease_last_attempt(state_fd, &ret->attempt, NULL) < 0 || ret->attempt < 0)
+		return;
+	fd = open_events(state_fd, ret->attempt);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return;
+	len = min_u64((uint64_t)st.st_size, TAIL);
+	if (file_pread(fd, text, len, (uint64_t)st.st_size - len, NULL) < 0)
+		return;
+	text[len] = '\0';
+	take_lines(ret, text);
+}
+
+unsigned unit_percent(const struct unit_progress *p)
+{
+	return p->total ? (unsigned)(100.0 * (double)p->done / (double)p->total) : 0;
+}
