@@ -125,10 +125,11 @@ int image_open(const struct folder *folder, const char *name, const struct forma
 	struct chain_link link;
 	struct open_args args = {.folder = folder, .options = folder->options, .chain = &link, .name = name};
 
-	if (fd < 0 || chain_next(fd, name, above, &link, err) < 0 ||
-	    open_file(fd, name, folder->options, &file, err) < 0)
+	if (fd < 0 || chain_next(fd, name, above, &link, err) < 0)
 		return -1;
-	tell_opened(folder, fd, name);
+	tell_opened(folder, fd, name); /* before it may be another one's */
+	if (open_file(fd, name, folder->options, &file, err) < 0)
+		return -1;
 	take_fd(&fd);
 	args.file = file;
 	if (open_bytes(&args, folder, format, ret, err) < 0)

@@ -177,6 +177,26 @@ static void described_where_it_will_stand(void **state)
 	assert_string_equal(js_get_str(f->report, "xml", ""), "/srv/wave3/out/web01/web01.xml");
 }
 
+/* Reading slowly is reading: the source's identity is taken all the same. */
+static void slowly(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.rules.bwlimit = 8 * MIB;
+	if (run(f) < 0)
+		fail_msg("%s", f->err.text);
+	assert_non_null(js_get_str(f->report, "folder", NULL));
+}
+
+/* A bare image, whose file is opened in another way. */
+static void slowly_a_bare_disk(void **state)
+{
+	struct fixture *f = *state;
+
+	snprintf(f->input, sizeof f->input, "%s/d.vmdk", f->path);
+	slowly(state);
+}
+
 /* The target that appears during the copy: refused, but nothing is lost, and the rerun copies nothing again. */
 static void resumed_as_if_nothing_had_happened(void **state)
 {
@@ -286,6 +306,8 @@ int main(int argc, char **argv)
 	    TEST(published),
 	    TEST(sealed),
 	    TEST(described_where_it_will_stand),
+	    TEST(slowly),
+	    TEST(slowly_a_bare_disk),
 	    TEST(resumed_as_if_nothing_had_happened),
 	    TEST(firmware_of_a_bare_disk),
 	    TEST(not_resumed_with_other_options),
