@@ -42,6 +42,7 @@ FUZZ_TARGETS ?= $(patsubst tests/fuzz/%.c,%,$(FUZZ_SOURCES))
 FUNCTIONAL := $(sort $(wildcard tests/functional/*.sh))
 E2E := $(sort $(wildcard tests/e2e/*.sh))
 P2V := $(sort $(wildcard tests/p2v/*.sh))
+BATCH := $(sort $(wildcard tests/batch/*.sh))
 # Real guests that are built, converted and booted; make check takes those that differ most.
 GUESTS := $(filter-out %/kill.sh,$(E2E))
 CHECK_GUESTS := $(patsubst %,tests/e2e/%.sh,bios-ova uefi-ova btrfs luks)
@@ -50,7 +51,7 @@ MAN := $(PAGES:%=$(BUILD)/man/%)
 COMPLETIONS := $(addprefix $(BUILD)/completion/,bash zsh fish)
 SCRIPTS := boot-iso/build $(wildcard boot-iso/lib/*.sh) boot-iso/files/init boot-iso/files/udhcpc \
 	tools/setup tools/sysroot-i386 .ci/run tests/run tests/fuzz/run samples/build \
-	$(wildcard samples/lib/*.sh samples/guests/*) $(FUNCTIONAL) $(E2E) $(P2V) \
+	$(wildcard samples/lib/*.sh samples/guests/*) $(FUNCTIONAL) $(E2E) $(P2V) $(BATCH) \
 	$(wildcard tests/lib/*) tests/windows/make-image tests/support/check-initramfs $(wildcard tests/families/*.sh) $(filter-out bench/bench-copy,$(wildcard bench/bench-*)) tools/demo
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
@@ -61,7 +62,7 @@ HEADERS := $(sort $(shell find $(LIB_DIRS) cli boot-iso/agent -maxdepth 1 -name 
 ALL_C := $(SOURCES) $(HEADERS) $(TEST_SOURCES) $(sort $(shell find tests -name '*.h' 2>/dev/null)) $(FUZZ_SOURCES) \
 	tests/fuzz/mutate.c tests/fuzz/replay.c bench/copy-limit.c bench/p2v-link.c
 
-.PHONY: all lib units demo check check-units check-guests lint asan fuzz fuzz32 bench bench-open bench-copy bench-convert bench-p2v check-kill check-p2v iso format metrics cover install \
+.PHONY: all lib units demo check check-units check-guests lint asan fuzz fuzz32 bench bench-open bench-copy bench-convert bench-p2v check-kill check-p2v check-batch iso format metrics cover install \
 	uninstall clean help setup-%
 
 all: rehost $(MAN) $(COMPLETIONS) ## build ./rehost, its man pages and completions
@@ -119,7 +120,7 @@ demo: setup-demo ## set up, build, make a sample guest, convert it, boot it
 check: setup-check ## set up, build and run all tests but the long ones
 	@$(MAKE) --no-print-directory -j$(JOBS) rehost units fuzz-programs
 	@tools/check-layers
-	@tests/run -j $(JOBS) $(TEST_PROGRAMS) $(CHECK_GUESTS) tests/e2e/kill.sh $(FUNCTIONAL)
+	@tests/run -j $(JOBS) $(TEST_PROGRAMS) $(CHECK_GUESTS) tests/e2e/kill.sh tests/batch/browser.sh $(FUNCTIONAL)
 
 check-units: units ## run the unit tests
 	@tests/run -j $(JOBS) $(TEST_PROGRAMS)
@@ -132,6 +133,9 @@ check-kill: setup-check rehost ## kill -9 at ten moments of every phase (about 4
 
 check-p2v: setup-check setup-iso rehost ## the live ISO in virtual machines, with faults (about 40 minutes)
 	@BUILD=$(BUILD) REHOST_TEST_LIMIT=6000 tests/run $(P2V)
+
+check-batch: setup-check rehost ## batches: their pages in a real browser
+	@REHOST_TEST_LIMIT=5000 tests/run $(BATCH)
 
 lint: setup-build setup-lint ## layers, headers alone, format, static analysis, shell scripts
 	tools/check-layers

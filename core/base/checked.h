@@ -58,4 +58,10 @@ static inline uint64_t max_u64(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+/* What a double holds of a number of bytes; 0 for less and for no number, the largest for more. */
+static inline uint64_t u64_of(double v)
+{
+	return v > 0 ? v < 18446744073709549568.0 ? (uint64_t)v : UINT64_MAX : 0;
+}
+
 #endif

@@ -47,10 +47,10 @@
 	}
 
 	function applyFilter() {
-		const wanted = text.value.trim().toLowerCase();
+		const wanted = text.value.trim().toLowerCase().split(/\s+/);
 		let n = 0;
 		for (const m of machines) {
-			m.hidden = (state.value !== "" && m.dataset.state !== state.value) || !words.get(m).includes(wanted);
+			m.hidden = (state.value !== "" && m.dataset.state !== state.value) || !wanted.every((word) => words.get(m).includes(word));
 			n += !m.hidden;
 		}
 		byId("shown").textContent = `${n} of ${machines.length} machines`;

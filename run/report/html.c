@@ -13,7 +13,7 @@ static const char style[] = "style.css";
 void page_begin(struct page *p, const struct json *report, int dirfd)
 {
 	*p = (struct page){.report = report, .view = js_object(), .pictures = {.dirfd = dirfd, .left = PICTURES_MAX}};
-	js_set_str(p->view, "version", js_get_str(report, "rehost", NULL));
+	js_set_str(p->view, "version", js_get_str(report, "rehost", js_get_str(js_get(report, "job"), "rehost", NULL)));
 	js_set_str(p->view, "schema", js_get_str(report, "schema", NULL));
 }
 
@@ -64,6 +64,14 @@ const char *page_class(const char *word, const char *const *known)
 		if (!strcmp(*known, word))
 			return *known;
 	return "unknown";
+}
+
+double page_seconds(const struct json *j, const char *key)
+{
+	static const double most = 1e12; /* 30 thousand years: JSON's numbers go to 1e308, and their sum is none */
+	double seconds = js_get_real(j, key, 0);
+
+	return seconds < 0 ? 0 : seconds > most ? most : seconds;
 }
 
 /* `code` and text between it, as a list of pieces. */

@@ -105,21 +105,21 @@ static void add_totals(struct page *p)
 {
 	static const char *const keys[] = {"written", "bytes_read", "bytes_written", "seconds", NULL};
 	static const char *const of_job[] = {"name", "created", "proof", NULL};
-	double seconds = js_get_real(p->report, "seconds", 0);
+	double seconds = page_seconds(p->report, "seconds");
 	uint64_t done = js_get_u64(js_get(p->report, "counts"), "done", 0);
 
 	page_copy(p->view, p->report, keys);
 	page_copy(p->view, js_get(p->report, "job"), of_job);
-	if (seconds <= 0)
+	if (seconds < 0.001)
 		return;
-	js_set_u64(p->view, "rate", (uint64_t)((double)js_get_u64(p->report, "bytes_read", 0) / seconds));
+	js_set_u64(p->view, "rate", u64_of((double)js_get_u64(p->report, "bytes_read", 0) / seconds));
 	js_set_str(p->view, "an_hour", arena_printf(&p->arena, "%.1f", (double)done * 3600 / seconds));
 }
 
 static int slower_first(const void *a, const void *b)
 {
-	double x = js_get_real(*(const struct json *const *)a, "seconds", 0),
-	       y = js_get_real(*(const struct json *const *)b, "seconds", 0);
+	double x = page_seconds(*(const struct json *const *)a, "seconds"),
+	       y = page_seconds(*(const struct json *const *)b, "seconds");
 
 	return x < y ? 1 : x > y ? -1 : 0;
 }
@@ -136,7 +136,7 @@ static int add_slowest(struct page *p, struct err *err)
 	for (size_t i = 0; i < n; i++)
 		sorted[i] = js_at(rows, i);
 	qsort(sorted, n, sizeof(struct json *), slower_first);
-	for (size_t i = 0; i < n && i < SLOWEST && js_get_real(sorted[i], "seconds", 0) > 0; i++)
+	for (size_t i = 0; i < n && i < SLOWEST && page_seconds(sorted[i], "seconds") > 0; i++)
 		page_copy(js_add(list, js_object()), sorted[i], (const char *const[]){"n", "name", "seconds", NULL});
 	return 0;
 }
@@ -192,7 +192,7 @@ static void add_host(struct json *list, const struct json *row)
 	count_up(host, "n", 1);
 	count_up(host, js_get_str(row, "state", ""), 1);
 	count_up(host, "read", js_get_u64(row, "read", 0));
-	js_set_real(host, "seconds", js_get_real(host, "seconds", 0) + js_get_real(row, "seconds", 0));
+	js_set_real(host, "seconds", page_seconds(host, "seconds") + page_seconds(row, "seconds"));
 }
 
 static void add_groups(struct page *p)

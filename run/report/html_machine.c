@@ -163,9 +163,9 @@ static void add_times(struct page *p)
 	double all = 0, before = 0;
 
 	for (size_t i = 0; i < js_count(timings); i++)
-		all += js_get_real(js_at(timings, i), "seconds", 0);
+		all += page_seconds(js_at(timings, i), "seconds");
 	for (size_t i = 0; i < js_count(timings); i++) {
-		double seconds = js_get_real(js_at(timings, i), "seconds", 0);
+		double seconds = page_seconds(js_at(timings, i), "seconds");
 		struct json *one = js_add(list, js_object());
 
 		js_set_str(one, "phase", js_get_str(js_at(timings, i), "phase", "?"));

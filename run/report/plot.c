@@ -5,6 +5,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/buf.h"
+#include "core/base/checked.h"
 #include "core/base/units.h"
 
 /* The box that plot.html draws: its left upper corner and its size, in units of its viewBox. */
@@ -14,7 +15,7 @@ static const char *rate_in_words(struct arena *a, double rate)
 {
 	char words[SIZE_WORDS_MAX];
 
-	return arena_printf(a, "%s/s", size_in_words((uint64_t)rate, words));
+	return arena_printf(a, "%s/s", size_in_words(u64_of(rate), words));
 }
 
 /* Each number is a step as wide as its interval: between two of them nothing is known. */

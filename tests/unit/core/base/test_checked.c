@@ -1,4 +1,5 @@
 /* Arithmetic on input at its edges, endian access and the test for zeros. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -95,6 +96,16 @@ static void one_bit_among_zeros(void **state)
 		}
 }
 
+static void doubles_that_no_integer_holds(void **state)
+{
+	assert_true(u64_of(1536.9) == 1536);
+	assert_true(u64_of(-1) == 0);
+	assert_true(u64_of(NAN) == 0);
+	assert_true(u64_of(1e19) == UINT64_C(10000000000000000000));
+	assert_true(u64_of(18446744073709551616.0) == UINT64_MAX);
+	assert_true(u64_of(INFINITY) == UINT64_MAX);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -103,6 +114,7 @@ int main(void)
 	    cmocka_unit_test(rounding),
 	    cmocka_unit_test(both_endians_unaligned),
 	    cmocka_unit_test(one_bit_among_zeros),
+	    cmocka_unit_test(doubles_that_no_integer_holds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
