@@ -25,7 +25,7 @@ enum {
 
 static void format_eta(const struct runner_unit *u, char *text, size_t size)
 {
-	double left = u->rate > 0 ? (double)(u->progress.total - u->progress.done) / u->rate : -1;
+	double left = u->progress.rate > 0 ? (double)(u->progress.total - u->progress.done) / u->progress.rate : -1;
 
 	if (left < 0 || left > 359999)
 		snprintf(text, size, "-");
@@ -37,8 +37,8 @@ static void format_row(const struct runner_unit *u, double seconds, char *line, 
 {
 	char rate[SIZE_WORDS_MAX + 2] = "-", eta[16], words[SIZE_WORDS_MAX], percent[8] = "-";
 
-	if (u->rate > 0)
-		snprintf(rate, sizeof rate, "%s/s", size_in_words((uint64_t)u->rate, words));
+	if (u->progress.rate > 0)
+		snprintf(rate, sizeof rate, "%s/s", size_in_words((uint64_t)u->progress.rate, words));
 	if (u->progress.total)
 		snprintf(percent, sizeof percent, "%u%%", unit_percent(&u->progress));
 	format_eta(u, eta, sizeof eta);
@@ -84,12 +84,13 @@ static void put_line(struct batch_table *t, const struct winsize *w, const char 
 
 static void draw(struct batch_table *t, const struct runner_view *v)
 {
-	struct winsize w = {.ws_row = ROWS_DEFAULT};
+	struct winsize w = {0};
 	char line[WIDTH_MAX];
 	unsigned room;
 
 	ioctl(STDERR_FILENO, TIOCGWINSZ, &w);
-	room = w.ws_row > OTHER_LINES ? w.ws_row - OTHER_LINES : 1;
+	room = w.ws_row ? w.ws_row : ROWS_DEFAULT;
+	room = room > OTHER_LINES ? room - OTHER_LINES : 1;
 	take_off(t);
 	format_sums(v, line, sizeof line);
 	put_line(t, &w, line);

@@ -2,6 +2,7 @@
 #include "run/batch/progress.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,27 +15,54 @@
 
 enum { TAIL = 8 << 10 /* bytes: some dozen events */ };
 
-static void take(struct unit_progress *p, const struct json *event)
+/* What a rate is taken from: the first event there is of the copy, by its own clock. */
+struct span {
+	bool known;
+	unsigned events;
+	double since; /* seconds */
+	uint64_t done;
+};
+
+static void begin_phase(struct unit_progress *p, struct span *s, const struct json *event)
+{
+	*s = (struct span){.known = true, .since = js_get_real(event, "seconds", 0)};
+	p->done = p->total = 0;
+	p->rate = 0;
+}
+
+static void take_rate(struct unit_progress *p, struct span *s, double now)
+{
+	if (s->known && p->done >= s->done && now > s->since)
+		p->rate = (double)(p->done - s->done) / (now - s->since);
+	if (!s->known || !s->events++) /* what was there before it began isn't its speed */
+		*s = (struct span){.known = true, .events = 1, .since = now, .done = p->done};
+}
+
+static void take(struct unit_progress *p, struct span *s, const struct json *event)
 {
 	const char *kind = js_get_str(event, "event", "");
 
 	if (!strcmp(kind, "phase"))
-		p->done = p->total = 0;
+		begin_phase(p, s, event);
 	else if (strcmp(kind, "progress") != 0)
 		return;
 	snprintf(p->phase, sizeof p->phase, "%s", js_get_str(event, "text", ""));
 	p->total = js_get_u64(event, "total", 0);
 	p->done = min_u64(js_get_u64(event, "done", 0), p->total);
+	if (p->total)
+		take_rate(p, s, js_get_real(event, "seconds", 0));
 }
 
 /* The first line may be the rest of one: then it is no event. */
 static void take_lines(struct unit_progress *p, char *text)
 {
+	struct span s = {0};
+
 	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
 		AUTO(js_freep) struct json *event = js_parse(line, (size_t)(end - line), NULL);
 
 		if (event)
-			take(p, event);
+			take(p, &s, event);
 	}
 }
 

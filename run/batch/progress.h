@@ -10,6 +10,7 @@ struct unit_progress {
 	int attempt; /* -1: none was begun */
 	char phase[PROGRESS_PHASE_TEXT];
 	uint64_t done, total; /* bytes of a copy; total 0: this phase copies nothing */
+	double rate;	      /* bytes a second, over the last minutes; 0 not known */
 };
 
 /* From the end of state/N/attempt-K/events.ndjson; whatever can't be read is left empty. */

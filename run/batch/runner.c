@@ -27,7 +27,6 @@
 
 enum {
 	LOOK_EVERY_MS = 500,
-	RATE_SECONDS = 10, /* a rate is taken over */
 	SAID_MAX = 64 << 10,
 };
 
@@ -313,7 +312,6 @@ static void start(struct runner *r, struct runner_unit *u)
 	u->pid = pid;
 	u->began = now();
 	u->progress = (struct unit_progress){.attempt = -1};
-	u->rate = u->rate_time = 0;
 	r->active[r->running++] = u;
 	set_state(r, u, RUNNER_RUNNING, "");
 }
@@ -413,19 +411,6 @@ static void stop(struct runner *r)
 
 /* ---- looking on ---- */
 
-static void take_rate(struct runner_unit *u, double t)
-{
-	if (!u->progress.total || u->progress.done < u->rate_done || !u->rate_time) {
-		u->rate = 0;
-		u->rate_time = t;
-		u->rate_done = u->progress.done;
-	} else if (t - u->rate_time >= RATE_SECONDS) {
-		u->rate = (double)(u->progress.done - u->rate_done) / (t - u->rate_time);
-		u->rate_time = t;
-		u->rate_done = u->progress.done;
-	}
-}
-
 static void look(struct runner *r)
 {
 	const struct runner_view v = view(r);
@@ -436,10 +421,8 @@ static void look(struct runner *r)
 		struct runner_unit *u = r->active[i];
 		AUTO_FD int fd = state_folder(r, u);
 
-		if (fd < 0)
-			continue;
-		unit_progress(fd, &u->progress);
-		take_rate(u, now());
+		if (fd >= 0)
+			unit_progress(fd, &u->progress);
 	}
 	r->o->tick(&v, r->o->opaque);
 }

@@ -28,15 +28,13 @@ struct runner_unit {
 	struct unit unit;
 	enum runner_state state;
 	struct unit_progress progress; /* while it runs */
-	double rate;		       /* bytes a second of the copy, over the last seconds; 0 not known */
 	double began;		       /* seconds of the run, monotonic */
 	char text[RUNNER_TEXT];	       /* why it isn't done; "" */
 	/* the runner's own */
 	pid_t pid;
 	int said_fd;
 	unsigned tries;
-	double not_before, rate_time;
-	uint64_t rate_done;
+	double not_before;
 };
 
 struct runner_view {
