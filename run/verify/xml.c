@@ -74,35 +74,37 @@ static const char *one_line(struct buf *said)
 
 /* ---- a folder with a copy, which a user without rights can read ---- */
 
-/* libvirt refuses "kvm" on a host without it, which says nothing of the XML. In the first tag only. */
-static void without_kvm(char *text)
+/* Where the first tag says "kvm"; NULL: it doesn't. */
+static const char *find_kvm(const char *text)
 {
 	static const char *const kinds[] = {"type=\"kvm\"", "type='kvm'"};
-	char *tag = strstr(text, "<domain"), *end = tag ? strchr(tag, '>') : NULL;
+	const char *tag = strstr(text, "<domain"), *end = tag ? strchr(tag, '>') : NULL;
 
-	for (size_t i = 0; end && i < 2; i++) {
-		char *at = strstr(tag, kinds[i]);
+	for (size_t i = 0; end && i < sizeof kinds / sizeof *kinds; i++) {
+		const char *at = strstr(tag, kinds[i]);
 
-		if (!at || at > end)
-			continue;
-		memmove(at + 10, at + 9, strlen(at + 9) + 1); /* "qemu" is longer by a letter: the text has room */
-		memcpy(at + 6, "qemu", 4);
-		return;
+		if (at && at < end)
+			return strchr(at, 'k');
 	}
+	return NULL;
 }
 
+/* libvirt refuses "kvm" on a host without it, which says nothing of the XML: "qemu" stands in its place. */
 static int write_copy(const struct judge *j, const char *path, struct err *err)
 {
-	AUTO_FREE char *text = malloc(j->xml.len + 2);
+	AUTO(buf_done) struct buf text = BUF_INIT(j->xml.len + sizeof "qemu");
 	AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	const char *all = buf_str(&j->xml), *kvm = find_kvm(all);
 
-	if (!text)
-		return err_nomem(err);
 	if (fd < 0)
 		return err_sys(err, ERR_HOST, "cannot create '%s'", path);
-	memcpy(text, buf_str(&j->xml), j->xml.len + 1);
-	without_kvm(text);
-	return file_pwrite(fd, text, strlen(text), 0, err);
+	if (kvm) {
+		buf_add(&text, all, (size_t)(kvm - all));
+		buf_adds(&text, "qemu");
+		all = kvm + strlen("kvm");
+	}
+	buf_adds(&text, all);
+	return text.failed ? err_nomem(err) : file_pwrite(fd, buf_str(&text), text.len, 0, err);
 }
 
 /* path: of the copy, PATH_MAX. */
