@@ -17,7 +17,7 @@ JOBS := $(shell nproc)
 Q := $(if $(V),,@)
 say := @$(if $(V),:,printf '  %-3s %s\n')
 
-PACKAGES := libguestfs hivex libxml-2.0 libarchive libdeflate libzstd liblz4 liblzma zlib jansson nettle gnutls libxxhash uuid libseccomp
+PACKAGES := libguestfs hivex libxml-2.0 libarchive libdeflate libzstd liblz4 liblzma zlib jansson nettle gnutls libxxhash uuid libseccomp yaml-0.1
 # Optional: faster deflate.
 PACKAGES += $(shell $(PKG_CONFIG) --exists libisal && echo libisal)
 PACKAGES += $(shell $(PKG_CONFIG) --exists libqrencode && echo libqrencode)
@@ -183,7 +183,7 @@ fuzz32: setup-fuzz32 $(SYSROOT32) ## the same for FUZZ32_TARGETS (image readers)
 	@PKG_CONFIG_SYSROOT_DIR=$(SYSROOT32) PKG_CONFIG_LIBDIR=$(LIBS32)/pkgconfig \
 		$(MAKE) --no-print-directory -j$(JOBS) BUILD=build-fuzz32 CC='$(CLANG) -m32 --sysroot=$(SYSROOT32)' \
 		CFLAGS='$(FUZZ_CFLAGS)' FUZZ_ENGINE=-fsanitize=fuzzer LIB_DIRS='core/base core/model formats' \
-		PACKAGES='$(filter-out libguestfs hivex libisal libqrencode libseccomp gnutls,$(PACKAGES))' FUZZ_TARGETS='$(FUZZ32_TARGETS)' \
+		PACKAGES='$(filter-out libguestfs hivex libisal libqrencode libseccomp gnutls yaml-0.1,$(PACKAGES))' FUZZ_TARGETS='$(FUZZ32_TARGETS)' \
 		LDFLAGS='-Wl,--dynamic-linker=$(SYSROOT32)/lib/ld-linux.so.2 -Wl,--disable-new-dtags \
 			-Wl,-rpath,$(SYSROOT32)/lib/i386-linux-gnu:$(LIBS32)' fuzz-programs
 	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ32_TARGETS:%=build-fuzz32/tests/fuzz/%)
@@ -232,7 +232,7 @@ cover: ## line coverage of the unit tests
 	@tools/coverage build-cover
 
 # Both are made by the program from its tables of commands and options.
-$(BUILD)/man/%: docs/man/% docs/findings.md docs/p2v-iso.md rehost
+$(BUILD)/man/%: docs/man/% docs/findings.md docs/manifest.md docs/p2v-iso.md rehost
 	@mkdir -p $(@D)
 	$(say) MAN $@
 	$(Q)SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2> /dev/null || date +%s)} ./rehost --man=$< > $@.part

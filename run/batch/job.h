@@ -22,10 +22,9 @@
 enum {
 	/* Ten times the largest migrations that are told of; a name of six digits holds it. */
 	JOB_UNITS_MAX = 100000,
-	JOB_PATH_MAX = 32, /* "units/000000.json", "state/000000" */
-	/* A result's name stands in those of its disks and of its partial folder, which has room for so many bytes. */
-	JOB_NAME_MAX = 120,
-	JOB_HASH_HEX = 65, /* SHA-256 as text, with its NUL */
+	JOB_PATH_MAX = 32,  /* "units/000000.json", "state/000000" */
+	JOB_NAME_MAX = 120, /* bytes of a job's own name: its partial folder's has room for them */
+	JOB_HASH_HEX = 65,  /* SHA-256 as text, with its NUL */
 };
 
 /* How many of its machines one source (an ESXi host, a datastore) bears at once. */
@@ -47,7 +46,7 @@ struct unit_arguments {
 /* One machine. Texts are borrowed from an arena. */
 struct unit {
 	unsigned index;
-	const char *name; /* a file name: of the result in out/ */
+	const char *name; /* of the result in out/: as machine_safe_name() makes them */
 	struct unit_sources sources;
 	/* Options of `rehost convert`, without -os, -on, the inputs and --progress. */
 	struct unit_arguments arguments;

@@ -1,7 +1,7 @@
 /* A unit as JSON and back: the file that one machine of a job has. */
-#include <inttypes.h>
 #include <string.h>
 
+#include "core/model/machine.h"
 #include "run/batch/job.h"
 
 #define UNIT_SCHEMA "rehost-unit-1"
@@ -173,8 +173,8 @@ static int get_name(const struct reader *r, struct unit *u)
 {
 	if (get_text(r, "name", &u->name) < 0)
 		return -1;
-	if (strchr(u->name, '/') || *u->name == '.' || strlen(u->name) > JOB_NAME_MAX)
-		return wrong(r, "name", "a file name of at most 120 bytes that doesn't begin with a dot");
+	if (strcmp(machine_safe_name(r->arena, u->name), u->name) != 0)
+		return wrong(r, "name", "letters, digits, '.', '_' and '-', at most 64, of which the first is no sign");
 	return 0;
 }
 

@@ -251,8 +251,10 @@ static void odd_units(void **state)
 	} cases[] = {
 	    {"schema", "\"rehost-unit-2\"", "\"schema\" isn't rehost-unit-1"},
 	    {"index", "-1", "\"index\" isn't a number below 2^32"},
-	    {"name", "\"../../etc\"", "\"name\" isn't a file name of at most 120 bytes that doesn't begin with a dot"},
-	    {"name", "\"..\"", "\"name\" isn't a file name of at most 120 bytes that doesn't begin with a dot"},
+	    {"name", "\"../../etc\"",
+	     "\"name\" isn't letters, digits, '.', '_' and '-', at most 64, of which the first is no sign"},
+	    {"name", "\"..\"",
+	     "\"name\" isn't letters, digits, '.', '_' and '-', at most 64, of which the first is no sign"},
 	    {"source", "null", "\"source\" isn't a text"},
 	    {"arguments", "[1]", "\"arguments\" isn't a list of texts"},
 	    {"priority", "\"high\"", "\"priority\" isn't a number below 2^32"},
