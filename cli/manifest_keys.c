@@ -30,6 +30,7 @@ static const struct {
      NULL},
     {"os", MANIFEST_LEFT_OUT, MANIFEST_TEXT, "results appear in the job folder's out/", NULL},
     {"destination", MANIFEST_LEFT_OUT, MANIFEST_TEXT, "results appear in the job folder's out/", NULL},
+    {"published-in", MANIFEST_LEFT_OUT, MANIFEST_TEXT, "results appear in the job folder's out/", NULL},
     {"on", MANIFEST_LEFT_OUT, MANIFEST_TEXT, "it is called name here", NULL},
     {"disk-format", MANIFEST_LEFT_OUT, MANIFEST_TEXT, "it is called of here", NULL},
     {"keys-from-stdin", MANIFEST_LEFT_OUT, MANIFEST_FLAG, "units have no standard input; key names a file", NULL},

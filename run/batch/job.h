@@ -113,5 +113,7 @@ struct job_draft {
 /* Makes the folder at path: in a hidden one beside it, published by one rename after all is on disk. A path that exists
  * is ERR_BLOCKED; what a killed call left is thrown away. */
 int job_write(const char *path, const struct job_draft *draft, struct err *err);
+/* The same refusal, for who has long work to do before. */
+int job_check_absent(const char *path, struct err *err);
 
 #endif

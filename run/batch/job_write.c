@@ -134,7 +134,7 @@ static int split(char *path, const char **ret_dir, const char **ret_name, struct
 	return 0;
 }
 
-static int check_absent(const char *path, struct err *err)
+int job_check_absent(const char *path, struct err *err)
 {
 	struct stat st;
 
@@ -163,7 +163,7 @@ int job_write(const char *path, const struct job_draft *draft, struct err *err)
 		return err_nomem(err);
 	if (!draft->nunits || draft->nunits > JOB_UNITS_MAX)
 		return err_set(err, ERR_USAGE, "a job has 1 to %d machines, not %zu", JOB_UNITS_MAX, draft->nunits);
-	if (check_absent(path, err) < 0 || split(copy, &dir, &name, err) < 0 ||
+	if (job_check_absent(path, err) < 0 || split(copy, &dir, &name, err) < 0 ||
 	    partial_open(dir, name, false, &p, err) < 0)
 		return -1;
 	if (fill_and_publish(p, draft, err) == 0)

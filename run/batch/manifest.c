@@ -458,6 +458,7 @@ int batch_manifest_load(const char *path, const struct manifest_keys *keys, stru
 	enum manifest_language language = batch_manifest_language(path);
 	AUTO_FREE char *dir = NULL;
 
+	ret->path = arena_strdup(&ret->arena, path);
 	ret->text.max = MANIFEST_BYTES_MAX;
 	if (language == MANIFEST_NO_LANGUAGE)
 		return err_set(err, ERR_USAGE,

@@ -29,6 +29,7 @@ struct batch_machine {
 
 struct batch_manifest {
 	struct arena arena;  /* owns the texts below */
+	const char *path;    /* as it was given */
 	struct buf text;     /* the file, byte by byte */
 	const char *kept_as; /* "manifest.yaml" */
 	const char *name;    /* of the job; NULL: not said */

@@ -52,7 +52,7 @@ static int setup(void **state)
 				    .tmp_mib = 800};
 	f->units[1] = (struct unit){.name = "db",
 				    .sources = {two_disks, 2},
-				    .blocked_finding = "B-NTFS-HIBERNATED",
+				    .blocked_finding = "B-WINDOWS-HIBERNATED",
 				    .blocked_text = "Windows hibernates on '/dev/sda2'"};
 	f->group = (struct source_group){.name = "esx1", .at_once = 2};
 	f->draft = (struct job_draft){.name = "wave3",
@@ -126,7 +126,7 @@ static void read_as_written(void **state)
 	assert_string_equal(u.sources.v[1], "/images/db-2.vmdk");
 	assert_null(u.group);
 	assert_int_equal(u.proof, BOOT_LEVEL_UNKNOWN);
-	assert_string_equal(u.blocked_finding, "B-NTFS-HIBERNATED");
+	assert_string_equal(u.blocked_finding, "B-WINDOWS-HIBERNATED");
 	assert_string_equal(u.blocked_text, "Windows hibernates on '/dev/sda2'");
 }
 
