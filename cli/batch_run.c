@@ -9,6 +9,7 @@
 #include "core/base/checked.h"
 #include "core/base/units.h"
 #include "core/base/utf8.h"
+#include "run/batch/live_report.h"
 #include "run/batch/summary.h"
 #include "run/batch/unit.h"
 
@@ -122,9 +123,32 @@ static int get_job(const struct command *self, int argc, char **argv, struct arg
 	return 0;
 }
 
+/* What follows a run: the table, and the pages when no other run of the job does. */
+struct follower {
+	struct batch_table table;
+	struct live_report report;
+	bool beside;
+};
+
+static void follow_change(const struct runner_view *v, const struct runner_unit *u, void *opaque)
+{
+	struct follower *f = opaque;
+
+	batch_table_changed(v, u, &f->table);
+}
+
+static void follow_tick(const struct runner_view *v, void *opaque)
+{
+	struct follower *f = opaque;
+
+	batch_table_tick(v, &f->table);
+	if (!f->beside)
+		live_report_step(&f->report, v->job);
+}
+
 static int run_job(const struct arguments *a, bool resume, struct err *err)
 {
-	struct batch_table table;
+	struct follower follower = {.beside = a->beside};
 	const struct runner_options options = {.job = a->job,
 					       .at_once = a->at_once,
 					       .memory = a->memory,
@@ -133,15 +157,17 @@ static int run_job(const struct arguments *a, bool resume, struct err *err)
 					       .resume = resume,
 					       .retry_failed = a->failed,
 					       .retry_blocked = a->blocked,
-					       .changed = batch_table_changed,
-					       .tick = batch_table_tick,
-					       .opaque = &table};
+					       .changed = follow_change,
+					       .tick = follow_tick,
+					       .opaque = &follower};
 	int ret;
 
 	terminal_start(&(struct terminal_options){.quiet = true, .json_progress = as_json(a)});
-	batch_table_start(&table, a->quiet, as_json(a));
+	batch_table_start(&follower.table, a->quiet, as_json(a));
 	ret = runner_run(&options, err);
-	batch_table_end(&table);
+	batch_table_end(&follower.table);
+	if (follower.report.next > 0)
+		live_report_end(a->job);
 	return ret;
 }
 

@@ -13,9 +13,11 @@
 	const details = (m) => m.querySelector("tr.details");
 	const opener = (m) => m.querySelector("button.open");
 	const isOpen = (m) => !details(m).hidden;
+	const collator = new Intl.Collator(undefined, { numeric: true });
 
 	function setOpen(m, open) {
 		details(m).hidden = !open;
+		details(m).toggleAttribute("data-open", open);
 		opener(m).setAttribute("aria-expanded", String(open));
 	}
 
@@ -33,17 +35,15 @@
 		const lacksA = a === "" || Number.isNaN(a), lacksB = b === "" || Number.isNaN(b);
 		if (lacksA || lacksB)
 			return lacksA - lacksB;
-		const way = typeof a === "number" ? a - b : a.localeCompare(b, undefined, { numeric: true });
+		const way = typeof a === "number" ? a - b : collator.compare(a, b);
 		return descending ? -way : way;
 	}
 
 	function applySort() {
 		for (const th of table.tHead.rows[0].cells)
 			th.setAttribute("aria-sort", th.dataset.key !== sort ? "none" : descending ? "descending" : "ascending");
-		const sorted = sort
-			? machines.map((m) => [value(m, sort), m]).sort((a, b) => compare(a[0], b[0])).map((pair) => pair[1])
-			: machines;
-		table.append(...sorted);
+		if (sort)
+			table.append(...machines.map((m) => [value(m, sort), m]).sort((a, b) => compare(a[0], b[0])).map((pair) => pair[1]));
 	}
 
 	function applyFilter() {

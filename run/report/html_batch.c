@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "core/base/checked.h"
+#include "core/base/file.h"
 #include "run/report/html.h"
 #include "run/report/plot.h"
 #include "run/report/report.h"
@@ -24,14 +25,18 @@ static const struct json *machines_of(const struct page *p)
 
 /* ---- rows ---- */
 
-/* A page beside the report.json that the outcome names; it may lead nowhere but down from the job folder. */
-static const char *page_of(struct arena *a, const char *report)
+/* The page beside the report.json that the outcome names, when there is one in the job folder. */
+static const char *page_of(struct page *p, const char *report)
 {
 	size_t n = strlen(report);
+	const char *html;
+	AUTO_FD int fd = -1;
 
-	if (*report == '/' || n < 5 || strcmp(report + n - 5, ".json") != 0 || strstr(report, ".."))
+	if (n < 5 || strcmp(report + n - 5, ".json") != 0 || p->pictures.dirfd < 0)
 		return NULL;
-	return arena_printf(a, "%.*s.html", (int)(n - 5), report);
+	html = arena_printf(&p->arena, "%.*s.html", (int)(n - 5), report);
+	fd = file_open_beneath(p->pictures.dirfd, html, false, NULL);
+	return fd < 0 ? NULL : html;
 }
 
 static struct json *finding_views(struct page *p, const struct json *findings)
@@ -46,7 +51,7 @@ static struct json *finding_views(struct page *p, const struct json *findings)
 
 static void set_report_link(struct page *p, struct json *row, const struct json *m)
 {
-	const char *html = page_of(&p->arena, js_get_str(m, "report", ""));
+	const char *html = page_of(p, js_get_str(m, "report", ""));
 
 	if (html)
 		js_set_str(row, "page", html);
@@ -87,6 +92,7 @@ static void add_counts(struct page *p)
 {
 	const struct json *counts = js_get(p->report, "counts");
 	struct json *list = js_set(p->view, "counts", js_array());
+	bool cancelled = js_get_bool(p->report, "cancelled", false);
 	uint64_t all = 0;
 
 	for (const char *const *state = states; *state; state++) {
@@ -98,7 +104,9 @@ static void add_counts(struct page *p)
 		all += n;
 	}
 	js_set_u64(p->view, "all", all);
-	js_set_bool(p->view, "running", js_get_u64(counts, "running", 0) || js_get_u64(counts, "waiting", 0));
+	js_set_bool(p->view, "cancelled", cancelled);
+	js_set_bool(p->view, "running",
+		    js_get_u64(counts, "running", 0) || (js_get_u64(counts, "waiting", 0) && !cancelled));
 }
 
 static void add_totals(struct page *p)

@@ -1,13 +1,14 @@
 #!/bin/bash
 # A batch on one host: twelve machines, good ones and broken ones, each with the right end; kills of the runner and of units at random
-# moments, then a resume: the same results, nothing done twice, nothing left.
+# moments, then a resume: the same results, nothing done twice, nothing left. Its page is walked through in Chromium, where that is.
 # KILLS: how many (6).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/lib/common.sh
 . tests/lib/batch.sh
 scratch
-rehost=$PWD/rehost
+top=$PWD
+rehost=$top/rehost
 kills=${KILLS:-6}
 cd "$work"
 
@@ -66,8 +67,16 @@ taken blocked 3
 two-disks done 0
 X
 
-echo "twelve machines"
+echo "twelve machines, and a page that follows"
+(for _ in {1..600}; do
+	! grep -qs 'data-running="true"' job/report.html || exit 0
+	sleep 0.1
+done; exit 1) &
+page=$!
 says 9 "4 of 12 machines are done, 1 failed, 7 blocked, 0 waiting" "$rehost" batch run "$work/job" -j 2 --pause 1
+wait $page || fail "no page of a job that runs"
+grep -q 'data-running="false"' job/report.html || fail "the page says that the job still runs"
+[ "$(grep -c '<tbody id=' job/report.html)" = 12 ] || fail "not all machines are in the page"
 diff expected <(states job) || fail "not the right ends: $(cat log)"
 no_leftovers job
 [ "$(cat job/out/taken/file)" = "somebody's" ] || fail "a folder in the way was changed"
@@ -87,7 +96,9 @@ echo "status, report, nothing left to do"
 "$rehost" batch report job > /dev/null || fail "report"
 [ "$(jq '.machines | length' job/report.json)" = 12 ] || fail "report.json: $(jq -c .counts job/report.json)"
 xmllint --noout job/junit.xml || fail "junit.xml"
-[ -s job/report.html ] || fail "no report.html"
+if command -v chromedriver > /dev/null; then
+	python3 "$top/tests/batch/browser.py" --walk job || fail "the page in a browser"
+fi
 find job -type f -name '*.json' -path '*/state/*' -exec sha256sum {} + | sort > before
 says 9 "4 of 12" "$rehost" batch resume job -j 2
 find job -type f -name '*.json' -path '*/state/*' -exec sha256sum {} + | sort | diff before - || fail "a resume changed what was over"

@@ -44,7 +44,7 @@ static const char report[] =
     "{\"index\": 4, \"name\": \"old\", \"state\": \"\\\"><script>\"}]}";
 
 struct fixture {
-	char path[64];
+	char path[64], out_path[80];
 	int dirfd;
 	struct json *report;
 	struct buf out;
@@ -60,6 +60,8 @@ static int setup(void **state)
 		return -1;
 	f->dirfd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	mkdirat(f->dirfd, "shots", 0700);
+	file_mkdirs(strcat(strcpy(f->out_path, f->path), "/out/web01"), NULL);
+	file_replace(f->dirfd, "out/web01/report.html", "", 0, 0600, NULL);
 	file_replace(f->dirfd, "shots/kernel.png", "no picture", 10, 0600, NULL);
 	file_replace(f->dirfd, "shots/login.png", png, sizeof png - 1, 0600, NULL);
 	f->report = js_parse(report, sizeof report - 1, &f->err);
@@ -128,6 +130,9 @@ static void hostile_words_stay_words(void **state)
 	render(f);
 	lacks(f, "db<b>");
 	lacks(f, "../..");
+	assert_int_equal(unlinkat(f->dirfd, "out/web01/report.html", 0), 0);
+	render(f);
+	lacks(f, "Its own report");
 	lacks(f, "\xe2\x80\xae");
 	has(f, "win[U+202E]01");
 	has(f, "<tbody id=\"m5\" class=\"machine\" data-state=\"unknown\">");
@@ -169,6 +174,13 @@ static void it_loads_itself_again_while_it_runs(void **state)
 	has(f, "<noscript><meta http-equiv=\"refresh\"");
 	counts = js_held(f->report, "counts");
 	js_set_u64(counts, "running", 0);
+	js_set_bool(f->report, "cancelled", true);
+	render(f);
+	has(f, "<body data-running=\"false\"");
+	has(f, "<b class=\"warning\">Cancelled.</b>");
+	js_set_bool(f->report, "cancelled", false);
+	render(f);
+	has(f, "<body data-running=\"true\"");
 	js_set_u64(counts, "waiting", 0);
 	render(f);
 	has(f, "<body data-running=\"false\"");
