@@ -186,6 +186,22 @@ static void test_login_on_the_serial_console(void **state)
 	assert_int_equal(js_count(js_get(j, "screenshots")), f->result.screenshots.n);
 }
 
+/* A converted Windows has neither a login prompt nor, perhaps, an agent. */
+static void test_the_first_boot_of_windows(void **state)
+{
+	struct fixture *f = *state;
+
+	NEEDS_QEMU();
+	make_disk(f, says_on_serial, sizeof says_on_serial,
+		  "rehost first boot: started\r\nrehost first boot: failed 50-foreign-tools=late\r\n");
+	make_xml(f, "<serial/>");
+	assert_int_equal(boot(f, 60), 0);
+	assert_int_equal(f->result.level, BOOT_LOGIN);
+	assert_string_equal(f->result.evidence, "serial console: 'rehost first boot: failed 50-foreign-tools=late'");
+	assert_int_equal(f->result.warnings.n, 1);
+	assert_string_equal(f->result.warnings.v[0], "rehost first boot: failed 50-foreign-tools=late");
+}
+
 static void test_login_on_the_screen(void **state)
 {
 	struct fixture *f = *state;
@@ -358,6 +374,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_login_on_the_serial_console, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_the_first_boot_of_windows, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_login_on_the_screen, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_disks_of_another_folder, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_a_disk_without_a_loader, set_up, tear_down),
