@@ -9,6 +9,7 @@
 #include "core/base/checked.h"
 #include "core/base/units.h"
 #include "core/base/utf8.h"
+#include "run/batch/engine.h"
 #include "run/batch/live_report.h"
 #include "run/batch/summary.h"
 #include "run/batch/unit.h"
@@ -267,12 +268,26 @@ const struct command command_batch_status = {
 
 static const struct cli_option no_options[] = {{0}};
 
+/* What waits at an engine would end by itself when it is started, but holds its place until then. */
+static int cancel_submitted(const char *path, struct err *err)
+{
+	AUTO(job_closep) struct job *job = NULL;
+	unsigned n;
+
+	if (job_open(path, &job, err) < 0 || engine_cancel(job, &n, err) < 0)
+		return -1;
+	if (n)
+		printf("cancelled: what was submitted to a batch engine\n");
+	return 0;
+}
+
 static int run_cancel(const struct command *self, int argc, char **argv, struct err *err)
 {
 	struct runner_cancelled c;
 	struct arguments a = {0};
 
-	if (get_job(self, argc, argv, &a, err) < 0 || runner_cancel(a.job, &c, err) < 0)
+	if (get_job(self, argc, argv, &a, err) < 0 || runner_cancel(a.job, &c, err) < 0 ||
+	    cancel_submitted(a.job, err) < 0)
 		return -1;
 	printf("cancelled: %u processes of this host were told to end\n", c.told);
 	if (c.elsewhere)

@@ -22,8 +22,8 @@ extern const struct command command_convert, command_plan, command_inspect, comm
     command_copy, command_nbd, command_iso, command_serve, command_machines, command_batch, command_batch_unit,
     command_report, command_verify;
 /* Parts of batch. */
-extern const struct command command_batch_plan, command_batch_run, command_batch_resume, command_batch_status,
-    command_batch_cancel, command_batch_report;
+extern const struct command command_batch_plan, command_batch_run, command_batch_resume, command_batch_submit,
+    command_batch_status, command_batch_cancel, command_batch_report;
 
 /* The word by which it is called: "plan" of "batch plan". */
 const char *command_word(const struct command *c);
