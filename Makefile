@@ -43,6 +43,7 @@ FUNCTIONAL := $(sort $(wildcard tests/functional/*.sh))
 E2E := $(sort $(wildcard tests/e2e/*.sh))
 P2V := $(sort $(wildcard tests/p2v/*.sh))
 BATCH := $(sort $(wildcard tests/batch/*.sh))
+FLEET := $(sort $(wildcard tests/fleet/*.sh))
 # Real guests that are built, converted and booted; make check takes those that differ most.
 GUESTS := $(filter-out %/kill.sh,$(E2E))
 CHECK_GUESTS := $(patsubst %,tests/e2e/%.sh,bios-ova uefi-ova btrfs luks)
@@ -51,7 +52,7 @@ MAN := $(PAGES:%=$(BUILD)/man/%)
 COMPLETIONS := $(addprefix $(BUILD)/completion/,bash zsh fish)
 SCRIPTS := boot-iso/build $(wildcard boot-iso/lib/*.sh) boot-iso/files/init boot-iso/files/udhcpc \
 	tools/setup tools/sysroot-i386 .ci/run tests/run tests/fuzz/run samples/build \
-	$(wildcard samples/lib/*.sh samples/guests/*) $(FUNCTIONAL) $(E2E) $(P2V) $(BATCH) \
+	$(wildcard samples/lib/*.sh samples/guests/*) $(FUNCTIONAL) $(E2E) $(P2V) $(BATCH) $(FLEET) \
 	$(wildcard tests/lib/*) tests/windows/make-image tests/support/check-initramfs $(wildcard tests/families/*.sh) $(filter-out bench/bench-copy,$(wildcard bench/bench-*)) tools/demo
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
@@ -62,7 +63,7 @@ HEADERS := $(sort $(shell find $(LIB_DIRS) cli boot-iso/agent -maxdepth 1 -name 
 ALL_C := $(SOURCES) $(HEADERS) $(TEST_SOURCES) $(sort $(shell find tests -name '*.h' 2>/dev/null)) $(FUZZ_SOURCES) \
 	tests/fuzz/mutate.c tests/fuzz/replay.c bench/copy-limit.c bench/p2v-link.c
 
-.PHONY: all lib units demo check check-units check-guests lint asan fuzz fuzz32 bench bench-open bench-copy bench-convert bench-p2v check-kill check-p2v check-batch iso format metrics cover install \
+.PHONY: all lib units demo check check-units check-guests lint asan fuzz fuzz32 bench bench-open bench-copy bench-convert bench-p2v check-kill check-p2v check-batch check-fleet iso format metrics cover install \
 	uninstall clean help setup-%
 
 all: rehost $(MAN) $(COMPLETIONS) ## build ./rehost, its man pages and completions
@@ -136,6 +137,9 @@ check-p2v: setup-check setup-iso rehost ## the live ISO in virtual machines, wit
 
 check-batch: setup-check rehost ## batches: their pages in a real browser
 	@REHOST_TEST_LIMIT=5000 tests/run $(BATCH)
+
+check-fleet: setup-check setup-fleet rehost ## 60 machines under Slurm on three nodes of loopback, with faults; 5000 empty units (about 25 minutes)
+	@REHOST_TEST_LIMIT=5000 tests/run $(FLEET)
 
 lint: setup-build setup-lint ## layers, headers alone, format, static analysis, shell scripts
 	tools/check-layers

@@ -64,8 +64,8 @@ const struct engine *engine_find(const char *name);
  * submission is still at work. s->units.n is 0 when nothing is left to do; nothing was prepared then. */
 int engine_prepare(const struct engine *e, const struct job *job, const struct engine_options *options,
 		   struct submission *s, struct err *err);
-/* Sets failed outcomes aside, so that those units are tried again, takes up a job that was cancelled, submits, and notes
- * it in state/engine.json. */
+/* Sets failed outcomes aside, so that those units are tried again, takes up a job that was cancelled, submits, and
+ * notes it in state/engine.json. */
 int engine_submit(const struct engine *e, struct submission *s, struct err *err);
 void submission_done(struct submission *s);
 
