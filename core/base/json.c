@@ -135,11 +135,6 @@ const struct json *js_get(const struct json *obj, const char *key)
 	return (const struct json *)(void *)json_object_get(in(obj), key);
 }
 
-bool js_is_null(const struct json *j)
-{
-	return json_is_null(in(j));
-}
-
 static struct json *held(json_t *value)
 {
 	return json_is_object(value) || json_is_array(value) ? (struct json *)(void *)value : NULL;

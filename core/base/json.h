@@ -44,13 +44,12 @@ uint64_t js_get_u64(const struct json *obj, const char *key, uint64_t missing);
 double js_get_real(const struct json *obj, const char *key, double missing);
 bool js_get_bool(const struct json *obj, const char *key, bool missing);
 const struct json *js_get(const struct json *obj, const char *key);
-bool js_is_null(const struct json *j); /* the value null, not a key that is missing */
 /* The object or array under key, to be changed where it is; NULL when it is something else. */
 struct json *js_held(struct json *obj, const char *key);
 struct json *js_held_at(struct json *arr, size_t i);
 size_t js_count(const struct json *arr); /* 0 when it isn't an array */
 const struct json *js_at(const struct json *arr, size_t i);
-/* What it is; JS_NONE for NULL. */
+/* What it is; JS_NONE for NULL, as for a key that is missing. */
 enum js_kind { JS_NONE = 0, JS_NULL, JS_BOOL, JS_NUMBER, JS_TEXT, JS_ARRAY, JS_OBJECT };
 enum js_kind js_kind(const struct json *j);
 const char *js_str(const struct json *j, const char *missing);

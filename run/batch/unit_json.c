@@ -162,7 +162,7 @@ static int get_blocked(const struct reader *unit, struct unit *u)
 	r.from = js_get(unit->from, "blocked");
 	if (!r.from)
 		return wrong(unit, "blocked", "there");
-	if (js_is_null(r.from))
+	if (js_kind(r.from) == JS_NULL)
 		return 0;
 	get_optional(&r, "finding", &u->blocked_finding);
 	return get_text(&r, "text", &u->blocked_text);
