@@ -144,6 +144,16 @@ static int there_already(const struct loader *l, const struct manifest_node *nod
 	return manifest_wrong(&l->doc, node->key_line, node->key_column, "%s '%.80s' is there twice", what, node->key);
 }
 
+/* The name of a group or of a source's: it becomes that of a licence, too, and part of command lines. */
+static int check_label(const struct loader *l, const struct manifest_node *node, const char *what)
+{
+	const struct manifest_key key = {.name = what, .type = MANIFEST_NAME};
+	const struct manifest_node name = {
+	    .kind = MANIFEST_QUOTED, .text = node->key, .line = node->key_line, .column = node->key_column};
+
+	return manifest_value_check(&l->doc, &key, &name);
+}
+
 static int read_groups(struct loader *l, const struct manifest_node *map)
 {
 	if (map && expect_map(l, map, "groups") < 0)
@@ -153,7 +163,7 @@ static int read_groups(struct loader *l, const struct manifest_node *map)
 
 		if (find_group(l, node->key))
 			return there_already(l, node, "group");
-		if (check_count(l, node, l->groups.n) < 0)
+		if (check_label(l, node, "groups") < 0 || check_count(l, node, l->groups.n) < 0)
 			return -1;
 		g = vec_push(l->doc.arena, &l->groups);
 		g->name = node->key;
@@ -172,7 +182,8 @@ static int read_source_groups(struct loader *l, const struct manifest_node *map)
 	for (const struct manifest_node *node = map ? map->first : NULL; node; node = node->next) {
 		if (find_source_group(l, node->key))
 			return there_already(l, node, "source-group");
-		if (check_count(l, node, l->to->source_groups.n) < 0 || manifest_value_check(&l->doc, &row, node) < 0)
+		if (check_label(l, node, "source-groups") < 0 || check_count(l, node, l->to->source_groups.n) < 0 ||
+		    manifest_value_check(&l->doc, &row, node) < 0)
 			return -1;
 		if (!manifest_value_number(node))
 			return manifest_wrong(

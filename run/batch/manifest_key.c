@@ -25,14 +25,14 @@ static const struct manifest_key own[] = {
      "Keys for the machines of a group; they go before defaults."},
     {"source-groups", MANIFEST_SOURCE_GROUPS, MANIFEST_UNKNOWN, MANIFEST_TOP, 0, "NAME: number", NULL,
      "How many machines of a source (a host, a datastore) are worked on at once."},
-    {"machines", MANIFEST_MACHINES, MANIFEST_UNKNOWN, MANIFEST_TOP, 0, "list of keys", NULL, "The machines."},
+    {"machines", MANIFEST_MACHINES, MANIFEST_UNKNOWN, MANIFEST_TOP, 0, "a list of keys", NULL, "The machines."},
     {"source", MANIFEST_SOURCE, MANIFEST_PATHS, MANIFEST_MACHINE, 0, NULL, NULL,
      "What is converted: the input of rehost convert; several are the disks of one machine."},
     {"name", MANIFEST_RESULT_NAME, MANIFEST_NAME, MANIFEST_MACHINE, 0, NULL, NULL,
      "Name of the result (default: the source's file name without what stands behind its last dot)."},
-    {"group", MANIFEST_GROUP, MANIFEST_TEXT, MANIFEST_MACHINE, 0, NULL, NULL,
+    {"group", MANIFEST_GROUP, MANIFEST_NAME, MANIFEST_MACHINE, 0, NULL, NULL,
      "The group of this machine: one of groups when the manifest has those."},
-    {"source-group", MANIFEST_SOURCE_GROUP, MANIFEST_TEXT, ANYWHERE, 0, NULL, NULL,
+    {"source-group", MANIFEST_SOURCE_GROUP, MANIFEST_NAME, ANYWHERE, 0, NULL, NULL,
      "Where the source comes from: one of source-groups when the manifest has those."},
     {"priority", MANIFEST_PRIORITY, MANIFEST_NUMBER, ANYWHERE, PRIORITY_MAX, NULL, NULL,
      "Higher ones are converted first (default: 0); among equals the biggest."},
@@ -138,14 +138,14 @@ const char *manifest_key_value(const struct manifest_key *key, char *ret, size_t
 {
 	static const char *const words[] = {
 	    [MANIFEST_UNKNOWN] = "keys",
-	    [MANIFEST_TEXT] = "text",
+	    [MANIFEST_TEXT] = "a text",
 	    [MANIFEST_NAME] = "letters, digits, '.', '_' and '-'",
 	    [MANIFEST_FLAG] = "true or false",
 	    [MANIFEST_SIZE] = "a number of bytes, or with k, M, G or T behind it",
-	    [MANIFEST_LIST] = "list of texts",
-	    [MANIFEST_PATH] = "path",
-	    [MANIFEST_PATHS] = "list of paths",
-	    [MANIFEST_SECRETS] = "list of NAME:file:PATH",
+	    [MANIFEST_LIST] = "a list of texts",
+	    [MANIFEST_PATH] = "a path",
+	    [MANIFEST_PATHS] = "a list of paths",
+	    [MANIFEST_SECRETS] = "a list of NAME:file:PATH",
 	};
 
 	if (key->choices)
@@ -153,7 +153,7 @@ const char *manifest_key_value(const struct manifest_key *key, char *ret, size_t
 	else if (key->type == MANIFEST_NUMBER)
 		snprintf(ret, size, "a number from 0 to %u", key->max);
 	else if (key->type == MANIFEST_LIST && key->argument)
-		snprintf(ret, size, "list of %s", key->argument);
+		snprintf(ret, size, "a list of %s", key->argument);
 	else
 		snprintf(ret, size, "%s", key->argument && !key->type ? key->argument : words[key->type]);
 	return ret;

@@ -16,7 +16,7 @@ enum { MANIFEST_KEYS_MAX = 96 /* the options of `rehost convert` are half of it 
 enum manifest_type {
 	MANIFEST_UNKNOWN = 0,
 	MANIFEST_TEXT,
-	MANIFEST_NAME,	  /* of a result: letters, digits, '.', '_' and '-' */
+	MANIFEST_NAME,	  /* of a result or a group: letters, digits, '.', '_' and '-' */
 	MANIFEST_FLAG,	  /* true or false */
 	MANIFEST_NUMBER,  /* 0 … max */
 	MANIFEST_SIZE,	  /* bytes; k, M, G or T may stand behind the number */

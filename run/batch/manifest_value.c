@@ -29,12 +29,25 @@ static const char *found(const struct manifest_node *node, char *ret, size_t siz
 	return ret;
 }
 
+static bool is_list(const struct manifest_key *key)
+{
+	return key->type == MANIFEST_LIST || key->type == MANIFEST_PATHS || key->type == MANIFEST_SECRETS;
+}
+
+/* What each value of a list looks like. */
+static const char *item(const struct manifest_key *key)
+{
+	if (key->type == MANIFEST_PATHS)
+		return "a path";
+	return key->argument ? key->argument : "a text";
+}
+
 static int wrong(const struct manifest_doc *d, const struct manifest_key *key, const struct manifest_node *node)
 {
 	char value[160], what[120];
 
 	return manifest_wrong(d, node->line, node->column, "%s: %s isn't %s", key->name, found(node, what, sizeof what),
-			      manifest_key_value(key, value, sizeof value));
+			      is_list(key) ? item(key) : manifest_key_value(key, value, sizeof value));
 }
 
 /* ---- scalars ---- */
@@ -151,14 +164,9 @@ static checker *const checkers[] = {
 
 /* ---- lists ---- */
 
-static bool is_list(const struct manifest_key *key)
-{
-	return key->type == MANIFEST_LIST || key->type == MANIFEST_PATHS || key->type == MANIFEST_SECRETS;
-}
-
 /* "lan:br0; dmz:br1" in a cell. */
 static int each_part(struct arena *a, const struct manifest_node *cell,
-		     int (*fn)(const struct manifest_node *item, void *opaque), void *opaque)
+		     int (*fn)(const struct manifest_node *one, void *opaque), void *opaque)
 {
 	static const char separator[] = {ITEM_SEPARATOR, '\0'};
 	struct manifest_node part = *cell;
@@ -179,11 +187,11 @@ static int each_part(struct arena *a, const struct manifest_node *cell,
 
 /* Calls fn for each item of a list, one that is no list being its only item. */
 static int each_item(struct arena *a, const struct manifest_node *node,
-		     int (*fn)(const struct manifest_node *item, void *opaque), void *opaque)
+		     int (*fn)(const struct manifest_node *one, void *opaque), void *opaque)
 {
 	if (node->kind == MANIFEST_ITEMS) {
-		for (const struct manifest_node *item = node->first; item; item = item->next)
-			if (fn(item, opaque) < 0)
+		for (const struct manifest_node *one = node->first; one; one = one->next)
+			if (fn(one, opaque) < 0)
 				return -1;
 		return 0;
 	}
@@ -195,25 +203,24 @@ static int each_item(struct arena *a, const struct manifest_node *node,
 struct checking {
 	const struct manifest_doc *doc;
 	const struct manifest_key *key;
-	const struct manifest_node *list;
 	size_t n;
 };
 
-static int check_item(const struct manifest_node *item, void *opaque)
+static int check_item(const struct manifest_node *node, void *opaque)
 {
 	struct checking *c = opaque;
 
 	if (++c->n > LIST_MAX)
-		return manifest_wrong(c->doc, item->line, item->column, "%s: more than %d values", c->key->name,
+		return manifest_wrong(c->doc, node->line, node->column, "%s: more than %d values", c->key->name,
 				      LIST_MAX);
-	if (item->kind == MANIFEST_ITEMS || item->kind == MANIFEST_MAP)
-		return wrong(c->doc, c->key, item);
-	return checkers[c->key->type](c->doc, c->key, item);
+	if (node->kind == MANIFEST_ITEMS || node->kind == MANIFEST_MAP)
+		return wrong(c->doc, c->key, node);
+	return checkers[c->key->type](c->doc, c->key, node);
 }
 
 int manifest_value_check(const struct manifest_doc *d, const struct manifest_key *key, const struct manifest_node *node)
 {
-	struct checking c = {.doc = d, .key = key, .list = node};
+	struct checking c = {.doc = d, .key = key};
 
 	if (is_list(key)) {
 		if (each_item(d->arena, node, check_item, &c) < 0)
@@ -231,7 +238,7 @@ struct collecting {
 	struct arena *arena;
 	const struct manifest_key *key;
 	const char *dir;
-	struct manifest_texts texts;
+	VEC(const char *) texts;
 };
 
 static const char *absolute(const struct collecting *c, const char *path)
@@ -239,24 +246,23 @@ static const char *absolute(const struct collecting *c, const char *path)
 	return *path == '/' ? arena_strdup(c->arena, path) : arena_printf(c->arena, "%s/%s", c->dir, path);
 }
 
-static int collect(const struct manifest_node *item, void *opaque)
+static const char *meaning(const struct collecting *c, const char *text)
 {
-	struct collecting *c = opaque;
-	const char *text = arena_strdup(c->arena, item->text), *path;
+	const char *path;
 
 	if (c->key->type == MANIFEST_PATH || c->key->type == MANIFEST_PATHS)
-		text = absolute(c, text);
-	if (c->key->type == MANIFEST_SECRETS) {
-		path = secret_kind(text) + strlen(":file:");
-		text = arena_printf(c->arena, "%.*s%s", (int)(path - text), text, absolute(c, path));
-	}
-	c->texts.v[c->texts.n++] = text;
-	return 0;
+		return absolute(c, text);
+	if (c->key->type != MANIFEST_SECRETS)
+		return arena_strdup(c->arena, text);
+	path = secret_kind(text) + strlen(":file:");
+	return arena_printf(c->arena, "%.*s%s", (int)(path - text), text, absolute(c, path));
 }
 
-static int count(const struct manifest_node *item, void *opaque)
+static int collect(const struct manifest_node *node, void *opaque)
 {
-	++*(size_t *)opaque;
+	struct collecting *c = opaque;
+
+	*vec_push(c->arena, &c->texts) = meaning(c, node->text);
 	return 0;
 }
 
@@ -264,18 +270,12 @@ struct manifest_texts manifest_value_texts(struct arena *a, const struct manifes
 					   const struct manifest_node *node, const char *dir)
 {
 	struct collecting c = {.arena = a, .key = key, .dir = dir};
-	size_t n = 1;
 
-	if (!is_list(key)) {
-		c.texts.v = arena_alloc(a, sizeof *c.texts.v);
+	if (is_list(key))
+		each_item(a, node, collect, &c);
+	else
 		collect(node, &c);
-		return c.texts;
-	}
-	n = 0;
-	each_item(a, node, count, &n);
-	c.texts.v = arena_alloc(a, (n + 1) * sizeof *c.texts.v);
-	each_item(a, node, collect, &c);
-	return c.texts;
+	return (struct manifest_texts){c.texts.v, c.texts.n};
 }
 
 bool manifest_value_flag(const struct manifest_node *node)

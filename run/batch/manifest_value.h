@@ -11,7 +11,7 @@ int manifest_value_check(const struct manifest_doc *d, const struct manifest_key
 
 /* The texts of a checked value, paths made absolute; a list or one. */
 struct manifest_texts {
-	const char **v;
+	const char *const *v;
 	size_t n;
 };
 struct manifest_texts manifest_value_texts(struct arena *a, const struct manifest_key *key,

@@ -226,6 +226,12 @@ static void wrong_keys(void **state)
 	    {"source-groups: {a: 1, a: 1}\n", "1:23: source-group 'a' is there twice"},
 	    {"source-groups: a\n", "1:16: source-groups: keys with values are expected"},
 	    {"source-groups: {a: few}\n", "1:20: source-groups: 'few' isn't a number from 0 to 100000"},
+	    {"groups: {web servers: {}}\n", "1:10: groups: 'web servers' isn't made of letters, digits, '.', '_' and "
+					    "'-', at most 64, of which the first is "
+					    "no sign"},
+	    {"source-groups: {'a;b': 1}\n", "1:17: source-groups: 'a;b' isn't made of letters, digits, '.', '_' and "
+					    "'-', at most 64, of which the first is no "
+					    "sign"},
 	    {"source-groups: {a: 0}\n",
 	     "1:20: source-groups: with 0 at once, no machine of 'a' would ever be converted"},
 	    {"- a\n", "1:1: manifest: keys with values are expected"},
@@ -261,10 +267,10 @@ static void wrong_values(void **state)
 			   "first is no sign"},
 	    {M "name: ''", "3:9: name: an empty value isn't letters, digits, '.', '_' and '-'"},
 	    {M "network: []", "3:12: network: the list is empty"},
-	    {M "network: [lan, [a]]", "3:18: network: a list isn't list of IN:OUT"},
-	    {M "network: [lan, '']", "3:18: network: an empty value isn't list of IN:OUT"},
+	    {M "network: [lan, [a]]", "3:18: network: a list isn't IN:OUT"},
+	    {M "network: [lan, '']", "3:18: network: an empty value isn't IN:OUT"},
 	    {M "agent: \"a\\nb\"", "3:10: agent: 'a?b' has the control character 0x0a"},
-	    {M "agent: [a]", "3:10: agent: a list isn't path"},
+	    {M "agent: [a]", "3:10: agent: a list isn't a path"},
 	    {M "key: all:key:Swordfish",
 	     "3:8: key: no passphrase stands in a manifest: put it into a file, and NAME:file:PATH here"},
 	    {M "key: all:fd:3",
@@ -273,7 +279,7 @@ static void wrong_values(void **state)
 	    {M "key: 'all:file:'", "3:8: key: the value isn't NAME:file:PATH"},
 	    {M "key: ':file:x'", "3:8: key: the value isn't NAME:file:PATH"},
 	    {"defaults: {proof: maybe}\n", "1:19: proof: 'maybe' isn't none, firmware, kernel or login"},
-	    {"name: [a]\n", "1:7: name: a list isn't text"},
+	    {"name: [a]\n", "1:7: name: a list isn't a text"},
 	};
 
 	ALL_WRONG(*state, MANIFEST_YAML, cases);
@@ -326,8 +332,8 @@ static void wrong_json(void **state)
 	static const struct wrong cases[] = {
 	    {"{\"machines\": [\n {\"source\": \"a\",\n  \"priority\": \"1\"}]}",
 	     "3:15: priority: '1' in quotes isn't a number from 0 to 1000"},
-	    {"{\"machines\": [{\"source\": 1}]}", "1:26: source: '1' isn't list of paths"},
-	    {"{\"machines\": [{\"source\": null}]}", "1:26: source: 'null' isn't list of paths"},
+	    {"{\"machines\": [{\"source\": 1}]}", "1:26: source: '1' isn't a path"},
+	    {"{\"machines\": [{\"source\": null}]}", "1:26: source: 'null' isn't a path"},
 	    {"{\"name\": \"\xc3\xa4\", \"machine\": []}", "1:15: unknown key 'machine': did you mean 'machines'?"},
 	    {"{\"machines\": [{\"source\": \"a\", \"name\": 7}]}",
 	     "1:39: name: '7' isn't letters, digits, '.', '_' and '-'"},
@@ -370,7 +376,7 @@ static void wrong_csv(void **state)
 	    {"source\n\"a\nb\"\n", "2:1: source: 'a?b' has the control character 0x0a"},
 	    {"source\na\xff\n", "2:2: byte 0xff isn't UTF-8 text"},
 	    {"source,priority\n\"\xc3\xa4\",x\n", "2:5: priority: 'x' isn't a number from 0 to 1000"},
-	    {"source,network\na,lan;;dmz\n", "2:3: network: an empty value isn't list of IN:OUT"},
+	    {"source,network\na,lan;;dmz\n", "2:3: network: an empty value isn't IN:OUT"},
 	    {"source,proof\na,x\n", "2:3: proof: 'x' isn't none, firmware, kernel or login"},
 	};
 
