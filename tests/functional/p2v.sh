@@ -290,4 +290,14 @@ cmp sdb usb-out/web03/web03-sda.raw || fail "the image in the folder came out ot
 mkdir elsewhere
 mv machine.json elsewhere
 says 4 "its file is none in the machine's folder" "$rehost" convert -q --no-convert -os usb-out elsewhere
+
+# ---- a terminal that can show it gets the token as a QR code, too ----
+on_terminal() { LC_ALL=$1 script -qec "timeout 2 '$rehost' serve --listen 127.0.0.1:0 -os qr" /dev/null > qr.out || true; }
+if ldd "$rehost" | grep -q libqrencode && command -v script > /dev/null; then
+	on_terminal C.UTF-8
+	[ "$(grep -c '^██.*██.$' qr.out)" -ge 15 ] || fail "no code: $(cat qr.out)"
+	on_terminal C
+	grep -q '^token: ' qr.out || fail "no token: $(cat qr.out)"
+	! grep -q '█' qr.out || fail "a code that this terminal can't show: $(cat qr.out)"
+fi
 echo "machines dial in, redial and boot again: what arrives equals their disks; strangers, second machines and used tokens are refused"
