@@ -152,6 +152,18 @@ int outcome_write(int dirfd, const struct json *outcome, struct err *err)
 	return file_replace(dirfd, name, buf_str(&text), text.len, 0644, err);
 }
 
+int outcome_commit(int dirfd, const char *from, enum outcome_state state, struct err *err)
+{
+	char name[FILE_NAME_TEXT];
+
+	if (remove_others(dirfd, state, err) < 0)
+		return -1;
+	file_name(state, name);
+	if (renameat(dirfd, from, dirfd, name) < 0)
+		return err_sys(err, ERR_INTERNAL, "cannot rename '%s' to '%s'", from, name);
+	return file_sync_dir(dirfd, err);
+}
+
 int outcome_set_aside(int dirfd, const struct json *outcome, struct err *err)
 {
 	char name[FILE_NAME_TEXT], attempt[LEASE_ATTEMPT_TEXT], to[LEASE_ATTEMPT_TEXT + FILE_NAME_TEXT];

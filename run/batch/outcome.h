@@ -38,6 +38,9 @@ enum outcome_state outcome_state(const struct json *outcome);
 /* Durable when it returns. */
 int outcome_write(int dirfd, const struct json *outcome, struct err *err);
 
+/* The same of one that was written before, to the file `from` of the folder: by one rename. */
+int outcome_commit(int dirfd, const char *from, enum outcome_state state, struct err *err);
+
 /* A failed or blocked unit is to be tried again: its outcome moves into the folder of the attempt it came from, where
  * earlier failures are no longer counted. */
 int outcome_set_aside(int dirfd, const struct json *outcome, struct err *err);

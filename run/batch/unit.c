@@ -181,10 +181,13 @@ static int conclude(struct unit_work *w, const struct unit_end *end, struct err 
 {
 	AUTO(js_freep) struct json *outcome = unit_outcome(w, end);
 
-	if (lease_check(w->lease, err) < 0 || outcome_write(w->state_fd, outcome, err) < 0)
+	if (lease_check(w->lease, err) < 0)
 		return -1;
-	if (outcome_state(outcome) == OUTCOME_BLOCKED) /* nothing that another attempt could go on from */
-		file_remove_tree(w->state_fd, w->work, NULL);
+	if (outcome_state(outcome) == OUTCOME_BLOCKED && w->work[0] &&
+	    file_remove_tree(w->state_fd, w->work, err) < 0) /* nothing that another attempt could go on from */
+		return -1;
+	if (outcome_write(w->state_fd, outcome, err) < 0)
+		return -1;
 	return err_set(err, code_of(end->status), "%s: %s: %s", w->unit.name,
 		       outcome_state_name(outcome_state(outcome)), end->error);
 }

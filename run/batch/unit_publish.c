@@ -1,4 +1,4 @@
-/* Publishing a unit's result: intent, one rename, outcome. */
+/* Publishing a unit's result: the outcome is written under another name, the result renamed, then the outcome. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,10 +11,10 @@
 #include "run/verify/folder.h"
 #include "run/verify/seal.h"
 
-#define INTENT_FILE   "publish.json"
-#define INTENT_SCHEMA "rehost-publish-1"
+/* done.json before it is true. Under "result": the work folder, and the SHA-256 of the result's report. */
+#define INTENT_FILE "publish.json"
 
-enum { INTENT_MAX = 20 << 20 /* an outcome, and a little */ };
+enum { INTENT_MAX = 16 << 20 /* as outcomes */ };
 
 bool unit_is_published(const struct unit_work *w)
 {
@@ -47,25 +47,24 @@ static bool is_result(int dirfd, const char *name, const struct json *intent)
 {
 	char hash[JOB_HASH_HEX];
 
-	return hash_report(dirfd, name, hash, NULL) == 0 && !strcmp(hash, js_get_str(intent, "report", ""));
+	return hash_report(dirfd, name, hash, NULL) == 0 &&
+	       !strcmp(hash, js_get_str(js_get(intent, "result"), "report", ""));
 }
 
 /* ---- the steps ---- */
 
 static int write_intent(struct unit_work *w, struct json *outcome, struct err *err)
 {
-	AUTO(js_freep) struct json *intent = js_object();
+	struct json *result = js_set(outcome, "result", js_object());
 	AUTO(buf_done) struct buf text = BUF_INIT(INTENT_MAX);
 	AUTO_FD int work = openat(w->state_fd, w->work, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	char hash[JOB_HASH_HEX];
 
-	js_set_str(intent, "schema", INTENT_SCHEMA);
-	js_set_str(intent, "work", w->work);
-	js_set(intent, "outcome", outcome);
 	if (hash_report(work, w->unit.name, hash, err) < 0)
 		return -1;
-	js_set_str(intent, "report", hash);
-	if (js_print(intent, true, &text) < 0)
+	js_set_str(result, "work", w->work);
+	js_set_str(result, "report", hash);
+	if (js_print(outcome, true, &text) < 0)
 		return err_set(err, ERR_INTERNAL, "'" INTENT_FILE "' is over %d bytes", INTENT_MAX);
 	return file_replace(w->state_fd, INTENT_FILE, buf_str(&text), text.len, 0644, err);
 }
@@ -81,27 +80,19 @@ static int move(struct unit_work *w, const char *work, struct err *err)
 	return file_sync_dir(w->out_fd, err);
 }
 
-/* What only an unfinished unit needs. */
-static void tidy(struct unit_work *w)
+/* What only an unfinished unit needs goes first: once the outcome is there nobody looks at the unit again. */
+static int conclude(struct unit_work *w, struct err *err)
 {
-	struct err err = ERR_INIT;
 	char name[UNIT_WORK_TEXT];
 
-	if (file_remove_tree(w->state_fd, INTENT_FILE, &err) < 0 || file_remove_tree(w->state_fd, "work", &err) < 0)
-		log_warn("%s: left in the state folder: %s", w->unit.name, err.text);
+	if (file_remove_tree(w->state_fd, "work", err) < 0)
+		return -1;
 	for (unsigned i = 0; lease_kind(w->lease) == LEASE_HEARTBEAT && i <= lease_attempt(w->lease); i++) {
 		snprintf(name, sizeof name, "work-%u", i);
-		if (file_remove_tree(w->state_fd, name, &err) < 0)
-			log_warn("%s: left in the state folder: %s", w->unit.name, err.text);
+		if (file_remove_tree(w->state_fd, name, err) < 0)
+			return -1;
 	}
-}
-
-static int conclude(struct unit_work *w, const struct json *outcome, struct err *err)
-{
-	if (outcome_write(w->state_fd, outcome, err) < 0)
-		return -1;
-	tidy(w);
-	return 0;
+	return outcome_commit(w->state_fd, INTENT_FILE, OUTCOME_DONE, err);
 }
 
 /* As the result's seal has them; one without a seal has names and sizes. */
@@ -146,9 +137,9 @@ int unit_publish(struct unit_work *w, struct err *err)
 	AUTO(js_freep) struct json *outcome = done_outcome(w, err);
 
 	attempt_phase(&w->attempt, "publishing");
-	if (!outcome || write_intent(w, js_copy(outcome), err) < 0 || move(w, w->work, err) < 0)
+	if (!outcome || write_intent(w, outcome, err) < 0 || move(w, w->work, err) < 0)
 		return -1;
-	return conclude(w, outcome, err);
+	return conclude(w, err);
 }
 
 /* ---- after a kill ---- */
@@ -170,14 +161,13 @@ static bool is_there(const struct unit_work *w, const char *work, const struct j
 
 static bool is_intent(const struct unit_work *w, const struct json *intent)
 {
-	return !strcmp(js_get_str(intent, "schema", ""), INTENT_SCHEMA) &&
-	       outcome_check(js_get(intent, "outcome"), &w->unit, OUTCOME_DONE, NULL) == 0 &&
-	       is_work_name(js_get_str(intent, "work", ""));
+	return outcome_check(intent, &w->unit, OUTCOME_DONE, NULL) == 0 &&
+	       is_work_name(js_get_str(js_get(intent, "result"), "work", ""));
 }
 
 static int finish(struct unit_work *w, const struct json *intent, bool *ret_done, struct err *err)
 {
-	const char *work = js_get_str(intent, "work", "");
+	const char *work = js_get_str(js_get(intent, "result"), "work", "");
 
 	if (!is_intent(w, intent))
 		return 0;
@@ -187,7 +177,7 @@ static int finish(struct unit_work *w, const struct json *intent, bool *ret_done
 		return -1;
 	*ret_done = true;
 	log_info("%s: an earlier attempt was about to publish it: finished", w->unit.name);
-	return conclude(w, js_get(intent, "outcome"), err);
+	return conclude(w, err);
 }
 
 int unit_finish(struct unit_work *w, bool *ret_done, struct err *err)
