@@ -63,7 +63,7 @@ HEADERS := $(sort $(shell find $(LIB_DIRS) cli boot-iso/agent -maxdepth 1 -name 
 ALL_C := $(SOURCES) $(HEADERS) $(TEST_SOURCES) $(sort $(shell find tests -name '*.h' 2>/dev/null)) $(FUZZ_SOURCES) \
 	tests/fuzz/mutate.c tests/fuzz/replay.c bench/copy-limit.c bench/p2v-link.c
 
-.PHONY: all lib units demo check check-units check-guests lint asan fuzz fuzz32 bench bench-open bench-copy bench-convert bench-p2v check-kill check-p2v check-batch check-fleet iso format metrics cover install \
+.PHONY: all lib units demo check check-units check-guests lint asan fuzz fuzz32 bench bench-open bench-copy bench-convert bench-p2v bench-batch check-kill check-p2v check-batch check-fleet iso format metrics cover install \
 	uninstall clean help setup-%
 
 all: rehost $(MAN) $(COMPLETIONS) ## build ./rehost, its man pages and completions
@@ -135,7 +135,7 @@ check-kill: setup-check rehost ## kill -9 at ten moments of every phase (about 4
 check-p2v: setup-check setup-iso rehost ## the live ISO in virtual machines, with faults (about 40 minutes)
 	@BUILD=$(BUILD) REHOST_TEST_LIMIT=6000 tests/run $(P2V)
 
-check-batch: setup-check rehost ## batches: their pages in a real browser
+check-batch: setup-check rehost ## real and broken machines in one batch, killed ten times; its pages in a real browser (about an hour)
 	@REHOST_TEST_LIMIT=5000 tests/run $(BATCH)
 
 check-fleet: setup-check setup-fleet rehost ## 60 machines under Slurm on three nodes of loopback, with faults; 5000 empty units (about 25 minutes)
@@ -206,7 +206,7 @@ $(FUZZ_SOURCES:%.c=$(BUILD)/%): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $
 
 $(BUILD)/tests/fuzz/fuzz_agent: $(BUILD)/libagent.a
 
-bench: bench-open bench-copy bench-convert bench-p2v ## all benchmarks against peers
+bench: bench-open bench-copy bench-convert bench-p2v bench-batch ## all benchmarks against peers
 
 bench-open: setup-demo setup-bench rehost ## opening and mapping a 2 TiB image of each format
 	bench/bench-open
@@ -223,6 +223,9 @@ bench-convert: setup-check setup-bench rehost ## conversions of all real guests 
 
 bench-p2v: setup-check setup-bench rehost $(BUILD)/bench/p2v-link $(BUILD)/tests/support/p2v_client ## a machine's disk over the network against nbdcopy, ssh -R and virt-v2v
 	BUILD=$(BUILD) bench/bench-p2v $(BENCH_P2V)
+
+bench-batch: setup-check setup-bench rehost ## batches at -j 1 and -j 2: machines an hour, throughput, memory a machine
+	bench/bench-batch $(BENCH_BATCH)
 
 format: ## clang-format all C files
 	clang-format -i $(ALL_C)
