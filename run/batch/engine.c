@@ -240,6 +240,7 @@ void submission_done(struct submission *s)
 	js_free(s->book);
 	buf_done(&s->text);
 	arena_done(&s->arena);
+	*s = (struct submission){0};
 }
 
 static int cancel_one(const struct json *record, unsigned *n, struct err *err)

@@ -96,8 +96,9 @@ say "the controller is killed"
 sleep 2
 controller_start
 await 60 "answer of the controller" controller_answers
-scontrol reconfigure # asks the nodes what they run: it may have heard of ends that it hadn't written down yet
 say "and started again"
+sleep 30             # BatchStartTimeout and MessageTimeout: until then a task may only be about to be started
+scontrol reconfigure # asks the nodes what they run: it may have heard of ends that it hadn't written down yet
 
 await 600 "end of the job" queue_is_empty
 kill "$sampler" && sampler=
