@@ -256,6 +256,8 @@ static void copied(struct page *p, const struct json *copy)
 		put(p, "  UNREADABLE: disk %" PRIu64 " at 0x%" PRIx64 ", %" PRIu64 " bytes, written as zeros\n",
 		    js_get_u64(js_at(errors, i), "disk", 0), js_get_u64(js_at(errors, i), "offset", 0),
 		    js_get_u64(js_at(errors, i), "length", 0));
+	if (js_get_u64(copy, "read_errors_left_out", 0))
+		put(p, "  and %" PRIu64 " ranges more\n", js_get_u64(copy, "read_errors_left_out", 0));
 	lost_files(p, copy);
 }
 

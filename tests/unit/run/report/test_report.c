@@ -149,6 +149,7 @@ static struct json *whole_report(void)
 	js_set_u64(d, "disk", 0);
 	js_set_u64(d, "offset", 4096);
 	js_set_u64(d, "length", 512);
+	js_set_u64(copy, "read_errors_left_out", 7);
 	d = js_add(js_set(copy, "lost_files", js_array()), js_object());
 	js_set_str(d, "device", "/dev/sda2");
 	js_set_str(d, "mountpoint", "/srv");
@@ -269,6 +270,7 @@ static void the_text_of_a_whole_report(void **state)
 	    "  web01-sda.qcow2  qcow2, 1024 MiB\n"
 	    "  copied 300.0 MiB, read 310.0 MiB from the source, wrote 100.0 MiB, reused 0.0 MiB\n"
 	    "  UNREADABLE: disk 0 at 0x1000, 512 bytes, written as zeros\n"
+	    "  and 7 ranges more\n"
 	    "  ZEROS IN: /srv/a?b (/dev/sda2), 512 bytes, first at 0x2000\n"
 	    "  not all files may be listed: btrfs on /dev/sda3: its files can't be listed\n"
 	    "\n"
@@ -388,6 +390,7 @@ static void the_page_of_a_whole_report(void **state)
 	    "min 00 s",
 	    "<p>Picture not shown: &#39;shots/kernel.png&#39; is not at hand</p>",
 	    "<td class=\"n\">0x1000</td>",
+	    "<p>and 7 ranges more.</p>",
 	    "<li>Not all files may be listed: btrfs on /dev/sda3: its files can&#39;t be listed</li>",
 	    "2 files have the digests that the manifest states.",
 	    "<td><code>1073741824-1700000000-abcd</code></td>",
