@@ -48,16 +48,6 @@ static void files(struct page *p, const struct json *report)
 	more(p, n - shown + js_get_u64(f, "more", 0));
 }
 
-static void identities(struct page *p, const struct json *source)
-{
-	const struct json *changed = js_get(source, "identity_changed");
-
-	for (size_t i = 0; i < js_count(changed); i++)
-		buf_addf(p->out, "source: of '%s' it isn't what it was: %s, now %s\n",
-			 word(p, js_at(changed, i), "file"), word(p, js_at(changed, i), "was"),
-			 word(p, js_at(changed, i), "is"));
-}
-
 static void differences(struct page *p, const struct json *disk)
 {
 	const struct json *list = js_get(disk, "differences");
@@ -92,7 +82,6 @@ static void source(struct page *p, const struct json *report)
 {
 	const struct json *s = js_get(report, "source"), *disks = js_get(s, "disks");
 
-	identities(p, s);
 	if (js_get(s, "error"))
 		buf_addf(p->out, "source: %s\n", word(p, s, "error"));
 	for (size_t i = 0; i < js_count(disks); i++)

@@ -24,7 +24,8 @@ struct verify {
 	struct arena arena;
 	int dirfd;
 	const char *folder; /* absolute */
-	const char *xml;    /* name in it */
+	const char *name;   /* of the result */
+	const char *xml;    /* name in the folder */
 	struct seal *seal;
 	struct json *report;
 	size_t problems; /* of what was published */
@@ -84,9 +85,10 @@ static int open_seal(struct verify *v, struct err *err)
 				       "'%s' has no '" SEAL_NAME "': it is no result of a conversion", v->folder);
 		return err_wrap(err, "'%s'", v->folder);
 	}
+	v->name = machine_safe_name(&v->arena, seal_result(v->seal)); /* as the conversion made it */
 	if (!v->xml)
-		v->xml = arena_printf(&v->arena, "%s.xml", seal_result(v->seal));
-	js_set_str(v->report, "name", seal_result(v->seal));
+		v->xml = arena_printf(&v->arena, "%s.xml", v->name);
+	js_set_str(v->report, "name", v->name);
 	js_set_str(v->report, "folder", v->folder);
 	return 0;
 }
@@ -148,6 +150,8 @@ static void tell_identities(struct verify *v, struct io_client *io, size_t n, st
 		js_set_str(j, "file", disks[i].file);
 		js_set_str(j, "was", disks[i].identity);
 		js_set_str(j, "is", io_disk(io, i)->identity);
+		log_warn("the source of '%s' isn't what it was: %s, now %s", disks[i].file, disks[i].identity,
+			 io_disk(io, i)->identity);
 	}
 }
 
@@ -235,6 +239,18 @@ static int check_xml(struct verify *v, struct err *err)
 	return 0;
 }
 
+/* Of a folder that somebody else may have made, only its own disks are opened. */
+static bool may_boot(struct verify *v)
+{
+	struct verify_xml_job job = {.dirfd = v->dirfd, .folder = v->folder, .name = v->xml, .seal = v->seal};
+	struct err why = ERR_INIT;
+
+	if (verify_xml_names(&job, &why) == 0)
+		return true;
+	note_problem(v, arena_printf(&v->arena, "'%s' isn't booted: %s", v->xml, why.text));
+	return false;
+}
+
 /* Only ERR_BOOT is a verdict: everything else says that nothing could be proven. */
 static int check_boot(struct verify *v, struct err *err)
 {
@@ -246,10 +262,10 @@ static int check_boot(struct verify *v, struct err *err)
 				 .tick = v->o->events.phase,
 				 .opaque = v->o->events.opaque};
 
-	if (v->o->boot == BOOT_LEVEL_UNKNOWN)
+	if (v->o->boot == BOOT_LEVEL_UNKNOWN || !may_boot(v))
 		return 0;
 	if (!o.folder)
-		o.folder = arena_printf(&v->arena, "%s-boot", seal_result(v->seal));
+		o.folder = arena_printf(&v->arena, "%s-boot", v->name);
 	begin(v, "booting");
 	if (boot_prove(&o, &result, &v->boot) < 0 && v->boot.code != ERR_BOOT) {
 		*err = v->boot;
