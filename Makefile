@@ -54,6 +54,7 @@ SCRIPTS := boot-iso/build $(wildcard boot-iso/lib/*.sh) boot-iso/files/init boot
 	tools/setup tools/sysroot-i386 .ci/run tests/run tests/fuzz/run samples/build \
 	$(wildcard samples/lib/*.sh samples/guests/*) $(FUNCTIONAL) $(E2E) $(P2V) $(BATCH) $(FLEET) \
 	$(wildcard tests/lib/*) tests/windows/make-image tests/support/check-initramfs $(wildcard tests/families/*.sh) $(filter-out bench/bench-copy,$(wildcard bench/bench-*)) tools/demo
+SCRIPTS += tools/deb $(wildcard tests/package/*.sh)
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
 AGENT_OBJECTS := $(AGENT_SOURCES:%.c=$(BUILD)/%.o)
@@ -257,6 +258,7 @@ ZSH_DIR ?= $(PREFIX)/share/zsh/site-functions
 UNITS := $(sort $(wildcard run/*/*.service))
 SCHEMAS := $(sort $(wildcard docs/*.schema.json))
 DOCUMENTS := README.md CHANGELOG.md LICENSE $(sort $(wildcard docs/*.md docs/formats/*.md))
+EXAMPLES := $(sort $(wildcard samples/batch/* samples/k8s/*))
 # mode:file:where it goes
 INSTALLED = 755:rehost:$(PREFIX)/bin/rehost \
 	$(foreach p,$(PAGES),644:$(BUILD)/man/$p:$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $p))/$p) \
@@ -265,7 +267,8 @@ INSTALLED = 755:rehost:$(PREFIX)/bin/rehost \
 	644:$(BUILD)/completion/fish:$(PREFIX)/share/fish/vendor_completions.d/rehost.fish \
 	$(foreach u,$(UNITS),644:$u:$(UNIT_DIR)/$(notdir $u)) \
 	$(foreach f,$(SCHEMAS),644:$f:$(PREFIX)/share/rehost/schema/$(notdir $f)) \
-	$(foreach f,$(DOCUMENTS),644:$f:$(PREFIX)/share/doc/rehost/$f)
+	$(foreach f,$(DOCUMENTS),644:$f:$(PREFIX)/share/doc/rehost/$f) \
+	$(foreach f,$(EXAMPLES),644:$f:$(PREFIX)/share/doc/rehost/$(f:samples/%=examples/%))
 
 install: rehost $(MAN) $(COMPLETIONS) ## install under PREFIX (DESTDIR for packages; V2V_LINK=1: a link virt-v2v, too)
 	@set -e; for i in $(INSTALLED); do \
@@ -281,6 +284,13 @@ uninstall: ## remove what install installed
 	@for i in $(INSTALLED); do rm -f "$(DESTDIR)$${i##*:}"; done
 	@rm -rf "$(DESTDIR)$(PREFIX)/share/doc/rehost" "$(DESTDIR)$(PREFIX)/share/rehost/schema"
 	@rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(PREFIX)/share/rehost" 2> /dev/null || :
+
+.PHONY: deb check-deb
+deb: setup-build setup-iso setup-deb ## Debian packages of the last commit, judged by lintian: build/deb
+	@tools/deb $(DEB_OPTIONS)
+
+check-deb: setup-check setup-iso setup-deb ## build the packages and install, try and purge them in a clean Debian 12
+	@REHOST_TEST_LIMIT=5000 tests/run tests/package/deb.sh
 
 clean: ## remove what was built
 	rm -rf build build-asan build-fuzz build-fuzz32 build-cover rehost

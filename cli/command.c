@@ -3,19 +3,33 @@
 
 #include <string.h>
 
+/* A line each, so that rows of two branches don't collide. */
+/* clang-format off */
 const struct command *const commands[] = {
-    &command_convert,	 &command_plan,
-    &command_inspect,	 &command_check,
-    &command_boot,	 &command_verify,
-    &command_info,	 &command_map,
-    &command_copy,	 &command_compare,
-    &command_nbd,	 &command_doctor,
-    &command_bug_report, &command_clean,
-    &command_undo,	 &command_formats,
-    &command_iso,	 &command_serve,
-    &command_machines,	 &command_batch,
-    &command_report,	 NULL,
+    &command_convert,
+    &command_plan,
+    &command_inspect,
+    &command_check,
+    &command_boot,
+    &command_verify,
+    &command_info,
+    &command_map,
+    &command_copy,
+    &command_compare,
+    &command_nbd,
+    &command_doctor,
+    &command_bug_report,
+    &command_clean,
+    &command_undo,
+    &command_formats,
+    &command_iso,
+    &command_serve,
+    &command_machines,
+    &command_batch,
+    &command_report,
+    NULL,
 };
+/* clang-format on */
 
 const char *command_word(const struct command *c)
 {

@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2154
-# Debian's packages: fetched once by apt, unpacked into a folder, never installed.
+# Debian's packages: fetched once by apt and unpacked into a folder, never installed; with --installed this system's own
+# files of them are taken instead.
 
 # The kernel's package has its version in its name: the metapackage depends on the newest.
 kernel_package() {
@@ -31,6 +32,12 @@ offered_versions() {
 		awk '/^Package: / { name = $2 } /^Version: / { version = $2 } /^Filename: / { print name, version }'
 }
 
+# What is taken from this system anyway: the agent's libraries and udev's.
+note_own_packages() {
+	dpkg-query -W -f='${Package} ${Version}\n' udev kmod grub-pc-bin e2fsprogs libc6 libnewt0.52 libslang2 ncurses-base >>"$work/packages.txt"
+	sort -u -o "$work/packages.txt" "$work/packages.txt"
+}
+
 fetch_packages() {
 	local name version needed
 
@@ -41,13 +48,40 @@ fetch_packages() {
 	for name in "${needed[@]}"; do
 		[[ -e $packages/$name.deb ]] || die "apt offers no package '$name'; run apt-get update"
 	done
-	# What is taken from this system: the agent's libraries and udev's.
-	dpkg-query -W -f='${Package} ${Version}\n' udev kmod grub-pc-bin e2fsprogs libc6 libnewt0.52 libslang2 ncurses-base >>"$work/packages.txt"
-	sort -u -o "$work/packages.txt" "$work/packages.txt"
+	note_own_packages
 }
 
 unpack_packages() {
 	local deb
 
 	for deb in "$packages"/*.deb; do dpkg-deb -x "$deb" "$work/debs"; done
+}
+
+# The newest of those that linux-image-amd64 depends on.
+installed_kernel_package() {
+	# shellcheck disable=SC2016  # dpkg's own variable
+	dpkg-query -W -f='${Depends}' linux-image-amd64 2>/dev/null | grep -o 'linux-image-[0-9][^ ,]*' | head -n 1
+}
+
+# NAME: its files, from where they are installed.
+copy_installed() {
+	local file
+
+	# shellcheck disable=SC2016  # dpkg's own variables
+	dpkg-query -W -f='${db:Status-Abbrev}${Package} ${Version}\n' "$1" 2>/dev/null | sed -n 's/^ii //p' >"$work/installed"
+	[[ -s $work/installed ]] || return 1
+	cat "$work/installed" >>"$work/packages.txt"
+	dpkg -L "$1" | while read -r file; do [[ ! -f $file ]] || printf '%s\0' ".$file"; done >"$work/files"
+	(cd / && cpio --quiet --null -pdmL "$work/debs" <"$work/files")
+}
+
+copy_packages() {
+	local name
+
+	mkdir -p "$work/debs"
+	for name in "$(installed_kernel_package)" busybox-static shim-signed grub-efi-amd64-signed; do
+		copy_installed "${name:-linux-image-amd64}" || die "package '${name:-linux-image-amd64}' is not installed; --installed needs it"
+	done
+	for name in ${firmware:+"${firmware_packages[@]}"}; do copy_installed "$name" || :; done
+	note_own_packages
 }

@@ -25,9 +25,12 @@ step() {
 }
 
 begin_work() {
-	mkdir -p "$out" "$cache"
+	mkdir -p "$out"
 	out=$(cd "$out" && pwd)
-	cache=$(cd "$cache" && pwd)
+	if [[ ! $installed ]]; then
+		mkdir -p "$cache"
+		cache=$(cd "$cache" && pwd)
+	fi
 	work=$(mktemp -d "$out/.work.XXXXXX")
 	trap 'rm -rf "$work"' EXIT
 	log=$out/build.log

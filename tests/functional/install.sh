@@ -27,6 +27,12 @@ find run -name '*.service' | while read -r unit; do
 	installed="$top/lib/systemd/system/${unit##*/}"
 	grep -q '^ExecStart=/opt/tools/bin/rehost ' "$installed" || fail "$unit doesn't start the installed program"
 	! grep -q @PREFIX@ "$installed" || fail "$unit names no prefix"
+	# systemd wants a program that is there; a template an instance.
+	checked=${unit##*/}
+	checked=$work/${checked/@./@srv-job.}
+	sed 's|/opt/tools/bin/rehost|/usr/bin/env|' "$installed" > "$checked"
+	systemd-analyze verify --man=no "$checked" > "$work/verify.log" 2>&1 || fail "$unit: $(cat "$work/verify.log")"
+	[ ! -s "$work/verify.log" ] || fail "$unit: $(cat "$work/verify.log")"
 done
 [ -z "$(find "$dest" -perm /022 ! -type l)" ] || fail "others may write: $(find "$dest" -perm /022 ! -type l)"
 
