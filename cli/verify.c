@@ -98,7 +98,8 @@ static int refuse_alone(const struct arguments *a, struct err *err)
 {
 	if (!a->boot && (a->shots || a->timeout))
 		return err_set(err, ERR_USAGE, "verify: --shots and --timeout need --boot");
-	if (!a->sources.n && (a->input || a->input_format || a->vm || a->snapshot || a->allow_parent.n || a->keys.n))
+	if (!a->sources.n && (a->input || a->input_format || a->vm || a->snapshot || a->allow_parent.n || a->keys.n ||
+			      a->allow_truncated || a->ignore_checksum || a->force))
 		return err_set(err, ERR_USAGE, "verify: options of the source need --source");
 	return 0;
 }

@@ -82,6 +82,8 @@ static int compare_tree(struct checker *c, const struct seal_file *f, const stru
 
 	if (t->size == f->size && !memcmp(t->root, f->root, HASH128))
 		return 0;
+	if (t->size != f->size && t->size < tree_chunk(f->size)) /* no chunk to compare: its size was told */
+		return 0;
 	sealed = calloc(max_u64(n, 1), HASH128);
 	if (!sealed)
 		return err_nomem(err);

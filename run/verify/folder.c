@@ -2,6 +2,7 @@
 #include "run/verify/folder.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,10 +76,10 @@ static int list(struct walk *w, int dirfd, const char *path, struct err *err)
 		close(fd);
 		return err_nomem(err);
 	}
-	while ((e = readdir(dir)))
+	for (errno = 0; (e = readdir(dir)); errno = 0) /* 0 at the end tells it from an error */
 		if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..") && add(w, dirfd, e->d_name, path, err) < 0)
 			return -1;
-	return 0;
+	return errno ? err_sys(err, ERR_UNREADABLE, "cannot list '%s'", *path ? path : ".") : 0;
 }
 
 static int by_name(const void *a, const void *b)

@@ -209,6 +209,7 @@ struct reader {
 	struct lines *lines;
 	struct line line;
 	struct hash128 *hash; /* of all lines before this one */
+	uint64_t bytes;	      /* of all files so far */
 	uint64_t leaves;      /* that the file has so far */
 	uint64_t map_end;     /* of the disk's last run */
 	uint64_t guest_end;   /* chunk behind the last one with a hash */
@@ -256,15 +257,25 @@ static int close_file(const struct reader *r, struct err *err)
 
 static int read_head(struct reader *r, const struct json *j, struct err *err)
 {
-	const char *schema = js_get_str(j, "schema", "");
+	const char *schema = js_get_str(j, "schema", ""), *name = js_get_str(j, "name", "");
 
-	if (r->lines->number != 1)
-		return bad(err, "a second \"seal\"");
 	if (strcmp(schema, SEAL_SCHEMA) != 0)
 		return err_set(err, ERR_CORRUPT, "schema '%.40s', expected '" SEAL_SCHEMA "'", schema);
-	r->s->result = arena_strdup(&r->s->arena, js_get_str(j, "name", ""));
+	if (!is_name(name) || strchr(name, '/'))
+		return err_set(err, ERR_CORRUPT, "'%.100s' is no name of a result", name);
+	r->s->result = arena_strdup(&r->s->arena, name);
 	utf8_defuse(r->s->result, true);
 	return 0;
+}
+
+/* The sum of all sizes is one that JSON can tell. */
+static int add_size(struct reader *r, const char *name, uint64_t size, struct err *err)
+{
+	if (size <= SEAL_FILE_MAX && add_fits(r->bytes, size, &r->bytes) && r->bytes <= INT64_MAX)
+		return 0;
+	return err_set(err, ERR_CORRUPT,
+		       "'%.100s': %" PRIu64 " bytes, %" PRIu64 " are the most, and %" PRIu64 " of all files", name,
+		       size, SEAL_FILE_MAX, (uint64_t)INT64_MAX);
 }
 
 static int read_file(struct reader *r, const struct json *j, struct err *err)
@@ -281,8 +292,10 @@ static int read_file(struct reader *r, const struct json *j, struct err *err)
 		return err_set(err, ERR_CORRUPT, "'%.100s' is no name of a file", name);
 	if (before && strcmp(before->name, name) >= 0)
 		return err_set(err, ERR_CORRUPT, "'%.100s' behind '%.100s': names aren't in order", name, before->name);
-	if (f.size > INT64_MAX || !hash128_parse(js_get_str(j, "tree", ""), f.root))
+	if (f.size == UINT64_MAX || !hash128_parse(js_get_str(j, "tree", ""), f.root))
 		return err_set(err, ERR_CORRUPT, "'%.100s': size or tree hash is missing", name);
+	if (add_size(r, name, f.size, err) < 0)
+		return -1;
 	if (r->s->files.n == SEAL_FILES_MAX)
 		return err_set(err, ERR_CORRUPT, "more than %d files", SEAL_FILES_MAX);
 	f.name = arena_strdup(&r->s->arena, name);

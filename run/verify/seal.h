@@ -29,6 +29,7 @@ enum {
 };
 #define SEAL_BYTES_MAX (UINT64_C(4) << 30) /* 80 TiB of data */
 #define SEAL_DISK_MAX  (UINT64_C(1) << 50) /* bytes; its hashes are 4 GiB */
+#define SEAL_FILE_MAX  (UINT64_C(1) << 51) /* bytes: such a disk's, with all that its format adds; a chunk has 2 GiB */
 
 struct seal_file {
 	const char *name; /* beneath the folder */

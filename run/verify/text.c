@@ -15,12 +15,17 @@ struct page {
 	struct arena arena; /* cleaned words */
 };
 
-static const char *word(struct page *p, const struct json *j, const char *key)
+static const char *clean(struct page *p, const struct json *text)
 {
-	char *ret = arena_strdup(&p->arena, js_get_str(j, key, ""));
+	char *ret = arena_strdup(&p->arena, js_str(text, ""));
 
 	utf8_defuse(ret, true);
 	return ret;
+}
+
+static const char *word(struct page *p, const struct json *j, const char *key)
+{
+	return clean(p, js_get(j, key));
 }
 
 static const char *size(struct page *p, const struct json *j, const char *key)
@@ -119,7 +124,7 @@ static void boot(struct page *p, const struct json *report)
 	if (js_get_str(b, "failure", NULL))
 		buf_addf(p->out, "  %s\n", word(p, b, "failure"));
 	for (size_t i = 0; i < js_count(shots); i++)
-		buf_addf(p->out, "  screenshot: %s\n", js_str(js_at(shots, i), ""));
+		buf_addf(p->out, "  screenshot: %s\n", clean(p, js_at(shots, i)));
 }
 
 int verify_text(const struct json *report, struct buf *out, struct err *err)

@@ -102,11 +102,22 @@ cp -r "$result" hostile
 sed -i 's|"name":"rehost.log"|"name":"../../log"|' hostile/seal.ndjson
 verify 4 hostile
 complains "'../../log' is no name of a file"
+sed -i '1s|"name":"web01"|"name":"../web01"|' hostile/seal.ndjson
+verify 4 hostile
+complains "line 1: '../web01' is no name of a result"
 rm hostile/seal.ndjson
 verify 4 hostile
 complains "has no 'seal.ndjson': it is no result of a conversion"
 verify 2
 verify 2 --vm x "$result"
+verify 2 --force "$result"
+mv "$result/web01.xml" kept
+ln -s ../../kept "$result/web01.xml"
+verify 6 --boot login "$result"
+complains "'web01.xml' is no regular file any more"
+[ ! -e web01-boot ] || fail "it was booted: $(ls web01-boot)"
+rm "$result/web01.xml"
+mv kept "$result/web01.xml"
 
 # ---- the source: but for what the conversion did ----
 step "against the source"

@@ -147,12 +147,18 @@ static void hostile_seals_are_refused(void **state)
 	refused(f, "", "it has no end: line 0 is the last");
 	refused(f, "{\"seal\":{\"schema\":\"rehost-seal-2\"}}\n",
 		"line 1: schema 'rehost-seal-2', expected 'rehost-seal-1'");
+	refused(f, "{\"seal\":{\"schema\":\"rehost-seal-1\"}}\n", "line 1: '' is no name of a result");
+	refused(f, "{\"seal\":{\"schema\":\"rehost-seal-1\",\"name\":\"../../tmp/x\"}}\n",
+		"line 1: '../../tmp/x' is no name of a result");
+	refused(f, "{\"seal\":{\"schema\":\"rehost-seal-1\",\"name\":\"..\"}}\n", "'..' is no name of a result");
 	refused(f, FILE, "line 1: it doesn't begin with \"seal\"");
 	refused(f, HEAD HEAD, "line 2: it doesn't begin with \"seal\"");
 	refused(f, HEAD "{\"file\":{\"name\":\"../a\",\"size\":3," TREE "}}\n", "line 2: '../a' is no name of a file");
 	refused(f, HEAD "{\"file\":{\"name\":\"/etc/passwd\",\"size\":3," TREE "}}\n", "is no name of a file");
 	refused(f, HEAD "{\"file\":{\"name\":\"a//b\",\"size\":3," TREE "}}\n", "'a//b' is no name of a file");
 	refused(f, HEAD "{\"file\":{\"name\":\"a\",\"size\":3}}\n", "'a': size or tree hash is missing");
+	refused(f, HEAD "{\"file\":{\"name\":\"a\",\"size\":2251799813685249," TREE "}}\n",
+		"'a': 2251799813685249 bytes, 2251799813685248 are the most, and 9223372036854775807 of all files");
 	refused(f, HEAD FILE FILE, "line 3: 'a' has 0 leaves before it, 1 expected");
 	refused(f, HEAD FILE LEAF FILE, "line 4: 'a' behind 'a': names aren't in order");
 	refused(f, HEAD LEAF, "leaves of no file");
