@@ -54,6 +54,17 @@ static struct json *report_copy(struct run *r, const struct io_copy_result *resu
 	return copy;
 }
 
+/* For the seal, which needs them when the io process has ended; the report may leave some out. */
+static void keep_unread(struct run *r, const struct io_copy_result *result)
+{
+	struct io_read_error *all = arena_alloc(&r->arena, (result->nread_errors + 1) * sizeof *all);
+
+	for (size_t i = 0; i < result->nread_errors; i++)
+		all[i] = result->read_errors[i];
+	r->unread = all;
+	r->nunread = result->nread_errors;
+}
+
 static void name_disks(struct run *r, struct output_disk *disks)
 {
 	for (unsigned i = 0; i < r->machine->disks.n; i++)
@@ -81,6 +92,7 @@ static int copy_disks(struct run *r, const struct output_disk *disks, struct err
 	phase_begin(r, "copy", "copying");
 	if (io_copy(r->io, targets, &result, err) < 0)
 		return -1;
+	keep_unread(r, &result);
 	stage_lost(r, &result, report_copy(r, &result));
 	return r->journal ? journal_reach(r->journal, PHASE_COPIED, NULL, err) : 0;
 }

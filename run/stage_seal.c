@@ -74,19 +74,13 @@ static int open_map(struct run *r, unsigned i, struct sealing_disk *d, struct er
 	return d->map_fd < 0 ? err_sys(err, ERR_UNREADABLE, "cannot open '%s' in the partial folder", map) : 0;
 }
 
-/* The report lists each disk's in order. */
 static void take_unread(const struct run *r, unsigned disk, struct seal_parts *p, struct sealing_disk *d)
 {
-	const struct json *list = js_get(js_get(r->report, "copy"), "read_errors");
-
 	d->unread = p->unread + p->nunread;
-	for (size_t i = 0; i < js_count(list); i++) {
-		const struct json *e = js_at(list, i);
-
-		if (js_get_u64(e, "disk", 0) != disk)
+	for (size_t i = 0; i < r->nunread; i++) {
+		if (r->unread[i].disk != disk)
 			continue;
-		p->unread[p->nunread++] =
-		    (struct sealing_range){js_get_u64(e, "offset", 0), js_get_u64(e, "length", 0)};
+		p->unread[p->nunread++] = (struct sealing_range){r->unread[i].off, r->unread[i].len};
 		d->nunread++;
 	}
 }
@@ -108,10 +102,8 @@ static int take_disk(struct run *r, unsigned i, const struct output_disk *out, s
 
 static int take_disks(struct run *r, const struct output_disk *disks, struct seal_parts *p, struct err *err)
 {
-	size_t nerrors = js_count(js_get(js_get(r->report, "copy"), "read_errors"));
-
 	p->disks = calloc(r->machine->disks.n, sizeof *p->disks);
-	p->unread = calloc(nerrors + 1, sizeof *p->unread);
+	p->unread = calloc(r->nunread + 1, sizeof *p->unread);
 	if (!p->disks || !p->unread)
 		return err_nomem(err);
 	if (journal_open(partial_dirfd(r->partial), &p->journal, err) < 0)

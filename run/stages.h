@@ -9,6 +9,7 @@
 #include "core/model/inspection.h"
 #include "core/model/machine.h"
 #include "run/convert.h"
+#include "run/io_client.h"
 #include "run/journal.h"
 #include "run/manifest_check.h"
 #include "run/partial.h"
@@ -33,8 +34,10 @@ struct run {
 	bool resumed;			  /* the guest was converted by an earlier run */
 	bool converted;			  /* by that or this one, durably */
 	struct json *report;
-	struct json *timings;	      /* belongs to report */
-	struct throughput throughput; /* of the copy */
+	struct json *timings;		    /* belongs to report */
+	struct throughput throughput;	    /* of the copy */
+	const struct io_read_error *unread; /* all that could not be read, each disk's in order */
+	size_t nunread;
 	struct timespec phase_began;
 	const char *phase;
 };

@@ -65,6 +65,9 @@ errors=$(jq -c '[.copy.read_errors[] | [.disk, .offset, .length]]' "$work/taken/
 jq -e '.copy.lost_files == [] and (.copy.lost_files_notes[0] | contains("--no-convert"))' "$work/taken/report.json" >/dev/null ||
 	fail "no note: $(jq .copy "$work/taken/report.json")"
 
+marks=$(grep -o 'u[0-9]*+[0-9]*' "$work/taken/seal.ndjson" | paste -sd ' ')
+[ "$marks" = "u$((first / 512))+1 u$((second / 512))+2" ] || fail "the seal's unread sectors: $marks"
+
 step "zeros, with the files"
 bad convert -q --if=raw --on-read-error=zero -of raw -os "$work" -on worn --key "all:file:$work/pass" "$disk" ||
 	fail "zero: $(cat "$work/out")"
