@@ -66,14 +66,6 @@ const char *page_class(const char *word, const char *const *known)
 	return "unknown";
 }
 
-double page_seconds(const struct json *j, const char *key)
-{
-	static const double most = 1e12; /* 30 thousand years: JSON's numbers go to 1e308, and their sum is none */
-	double seconds = js_get_real(j, key, 0);
-
-	return seconds < 0 ? 0 : seconds > most ? most : seconds;
-}
-
 /* `code` and text between it, as a list of pieces. */
 static struct json *pieces(struct arena *a, const char *markdown)
 {

@@ -24,8 +24,6 @@ void page_done(struct page *p);
 void page_copy(struct json *to, const struct json *from, const char *const *keys);
 /* One of `known` (NULL ends them), which style.css has rules for; else "unknown". */
 const char *page_class(const char *word, const char *const *known);
-/* A number of seconds, between 0 and what can be summed up for any number of machines. */
-double page_seconds(const struct json *j, const char *key);
 /* What an id means, under "meaning" and "advice": lists of pieces, each "text" or "code". Nothing for an unknown id. */
 void page_explain(struct page *p, struct json *to, const char *id);
 

@@ -8,10 +8,12 @@
 #include "run/report/html.h"
 #include "run/report/plot.h"
 #include "run/report/report.h"
+#include "run/report/seconds.h"
 
 enum {
 	SLOWEST = 10,
 	ALL_PICTURES = 100, /* with more machines than that, each has its last picture only */
+	GROUPS = 1000,	    /* causes, or hosts: what comes behind is "others" */
 	NAMED = 20,	    /* machines named for one cause; the table has them all */
 	BUCKETS = 120	    /* steps of the plot */
 };
@@ -113,7 +115,7 @@ static void add_totals(struct page *p)
 {
 	static const char *const keys[] = {"written", "bytes_read", "bytes_written", "seconds", NULL};
 	static const char *const of_job[] = {"name", "created", "proof", NULL};
-	double seconds = page_seconds(p->report, "seconds");
+	double seconds = report_seconds(p->report, "seconds");
 	uint64_t done = js_get_u64(js_get(p->report, "counts"), "done", 0);
 
 	page_copy(p->view, p->report, keys);
@@ -126,8 +128,8 @@ static void add_totals(struct page *p)
 
 static int slower_first(const void *a, const void *b)
 {
-	double x = page_seconds(*(const struct json *const *)a, "seconds"),
-	       y = page_seconds(*(const struct json *const *)b, "seconds");
+	double x = report_seconds(*(const struct json *const *)a, "seconds"),
+	       y = report_seconds(*(const struct json *const *)b, "seconds");
 
 	return x < y ? 1 : x > y ? -1 : 0;
 }
@@ -144,21 +146,26 @@ static int add_slowest(struct page *p, struct err *err)
 	for (size_t i = 0; i < n; i++)
 		sorted[i] = js_at(rows, i);
 	qsort(sorted, n, sizeof(struct json *), slower_first);
-	for (size_t i = 0; i < n && i < SLOWEST && page_seconds(sorted[i], "seconds") > 0; i++)
+	for (size_t i = 0; i < n && i < SLOWEST && report_seconds(sorted[i], "seconds") > 0; i++)
 		page_copy(js_add(list, js_object()), sorted[i], (const char *const[]){"n", "name", "seconds", NULL});
 	return 0;
 }
 
 /* ---- groups: failures by cause, machines by host ---- */
 
-/* The element of a list whose "key" is this; made when there is none. Causes and hosts are few. */
+/* The element of a list whose "key" is this; made when there is none. */
 static struct json *group_of(struct json *list, const char *key)
 {
+	size_t n = js_count(list);
 	struct json *g;
 
-	for (size_t i = 0; i < js_count(list); i++)
+	for (size_t i = 0; i < n; i++)
 		if (!strcmp(js_get_str(js_at(list, i), "key", ""), key))
 			return js_held_at(list, i);
+	if (n > GROUPS)
+		return js_held_at(list, n - 1);
+	if (n == GROUPS)
+		key = "others";
 	g = js_add(list, js_object());
 	js_set_str(g, "key", key);
 	return g;
@@ -200,7 +207,7 @@ static void add_host(struct json *list, const struct json *row)
 	count_up(host, "n", 1);
 	count_up(host, js_get_str(row, "state", ""), 1);
 	count_up(host, "read", js_get_u64(row, "read", 0));
-	js_set_real(host, "seconds", page_seconds(host, "seconds") + page_seconds(row, "seconds"));
+	js_set_real(host, "seconds", report_seconds(host, "seconds") + report_seconds(row, "seconds"));
 }
 
 static void add_groups(struct page *p)

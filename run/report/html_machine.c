@@ -5,6 +5,7 @@
 #include "run/report/html.h"
 #include "run/report/plot.h"
 #include "run/report/report.h"
+#include "run/report/seconds.h"
 
 static const struct json *inspection_of(const struct page *p)
 {
@@ -163,9 +164,9 @@ static void add_times(struct page *p)
 	double all = 0, before = 0;
 
 	for (size_t i = 0; i < js_count(timings); i++)
-		all += page_seconds(js_at(timings, i), "seconds");
+		all += report_seconds(js_at(timings, i), "seconds");
 	for (size_t i = 0; i < js_count(timings); i++) {
-		double seconds = page_seconds(js_at(timings, i), "seconds");
+		double seconds = report_seconds(js_at(timings, i), "seconds");
 		struct json *one = js_add(list, js_object());
 
 		js_set_str(one, "phase", js_get_str(js_at(timings, i), "phase", "?"));

@@ -7,6 +7,7 @@
 #include "core/base/arena.h"
 #include "core/base/xml.h"
 #include "run/report/report.h"
+#include "run/report/seconds.h"
 
 /* How a case ended. */
 enum outcome { PASSED = 0, FAILED, BROKEN, LEFT_OUT, OUTCOMES };
@@ -96,7 +97,7 @@ static void add_proof(struct suite *s, const struct json *proof, const char *cla
 	if (!proof)
 		return;
 	t = add(s, class, arena_printf(&s->arena, "boots to %s", wanted));
-	t->seconds = js_get_real(proof, "seconds", 0);
+	t->seconds = report_seconds(proof, "seconds");
 	t->message = js_get_str(proof, "failure", NULL);
 	if (!t->message)
 		return;
@@ -126,7 +127,7 @@ static double all_seconds(const struct json *timings)
 	double sum = 0;
 
 	for (size_t i = 0; i < js_count(timings); i++)
-		sum += js_get_real(js_at(timings, i), "seconds", 0);
+		sum += report_seconds(js_at(timings, i), "seconds");
 	return sum;
 }
 
@@ -172,7 +173,7 @@ static void add_machine(struct suite *s, const struct json *m, const char *job)
 	const char *class = group ? arena_printf(&s->arena, "%s.%s", job, group) : job;
 	struct test *t = add(s, class, js_get_str(m, "name", "?"));
 
-	t->seconds = js_get_real(m, "seconds", 0);
+	t->seconds = report_seconds(m, "seconds");
 	t->outcome = outcome_of(state);
 	if (t->outcome == PASSED)
 		return;

@@ -216,6 +216,34 @@ static void the_text(void **state)
 	assert_string_equal(buf_str(&f->out), expected);
 }
 
+static void hosts_without_number_are_others(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned i = 0; i < 1200; i++) {
+		struct json *m = js_add(js_held(f->report, "machines"), js_object());
+		char host[32];
+
+		snprintf(host, sizeof host, "host%u", i);
+		js_set_str(m, "host", host);
+	}
+	render(f);
+	has(f, "<tr><th scope=\"row\">host997</th><td class=\"n\">1</td>"); /* conv1 and conv2 are the first two */
+	lacks(f, "<tr><th scope=\"row\">host998</th>");
+	has(f, "<tr><th scope=\"row\">others</th><td class=\"n\">202</td>");
+}
+
+static void times_without_sense(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned i = 0; i < 2; i++)
+		js_set_real(js_add(js_held(f->report, "machines"), js_object()), "seconds", i ? 1e308 : -5);
+	assert_int_equal(report_junit_batch(f->report, &f->out, &f->err), 0);
+	has(f, "time=\"1000000000422.000\"");
+	has(f, "<testcase classname=\"friday\" name=\"?\" time=\"0.000\">");
+}
+
 static void junit(void **state)
 {
 	static const char expected[] =
@@ -253,6 +281,8 @@ int main(void)
 	    TEST(an_empty_report_is_a_page),
 	    TEST(the_text),
 	    TEST(of_many_machines_the_last_picture_is),
+	    TEST(hosts_without_number_are_others),
+	    TEST(times_without_sense),
 	    TEST(junit),
 	};
 
