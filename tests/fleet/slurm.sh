@@ -141,11 +141,12 @@ say "esx1: at most $LIMIT at once, $(wc -l < at-once) samples; by Slurm's own li
 await 30 "the report job's log" test -e "fleet/state/engine/slurm-$report-report.log"
 [ -s fleet/report.json ] || fail "the report job made no report: $(cat "fleet/state/engine/slurm-$report-report.log")"
 
-# Meanwhile a unit that takes longer than it may: 128 s, told to end a minute before 3 minutes are over, or up to two.
+# Meanwhile a unit that takes longer than it may: 128 s, and it is told to end one to two minutes before 3 are over. What
+# goes on reads up to 8 MiB anew, to see that the source is the same.
 new_job long
-unit long long ".source = \"$work/src/long.raw\" | .arguments = \$ARGS.positional" --no-convert -if raw --bwlimit 64k
+unit long long ".source = \"$work/src/long.raw\" | .arguments = \$ARGS.positional" --no-convert -if raw --bwlimit 256k
 seal_job long
-head -c 8M /dev/urandom > src/long.raw
+head -c 32M /dev/urandom > src/long.raw
 "$rehost" batch submit --engine slurm --time 3 long
 
 "$rehost" batch run -j 2 --quiet alone || fail "batch run: exit status $?"
