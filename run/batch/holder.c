@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/file.h"
@@ -29,6 +30,14 @@ static void read_boot_id(char ret[UUID_TEXT])
 		snprintf(ret, UUID_TEXT, "%.36s", buf_str(&text));
 }
 
+/* 0: not known, and then nobody is told to be of the same one. */
+static uint64_t own_pid_namespace(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) < 0 ? 0 : (uint64_t)st.st_ino;
+}
+
 /* 0: there is no such process. */
 static uint64_t start_of(pid_t pid)
 {
@@ -47,7 +56,8 @@ static uint64_t start_of(pid_t pid)
 
 void holder_self(struct holder *ret)
 {
-	*ret = (struct holder){.pid = getpid(), .start = start_of(getpid())};
+	*ret = (struct holder){
+	    .pid_namespace = own_pid_namespace(), .pid = getpid(), .start = start_of(getpid())};
 	if (gethostname(ret->host, sizeof ret->host - 1) < 0)
 		ret->host[0] = '\0';
 	read_boot_id(ret->boot_id);
@@ -58,7 +68,8 @@ bool holder_is_here(const struct holder *h)
 	char boot_id[UUID_TEXT];
 
 	read_boot_id(boot_id);
-	return boot_id[0] && !strcmp(boot_id, h->boot_id);
+	return boot_id[0] && !strcmp(boot_id, h->boot_id) && h->pid_namespace &&
+	       h->pid_namespace == own_pid_namespace();
 }
 
 bool holder_runs(const struct holder *h)
@@ -84,6 +95,7 @@ struct json *holder_json(const struct holder *h)
 	js_set_u64(j, "pid", (uint64_t)h->pid);
 	js_set_u64(j, "start", h->start);
 	js_set_str(j, "boot_id", h->boot_id);
+	js_set_u64(j, "pid_namespace", h->pid_namespace);
 	js_set_str(j, "engine_id", h->engine);
 	js_set_u64(j, "attempt", h->attempt);
 	return j;
@@ -96,8 +108,10 @@ int holder_from_json(const struct json *j, struct holder *ret, struct err *err)
 
 	if (!pid || pid > INT32_MAX || strlen(boot_id) != UUID_TEXT - 1)
 		return err_set(err, ERR_CORRUPT, "no process: pid %" PRIu64 ", boot_id '%.40s'", pid, boot_id);
-	*ret = (struct holder){
-	    .pid = (pid_t)pid, .start = js_get_u64(j, "start", 0), .attempt = (unsigned)js_get_u64(j, "attempt", 0)};
+	*ret = (struct holder){.pid_namespace = js_get_u64(j, "pid_namespace", 0),
+			       .pid = (pid_t)pid,
+			       .start = js_get_u64(j, "start", 0),
+			       .attempt = (unsigned)js_get_u64(j, "attempt", 0)};
 	snprintf(ret->host, sizeof ret->host, "%s", js_get_str(j, "host", ""));
 	snprintf(ret->boot_id, sizeof ret->boot_id, "%s", boot_id);
 	snprintf(ret->engine, sizeof ret->engine, "%s", js_get_str(j, "engine_id", ""));
@@ -120,8 +134,11 @@ int holder_read(int dirfd, const char *name, struct holder *ret, struct err *err
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(HOLDER_FILE_MAX);
 	AUTO(js_freep) struct json *j = NULL;
+	AUTO_FD int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC); /* a FIFO has nobody wait */
 
-	if (file_slurp(dirfd, name, &text, err) < 0)
+	if (fd < 0)
+		return err_sys(err, ERR_UNREADABLE, "cannot open '%s'", name);
+	if (file_slurp_fd(fd, name, &text, err) < 0)
 		return -1;
 	j = js_parse(buf_str(&text), text.len, err);
 	return j && holder_from_json(j, ret, err) == 0 ? 0 : err_wrap(err, "'%s'", name);

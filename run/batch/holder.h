@@ -19,6 +19,7 @@ enum {
 struct holder {
 	char host[HOLDER_HOST_TEXT];
 	char boot_id[UUID_TEXT]; /* of that host's running kernel */
+	uint64_t pid_namespace;	 /* inode; containers of one kernel number their processes each for itself */
 	pid_t pid;
 	uint64_t start; /* of the process, in clock ticks since boot: a later one of the same pid has another */
 	char engine[HOLDER_ENGINE_TEXT];
@@ -35,7 +36,7 @@ int holder_from_json(const struct json *j, struct holder *ret, struct err *err);
 int holder_write(int fd, const struct holder *h, struct err *err);
 int holder_read(int dirfd, const char *name, struct holder *ret, struct err *err);
 
-bool holder_is_here(const struct holder *h); /* of this host, since its last boot */
+bool holder_is_here(const struct holder *h); /* of this host or container, since its last boot */
 bool holder_runs(const struct holder *h);    /* and the process is still that one */
 /* Sends the signal to exactly that process of this host; false when it no longer runs. */
 bool holder_signal(const struct holder *h, int signal_number);

@@ -300,7 +300,7 @@ int lease_check(const struct lease *l, struct err *err)
 
 bool lease_is_held(int dirfd, enum lease_kind kind, struct holder *ret)
 {
-	AUTO_FD int fd = openat(dirfd, LOCK_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_FD int fd = openat(dirfd, LOCK_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	*ret = (struct holder){0};
 	if (kind == LEASE_HEARTBEAT)

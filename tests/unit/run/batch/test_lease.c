@@ -238,6 +238,38 @@ static void another_process_of_that_number(void **state)
 	assert_false(holder_signal(&h, SIGKILL));
 }
 
+/* Its processes have numbers that mean others here. */
+static void a_container_of_the_same_kernel(void **state)
+{
+	struct fixture *f = *state;
+	struct holder h;
+	int fd;
+
+	holder_self(&h);
+	h.pid_namespace++;
+	assert_false(holder_is_here(&h));
+	assert_false(holder_signal(&h, SIGKILL));
+	h.pid = INT32_MAX; /* nobody's number here: and yet it isn't dead, for it beats */
+	assert_int_equal(mkdirat(f->fd, "attempt-0", 0755), 0);
+	fd = openat(f->fd, "attempt-0/alive", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	assert_int_equal(holder_write(fd, &h, NULL), 0);
+	close(fd);
+	refused(f, LEASE_HEARTBEAT);
+}
+
+/* Whoever looks at a folder that was prepared for that doesn't wait for somebody to write. */
+static void a_fifo_instead_of_a_file(void **state)
+{
+	struct fixture *f = *state;
+	struct holder who;
+
+	assert_int_equal(mkfifoat(f->fd, "lease", 0644), 0);
+	alarm(30);
+	assert_int_equal(holder_read(f->fd, "lease", &who, &f->err), -1);
+	assert_false(lease_is_held(f->fd, LEASE_BEST, &who));
+	alarm(0);
+}
+
 static void odd_holders(void **state)
 {
 	struct fixture *f = *state;
@@ -288,6 +320,8 @@ int main(void)
 	    TEST(a_foreign_one_that_is_silent),
 	    TEST(one_that_is_about_to_write),
 	    TEST(another_process_of_that_number),
+	    TEST(a_container_of_the_same_kernel),
+	    TEST(a_fifo_instead_of_a_file),
 	    TEST(odd_holders),
 	    TEST(engines),
 	};
