@@ -267,6 +267,24 @@ int file_slurp(int dirfd, const char *name, struct buf *b, struct err *err)
 	return file_slurp_fd(fd, name, b, err);
 }
 
+int file_slurp_tail(int fd, const char *name, struct buf *b, struct err *err)
+{
+	struct stat st;
+	size_t len;
+	char *room;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, ERR_UNREADABLE, "cannot read '%s'", name);
+	len = min_u64((uint64_t)st.st_size, b->max - b->len);
+	room = buf_reserve(b, len);
+	if (!room)
+		return err_nomem(err);
+	if (file_pread(fd, room, len, (uint64_t)st.st_size - len, err) < 0)
+		return err_wrap(err, "'%s'", name);
+	buf_commit(b, len);
+	return 0;
+}
+
 static int write_synced(int dirfd, const char *name, const void *data, size_t len, mode_t mode, struct err *err)
 {
 	AUTO_FD int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);

@@ -44,6 +44,8 @@ int file_open_dir(const char *path, struct err *err);
 /* Whole file into buf (its max bounds it; a larger file is ERR_CORRUPT). */
 int file_slurp(int dirfd, const char *name, struct buf *buf, struct err *err);
 int file_slurp_fd(int fd, const char *name, struct buf *buf, struct err *err);
+/* As much of the file's end as the buf's max allows. */
+int file_slurp_tail(int fd, const char *name, struct buf *buf, struct err *err);
 
 /* Creates or replaces dirfd/name with data, synced: written to a temporary name, then renamed over it. */
 int file_replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode, struct err *err);

@@ -15,7 +15,7 @@
 
 enum {
 	REPORT_BYTES_MAX = 64 << 20, /* as much as `rehost check --json` prints */
-	EVENTS_BYTES_MAX = 4 << 20,
+	EVENTS_BYTES_MAX = 4 << 20,  /* the last ones: the error is among them */
 	MEMORY_PAUSE_SECONDS = 1,
 };
 
@@ -110,13 +110,6 @@ static int run_child(const struct unit *u, int out, int events, int *ret_status,
 	return 0;
 }
 
-static int slurp(int fd, const char *name, struct buf *to, struct err *err)
-{
-	if (lseek(fd, 0, SEEK_SET) < 0)
-		return err_sys(err, ERR_INTERNAL, "cannot read %s", name);
-	return file_slurp_fd(fd, name, to, err);
-}
-
 struct printed {
 	struct buf out, events;
 };
@@ -130,7 +123,11 @@ static int check_one(const struct unit *u, struct printed *ret, int *ret_status,
 	events = file_unnamed(err);
 	if (events < 0 || run_child(u, out, events, ret_status, err) < 0)
 		return -1;
-	return slurp(out, "the report", &ret->out, err) < 0 ? -1 : slurp(events, "events", &ret->events, err);
+	if (lseek(out, 0, SEEK_SET) < 0)
+		return err_sys(err, ERR_INTERNAL, "cannot read the report");
+	if (file_slurp_fd(out, "the report", &ret->out, err) < 0)
+		return -1;
+	return file_slurp_tail(events, "events", &ret->events, err);
 }
 
 /* ---- all of them ---- */

@@ -29,7 +29,8 @@ struct check_options {
 int check_units(const struct check_options *o, const struct unit *units, size_t n, struct arena *a,
 		struct unit_check *ret, struct err *err);
 
-/* What a check printed: its report (NULL none) and what it wrote to standard error, events a line. */
+/* What a check printed: its report (NULL none) and what it wrote to standard error, events a line; of a machine that
+ * has very much to say the last of them, and the first line may be the rest of one. */
 void check_read(const struct json *report, const char *events, struct arena *a, struct unit_check *ret);
 
 #endif

@@ -2,10 +2,10 @@
 #include "run/batch/progress.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/base/checked.h"
 #include "core/base/file.h"
@@ -14,6 +14,9 @@
 #include "run/batch/lease.h"
 
 enum { TAIL = 8 << 10 /* bytes: some dozen events */ };
+
+/* Bytes a second: more than any machine copies, less than a uint64_t holds. */
+#define RATE_MAX 1e15
 
 /* What a rate is taken from: the first event there is of the copy, by its own clock. */
 struct span {
@@ -33,7 +36,7 @@ static void begin_phase(struct unit_progress *p, struct span *s, const struct js
 static void take_rate(struct unit_progress *p, struct span *s, double now)
 {
 	if (s->known && p->done >= s->done && now > s->since)
-		p->rate = (double)(p->done - s->done) / (now - s->since);
+		p->rate = fmin((double)(p->done - s->done) / (now - s->since), RATE_MAX);
 	if (!s->known || !s->events++) /* what was there before it began isn't its speed */
 		*s = (struct span){.known = true, .events = 1, .since = now, .done = p->done};
 }
@@ -54,11 +57,11 @@ static void take(struct unit_progress *p, struct span *s, const struct json *eve
 }
 
 /* The first line may be the rest of one: then it is no event. */
-static void take_lines(struct unit_progress *p, char *text)
+static void take_lines(struct unit_progress *p, const char *text)
 {
 	struct span s = {0};
 
-	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+	for (const char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
 		AUTO(js_freep) struct json *event = js_parse(line, (size_t)(end - line), NULL);
 
 		if (event)
@@ -77,22 +80,15 @@ static int open_events(int state_fd, int attempt)
 
 void unit_progress(int state_fd, struct unit_progress *ret)
 {
-	char text[TAIL + 1];
+	AUTO(buf_done) struct buf text = BUF_INIT(TAIL);
 	AUTO_FD int fd = -1;
-	struct stat st;
-	uint64_t len;
 
 	*ret = (struct unit_progress){.attempt = -1};
 	if (lease_last_attempt(state_fd, &ret->attempt, NULL) < 0 || ret->attempt < 0)
 		return;
 	fd = open_events(state_fd, ret->attempt);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return;
-	len = min_u64((uint64_t)st.st_size, TAIL);
-	if (file_pread(fd, text, len, (uint64_t)st.st_size - len, NULL) < 0)
-		return;
-	text[len] = '\0';
-	take_lines(ret, text);
+	if (fd >= 0 && file_slurp_tail(fd, ATTEMPT_EVENTS, &text, NULL) == 0)
+		take_lines(ret, buf_str(&text));
 }
 
 unsigned unit_percent(const struct unit_progress *p)

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -27,7 +26,7 @@
 
 enum {
 	LOOK_EVERY_MS = 500,
-	SAID_MAX = 64 << 10,
+	SAID_MAX = 64 << 10, /* the end of what a unit said: its last line is looked for */
 };
 
 struct runner {
@@ -267,9 +266,9 @@ static pid_t spawn(const struct runner *r, struct runner_unit *u, struct err *er
 
 	snprintf(index, sizeof index, "%u", u->unit.index);
 	snprintf(threads, sizeof threads, "%u", r->threads);
-	u->said_fd = memfd_create("unit-output", MFD_CLOEXEC);
+	u->said_fd = file_unnamed(err);
 	if (u->said_fd < 0)
-		return err_sys(err, ERR_TEMPFAIL, "cannot make a file for what a unit says");
+		return -1;
 	fds[0] = (struct child_fd){u->said_fd, STDOUT_FILENO};
 	fds[1] = (struct child_fd){u->said_fd, STDERR_FILENO};
 	return child_start(&spec, err);
@@ -350,7 +349,7 @@ static void last_words(const struct runner_unit *u, int status, char ret[RUNNER_
 	const char *line;
 
 	snprintf(ret, RUNNER_TEXT, "exit status %d", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
-	if (lseek(u->said_fd, 0, SEEK_SET) < 0 || file_slurp_fd(u->said_fd, "what a unit said", &text, NULL) < 0)
+	if (file_slurp_tail(u->said_fd, "what a unit said", &text, NULL) < 0)
 		return;
 	while (text.len && text.data[text.len - 1] == '\n')
 		text.data[--text.len] = '\0';

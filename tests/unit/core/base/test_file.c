@@ -232,6 +232,23 @@ static void slurp_is_bounded(void **state)
 	assert_int_equal(p->err.code, ERR_UNREADABLE);
 }
 
+static void the_end_of_a_file(void **state)
+{
+	struct place *p = *state;
+	AUTO(buf_done) struct buf some = BUF_INIT(3), all = BUF_INIT(100), none = BUF_INIT(3);
+	AUTO_FD int fd = -1;
+
+	assert_int_equal(file_replace(p->fd, "f", "abcdef", 6, 0600, NULL), 0);
+	fd = openat(p->fd, "f", O_RDWR | O_CLOEXEC);
+	assert_int_equal(file_slurp_tail(fd, "f", &some, &p->err), 0);
+	assert_string_equal(buf_str(&some), "def");
+	assert_int_equal(file_slurp_tail(fd, "f", &all, &p->err), 0);
+	assert_string_equal(buf_str(&all), "abcdef");
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(file_slurp_tail(fd, "f", &none, &p->err), 0);
+	assert_string_equal(buf_str(&none), "");
+}
+
 static void replace_is_all_or_nothing(void **state)
 {
 	struct place *p = *state;
@@ -424,6 +441,7 @@ int main(void)
 	    TEST(inside_the_folder_all_is_well),
 	    TEST(folders_are_opened_by_the_users_word),
 	    TEST(slurp_is_bounded),
+	    TEST(the_end_of_a_file),
 	    TEST(replace_is_all_or_nothing),
 	    TEST(mkdirs_makes_what_is_missing),
 	    TEST(renames),

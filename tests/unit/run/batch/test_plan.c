@@ -187,6 +187,16 @@ static struct unit_check check_of(struct fixture *f, const char *report, const c
 	return ret;
 }
 
+/* Of a machine with very much to say there is only the end. */
+static void the_end_of_what_a_check_says(void **state)
+{
+	struct fixture *f = *state;
+	struct unit_check c = check_of(f, "", "rning\",\"text\":\"w\"}\n{\"event\":\"error\",\"text\":\"no\"}\n");
+
+	assert_string_equal(c.error, "no");
+	assert_null(c.verdict);
+}
+
 static void what_a_check_says(void **state)
 {
 	static const char report[] =
@@ -231,6 +241,7 @@ int main(void)
 	    TEST(nothing_is_written_for_a_bad_manifest),
 	    TEST(an_existing_folder_is_refused_first),
 	    TEST(what_a_check_says),
+	    TEST(the_end_of_what_a_check_says),
 	    TEST(a_check_that_says_nothing),
 	};
 

@@ -98,6 +98,19 @@ static void rates(void **state)
 	assert_int_equal((int)f->p.rate, 100);
 }
 
+/* A clock that hardly goes: no rate that a size can't hold. */
+static void a_rate_without_end(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, "attempt-0",
+	    "{\"event\":\"phase\",\"seconds\":0,\"text\":\"copying\"}\n"
+	    "{\"event\":\"progress\",\"seconds\":1e-300,\"text\":\"copying\",\"done\":9000000000000000000,"
+	    "\"total\":9000000000000000000}\n");
+	unit_progress(f->fd, &f->p);
+	assert_true(f->p.rate > 0 && f->p.rate < (double)UINT64_MAX);
+}
+
 static void a_new_phase_copies_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -131,11 +144,8 @@ static void odd_numbers_and_long_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(nothing_yet),
-	    TEST(the_last_of_the_last),
-	    TEST(rates),
-	    TEST(a_new_phase_copies_nothing),
-	    TEST(odd_numbers_and_long_files),
+	    TEST(nothing_yet),	      TEST(the_last_of_the_last),	TEST(rates),
+	    TEST(a_rate_without_end), TEST(a_new_phase_copies_nothing), TEST(odd_numbers_and_long_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
