@@ -73,7 +73,7 @@ int outcome_check(const struct json *j, const struct unit *unit, enum outcome_st
 {
 	const char *schema = js_get_str(j, "schema", ""), *name = js_get_str(j, "name", "");
 	const char *found = js_get_str(j, "state", "");
-	uint64_t index = js_get_u64(j, "index", UINT64_MAX);
+	uint64_t index = js_get_u64(j, "index", UINT64_MAX), status = js_get_u64(j, "exit", UINT8_MAX);
 
 	if (strcmp(schema, OUTCOME_SCHEMA) != 0)
 		return err_set(err, ERR_CORRUPT, "schema '%.40s', '" OUTCOME_SCHEMA "' expected", schema);
@@ -84,9 +84,9 @@ int outcome_check(const struct json *j, const struct unit *unit, enum outcome_st
 		return err_set(err, ERR_CORRUPT, "state '%.40s', '%s' expected", found, outcome_state_name(state));
 	if (js_get_u64(j, "attempt", LEASE_ATTEMPTS_MAX) >= LEASE_ATTEMPTS_MAX)
 		return err_set(err, ERR_CORRUPT, "attempt isn't a number below %d", LEASE_ATTEMPTS_MAX);
-	if (outcome_of_status((int)js_get_u64(j, "exit", 255)) != state)
-		return err_set(err, ERR_CORRUPT, "exit %" PRIu64 " is not that of a unit that is %s",
-			       js_get_u64(j, "exit", 255), outcome_state_name(state));
+	if (status > UINT8_MAX || outcome_of_status((int)status) != state)
+		return err_set(err, ERR_CORRUPT, "exit %" PRIu64 " is not that of a unit that is %s", status,
+			       outcome_state_name(state));
 	return 0;
 }
 

@@ -141,6 +141,10 @@ static void not_believed(void **state)
 	     "{\"schema\": \"rehost-outcome-1\", \"index\": 7, \"name\": \"web01\", \"state\": \"failed\", "
 	     "\"attempt\": 0, \"exit\": 0}",
 	     "'failed.json': exit 0 is not that of a unit that is failed"},
+	    {"done.json",
+	     "{\"schema\": \"rehost-outcome-1\", \"index\": 7, \"name\": \"web01\", \"state\": \"done\", "
+	     "\"attempt\": 0, \"exit\": 4294967296}",
+	     "'done.json': exit 4294967296 is not that of a unit that is done"},
 	};
 
 	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
