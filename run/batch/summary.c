@@ -16,6 +16,7 @@
 #include "run/batch/lease.h"
 #include "run/batch/outcome.h"
 #include "run/batch/progress.h"
+#include "run/batch/runner_private.h"
 #include "run/report/report.h"
 
 enum { PATH_TEXT = 256 };
@@ -189,7 +190,7 @@ int batch_summary(const struct job *job, enum summary_depth depth, struct json *
 	js_set_str(s, "schema", SUMMARY_SCHEMA);
 	js_set(s, "job", job_json(job));
 	js_set_str(s, "written", written);
-	js_set_bool(s, "cancelled", faccessat(job->fd, "cancelled", F_OK, 0) == 0);
+	js_set_bool(s, "cancelled", faccessat(job->fd, RUNNER_CANCELLED, F_OK, 0) == 0);
 	js_set(s, "counts", js_object());
 	machines = js_array();
 	for (unsigned i = 0; i < job->nunits; i++)

@@ -10,6 +10,7 @@
 
 #include "core/base/file.h"
 #include "core/base/log.h"
+#include "run/batch/runner_private.h"
 #include "run/batch/unit_private.h"
 #include "run/report/report.h"
 
@@ -426,19 +427,25 @@ static struct json *known_outcome(const struct unit_work *w)
 	return ret;
 }
 
+static int check_cancelled(const struct unit_work *w, struct err *err)
+{
+	if (faccessat(w->job->fd, RUNNER_CANCELLED, F_OK, 0) == 0)
+		return err_set(err, ERR_INTERRUPTED, "%s: the job was cancelled", w->unit.name);
+	return 0;
+}
+
+/* Who cancels marks the job and then looks at the leases: marked before we have ours, nobody would tell us. */
 static int claim(struct unit_work *w, struct json **ret_outcome, struct err *err)
 {
 	*ret_outcome = known_outcome(w);
 	if (*ret_outcome)
 		return 0;
-	if (faccessat(w->job->fd, "cancelled", F_OK, 0) == 0)
-		return err_set(err, ERR_INTERRUPTED, "%s: the job was cancelled", w->unit.name);
-	if (signals_open(&w->signals, err) < 0)
+	if (check_cancelled(w, err) < 0 || signals_open(&w->signals, err) < 0)
 		return -1;
 	if (lease_take(w->state_fd, w->o->lease, &w->lease, err) < 0)
 		return err_wrap(err, "%s", w->unit.name);
 	*ret_outcome = known_outcome(w); /* since we looked */
-	return 0;
+	return *ret_outcome ? 0 : check_cancelled(w, err);
 }
 
 static int work(struct unit_work *w, struct err *err)
