@@ -57,7 +57,7 @@ static bool as_json(const struct arguments *a)
 static void start_terminal(const struct arguments *a)
 {
 	const struct terminal_options terminal = {
-	    .quiet = a->quiet, .verbose = a->verbose, .json_progress = a->progress && !strcmp(a->progress, "json")};
+	    .quiet = a->quiet, .verbose = a->verbose, .json_progress = as_json(a)};
 
 	terminal_start(&terminal);
 }
@@ -209,32 +209,39 @@ static const struct cli_option status_options[] = {
     {0},
 };
 
+enum { LINE_MAX_BYTES = ERR_TEXT_MAX + 1024 /* an error behind a name, a host and numbers */ };
+
+/* Outcomes and leases are files that others may have written. */
 static void print_machine(const struct json *m)
 {
-	char read[SIZE_WORDS_MAX], percent[8] = "-", text[ERR_TEXT_MAX];
+	char read[SIZE_WORDS_MAX], percent[8] = "-", line[LINE_MAX_BYTES];
 	const struct json *copy = js_get(m, "copy");
 
 	if (js_get(m, "percent"))
 		snprintf(percent, sizeof percent, "%u%%", (unsigned)js_get_u64(m, "percent", 0));
-	snprintf(text, sizeof text, "%s", js_get_str(m, "phase", js_get_str(m, "error", "")));
-	utf8_defuse(text, true);
-	printf("%-20s %-8s %5s %10s %8.0f  %-12s %s\n", js_get_str(m, "name", ""), js_get_str(m, "state", ""), percent,
-	       copy ? size_in_words(js_get_u64(copy, "read", 0), read) : "-", js_get_real(m, "seconds", 0),
-	       js_get_str(m, "host", "-"), text);
+	snprintf(line, sizeof line, "%-20s %-8s %5s %10s %8.0f  %-12s %s", js_get_str(m, "name", ""),
+		 js_get_str(m, "state", ""), percent, copy ? size_in_words(js_get_u64(copy, "read", 0), read) : "-",
+		 js_get_real(m, "seconds", 0), js_get_str(m, "host", "-"),
+		 js_get_str(m, "phase", js_get_str(m, "error", "")));
+	utf8_defuse(line, true);
+	puts(line);
 }
 
 static void print_status(const struct json *s)
 {
 	const struct json *machines = js_get(s, "machines"), *counts = js_get(s, "counts");
+	char name[ERR_TEXT_MAX];
 
+	snprintf(name, sizeof name, "%s", js_get_str(js_get(s, "job"), "name", ""));
+	utf8_defuse(name, true);
 	printf("%-20s %-8s %5s %10s %8s  %-12s %s\n", "NAME", "STATE", "DONE", "READ", "SECONDS", "HOST", "");
 	for (size_t i = 0; i < js_count(machines); i++)
 		print_machine(js_at(machines, i));
 	printf("%s%s: %zu machines: %" PRIu64 " done, %" PRIu64 " failed, %" PRIu64 " blocked, %" PRIu64
 	       " running, %" PRIu64 " waiting\n",
-	       js_get_str(js_get(s, "job"), "name", ""), js_get_bool(s, "cancelled", false) ? " (cancelled)" : "",
-	       js_count(machines), js_get_u64(counts, "done", 0), js_get_u64(counts, "failed", 0),
-	       js_get_u64(counts, "blocked", 0), js_get_u64(counts, "running", 0), js_get_u64(counts, "waiting", 0));
+	       name, js_get_bool(s, "cancelled", false) ? " (cancelled)" : "", js_count(machines),
+	       js_get_u64(counts, "done", 0), js_get_u64(counts, "failed", 0), js_get_u64(counts, "blocked", 0),
+	       js_get_u64(counts, "running", 0), js_get_u64(counts, "waiting", 0));
 }
 
 static int run_status(const struct command *self, int argc, char **argv, struct err *err)
