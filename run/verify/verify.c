@@ -245,8 +245,10 @@ static bool may_boot(struct verify *v)
 	struct verify_xml_job job = {.dirfd = v->dirfd, .folder = v->folder, .name = v->xml, .seal = v->seal};
 	struct err why = ERR_INIT;
 
-	if (verify_xml_names(&job, &why) == 0)
+	if (verify_xml_opens(&job, &why) == 0)
 		return true;
+	if (v->problems) /* another one is what the error says */
+		log_warn("'%s' isn't booted: %s", v->xml, why.text);
 	note_problem(v, arena_printf(&v->arena, "'%s' isn't booted: %s", v->xml, why.text));
 	return false;
 }

@@ -344,11 +344,11 @@ int verify_xml(const struct verify_xml_job *job, struct json *ret, struct err *e
 	return status;
 }
 
-int verify_xml_names(const struct verify_xml_job *job, struct err *err)
+int verify_xml_opens(const struct verify_xml_job *job, struct err *err)
 {
 	struct judge j = {.job = job, .xml = BUF_INIT(XML_SIZE_MAX)};
 	struct named named = {0};
-	int status = slurp(&j, err) < 0 ? -1 : parse_named(&j, &named, err);
+	int status = slurp(&j, err) < 0 || parse_named(&j, &named, err) < 0 ? -1 : check_opened(&j, &named, err);
 
 	domain_done(&j.domain);
 	buf_done(&j.xml);

@@ -18,8 +18,8 @@ struct verify_xml_job {
  * nothing could be judged. Starts the io process, which opens the disks. */
 int verify_xml(const struct verify_xml_job *job, struct json *ret, struct err *err);
 
-/* Only whether the disks that it names are the result's, in this folder: before anything is started that would open
- * them. ERR_VERIFY when they aren't. */
-int verify_xml_names(const struct verify_xml_job *job, struct err *err);
+/* Only whether the disks that it names are the result's, in this folder, with nothing outside of it behind them (a
+ * backing file, a link): before anything is started that would open them without looking. Starts the io process. */
+int verify_xml_opens(const struct verify_xml_job *job, struct err *err);
 
 #endif

@@ -115,6 +115,7 @@ mv "$result/web01.xml" kept
 ln -s ../../kept "$result/web01.xml"
 verify 6 --boot login "$result"
 complains "'web01.xml' is no regular file any more"
+complains "warning: 'web01.xml' isn't booted: 'web01.xml' leads outside"
 [ ! -e web01-boot ] || fail "it was booted: $(ls web01-boot)"
 rm "$result/web01.xml"
 mv kept "$result/web01.xml"
@@ -167,5 +168,10 @@ verify 7 --boot login --timeout 120 --shots shots --json out/broken
 complains "reached firmware in "
 jq -e '.files.problems == [] and .boot.level == "firmware" and (.boot.failure | test("No bootable device")) and
 	(.boot.screenshots | length == 2)' told > /dev/null || fail "$(cat told)"
+qemu-img rebase -u -F raw -b /etc/passwd out/broken/broken-sda.qcow2
+verify 6 --boot login out/broken
+complains "warning: 'broken.xml' isn't booted: "
+complains "/etc/passwd"
+[ ! -e broken-boot ] || fail "it was booted"
 [ -s shots/failure.png ] || fail "no screenshot: $(ls shots)"
 echo "$found of 100 flipped bytes found; $((SECONDS)) s"
