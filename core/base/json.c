@@ -235,7 +235,8 @@ static void edit_inside(json_t *j, const char *key, char *(*edit)(const char *, 
 	if (json_is_string(j)) {
 		char *text = edit(key, json_string_value(j), opaque);
 
-		json_string_set(j, text);
+		if (!text || json_string_set(j, text) < 0) /* rather nothing than what should have been replaced */
+			json_string_set(j, "");
 		free(text);
 	}
 	json_array_foreach(j, i, value) edit_inside(value, key, edit, opaque);

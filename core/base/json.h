@@ -57,8 +57,8 @@ uint64_t js_u64(const struct json *j, uint64_t missing);
 double js_real(const struct json *j, double missing);
 bool js_bool(const struct json *j, bool missing);
 
-/* Replaces every string inside j by what edit returns for it, malloc'ed. key: the one it stands under, in an array the
- * array's; NULL none. */
+/* Replaces every string inside j by what edit returns for it, malloc'ed; by "" when that is NULL or no UTF-8. key: the
+ * one it stands under, in an array the array's; NULL none. */
 void js_edit_strings(struct json *j, char *(*edit)(const char *key, const char *value, void *opaque), void *opaque);
 
 /* Parses len bytes; errors name line and column. Depth and size are bounded by the parser and len. */

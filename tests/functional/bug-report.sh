@@ -32,6 +32,7 @@ printf 'key is: -----BEGIN PRIVATE KEY-----\nMIIEvgIBADANBgkq\n-----END PRIVATE 
 	> job/state/000000/boot.txt
 echo '<domain><name>web01</name></domain>' > job/out/web01/web01.xml
 { for ((i = 0; i < 60000; i++)); do echo "line $i of a long log, which is cut in its middle"; done; } > job/out/web01/long.log
+{ printf '[%.0s' {1..1900} && printf '0,%.0s' {1..100000} && printf 0 && printf ']%.0s' {1..1900}; } > job/out/web01/deep.json
 cp secret-disk.raw job/out/web01/web01-sda.qcow2
 cp secret-disk.raw job/out/web01/named-like.log
 echo 'root:x:0:0' > job/out/web01/undo/1.txt
@@ -58,6 +59,8 @@ grep -qx 'left out: 4 files .*' list || fail "disks are taken: $(tail -n 1 list)
 long=x/rehost-bug-report/folder/out/web01/long.log
 grep -q '^… over [0-9]* bytes left out …$' "$long" || fail "a long log is whole"
 [ "$(head -n 1 "$long") $(tail -n 1 "$long" | cut -d' ' -f 2)" = "$(head -n 1 job/out/web01/long.log) 59999" ] || fail "a long log's ends"
+
+[ "$(cat x/rehost-bug-report/folder/out/web01/deep.json)" = "left out: over 32 MiB when it was masked" ] || fail "deep.json: $(head -c 200 x/rehost-bug-report/folder/out/web01/deep.json)"
 
 # Nothing is replaced unless it is asked for.
 : > one.tgz

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/json.h"
@@ -134,6 +136,33 @@ static void errors_name_line_and_column(void **state)
 	}
 }
 
+/* "no" is lost, "bad" becomes what is no text, the rest is told with its key. */
+static char *edit(const char *key, const char *value, void *opaque)
+{
+	char *ret = NULL;
+
+	++*(unsigned *)opaque;
+	if (!strcmp(value, "no"))
+		return NULL;
+	if (!strcmp(value, "bad"))
+		return strdup("\xff");
+	assert_true(asprintf(&ret, "%s of %s", value, key ? key : "none") > 0);
+	return ret;
+}
+
+static void strings_are_replaced_or_gone(void **state)
+{
+	static const char text[] = "{\"a\":[\"x\",{\"b\":\"no\",\"c\":\"bad\"},1],\"d\":\"y\"}";
+	AUTO(buf_done) struct buf out = BUF_INIT(1024);
+	AUTO(js_freep) struct json *j = js_parse(text, sizeof text - 1, NULL);
+	unsigned calls = 0;
+
+	js_edit_strings(j, edit, &calls);
+	assert_int_equal(calls, 4);
+	assert_int_equal(js_print(j, false, &out), 0);
+	assert_string_equal(buf_str(&out), "{\"a\":[\"x of a\",{\"b\":\"\",\"c\":\"\"},1],\"d\":\"y of d\"}");
+}
+
 static void nesting_without_end_is_refused(void **state)
 {
 	char text[100000];
@@ -156,6 +185,7 @@ int main(void)
 	    cmocka_unit_test(kinds),
 	    cmocka_unit_test(copies_are_deep_and_equal),
 	    cmocka_unit_test(errors_name_line_and_column),
+	    cmocka_unit_test(strings_are_replaced_or_gone),
 	    cmocka_unit_test(nesting_without_end_is_refused),
 	};
 
