@@ -85,11 +85,11 @@
 		const hash = location.hash.slice(1);
 		const linked = /^[md]\d+$/.test(hash) && byId("m" + hash.slice(1));
 		const p = new URLSearchParams(linked || !hash.includes("=") ? "" : hash);
-		const by = p.get("sort") || "";
+		const by = p.get("sort") || "", known = Array.from(table.tHead.rows[0].cells, (th) => th.dataset.key);
 		state.value = p.get("state") || "";
 		text.value = p.get("text") || "";
 		descending = by.startsWith("-");
-		sort = by.replace("-", "");
+		sort = known.find((key) => key === by.replace("-", "")) || "";
 		byId("refresh").checked = p.get("refresh") !== "no";
 		for (const n of (p.get("open") || "").split(","))
 			if (byId("m" + n))

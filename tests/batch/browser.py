@@ -111,6 +111,8 @@ def opens_a_machine():
     small = b.js(f"return {picture}.clientWidth")
     b.click("#d3 .shot:last-of-type summary")
     true(b.js(f"return {picture}.clientWidth") > 2 * small, "a click enlarges it")
+    b.js("location.hash = 'state=failed&sort=-no%22%5D'")
+    b.until("return document.getElementById('state').value === 'failed'", "a link with a column that is none")
     b.js("location.hash = 'm14'")
     b.until("return !document.getElementById('d14').hidden", "a link to a machine opens it")
     true(b.js("return document.getElementById('m14').textContent.includes('<script>window.hacked')"), "hostile words are words")
