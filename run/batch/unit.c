@@ -395,7 +395,7 @@ static int go(struct unit_work *w, struct err *err)
 	bool done;
 
 	if (unit_finish(w, &done, err) < 0)
-		return -1;
+		return err_wrap(err, "%s", w->unit.name);
 	if (done)
 		return 0;
 	if (begin(w, &h, err) < 0 || (!has_result(w) && convert(w, &h, err) < 0) || prove(w, &h, err) < 0)

@@ -11,7 +11,8 @@
 #include "run/verify/folder.h"
 #include "run/verify/seal.h"
 
-/* done.json before it is true. Under "result": the work folder, and the SHA-256 of the result's report. */
+/* done.json before it is true, in the attempt's folder: an earlier attempt that still lives, unknown to us, never makes
+ * its own words ours. Under "result": the work folder, and the SHA-256 of the result's report. */
 #define INTENT_FILE "publish.json"
 
 enum { INTENT_MAX = 16 << 20 /* as outcomes */ };
@@ -66,7 +67,7 @@ static int write_intent(struct unit_work *w, struct json *outcome, struct err *e
 	js_set_str(result, "report", hash);
 	if (js_print(outcome, true, &text) < 0)
 		return err_set(err, ERR_INTERNAL, "'" INTENT_FILE "' is over %d bytes", INTENT_MAX);
-	return file_replace(w->state_fd, INTENT_FILE, buf_str(&text), text.len, 0644, err);
+	return file_replace(w->attempt.fd, INTENT_FILE, buf_str(&text), text.len, 0644, err);
 }
 
 static int move(struct unit_work *w, const char *work, struct err *err)
@@ -75,24 +76,37 @@ static int move(struct unit_work *w, const char *work, struct err *err)
 
 	if (from < 0)
 		return err_sys(err, ERR_TEMPFAIL, "cannot open '%s'", work);
-	if (lease_check(w->lease, err) < 0 || file_move_noreplace(from, w->unit.name, w->out_fd, w->unit.name, err) < 0)
+	if (lease_check(w->lease, err) < 0)
 		return -1;
-	return file_sync_dir(w->out_fd, err);
+	return file_move_noreplace(from, w->unit.name, w->out_fd, w->unit.name, err);
 }
 
 /* What only an unfinished unit needs goes first: once the outcome is there nobody looks at the unit again. */
-static int conclude(struct unit_work *w, struct err *err)
+static int conclude(struct unit_work *w, unsigned attempt, struct err *err)
 {
-	char name[UNIT_WORK_TEXT];
+	char name[UNIT_WORK_TEXT], folder[LEASE_ATTEMPT_TEXT], intent[LEASE_ATTEMPT_TEXT + sizeof "/" INTENT_FILE];
 
-	if (file_remove_tree(w->state_fd, "work", err) < 0)
+	if (file_sync_dir(w->out_fd, err) < 0 || file_remove_tree(w->state_fd, "work", err) < 0)
 		return -1;
 	for (unsigned i = 0; lease_kind(w->lease) == LEASE_HEARTBEAT && i <= lease_attempt(w->lease); i++) {
 		snprintf(name, sizeof name, "work-%u", i);
 		if (file_remove_tree(w->state_fd, name, err) < 0)
 			return -1;
 	}
-	return outcome_commit(w->state_fd, INTENT_FILE, OUTCOME_DONE, err);
+	lease_attempt_name(attempt, folder);
+	snprintf(intent, sizeof intent, "%s/" INTENT_FILE, folder);
+	return outcome_commit(w->state_fd, intent, OUTCOME_DONE, err);
+}
+
+/* The result is in its place, so the unit has not failed, whatever hinders us now: the next attempt has only this left
+ * to do. */
+static int note(struct unit_work *w, unsigned attempt, struct err *err)
+{
+	struct err why = ERR_INIT;
+
+	if (conclude(w, attempt, &why) == 0)
+		return 0;
+	return err_set(err, ERR_TEMPFAIL, "published, but its outcome isn't written: %s", why.text);
 }
 
 /* As the result's seal has them; one without a seal has names and sizes. */
@@ -139,7 +153,7 @@ int unit_publish(struct unit_work *w, struct err *err)
 	attempt_phase(&w->attempt, "publishing");
 	if (!outcome || write_intent(w, outcome, err) < 0 || move(w, w->work, err) < 0)
 		return -1;
-	return conclude(w, err);
+	return note(w, lease_attempt(w->lease), err);
 }
 
 /* ---- after a kill ---- */
@@ -159,33 +173,50 @@ static bool is_there(const struct unit_work *w, const char *work, const struct j
 	return fd >= 0 && is_result(fd, w->unit.name, intent);
 }
 
-static bool is_intent(const struct unit_work *w, const struct json *intent)
+static bool is_intent(const struct unit_work *w, unsigned attempt, const struct json *intent)
 {
 	return outcome_check(intent, &w->unit, OUTCOME_DONE, NULL) == 0 &&
+	       js_get_u64(intent, "attempt", LEASE_ATTEMPTS_MAX) == attempt &&
 	       is_work_name(js_get_str(js_get(intent, "result"), "work", ""));
 }
 
-static int finish(struct unit_work *w, const struct json *intent, bool *ret_done, struct err *err)
+static int finish(struct unit_work *w, unsigned attempt, const struct json *intent, bool *ret_done, struct err *err)
 {
 	const char *work = js_get_str(js_get(intent, "result"), "work", "");
 
-	if (!is_intent(w, intent))
+	if (!is_intent(w, attempt, intent))
 		return 0;
 	if (unit_is_published(w) ? !is_result(w->out_fd, w->unit.name, intent) : !is_there(w, work, intent))
 		return 0;
 	if (!unit_is_published(w) && move(w, work, err) < 0)
 		return -1;
+	if (note(w, attempt, err) < 0)
+		return -1;
 	*ret_done = true;
 	log_info("%s: an earlier attempt was about to publish it: finished", w->unit.name);
-	return conclude(w, err);
+	return 0;
+}
+
+/* What the attempt was about to publish; void, and then removed, when there is no such result. */
+static int finish_attempt(struct unit_work *w, unsigned attempt, bool *ret_done, struct err *err)
+{
+	AUTO(js_freep) struct json *intent = NULL;
+	char name[LEASE_ATTEMPT_TEXT];
+	AUTO_FD int fd = -1;
+
+	lease_attempt_name(attempt, name);
+	fd = openat(w->state_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	intent = fd < 0 ? NULL : attempt_read(fd, INTENT_FILE);
+	if (intent && finish(w, attempt, intent, ret_done, err) < 0)
+		return -1;
+	return fd < 0 || *ret_done ? 0 : file_remove_tree(fd, INTENT_FILE, err);
 }
 
 int unit_finish(struct unit_work *w, bool *ret_done, struct err *err)
 {
-	AUTO(js_freep) struct json *intent = attempt_read(w->state_fd, INTENT_FILE);
-
 	*ret_done = false;
-	if (intent && finish(w, intent, ret_done, err) < 0)
-		return -1;
-	return *ret_done ? 0 : file_remove_tree(w->state_fd, INTENT_FILE, err); /* void, if there is one */
+	for (unsigned i = lease_attempt(w->lease); i-- && !*ret_done;)
+		if (finish_attempt(w, i, ret_done, err) < 0)
+			return -1;
+	return 0;
 }

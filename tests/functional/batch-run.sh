@@ -121,7 +121,7 @@ for i in 0 1; do
 	state=job/state/00000$i
 	name=$(jq -r .name $state/done.json)
 	cp $state/done.json "$work/done-$i.json"
-	mv $state/done.json $state/publish.json
+	mv $state/done.json "$state/attempt-$(jq .attempt $state/done.json)/publish.json"
 	inode[i]=$(stat -c %i "job/out/$name/$name-sda.qcow2")
 done
 mkdir job/state/000001/work && mv job/out/good-qcow2 job/state/000001/work/
