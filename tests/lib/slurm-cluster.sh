@@ -137,10 +137,11 @@ node_cut() { # NODE
 	rm -f "$cluster/run/slurmd.$1.pid"
 }
 
-controller_cut() {
+# As its service is stopped: it writes down what it knows.
+controller_stop() {
 	local pid
 	pid=$(cat "$cluster/run/slurmctld.pid")
-	kill -KILL "$pid"
+	kill "$pid"
 	while kill -0 "$pid" 2> /dev/null; do sleep 0.1; done
 }
 
