@@ -70,14 +70,6 @@ void sealing_free(struct sealing *s)
 
 /* ---- files ---- */
 
-static bool is_hashed(const struct sealing *s, const char *name)
-{
-	VEC_FOR (f, &s->files)
-		if (!strcmp(f->name, name))
-			return true;
-	return false;
-}
-
 static int hash_file(struct sealing *s, const struct folder_file *file, struct err *err)
 {
 	AUTO_FD int fd = file_open_beneath(s->dirfd, file->name, false, err);
@@ -97,16 +89,24 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct sealed *)a)->name, ((const struct sealed *)b)->name);
 }
 
+/* Among the first n, which are sorted. */
+static bool is_hashed(const struct sealing *s, size_t n, const char *name)
+{
+	struct sealed key = {.name = name};
+
+	return n && bsearch(&key, s->files.v, n, sizeof key, by_name);
+}
+
 int sealing_hash(struct sealing *s, bool (*skip)(const char *name, void *opaque), void *opaque, struct err *err)
 {
 	AUTO(arena_done) struct arena arena = {0};
 	folder_files files = {0};
-	bool first = !s->files.n;
+	size_t earlier = s->files.n;
 
 	if (folder_list(s->dirfd, &arena, &files, err) < 0)
 		return -1;
 	VEC_FOR (f, &files) {
-		if (!strcmp(f->name, SEAL_NAME) || skip(f->name, opaque) || (!first && is_hashed(s, f->name)))
+		if (!strcmp(f->name, SEAL_NAME) || skip(f->name, opaque) || is_hashed(s, earlier, f->name))
 			continue;
 		if (!f->regular)
 			return err_set(err, ERR_INTERNAL, "'%s' in the result is no regular file", f->name);
