@@ -51,9 +51,11 @@ static const char *no_variables(struct submission *s, const char *text)
 }
 
 /* A name as Kubernetes has them (RFC 1123): small letters, digits and '-', none of the last at the end. */
-static const char *object_name(struct submission *s)
+static const char *object_name(struct submission *s, const char *suffix)
 {
-	char *ret = arena_printf(&s->arena, "rehost-%.*s", NAME_MAX_BYTES - 7, s->job->name);
+	static const char prefix[] = "rehost-";
+	int room = NAME_MAX_BYTES - (int)strlen(prefix) - (int)strlen(suffix);
+	char *ret = arena_printf(&s->arena, "%s%.*s", prefix, room, s->job->name);
 
 	for (char *c = ret; *c; c++) {
 		if (*c >= 'A' && *c <= 'Z')
@@ -63,7 +65,13 @@ static const char *object_name(struct submission *s)
 	}
 	for (size_t n = strlen(ret); ret[n - 1] == '-'; n--)
 		ret[n - 1] = '\0';
-	return ret;
+	return arena_printf(&s->arena, "%s%s", ret, suffix);
+}
+
+/* What a Job does can't be changed, and one that has ended stays: each submission is a Job of its own. */
+static const char *job_name(struct submission *s)
+{
+	return object_name(s, s->number ? arena_printf(&s->arena, "-%u", s->number) : "");
 }
 
 /* Sources know no limit here but the whole Job's. */
@@ -80,7 +88,18 @@ static unsigned parallelism(const struct submission *s)
 
 static const char *claim_name(struct submission *s)
 {
-	return s->options->claim ? s->options->claim : object_name(s);
+	return s->options->claim ? s->options->claim : object_name(s, "");
+}
+
+/* By an earlier submission: its size isn't to be changed by what is left now. */
+static bool is_claimed(struct submission *s)
+{
+	const struct json *all = js_get(s->book, "submissions");
+
+	for (size_t i = 0; i < js_count(all); i++)
+		if (!strcmp(js_get_str(js_at(all, i), "claim", ""), claim_name(s)))
+			return true;
+	return false;
 }
 
 static uint64_t room_gib(const struct submission *s)
@@ -132,7 +151,7 @@ static void write_head(struct submission *s)
 	buf_adds(&s->text, "apiVersion: batch/v1\n"
 			   "kind: Job\n"
 			   "metadata:\n");
-	line(s, "  name: ", object_name(s));
+	line(s, "  name: ", job_name(s));
 	buf_addf(&s->text,
 		 "spec:\n"
 		 "  completionMode: Indexed\n"
@@ -250,7 +269,7 @@ static int prepare(struct submission *s, struct err *err)
 {
 	if (check_options(s->options, err) < 0)
 		return -1;
-	if (!s->options->claim)
+	if (!s->options->claim && !is_claimed(s))
 		write_claim(s);
 	write_job(s);
 	return 0;
@@ -263,6 +282,8 @@ static int submit(struct submission *s, struct err *err)
 	if (engine_write(s, name, buf_str(&s->text), 0644, err) < 0)
 		return -1;
 	js_set_str(s->record, "manifest", engine_path(s, name));
+	if (!s->options->claim)
+		js_set_str(s->record, "claim", claim_name(s));
 	return 0;
 }
 

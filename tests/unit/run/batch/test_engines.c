@@ -332,6 +332,28 @@ static void test_kubernetes(void **state)
 	assert_true(has(js_get_str(f->s.record, "manifest", ""), "/state/engine/kubernetes-0.yaml"));
 }
 
+/* What is left is another Job, with the claim that is there: a cluster would change neither. */
+static void test_kubernetes_again(void **state)
+{
+	const struct engine_options o = {.image = "registry/rehost:1"}, other = {.image = "x", .claim = "jobs"};
+	struct fixture *f = *state;
+	const char *text;
+
+	begin(f, no_groups);
+	prepare(f, &engine_kubernetes, &other);
+	assert_int_equal(engine_submit(&engine_kubernetes, &f->s, &f->err), 0);
+	prepare(f, &engine_kubernetes, &o);
+	text = buf_str(&f->s.text);
+	assert_true(has(text, "kind: PersistentVolumeClaim\nmetadata:\n  name: \"rehost-wave-3\"\n"));
+	assert_true(has(text, "kind: Job\nmetadata:\n  name: \"rehost-wave-3-1\"\n"));
+	assert_int_equal(engine_submit(&engine_kubernetes, &f->s, &f->err), 0);
+	prepare(f, &engine_kubernetes, &o);
+	text = buf_str(&f->s.text);
+	assert_null(strstr(text, "PersistentVolumeClaim\n"));
+	assert_true(has(text, "kind: Job\nmetadata:\n  name: \"rehost-wave-3-2\"\n"));
+	assert_true(has(text, "          claimName: \"rehost-wave-3\"\n"));
+}
+
 static void test_kubernetes_options(void **state)
 {
 	static const char *const mounts[] = {"images", NULL};
@@ -360,6 +382,7 @@ int main(void)
 	    TEST(test_half_submitted),
 	    TEST(test_parallel),
 	    TEST(test_kubernetes),
+	    TEST(test_kubernetes_again),
 	    TEST(test_kubernetes_options),
 	};
 
