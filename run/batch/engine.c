@@ -130,6 +130,7 @@ static int read_book(const struct job *job, struct json **ret, struct err *err)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(BOOK_MAX);
 	AUTO(js_freep) struct json *book = NULL;
+	AUTO_FD int fd = -1;
 
 	if (faccessat(job->fd, BOOK_FILE, F_OK, 0) < 0 && errno == ENOENT) {
 		book = js_object();
@@ -138,7 +139,8 @@ static int read_book(const struct job *job, struct json **ret, struct err *err)
 		*ret = take_ptr(&book);
 		return 0;
 	}
-	if (file_slurp(job->fd, BOOK_FILE, &text, err) < 0)
+	fd = file_open_beneath(job->fd, BOOK_FILE, false, err);
+	if (fd < 0 || file_slurp_fd(fd, BOOK_FILE, &text, err) < 0)
 		return -1;
 	book = js_parse(buf_str(&text), text.len, err);
 	if (!book)

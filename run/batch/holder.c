@@ -56,8 +56,7 @@ static uint64_t start_of(pid_t pid)
 
 void holder_self(struct holder *ret)
 {
-	*ret = (struct holder){
-	    .pid_namespace = own_pid_namespace(), .pid = getpid(), .start = start_of(getpid())};
+	*ret = (struct holder){.pid_namespace = own_pid_namespace(), .pid = getpid(), .start = start_of(getpid())};
 	if (gethostname(ret->host, sizeof ret->host - 1) < 0)
 		ret->host[0] = '\0';
 	read_boot_id(ret->boot_id);
@@ -134,11 +133,9 @@ int holder_read(int dirfd, const char *name, struct holder *ret, struct err *err
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(HOLDER_FILE_MAX);
 	AUTO(js_freep) struct json *j = NULL;
-	AUTO_FD int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC); /* a FIFO has nobody wait */
+	AUTO_FD int fd = file_open_beneath(dirfd, name, false, err);
 
-	if (fd < 0)
-		return err_sys(err, ERR_UNREADABLE, "cannot open '%s'", name);
-	if (file_slurp_fd(fd, name, &text, err) < 0)
+	if (fd < 0 || file_slurp_fd(fd, name, &text, err) < 0)
 		return -1;
 	j = js_parse(buf_str(&text), text.len, err);
 	return j && holder_from_json(j, ret, err) == 0 ? 0 : err_wrap(err, "'%s'", name);

@@ -100,8 +100,9 @@ static int read_job(struct job *job, struct err *err)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(JOB_BYTES_MAX);
 	AUTO(js_freep) struct json *j = NULL;
+	AUTO_FD int fd = file_open_beneath(job->fd, "job.json", false, err);
 
-	if (file_slurp(job->fd, "job.json", &text, err) < 0)
+	if (fd < 0 || file_slurp_fd(fd, "job.json", &text, err) < 0)
 		return -1;
 	j = js_parse(buf_str(&text), text.len, err);
 	if (!j || get_job(job, j, err) < 0)
@@ -151,8 +152,9 @@ static int read_unit(const struct job *job, const char *name, unsigned index, st
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(UNIT_BYTES_MAX);
 	AUTO(js_freep) struct json *j = NULL;
+	AUTO_FD int fd = file_open_beneath(job->fd, name, false, err);
 
-	if (file_slurp(job->fd, name, &text, err) < 0)
+	if (fd < 0 || file_slurp_fd(fd, name, &text, err) < 0)
 		return -1;
 	if (check_hash(job, index, &text, err) < 0)
 		return err_wrap(err, "'%s'", name);

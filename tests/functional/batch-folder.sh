@@ -30,6 +30,14 @@ timeout 20 "$rehost" batch report job > log 2>&1 || fail "report: $(cat -v log)"
 xmllint --noout job/junit.xml || fail "junit.xml"
 ! grep -qP '\x1b' job/report.html || fail "a control character in the page"
 
+echo "FIFOs"
+mkfifo job/state/engine.json
+says 4 "'state/engine.json' is not a regular file" timeout 20 "$rehost" batch cancel job
+mv job/units/000002.json . && mkfifo job/units/000002.json
+says 4 "'units/000002.json' is not a regular file" timeout 20 "$rehost" batch status job
+mv job/job.json . && mkfifo job/job.json
+says 4 "'job.json' is not a regular file" timeout 20 "$rehost" batch status job
+
 echo "what an earlier attempt was about to publish"
 head -c 1M /dev/urandom > disk.raw
 truncate -s 4M disk.raw
