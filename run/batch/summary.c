@@ -19,7 +19,12 @@
 #include "run/batch/runner_private.h"
 #include "run/report/report.h"
 
-enum { PATH_TEXT = 256 };
+enum {
+	PATH_TEXT = 256,
+	/* Of a machine: ten times what a large server has. A guest that makes thousands has them in its own report, and
+	 * leaves the others their place in the job's. */
+	FINDINGS_MAX = 100,
+};
 
 struct totals {
 	unsigned done, failed, blocked, running, waiting;
@@ -108,13 +113,23 @@ static struct json *read_report(const struct job *job, const struct json *m, cha
 	return fd < 0 ? NULL : attempt_read(fd, ATTEMPT_REPORT);
 }
 
+static void copy_findings(const struct json *from, struct json *m)
+{
+	struct json *to = js_set(m, "findings", js_array());
+	size_t n = js_count(from);
+
+	for (size_t i = 0; i < n && i < FINDINGS_MAX; i++)
+		js_add(to, js_copy(js_at(from, i)));
+	if (n > FINDINGS_MAX)
+		js_set_u64(m, "findings_left_out", n - FINDINGS_MAX);
+}
+
 static void add_findings(const struct job *job, struct json *m)
 {
 	char path[PATH_TEXT];
 	AUTO(js_freep) struct json *report = read_report(job, m, path);
-	const struct json *findings = js_get(js_get(report, "inspection"), "findings");
 
-	js_set(m, "findings", findings ? js_copy(findings) : js_array());
+	copy_findings(js_get(js_get(report, "inspection"), "findings"), m);
 	js_set_str(m, "report", report ? path : NULL);
 }
 

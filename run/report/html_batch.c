@@ -61,9 +61,9 @@ static void set_report_link(struct page *p, struct json *row, const struct json 
 
 static void add_row(struct page *p, struct json *rows, const struct json *m, size_t n)
 {
-	static const char *const keys[] = {"group",   "source",	 "host",  "attempt", "error",	"finding",
-					   "verdict", "began",	 "ended", "phase",   "percent", "exit",
-					   "folder",  "seconds", "files", NULL};
+	static const char *const keys[] = {
+	    "group", "source",	"host", "attempt", "error",   "finding", "verdict",	      "began", "ended",
+	    "phase", "percent", "exit", "folder",  "seconds", "files",	 "findings_left_out", NULL};
 	struct json *row = js_add(rows, js_object()), *proof;
 	const char *name = js_get_str(m, "name", "?");
 

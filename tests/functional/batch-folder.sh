@@ -81,3 +81,10 @@ inode=$(stat -c %i twin/state/000000/work/one)
 [ "$(stat -c %i twin/out/one)" = "$inode" ] || fail "converted again"
 [ "$(jq .attempt twin/state/000000/done.json)" = 0 ] || fail "done by another attempt: $(cat twin/state/000000/done.json)"
 no_leftovers twin
+
+echo "a machine with very many findings"
+jq '.inspection.findings = [range(150) | {id: "I-MANY", severity: "info", text: "number \(.)"}]' twin/out/one/report.json > new && mv new twin/out/one/report.json
+"$rehost" batch report twin > log 2>&1 || fail "report: $(cat log)"
+[ "$(jq -c '.machines[0] | [(.findings | length), .findings[99].text, .findings_left_out]' twin/report.json)" = '[100,"number 99",50]' ] ||
+	fail "findings: $(jq -c '.machines[0].findings_left_out' twin/report.json)"
+grep -q "and 50 more, in its own report" twin/report.html || fail "the page doesn't say that there are more"
