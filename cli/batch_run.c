@@ -230,18 +230,15 @@ static void print_machine(const struct json *m)
 static void print_status(const struct json *s)
 {
 	const struct json *machines = js_get(s, "machines"), *counts = js_get(s, "counts");
-	char name[ERR_TEXT_MAX];
 
-	snprintf(name, sizeof name, "%s", js_get_str(js_get(s, "job"), "name", ""));
-	utf8_defuse(name, true);
 	printf("%-20s %-8s %5s %10s %8s  %-12s %s\n", "NAME", "STATE", "DONE", "READ", "SECONDS", "HOST", "");
 	for (size_t i = 0; i < js_count(machines); i++)
 		print_machine(js_at(machines, i));
 	printf("%s%s: %zu machines: %" PRIu64 " done, %" PRIu64 " failed, %" PRIu64 " blocked, %" PRIu64
 	       " running, %" PRIu64 " waiting\n",
-	       name, js_get_bool(s, "cancelled", false) ? " (cancelled)" : "", js_count(machines),
-	       js_get_u64(counts, "done", 0), js_get_u64(counts, "failed", 0), js_get_u64(counts, "blocked", 0),
-	       js_get_u64(counts, "running", 0), js_get_u64(counts, "waiting", 0));
+	       js_get_str(js_get(s, "job"), "name", ""), js_get_bool(s, "cancelled", false) ? " (cancelled)" : "",
+	       js_count(machines), js_get_u64(counts, "done", 0), js_get_u64(counts, "failed", 0),
+	       js_get_u64(counts, "blocked", 0), js_get_u64(counts, "running", 0), js_get_u64(counts, "waiting", 0));
 }
 
 static int run_status(const struct command *self, int argc, char **argv, struct err *err)

@@ -9,6 +9,7 @@
 #include "core/base/checked.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
+#include "core/base/utf8.h"
 #include "run/batch/job_private.h"
 
 enum {
@@ -72,6 +73,15 @@ static int get_source_groups(struct job *job, const struct json *list, struct er
 	return 0;
 }
 
+/* Plans have none with control characters; it is printed at many places. */
+static const char *get_name(struct job *job, const char *text)
+{
+	char *ret = arena_strdup(&job->arena, text);
+
+	utf8_defuse(ret, true);
+	return ret;
+}
+
 static int get_proof(struct job *job, const char *word, struct err *err)
 {
 	job->proof = boot_level_by_name(word);
@@ -84,7 +94,7 @@ static int get_job(struct job *job, const struct json *j, struct err *err)
 {
 	if (strcmp(js_get_str(j, "schema", ""), JOB_SCHEMA) != 0)
 		return wrong(err, "schema", JOB_SCHEMA);
-	job->name = arena_strdup(&job->arena, js_get_str(j, "name", ""));
+	job->name = get_name(job, js_get_str(j, "name", ""));
 	job->created = arena_strdup(&job->arena, js_get_str(j, "created", ""));
 	job->version = arena_strdup(&job->arena, js_get_str(j, "rehost", ""));
 	if (get_proof(job, js_get_str(j, "proof", ""), err) < 0 ||

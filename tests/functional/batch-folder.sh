@@ -81,6 +81,8 @@ inode=$(stat -c %i twin/state/000000/work/one)
 [ "$(stat -c %i twin/out/one)" = "$inode" ] || fail "converted again"
 [ "$(jq .attempt twin/state/000000/done.json)" = 0 ] || fail "done by another attempt: $(cat twin/state/000000/done.json)"
 no_leftovers twin
+jq '.name = "tw\u001b[2Jin"' twin/job.json > new && mv new twin/job.json
+[ "$("$rehost" batch submit --engine parallel twin)" = "tw?[2Jin: nothing is left to do" ] || fail "the job's name reaches the terminal as it is"
 
 echo "a machine with very many findings"
 jq '.inspection.findings = [range(150) | {id: "I-MANY", severity: "info", text: "number \(.)"}]' twin/out/one/report.json > new && mv new twin/out/one/report.json
