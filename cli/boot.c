@@ -9,6 +9,7 @@
 
 struct arguments {
 	const char *level, *disks, *shots, *progress;
+	struct cli_list allow_parent;
 	unsigned timeout;
 	bool json, quiet, verbose;
 };
@@ -24,6 +25,9 @@ static const struct cli_option options[] = {
     {"disks", 0, CLI_TEXT, "DIR", NULL,
      "Folder where the disks' files are, when they don't stand where the XML says (yet, or any more).",
      offsetof(struct arguments, disks)},
+    {"allow-parent", 0, CLI_LIST, "DIR", NULL,
+     "A folder beside a disk's own in which the parents and extents it names may lie.",
+     offsetof(struct arguments, allow_parent)},
     {"shots", 0, CLI_TEXT, "DIR", NULL, "Keep screenshots and the serial console's log there.",
      offsetof(struct arguments, shots)},
     {"timeout", 't', CLI_NUMBER, "SECONDS", NULL, "Give up after that time (default: 300).",
@@ -78,6 +82,7 @@ static int run_boot(const struct command *self, int argc, char **argv, struct er
 	terminal_start(&terminal);
 	boot.xml = p.v[0];
 	boot.disks = a.disks;
+	boot.allow_parent = a.allow_parent.v;
 	boot.folder = a.shots;
 	boot.wanted = boot_level_by_name(a.level);
 	boot.timeout = a.timeout;

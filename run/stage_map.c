@@ -78,7 +78,7 @@ static struct json *run_identity(const struct run *r)
 	struct json *id = js_object(), *options = js_set(id, "options", js_object());
 	struct json *machine = js_set(id, "machine", machine_json(r->machine));
 
-	js_set_str(machine, "clock", NULL); /* measured each time, and no part of the disks */
+	js_set_str(machine, "clock", NULL);  /* measured each time, and no part of the disks */
 	js_set_str(machine, "source", NULL); /* however the argument was spelled: the disks' identities tell */
 	js_set_str(id, "version", REHOST_VERSION);
 	js_set_str(options, "format", run_disk_format(r));

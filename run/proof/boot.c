@@ -19,6 +19,7 @@
 #include "core/base/log.h"
 #include "run/proof/agent.h"
 #include "run/proof/evidence.h"
+#include "run/proof/images.h"
 #include "run/proof/qemu_args.h"
 #include "run/proof/qmp.h"
 #include "run/proof/vgatext.h"
@@ -451,7 +452,7 @@ static int verdict(struct proof *p, struct err *err)
 
 static int prove(struct proof *p, struct err *err)
 {
-	if (load_domain(p, err) < 0 || open_folder(p, err) < 0)
+	if (load_domain(p, err) < 0 || proof_open_images(&p->d, p->o->allow_parent, err) < 0 || open_folder(p, err) < 0)
 		return -1;
 	p->start = now_ms();
 	if (start_qemu(p, err) < 0)

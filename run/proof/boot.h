@@ -23,8 +23,9 @@ const char *boot_level_name(enum boot_level l); /* "nothing", "firmware", "kerne
 enum boot_level boot_level_by_name(const char *name);
 
 struct boot_options {
-	const char *xml;	   /* path of the domain XML */
-	const char *disks;	   /* the disks' files are in this folder, whatever the XML says; NULL: as it says */
+	const char *xml;   /* path of the domain XML */
+	const char *disks; /* the disks' files are in this folder, whatever the XML says; NULL: as it says */
+	const char *const *allow_parent; /* NULL-terminated: where the images' parents may be, too; NULL: none */
 	const char *folder;	   /* screenshots and serial.log go there, made when missing; NULL: nothing is kept */
 	enum boot_level wanted;	   /* the proof ends as soon as this is reached */
 	unsigned timeout;	   /* seconds; 0: 300 */

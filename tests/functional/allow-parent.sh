@@ -47,6 +47,12 @@ cmp nbd.raw want.raw || fail "what nbdcopy got differs"
 "$rehost" convert -q -i disk top/top.qcow2 -os out --no-convert "${allow[@]}" || fail "convert"
 qemu-img compare -q -f raw -F qcow2 want.raw out/top/top-sda.qcow2 || fail "the converted disk differs"
 
+# The boot proof, before qemu opens anything.
+sed "s,<source file=.*,<source file='$work/top/top.qcow2'/>," out/top/top.xml > top.xml
+grep -qF "'$work/top/top.qcow2'" top.xml || fail "the XML names no disk: $(cat top.xml)"
+refused "$rehost" boot --level firmware top.xml --allow-parent middle
+"$rehost" boot -q --level firmware top.xml "${allow[@]}" > /dev/null || fail "boot"
+
 # An allowed folder bounds, too: by its real path as well, and no link leads out of it.
 mv base/base.raw real
 refused "$rehost" info top/top.qcow2 --allow-parent link --allow-parent middle
