@@ -12,6 +12,7 @@ wait_for() { # FILE PATTERN
 
 start_host() { # OPTIONS…: $host, $port, $token
 	: > host.log
+	: > host.out # else what an earlier host printed may still be read
 	"$rehost" serve --listen 127.0.0.1:"${port:-0}" -os out --no-convert -of raw "$@" > host.out 2> host.log &
 	host=$!
 	wait_for host.out '^for '
