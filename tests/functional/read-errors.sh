@@ -48,8 +48,8 @@ dd if="$work/root.raw" of="$disk" bs=1M seek=1 conv=notrunc status=none
 dd if="$work/luks.raw" of="$disk" bs=1M seek=33 conv=notrunc status=none
 
 first=$(((1 << 20) + large + 512)) second=$(((33 << 20) + payload + secret))
-export BAD_SIZE BAD_RANGES="$first+512,$second+1024"
-BAD_SIZE=$(stat -c %s "$disk")
+export BAD_INODE BAD_RANGES="$first+512,$second+1024"
+BAD_INODE=$(stat -c %i "$disk")
 bad() { LD_PRELOAD=$work/bad_sectors.so timeout -k 10 600 ./rehost "$@" >"$work/out" 2>&1; }
 
 step "stop"

@@ -188,7 +188,7 @@ part_stop() {
 	rm -rf "$work/out"
 	: > "$work/host.log"
 	start_host --no-convert -of raw
-	LD_PRELOAD=$work/bad_sectors.so BAD_SIZE=$(stat -c %s "$work/sda") BAD_RANGES=$bad+512 build/tests/support/p2v_client \
+	LD_PRELOAD=$work/bad_sectors.so BAD_INODE=$(stat -c %i "$work/sda") BAD_RANGES=$bad+512 build/tests/support/p2v_client \
 		"127.0.0.1:$port" "$token" "$work/web01.json" 60 "$work/sda" > "$work/client.out" 2>&1 || status=$?
 	kill_host
 	[ $status = 5 ] || fail "stop: status $status: $(tail -n 3 "$work/client.out" "$work/host.log")"

@@ -1,8 +1,9 @@
 /* bad_sectors.so: a disk with bad sectors, for tests. Preloaded, reads of a file fail with EIO where they touch one.
  *
- *     BAD_SIZE=167772160 BAD_RANGES=1048576+512,4194304+4096 LD_PRELOAD=…/bad_sectors.so rehost convert …
+ *     BAD_INODE=1234567 BAD_RANGES=1048576+512,4194304+4096 LD_PRELOAD=…/bad_sectors.so rehost convert …
  *
- * The file is known by its size: its path would need /proc, which a process that has locked itself down doesn't see.
+ * The file is known by its inode's number: its path would need /proc, which a process that has locked itself down
+ * doesn't see.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -14,14 +15,14 @@
 #include <unistd.h>
 
 /* What the environment says at the start. */
-static long long size;
+static long long inode;
 static char ranges[4096];
 
 __attribute__((constructor)) static void start(void)
 {
-	const char *s = getenv("BAD_SIZE"), *r = getenv("BAD_RANGES");
+	const char *s = getenv("BAD_INODE"), *r = getenv("BAD_RANGES");
 
-	size = s ? strtoll(s, NULL, 10) : -1;
+	inode = s ? strtoll(s, NULL, 10) : -1;
 	snprintf(ranges, sizeof ranges, "%s", r ? r : "");
 }
 
@@ -30,7 +31,7 @@ static bool is_bad(int fd, off_t off, size_t len)
 	struct stat st;
 	char *end;
 
-	if (fstat(fd, &st) < 0 || st.st_size != size)
+	if (fstat(fd, &st) < 0 || (long long)st.st_ino != inode)
 		return false;
 	for (const char *r = ranges; *r; r = *end == ',' ? end + 1 : end) {
 		long long from = strtoll(r, &end, 10), n = *end == '+' ? strtoll(end + 1, &end, 10) : 0;
