@@ -133,8 +133,14 @@ int copy_move_range(struct copy_move *m, uint64_t off, uint64_t len, copy_move_u
 	struct moving v = {.m = m, .usual = usual, .opaque = opaque};
 	int ret = 0;
 
-	for (uint64_t end = off + len, n = 0; off < end && ret == 0; off += n)
+	for (uint64_t end = off + len, n = 0; off < end && ret == 0; off += n) {
+		/* By place, small units that lie scattered would also be written one by one. */
+		if (m->no_share && m->no_copy) {
+			ret = usual(opaque, off, end - off, err);
+			break;
+		}
 		ret = move_next(&v, off, end - off, &n, err);
+	}
 	*ret_moved = v.moved;
 	return ret;
 }

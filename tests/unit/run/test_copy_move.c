@@ -174,6 +174,21 @@ static void test_kernel_cannot(void **state)
 	assert_int_equal(f->target->write_bytes, 6 * MIB);
 }
 
+/* Where neither way works, scattered units are read and written as if they lay side by side: 512 KiB at once. */
+static void test_kernel_cannot_scattered(void **state)
+{
+	struct fixture *f = *state;
+
+	f->copies = false;
+	f->placed = UNIT;
+	mem_fill(f->source, 0, 6 * MIB, 1);
+	run(f);
+	assert_int_equal(f->ntakes, 2);
+	/* One unit to find that out, and what is left of 2 MiB; two times 2 MiB. */
+	assert_int_equal(f->source->reads, 1 + 4 + 2 * 4);
+	assert_int_equal(f->target->write_bytes, 6 * MIB);
+}
+
 /* A target that writes whole units is given whole units: holes inside one are read with it. */
 static void test_units(void **state)
 {
@@ -282,7 +297,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_zeros_are_not_moved),	TEST(test_shared_whole), TEST(test_odd_end_is_copied),
 	    TEST(test_kernel_cannot),		TEST(test_units),	 TEST(test_bits_and_pieces),
-	    TEST(test_journal_needs_the_bytes), TEST(test_files),
+	    TEST(test_journal_needs_the_bytes), TEST(test_files),	 TEST(test_kernel_cannot_scattered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
