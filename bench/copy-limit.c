@@ -3,8 +3,8 @@
  * starts.
  *
  * usage: copy-limit copy|kernel|inflate-zlib|inflate-zstd|deflate-zlib|deflate-vmdk|deflate-zstd SOURCE TARGET
- * prints the seconds. deflate-vmdk is at the level that makes grains no larger than qemu-img's, whose window for VMDK is
- * eight times that of its qcow2.
+ * prints the seconds. deflate-vmdk is at the level that makes grains no larger than qemu-img's, whose window for VMDK
+ * is eight times that of its qcow2.
  */
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -234,10 +234,10 @@ int main(int argc, char **argv)
 		l.target = open(argv[3], O_RDWR | O_CREAT | O_TRUNC, 0644);
 	}
 	if (l.source < 0 || l.target < 0) {
-		fputs(
-		    "usage: copy-limit copy|kernel|inflate-zlib|inflate-zstd|deflate-zlib|deflate-vmdk|deflate-zstd SOURCE "
-		    "TARGET\n",
-		    stderr);
+		fputs("usage: copy-limit copy|kernel|inflate-zlib|inflate-zstd|deflate-zlib|deflate-vmdk|deflate-zstd "
+		      "SOURCE "
+		      "TARGET\n",
+		      stderr);
 		return 2;
 	}
 	if (run(&l, prepared, &err) < 0) {

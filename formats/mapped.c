@@ -12,6 +12,7 @@ enum {
 	TABLE_CACHE_BYTES = 4 << 20,
 	INFLATED_BYTES = 2 << 20,
 	PAGE_BYTES = 64 << 10,
+	SKIPPED = 64, /* entries */
 };
 
 /* Units of one kind in a row, cut by the caller's range. */
@@ -175,6 +176,17 @@ static bool goes_on(const struct mapped *m, const struct unit_place *first, uint
 	return next->kind != UNIT_PLAIN || next->host == first->host + n * m->unit;
 }
 
+/* How many of up to `max` entries behind this one are the same as it, by dozens: sparse disks have millions that say
+ * that nothing is there. */
+static uint64_t skip_same(const struct mapped *m, const unsigned char *entry, uint64_t max)
+{
+	uint64_t n = 0;
+
+	while (n + SKIPPED <= max && !memcmp(entry, entry + (n + 1) * m->entry_size, SKIPPED * m->entry_size))
+		n += SKIPPED;
+	return n;
+}
+
 /* The run that begins at off, as far as one page of a table tells. */
 static int run_in_page(const struct mapped *m, const unsigned char *page, uint64_t off, uint64_t max, struct run *run,
 		       struct err *err)
@@ -187,6 +199,8 @@ static int run_in_page(const struct mapped *m, const unsigned char *page, uint64
 
 	if (place_unit(m, at, entry, &run->first, err) < 0)
 		return -1;
+	if (run->first.kind == UNIT_ABSENT || run->first.kind == UNIT_ZERO)
+		n += skip_same(m, entry, end - at - n);
 	for (; at + n < end; n++) {
 		if (place_unit(m, at + n, entry + n * m->entry_size, &next, err) < 0)
 			return -1;

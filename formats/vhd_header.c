@@ -102,18 +102,28 @@ static int none_found(struct block *file, uint64_t at, bool cookie, struct err *
 		       file->size);
 }
 
+/* The last cookie that begins in the first n bytes of data, which has more; NULL: none. */
+static const unsigned char *last_cookie(const unsigned char *data, size_t n)
+{
+	const unsigned char *p;
+
+	while ((p = memrchr(data, VHD_COOKIE[0], n)) && !has_cookie(p))
+		n = (size_t)(p - data);
+	return p;
+}
+
 uint64_t vhd_footer_in_tail(const unsigned char *tail, size_t len)
 {
 	unsigned char footer[VHD_FOOTER];
+	const unsigned char *p;
 
-	for (size_t back = VHD_FOOTER_OLD; back <= len; back++) {
-		const unsigned char *p = tail + len - back;
-		size_t have = back < VHD_FOOTER ? back : VHD_FOOTER;
+	if (len < VHD_FOOTER_OLD)
+		return 0;
+	for (size_t n = len - VHD_FOOTER_OLD + 1; (p = last_cookie(tail, n)); n = (size_t)(p - tail)) {
+		size_t back = len - (size_t)(p - tail);
 
-		if (!has_cookie(p))
-			continue;
 		memset(footer, 0, sizeof footer);
-		memcpy(footer, p, have);
+		memcpy(footer, p, min_u64(back, VHD_FOOTER));
 		if (back <= VHD_FOOTER || checksum_right(footer))
 			return back;
 	}

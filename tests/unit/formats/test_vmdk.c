@@ -101,6 +101,26 @@ static void test_sparse_tables(void **state)
 	block_close(b);
 }
 
+/* Tables that aren't there are skipped by hundreds: what stands behind a thousand of them is found all the same. */
+static void test_sparse_far_tables(void **state)
+{
+	const uint64_t table = 512 * 128;
+	struct vmdk_fixture f;
+	struct block *b;
+
+	fixture_start(&f, 1300 * table + 128, 3, "monolithicSparse", "");
+	put_le64(f.data + 56, 21);
+	put_le32(f.data + 21 * 512 + 4, 40);	    /* table 1, grain 511 */
+	put_le32(f.data + 21 * 512 + 4 * 1000, 44); /* table 1000, grain 0 */
+	put_le32(f.data + 40 * 512 + 4 * 511, 1024);
+	put_le32(f.data + 44 * 512, 1024 + 128);
+	f.len = 2048 * 512;
+	fixture_put(&f, *state, "x.vmdk");
+	b = open_ok(*state, "x.vmdk");
+	map_is(b, "0+130944:3 130944+128:1 131072+65404928:3 65536000+128:1 65536128+19660800:3 ");
+	block_close(b);
+}
+
 static void test_zeroed_grains(void **state)
 {
 	static const int grains[] = {0, 3, FIX_NONE};
@@ -517,6 +537,7 @@ int main(void)
 	    cmocka_unit_test(test_sparse),
 	    cmocka_unit_test(test_sparse_out_of_order),
 	    cmocka_unit_test(test_sparse_tables),
+	    cmocka_unit_test(test_sparse_far_tables),
 	    cmocka_unit_test(test_zeroed_grains),
 	    cmocka_unit_test(test_unclean_is_said),
 	    cmocka_unit_test(test_stream_layouts),
