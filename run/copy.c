@@ -1,7 +1,6 @@
 /* The copy engine: threads take chunks in order of offset, and what is durable is journalled. */
 #include "run/copy.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -16,10 +15,9 @@
 #include "core/base/work.h"
 #include "core/base/zeros.h"
 #include "run/copy_move.h"
+#include "run/copy_read.h"
 
 enum {
-	READ_TRIES = 3,
-	BAD_RANGES_MAX = 1 << 20, /* 16 MiB of list; a disk with that many bad zones isn't worth converting */
 	COMMIT_BYTES = 256 << 20, /* what a kill may cost … */
 	COMMIT_MS = 2000,	  /* … at most */
 	PROGRESS_MS = 100,
@@ -39,6 +37,7 @@ struct finished {
 struct copier {
 	const struct copy_job *job;
 	struct block *source, *target;
+	struct copy_reader reader;
 	uint64_t unit; /* zeros are left out in pieces of this */
 	uint64_t nchunks;
 	unsigned char *reused; /* a bit a chunk */
@@ -56,10 +55,8 @@ struct copier {
 	bool committing;
 	pthread_cond_t committed;
 	uint64_t committed_at, progress_at; /* ms */
-	struct copy_range *bad;
-	size_t nbad, bad_cap;
 
-	_Atomic uint64_t read, moved, done, unwritten;
+	_Atomic uint64_t moved, done, unwritten;
 };
 
 static uint64_t now_ms(void)
@@ -83,114 +80,6 @@ static int grow(void **v, size_t n, size_t *cap, size_t size, struct err *err)
 		return err_nomem(err);
 	*v = grown;
 	*cap = more;
-	return 0;
-}
-
-/* ---- reading, with patience ---- */
-
-/* A range that ends where another begins grows: a zone of bad sectors is one range for each thread that read in it.
- * Lock held. */
-static bool join_bad(struct copier *c, uint64_t off, uint64_t len)
-{
-	for (size_t i = c->nbad; i && c->nbad - i < 2 * THREADS_MAX; i--) {
-		struct copy_range *b = &c->bad[i - 1];
-
-		if (b->off + b->len == off) {
-			b->len += len;
-			return true;
-		}
-	}
-	return false;
-}
-
-static int new_bad(struct copier *c, uint64_t off, uint64_t len, struct err *err)
-{
-	log_warn("'%s': from 0x%" PRIx64 " on it can't be read, which becomes zeros: %s", c->source->name, off,
-		 err->text);
-	if (c->nbad == BAD_RANGES_MAX)
-		return err_set(err, ERR_UNREADABLE, "'%s': more than %d unreadable ranges", c->source->name,
-			       BAD_RANGES_MAX);
-	if (grow((void **)&c->bad, c->nbad, &c->bad_cap, sizeof *c->bad, err) < 0)
-		return -1;
-	c->bad[c->nbad++] = (struct copy_range){off, len};
-	return 0;
-}
-
-static int add_bad(struct copier *c, uint64_t off, uint64_t len, struct err *err)
-{
-	int ret;
-
-	pthread_mutex_lock(&c->lock);
-	ret = join_bad(c, off, len) ? 0 : new_bad(c, off, len, err);
-	pthread_mutex_unlock(&c->lock);
-	return ret;
-}
-
-/* Is it the medium, so that another part may be readable? A lost network is not, nor a machine that answers wrongly. */
-static bool is_read_error(const struct err *err)
-{
-	return err->code == ERR_UNREADABLE || (err->code == ERR_CORRUPT && err->sys != EBADMSG);
-}
-
-static int read_tries(struct copier *c, char *buf, uint64_t off, uint64_t len, int tries, struct err *err)
-{
-	for (int i = 0; i < tries; i++) {
-		if (block_pread(c->source, buf, len, off, err) == 0)
-			return 0;
-		if (err->code != ERR_UNREADABLE) /* damage stays damage */
-			return -1;
-	}
-	return -1;
-}
-
-/* Halves a range that failed until the bad sectors are alone. */
-static int read_halves(struct copier *c, char *buf, uint64_t off, uint64_t len, struct err *err)
-{
-	uint64_t sector = c->source->logical_sector;
-	uint64_t half = align_up(len / 2, sector);
-	bool single = len <= sector;
-
-	if (read_tries(c, buf, off, len, single ? READ_TRIES : 1, err) == 0)
-		return 0;
-	if (!is_read_error(err))
-		return -1;
-	if (!single)
-		return read_halves(c, buf, off, half, err) < 0
-			   ? -1
-			   : read_halves(c, buf + half, off + half, len - half, err);
-	if (c->job->on_read_error == READ_ERROR_STOP)
-		return err_wrap(err, "sector at 0x%" PRIx64 " can't be read in %d tries", off, READ_TRIES);
-	memset(buf, 0, len);
-	return add_bad(c, off, len, err);
-}
-
-static int read_data(struct copier *c, char *buf, uint64_t off, uint64_t len, struct err *err)
-{
-	c->read += len;
-	if (read_tries(c, buf, off, len, READ_TRIES, err) == 0)
-		return 0;
-	if (!is_read_error(err) || (err->code == ERR_CORRUPT && c->job->on_read_error == READ_ERROR_STOP))
-		return -1;
-	return read_halves(c, buf, off, len, err);
-}
-
-/* Fills buf with a chunk: data is read, the rest is zeros. *ret_data counts data bytes. */
-static int read_chunk(struct copier *c, char *buf, uint64_t off, uint64_t len, uint64_t *ret_data, struct err *err)
-{
-	struct extent e;
-
-	*ret_data = 0;
-	for (uint64_t at = off; at < off + len; at += e.len) {
-		if (block_extent(c->source, at, off + len - at, &e, err) < 0)
-			return -1;
-		if (e.kind != EXTENT_DATA) {
-			memset(buf + (at - off), 0, e.len);
-			continue;
-		}
-		*ret_data += e.len;
-		if (read_data(c, buf + (at - off), at, e.len, err) < 0)
-			return -1;
-	}
 	return 0;
 }
 
@@ -312,15 +201,7 @@ static int commit_if_due(struct copier *c, struct err *err)
 	return ret;
 }
 
-/* Chunks with bad ranges aren't journalled, so that a resumed run reports these ranges too. Lock held. */
-static bool has_bad(const struct copier *c, uint64_t off, uint64_t len)
-{
-	for (size_t i = 0; i < c->nbad; i++)
-		if (c->bad[i].off < off + len && c->bad[i].off + c->bad[i].len > off)
-			return true;
-	return false;
-}
-
+/* Chunks with bad ranges aren't journalled, so that a resumed run reports these ranges too. */
 static int finish_chunk(struct copier *c, const struct finished *f, uint64_t data, struct err *err)
 {
 	bool bad;
@@ -328,7 +209,7 @@ static int finish_chunk(struct copier *c, const struct finished *f, uint64_t dat
 
 	c->done += data;
 	pthread_mutex_lock(&c->lock);
-	bad = has_bad(c, f->off, f->len);
+	bad = copy_reader_has_bad(&c->reader, f->off);
 	if (c->job->ledger && !bad)
 		copy_ledger_put(c->job->ledger, f->off, f->source);
 	if (c->job->progress && now_ms() - c->progress_at >= PROGRESS_MS) {
@@ -436,7 +317,7 @@ static int copy_range(void *opaque, uint64_t off, uint64_t len, struct err *err)
 
 	for (uint64_t at = 0; at < len; at += n) {
 		n = min_u64(max_u64(PIECE, w->c->unit), len - at);
-		if (read_chunk(w->c, w->buf + at, off + at, n, &data, err) < 0 ||
+		if (copy_reader_chunk(&w->c->reader, w->buf + at, off + at, n, &data, err) < 0 ||
 		    write_chunk(w->c, w->buf + at, off + at, n, err) < 0)
 			return -1;
 		w->data += data;
@@ -536,7 +417,7 @@ static int check_sample(struct copier *c, char *buf, const struct journal_extent
 {
 	uint64_t data;
 
-	if (read_chunk(c, buf, e->off, e->len, &data, err) < 0 ||
+	if (copy_reader_chunk(&c->reader, buf, e->off, e->len, &data, err) < 0 ||
 	    check_hash(buf, e, "source", c->source->name, err) < 0)
 		return -1;
 	if (c->target->ops->note)
@@ -604,30 +485,6 @@ static int clear_target(struct copier *c, struct err *err)
 	return block_each_extent(c->source, 0, c->source->size, zero_extent, c->target, err);
 }
 
-static int by_offset(const void *a, const void *b)
-{
-	const struct copy_range *x = a, *y = b;
-
-	return x->off < y->off ? -1 : x->off > y->off;
-}
-
-/* Sorts and joins the bad ranges, and hands them over. */
-static void give_bad(struct copier *c, struct copy_result *result)
-{
-	size_t n = 0;
-
-	if (c->nbad)
-		qsort(c->bad, c->nbad, sizeof *c->bad, by_offset);
-	for (size_t i = 0; i < c->nbad; i++) {
-		if (n && c->bad[n - 1].off + c->bad[n - 1].len == c->bad[i].off)
-			c->bad[n - 1].len += c->bad[i].len;
-		else
-			c->bad[n++] = c->bad[i];
-	}
-	result->bad = take_ptr(&c->bad);
-	result->nbad = n;
-}
-
 /* Copies, then makes durable what is complete, after an error too. */
 static int copy_all(struct copier *c, struct err *err)
 {
@@ -657,8 +514,10 @@ int copy_run(const struct copy_job *job, struct copy_result *result, struct err 
 	c.nchunks = div_round_up(c.source->size, COPY_CHUNK);
 	c.committed_at = now_ms();
 	c.reused = calloc(c.nchunks / 8 + 1, 1);
-	if (!c.reused)
+	if (!c.reused || copy_reader_init(&c.reader, c.source, job->on_read_error) < 0) {
+		free(c.reused);
 		return err_nomem(err);
+	}
 	pthread_mutex_init(&c.lock, NULL);
 	pthread_cond_init(&c.committed, NULL);
 	ret = adopt_all(&c, &result->reused, err);
@@ -668,9 +527,8 @@ int copy_run(const struct copy_job *job, struct copy_result *result, struct err 
 		ret = copy_all(&c, err);
 	if (ret == 0 && job->ledger)
 		ret = copy_ledger_compare(job->ledger, &result->compared, err);
-	result->read = c.read;
 	result->moved = c.moved;
-	give_bad(&c, result);
+	copy_reader_done(&c.reader, result);
 	pthread_cond_destroy(&c.committed);
 	pthread_mutex_destroy(&c.lock);
 	free(c.reused);

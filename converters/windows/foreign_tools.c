@@ -146,19 +146,38 @@ static bool is_product_code(const char *key)
 	       key[1 + strspn(key + 1, "0123456789abcdefABCDEF-")] == '}';
 }
 
+/* Behind the first ".exe" (or the like) that ends a word; NULL: there is none. */
+static const char *program_end(const char *command)
+{
+	static const char *const endings[] = {".exe", ".cmd", ".bat", ".com"};
+
+	for (const char *dot = command; (dot = strchr(dot, '.')); dot++)
+		for (size_t n = 0; n < sizeof endings / sizeof *endings; n++)
+			if (strncasecmp(dot, endings[n], 4) == 0 && (dot[4] == ' ' || !dot[4]))
+				return dot + 4;
+	return NULL;
+}
+
 /* "C:\Program Files\X\uninst.exe /a": products leave out the quotes, and Windows finds the program by trying. */
 static const char *quoted(struct arena *a, const char *command)
 {
-	const char *end = command + strcspn(command, " ");
+	const char *end;
 
 	if (*command == '"')
 		return command;
-	for (const char *s = command; (s = strcasestr(s, ".exe")); s += strlen(".exe"))
-		if (s[4] == ' ' || !s[4]) {
-			end = s + 4;
-			break;
-		}
+	end = program_end(command);
+	if (!end)
+		end = command + strcspn(command, " ");
 	return arena_printf(a, "\"%.*s\"%s", (int)(end - command), command, end);
+}
+
+/* A command file without `call` would end the script that it stands in. */
+static bool is_command_file(const char *quoted_command)
+{
+	const char *end = strchr(quoted_command + 1, '"');
+
+	return end && end - quoted_command > 4 &&
+	       (strncasecmp(end - 4, ".cmd", 4) == 0 || strncasecmp(end - 4, ".bat", 4) == 0);
 }
 
 /* A program of its own that removes the product: the quiet command when the product states one, or VirtualBox's and
@@ -240,7 +259,8 @@ static int add_removal(struct found *f, const char *key, const char *subkey, con
 	if (!command)
 		return -1;
 	if (*command && is_safe_command(f->arena, command))
-		buf_addf(f->script, "echo %s\n%s\nif errorlevel 1 set \"failed=1\"\n", f->kind->id, command);
+		buf_addf(f->script, "echo %s\n%s%s\nif errorlevel 1 set \"failed=1\"\n", f->kind->id,
+			 is_command_file(command) ? "call " : "", command);
 	else
 		no_removal(f, name);
 	return 0;

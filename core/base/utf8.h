@@ -34,17 +34,9 @@ static inline bool utf8_valid(const char *s, size_t n)
 }
 
 /* Makes text that came from outside fit for a terminal: control characters (C0, DEL and, as UTF-8, C1) become '?', so
- * that no name can move a cursor; with one_line newlines and tabs too, so that none can begin a line of its own. */
-static inline void utf8_defuse(char *s, bool one_line)
-{
-	for (; *s; s++) {
-		if (*s == '\xc2' && (unsigned char)s[1] >= 0x80 && (unsigned char)s[1] < 0xa0)
-			*s++ = '?';
-		else if ((unsigned char)*s >= ' ' && *s != 0x7f)
-			continue;
-		if (one_line || (*s != '\n' && *s != '\t'))
-			*s = '?';
-	}
-}
+ * that no name can move a cursor, and so do all bytes of what turns the direction of the text behind it or breaks a
+ * line (Unicode's UAX #9, table 4, U+2028, U+2029). With one_line newlines and tabs too, so that none can begin a line
+ * of its own. */
+void utf8_defuse(char *s, bool one_line);
 
 #endif

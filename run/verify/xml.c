@@ -23,8 +23,11 @@
 enum {
 	SAID_MAX = 16 << 10, /* of a program: what it says first is the reason */
 	TEXT_MAX = 1000,
-	DISKS_MAX = 64, /* as of run/proof/domain.c */
+	DISKS_MAX = 64,	 /* as of run/proof/domain.c */
+	TIMED_OUT = 124, /* timeout(1) says so */
 };
+
+#define VIRSH_LIMIT "120" /* seconds */
 
 enum verdict { FAILED = 0, OK, SKIPPED };
 
@@ -147,12 +150,14 @@ static void judge_schema(struct judge *j, const char *path)
 		say(j, "schema", FAILED, "%s", one_line(&said));
 }
 
-/* Runs virsh with libvirt's QEMU driver in itself: without a daemon, as a user without rights, in our folder. */
+/* Runs virsh with libvirt's QEMU driver in itself: without a daemon, as a user without rights, in our folder, and not
+ * for ever: it asks each of the host's emulators what it can do. */
 static int virsh(const struct judge *j, const char *const words[3], struct buf *said, struct err *err)
 {
-	const char *argv[16] = {"runuser", "-u", "nobody", "--"};
+	const char *argv[20] = {"runuser", "-u", "nobody", "--"};
 	size_t n = geteuid() == 0 ? 4 : 0;
 	char home[PATH_MAX], uri[PATH_MAX];
+	int status;
 
 	snprintf(home, sizeof home, "HOME=%s", j->folder);
 	snprintf(uri, sizeof uri, "qemu:///embed?root=%s/root", j->folder);
@@ -160,13 +165,19 @@ static int virsh(const struct judge *j, const char *const words[3], struct buf *
 	argv[n++] = "-i";
 	argv[n++] = "PATH=/usr/bin:/bin";
 	argv[n++] = home;
+	argv[n++] = "timeout";
+	argv[n++] = "--kill-after=5";
+	argv[n++] = VIRSH_LIMIT;
 	argv[n++] = "virsh";
 	argv[n++] = "-c";
 	argv[n++] = uri;
 	for (size_t i = 0; i < 3; i++)
 		argv[n++] = words[i];
 	argv[n] = NULL;
-	return child_run(argv, said, err);
+	status = child_run(argv, said, err);
+	if (status == TIMED_OUT)
+		return err_set(err, ERR_HOST, "virsh gave no answer in " VIRSH_LIMIT " s");
+	return status;
 }
 
 static void judge_libvirt(struct judge *j, const char *path)

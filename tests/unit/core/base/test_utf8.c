@@ -52,6 +52,15 @@ static void control_characters_become_question_marks(void **state)
 	assert_string_equal(lines, "a?\nb\tc?");
 }
 
+/* "annfdp.exe" shown as "annexe.pdf". */
+static void directions_become_question_marks(void **state)
+{
+	char text[] = "ann\u202efdp.exe\u2069 \u061c\u200f \u2028\u2030\u05d0";
+
+	utf8_defuse(text, false);
+	assert_string_equal(text, "ann???fdp.exe??? ????? ???\u2030\u05d0");
+}
+
 static void errors_are_one_harmless_line(void **state)
 {
 	struct err err = ERR_INIT;
@@ -66,6 +75,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(characters),
 	    cmocka_unit_test(control_characters_become_question_marks),
+	    cmocka_unit_test(directions_become_question_marks),
 	    cmocka_unit_test(errors_are_one_harmless_line),
 	};
 
