@@ -213,7 +213,7 @@ static void test_encodings_that_are_none(void **state)
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		assert_false(vmdk_descriptor_encoding(texts[i], strlen(texts[i]), encoding));
-	assert_true(vmdk_descriptor_encoding("KDMV\n\0\0\nencoding=GBK", 22, encoding));
+	assert_true(vmdk_descriptor_encoding("KDMV\n\0\0\nencoding=GBK", 20, encoding));
 	assert_string_equal(encoding, "GBK");
 }
 
