@@ -19,6 +19,7 @@
 #include "core/base/compress.h"
 #include "core/base/file.h"
 #include "core/base/work.h"
+#include "formats/vmdk.h"
 
 enum { PIECE = 2 << 20, CLUSTER = 64 << 10, PER_PIECE = PIECE / CLUSTER };
 
@@ -185,7 +186,7 @@ static const struct {
     {"inflate-zlib", CODEC_DEFLATE, true, move_inflate, 0},
     {"inflate-zstd", CODEC_ZSTD, true, move_inflate, 0},
     {"deflate-zlib", CODEC_DEFLATE, false, move_deflate, 0},
-    {"deflate-vmdk", CODEC_ZLIB, false, move_deflate, 5},
+    {"deflate-vmdk", CODEC_ZLIB, false, move_deflate, VMDK_STREAM_LEVEL},
     {"deflate-zstd", CODEC_ZSTD, false, move_deflate, 0},
 };
 
@@ -235,8 +236,7 @@ int main(int argc, char **argv)
 	}
 	if (l.source < 0 || l.target < 0) {
 		fputs("usage: copy-limit copy|kernel|inflate-zlib|inflate-zstd|deflate-zlib|deflate-vmdk|deflate-zstd "
-		      "SOURCE "
-		      "TARGET\n",
+		      "SOURCE TARGET\n",
 		      stderr);
 		return 2;
 	}

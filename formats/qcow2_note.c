@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/base/checked.h"
+#include "core/base/grow.h"
 #include "formats/qcow2_layout.h"
 #include "formats/qcow2_writer.h"
 
@@ -161,15 +162,8 @@ static int take_range(const struct reading *r, uint64_t from, uint64_t to, uint6
 		return bad_note(r, "outside the file before");
 	if (find_place(w, from, to, &place) < 0)
 		return bad_note(r, "overlap with an earlier note before");
-	if (w->nadopted == w->adopted_cap) {
-		size_t cap = w->adopted_cap ? 2 * w->adopted_cap : 64;
-		struct qcow2_adopted *more = realloc(w->adopted, cap * sizeof *more);
-
-		if (!more)
-			return err_nomem(r->err);
-		w->adopted = more;
-		w->adopted_cap = cap;
-	}
+	if (array_grow(&w->adopted, w->nadopted, &w->adopted_cap, sizeof *w->adopted, r->err) < 0)
+		return -1;
 	memmove(w->adopted + place + 1, w->adopted + place, (w->nadopted - place) * sizeof *w->adopted);
 	w->adopted[place] = (struct qcow2_adopted){from, to};
 	w->nadopted++;

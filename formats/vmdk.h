@@ -4,6 +4,8 @@
 
 #include "formats/open.h"
 
+enum { VMDK_STREAM_LEVEL = 5 /* of deflate: the least that makes grains no larger than zlib's default */ };
+
 /* A streamOptimized disk, as OVAs hold it: version 3, grains of 64 KiB deflated in the threads that write them. The
  * file is written in one pass from its beginning to its end: what settled() hasn't let go yet is kept in memory, 16 MiB
  * at most, then writers that are far ahead wait. pwrite takes whole grains (the last one may be cut by the end of the

@@ -37,7 +37,6 @@ enum {
 	DESCRIPTOR_SECTORS = 20,
 	OVERHEAD = 128, /* sectors: grains begin at 64 KiB */
 	VERSION = 3,
-	LEVEL = 5, /* the least that makes grains no larger than zlib's default */
 	/* Years after any VMware that matters could read it, long before one could refuse it. */
 	HARDWARE_VERSION = 10,
 };
@@ -514,7 +513,7 @@ static struct vmdk_writer *writer_new(const char *name, uint64_t size, int level
 	block_init(&w->b, &stream_ops, name, size);
 	w->b.unit = GRAIN;
 	w->fd = -1;
-	w->level = level ? level : LEVEL;
+	w->level = level ? level : VMDK_STREAM_LEVEL;
 	w->tables = div_round_up(size, (uint64_t)GRAIN * GTES);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->written, NULL);

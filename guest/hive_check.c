@@ -7,6 +7,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
+#include "core/base/grow.h"
 #include "core/base/cleanup.h"
 
 /* "Base block" */
@@ -229,15 +230,8 @@ static int push_key(struct check *c, uint32_t cell, uint32_t parent, unsigned de
 			       at(cell), get_le32(cell_data(c, cell) + NK_PARENT), parent);
 	if (depth > HIVE_DEPTH_MAX)
 		return err_set(err, ERR_CORRUPT, "keys nest deeper than %d", HIVE_DEPTH_MAX);
-	if (c->stacked == c->stack_cap) {
-		size_t cap = c->stack_cap ? 2 * c->stack_cap : 1024;
-		struct key_ref *more = reallocarray(c->stack, cap, sizeof *more);
-
-		if (!more)
-			return err_nomem(err);
-		c->stack = more;
-		c->stack_cap = cap;
-	}
+	if (array_grow(&c->stack, c->stacked, &c->stack_cap, sizeof *c->stack, err) < 0)
+		return -1;
 	c->stack[c->stacked++] = (struct key_ref){cell, parent, depth};
 	return 0;
 }

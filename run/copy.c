@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "core/base/checked.h"
+#include "core/base/grow.h"
 #include "core/base/hash.h"
 #include "core/base/log.h"
 #include "core/base/work.h"
@@ -65,22 +66,6 @@ static uint64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-/* Makes room for one more element of the vector v of *cap elements. */
-static int grow(void **v, size_t n, size_t *cap, size_t size, struct err *err)
-{
-	size_t more = *cap ? 2 * *cap : 64;
-	void *grown;
-
-	if (n < *cap)
-		return 0;
-	grown = realloc(*v, more * size);
-	if (!grown)
-		return err_nomem(err);
-	*v = grown;
-	*cap = more;
-	return 0;
 }
 
 /* ---- writing ---- */
@@ -217,7 +202,7 @@ static int finish_chunk(struct copier *c, const struct finished *f, uint64_t dat
 		c->job->progress(c->done, c->job->opaque);
 	}
 	if (c->job->journal && c->target && !bad) {
-		ret = grow((void **)&c->finished, c->nfinished, &c->finished_cap, sizeof *f, err);
+		ret = array_grow(&c->finished, c->nfinished, &c->finished_cap, sizeof *f, err);
 		if (ret == 0)
 			c->finished[c->nfinished++] = *f;
 		c->uncommitted += data;

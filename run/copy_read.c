@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/checked.h"
+#include "core/base/grow.h"
 #include "core/base/log.h"
 
 enum {
@@ -40,18 +41,6 @@ static bool join_bad(struct copy_reader *r, uint64_t off, uint64_t len)
 	return false;
 }
 
-static int grow(struct copy_reader *r)
-{
-	size_t cap = r->cap ? 2 * r->cap : 64;
-	struct copy_range *more = realloc(r->bad, cap * sizeof *more);
-
-	if (!more)
-		return -1;
-	r->bad = more;
-	r->cap = cap;
-	return 0;
-}
-
 static int new_bad(struct copy_reader *r, uint64_t off, uint64_t len, struct err *err)
 {
 	log_warn("'%s': from 0x%" PRIx64 " on it can't be read, which becomes zeros: %s", r->source->name, off,
@@ -59,8 +48,8 @@ static int new_bad(struct copy_reader *r, uint64_t off, uint64_t len, struct err
 	if (r->nbad == BAD_RANGES_MAX)
 		return err_set(err, ERR_UNREADABLE, "'%s': more than %d unreadable ranges", r->source->name,
 			       BAD_RANGES_MAX);
-	if (r->nbad == r->cap && grow(r) < 0)
-		return err_nomem(err);
+	if (array_grow(&r->bad, r->nbad, &r->cap, sizeof *r->bad, err) < 0)
+		return -1;
 	r->bad[r->nbad++] = (struct copy_range){off, len};
 	return 0;
 }

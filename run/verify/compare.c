@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/checked.h"
+#include "core/base/grow.h"
 #include "core/base/hash.h"
 #include "core/base/work.h"
 #include "core/base/zeros.h"
@@ -132,15 +133,8 @@ static int give(struct comparer *c, const struct disk_difference *d, struct err 
 {
 	struct disk_comparison *r = c->ret;
 
-	if (r->n == c->cap) {
-		size_t cap = c->cap ? 2 * c->cap : 64;
-		struct disk_difference *more = realloc(r->differences, cap * sizeof *more);
-
-		if (!more)
-			return err_nomem(err);
-		r->differences = more;
-		c->cap = cap;
-	}
+	if (array_grow(&r->differences, r->n, &c->cap, sizeof *r->differences, err) < 0)
+		return -1;
 	r->differences[r->n++] = *d;
 	return 0;
 }

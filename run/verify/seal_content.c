@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/checked.h"
+#include "core/base/grow.h"
 #include "run/verify/seal_lines.h"
 #include "run/verify/tree.h"
 
@@ -92,15 +93,8 @@ static int add_run(struct content_job *job, const struct seal_run *run, struct e
 
 	if (c->nruns == SEAL_RUNS_MAX)
 		return err_set(err, ERR_CORRUPT, "a map of more than %d runs", SEAL_RUNS_MAX);
-	if (c->nruns == job->cap) {
-		size_t cap = job->cap ? 2 * job->cap : 64;
-		struct seal_run *more = realloc(c->runs, cap * sizeof *more);
-
-		if (!more)
-			return err_nomem(err);
-		c->runs = more;
-		job->cap = cap;
-	}
+	if (array_grow(&c->runs, c->nruns, &job->cap, sizeof *c->runs, err) < 0)
+		return -1;
 	c->runs[c->nruns++] = *run;
 	job->end = run->off + run->len;
 	return 0;
