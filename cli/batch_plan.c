@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "cli/command.h"
+#include "cli/groups.h"
 #include "cli/manifest_keys.h"
 #include "cli/terminal.h"
 #include "core/base/checked.h"
@@ -10,7 +11,8 @@
 
 struct arguments {
 	unsigned jobs;
-	bool no_check, json, quiet, verbose;
+	bool no_check, json;
+	struct talk_arguments talk;
 };
 
 #define AT(field) offsetof(struct arguments, field)
@@ -23,8 +25,7 @@ static const struct cli_option options[] = {
      "tried.",
      AT(no_check)},
     {"json", 0, CLI_FLAG, NULL, NULL, "Print the plan as one JSON object.", AT(json)},
-    {"quiet", 'q', CLI_FLAG, NULL, NULL, "Print warnings and errors only.", AT(quiet)},
-    {"verbose", 'v', CLI_FLAG, NULL, NULL, "Print the full log.", AT(verbose)},
+    OPTION_GROUP(talk_rows, AT(talk)),
     {0},
 };
 
@@ -40,7 +41,7 @@ static int print(const struct plan *p, const struct arguments *a, const char *jo
 	AUTO(buf_done) struct buf text = BUF_INIT(256 * MIB);
 	AUTO(js_freep) struct json *j = NULL;
 
-	if (a->quiet && !a->json)
+	if (a->talk.quiet && !a->json)
 		return 0;
 	if (!a->json)
 		return plan_text(p, job, &text, err) < 0 ? -1 : terminal_print(&text, err);
@@ -62,7 +63,7 @@ static int run_plan(const struct command *self, int argc, char **argv, struct er
 		return -1;
 	if (p.n != 2)
 		return err_set(err, ERR_USAGE, "batch plan: a manifest and the path of a new job folder are expected");
-	terminal_start(&(struct terminal_options){.quiet = a.quiet, .verbose = a.verbose});
+	talk_start(&a.talk);
 	o.manifest = p.v[0];
 	o.job = p.v[1];
 	o.no_check = a.no_check;

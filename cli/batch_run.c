@@ -5,6 +5,7 @@
 
 #include "cli/batch_table.h"
 #include "cli/command.h"
+#include "cli/groups.h"
 #include "cli/terminal.h"
 #include "core/base/checked.h"
 #include "core/base/units.h"
@@ -15,25 +16,14 @@
 #include "run/batch/unit.h"
 
 struct arguments {
-	const char *job, *progress;
+	struct talk_arguments talk;
+	const char *job;
 	uint64_t memory;
 	unsigned index, threads, at_once, pause;
-	bool beside, failed, blocked, json, quiet, verbose;
+	bool beside, failed, blocked, json;
 };
 
 #define AT(field) offsetof(struct arguments, field)
-
-static const char *const progress_kinds[] = {"text", "json", NULL};
-
-#define ROW_PROGRESS                                                                                                   \
-	{                                                                                                              \
-		"progress", 0, CLI_TEXT, "text|json", progress_kinds,                                                  \
-		    "How to show progress: text, or NDJSON events on stderr.", AT(progress)                            \
-	}
-#define ROW_QUIET                                                                                                      \
-	{                                                                                                              \
-		"quiet", 'q', CLI_FLAG, NULL, NULL, "Print warnings and errors only.", AT(quiet)                       \
-	}
 
 /* ---- unit ---- */
 
@@ -43,24 +33,9 @@ static const struct cli_option unit_options[] = {
     {"job", 0, CLI_TEXT, "JOB", NULL, "The job folder that batch plan made.", AT(job)},
     {"index", 0, CLI_NUMBER, "I", NULL, "Number of the unit; the first is 0.", AT(index)},
     {"threads", 'j', CLI_NUMBER, "N", NULL, "Threads that copy (default: one a core).", AT(threads)},
-    ROW_PROGRESS,
-    ROW_QUIET,
-    {"verbose", 'v', CLI_FLAG, NULL, NULL, "Print the full log.", AT(verbose)},
+    OPTION_GROUP(talk_rows, AT(talk)),
     {0},
 };
-
-static bool as_json(const struct arguments *a)
-{
-	return a->progress && !strcmp(a->progress, "json");
-}
-
-static void start_terminal(const struct arguments *a)
-{
-	const struct terminal_options terminal = {
-	    .quiet = a->quiet, .verbose = a->verbose, .json_progress = as_json(a)};
-
-	terminal_start(&terminal);
-}
 
 static int run_unit(const struct command *self, int argc, char **argv, struct err *err)
 {
@@ -72,7 +47,7 @@ static int run_unit(const struct command *self, int argc, char **argv, struct er
 		return -1;
 	if (p.n || !a.job || a.index == NO_INDEX)
 		return err_set(err, ERR_USAGE, "batch unit: --job JOB and --index I are expected, and nothing else");
-	start_terminal(&a);
+	talk_start(&a.talk);
 	options = (struct batch_unit_options){
 	    .job = a.job, .index = a.index, .threads = a.threads, .events = terminal_events()};
 	return batch_unit(&options, err);
@@ -88,26 +63,22 @@ const struct command command_batch_unit = {
 
 /* ---- run and resume ---- */
 
-#define ROWS_RUN                                                                                                       \
-	{"jobs",     'j',  CLI_NUMBER,                                                                                 \
-	 "N",	     NULL, "How many machines are converted at once (default: 1); they share the cores for copying.",  \
-	 AT(at_once)},                                                                                                 \
-	    {"memory",	0,                                                                                             \
-	     CLI_SIZE,	"SIZE",                                                                                        \
-	     NULL,	"How much memory they may take together (default: what is available when the run begins).",    \
-	     AT(memory)},                                                                                              \
-	    {"pause",	0,    CLI_NUMBER,                                                                              \
-	     "SECONDS", NULL, "How long a machine waits before it is tried again (default: 10).",                      \
-	     AT(pause)},                                                                                               \
-	    {"beside", 0, CLI_FLAG, NULL, NULL, "Run even when this host runs the job already.", AT(beside)},          \
-	    ROW_PROGRESS, ROW_QUIET
-
-static const struct cli_option run_options[] = {ROWS_RUN, {0}};
+static const struct cli_option run_options[] = {
+    {"jobs", 'j', CLI_NUMBER, "N", NULL,
+     "How many machines are converted at once (default: 1); they share the cores for copying.", AT(at_once)},
+    {"memory", 0, CLI_SIZE, "SIZE", NULL,
+     "How much memory they may take together (default: what is available when the run begins).", AT(memory)},
+    {"pause", 0, CLI_NUMBER, "SECONDS", NULL, "How long a machine waits before it is tried again (default: 10).",
+     AT(pause)},
+    {"beside", 0, CLI_FLAG, NULL, NULL, "Run even when this host runs the job already.", AT(beside)},
+    OPTION_GROUP(talk_rows, AT(talk)),
+    {0},
+};
 
 static const struct cli_option resume_options[] = {
     {"failed", 0, CLI_FLAG, NULL, NULL, "Try again what failed, with as many attempts as before.", AT(failed)},
     {"blocked", 0, CLI_FLAG, NULL, NULL, "Try again what was blocked: by the plan, or by an attempt.", AT(blocked)},
-    ROWS_RUN,
+    OPTION_GROUP(run_options, 0),
     {0},
 };
 
@@ -163,8 +134,9 @@ static int run_job(const struct arguments *a, bool resume, struct err *err)
 					       .opaque = &follower};
 	int ret;
 
-	terminal_start(&(struct terminal_options){.quiet = true, .json_progress = as_json(a)});
-	batch_table_start(&follower.table, a->quiet, as_json(a));
+	terminal_start(&(struct terminal_options){
+	    .quiet = true, .verbose = a->talk.verbose, .json_progress = talks_json(&a->talk)});
+	batch_table_start(&follower.table, &a->talk);
 	ret = runner_run(&options, err);
 	batch_table_end(&follower.table);
 	if (follower.report.next > 0)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/groups.h"
 #include "cli/terminal.h"
 #include "core/base/cleanup.h"
 #include "run/batch/engine.h"
@@ -11,7 +12,8 @@ struct arguments {
 	const char *engine;
 	struct engine_options how;
 	struct cli_list mounts;
-	bool dry_run, quiet, verbose;
+	bool dry_run;
+	struct talk_arguments talk;
 };
 
 #define AT(field) offsetof(struct arguments, field)
@@ -41,8 +43,7 @@ static const struct cli_option options[] = {
     {"mount", 0, CLI_LIST, "CLAIM:PATH", NULL, "kubernetes: a volume claim with sources, and where they stand in it.",
      AT(mounts)},
     {"dry-run", 0, CLI_FLAG, NULL, NULL, "Print what would be run or written, and leave it there.", AT(dry_run)},
-    {"quiet", 'q', CLI_FLAG, NULL, NULL, "Print warnings and errors only.", AT(quiet)},
-    {"verbose", 'v', CLI_FLAG, NULL, NULL, "Print the full log.", AT(verbose)},
+    OPTION_GROUP(talk_rows, AT(talk)),
     {0},
 };
 
@@ -70,14 +71,14 @@ static int go(const struct engine *e, const struct job *job, const struct argume
 	if (engine_prepare(e, job, &a->how, s, err) < 0)
 		return -1;
 	if (!s->units.n) {
-		if (!a->quiet)
+		if (!a->talk.quiet)
 			printf("%s: nothing is left to do\n", job->name);
 		return 0;
 	}
 	if (a->dry_run)
 		return terminal_print(&s->text, err);
 	ret = engine_submit(e, s, err);
-	if (!a->quiet)
+	if (!a->talk.quiet)
 		print_record(s);
 	return ret;
 }
@@ -95,7 +96,7 @@ static int run_submit(const struct command *self, int argc, char **argv, struct 
 		return err_set(err, ERR_USAGE, "batch submit: one JOB expected, %zu given", p.n);
 	if (!a.engine)
 		return err_set(err, ERR_USAGE, "batch submit: --engine is missing: slurm, parallel or kubernetes");
-	terminal_start(&(struct terminal_options){.quiet = a.quiet, .verbose = a.verbose});
+	talk_start(&a.talk);
 	a.how.mounts = a.mounts.v;
 	if (job_open(p.v[0], &job, err) < 0)
 		return -1;

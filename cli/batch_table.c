@@ -130,9 +130,12 @@ static void event(const struct runner_view *v, const struct runner_unit *u, cons
 
 /* ---- callbacks ---- */
 
-void batch_table_start(struct batch_table *t, bool quiet, bool json)
+void batch_table_start(struct batch_table *t, const struct talk_arguments *talk)
 {
-	*t = (struct batch_table){.quiet = quiet, .json = json, .tty = !json && isatty(STDERR_FILENO)};
+	bool json = talks_json(talk);
+
+	*t = (struct batch_table){
+	    .quiet = talk->quiet, .json = json, .tty = !json && !talk->verbose && isatty(STDERR_FILENO)};
 }
 
 void batch_table_changed(const struct runner_view *v, const struct runner_unit *u, void *opaque)

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "cli/groups.h"
 #include "run/batch/runner.h"
 
 struct batch_table {
@@ -12,7 +13,8 @@ struct batch_table {
 	double last;	/* when progress was told last */
 };
 
-void batch_table_start(struct batch_table *t, bool quiet, bool json);
+/* Lines instead of the table also beside a full log. */
+void batch_table_start(struct batch_table *t, const struct talk_arguments *talk);
 /* For struct runner_options; opaque is the table. */
 void batch_table_changed(const struct runner_view *v, const struct runner_unit *u, void *opaque);
 void batch_table_tick(const struct runner_view *v, void *opaque);

@@ -3,40 +3,34 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/groups.h"
 #include "cli/terminal.h"
 #include "core/base/checked.h"
 #include "run/proof/boot.h"
 
 struct arguments {
-	const char *level, *disks, *shots, *progress;
+	struct talk_arguments talk;
+	const char *level, *disks, *shots;
 	struct cli_list allow_parent;
 	unsigned timeout;
-	bool json, quiet, verbose;
+	bool json;
 };
 
 static const char *const levels[] = {"firmware", "kernel", "login", "agent", NULL};
 
-static const char *const progress_kinds[] = {"text", "json", NULL};
+#define AT(member) offsetof(struct arguments, member)
 
 static const struct cli_option options[] = {
     {"level", 'l', CLI_TEXT, "LEVEL", levels,
-     "What must be proven: firmware, kernel, login (default); agent is another word for login.",
-     offsetof(struct arguments, level)},
+     "What must be proven: firmware, kernel, login (default); agent is another word for login.", AT(level)},
     {"disks", 0, CLI_TEXT, "DIR", NULL,
-     "Folder where the disks' files are, when they don't stand where the XML says (yet, or any more).",
-     offsetof(struct arguments, disks)},
+     "Folder where the disks' files are, when they don't stand where the XML says (yet, or any more).", AT(disks)},
     {"allow-parent", 0, CLI_LIST, "DIR", NULL,
-     "A folder beside a disk's own in which the parents and extents it names may lie.",
-     offsetof(struct arguments, allow_parent)},
-    {"shots", 0, CLI_TEXT, "DIR", NULL, "Keep screenshots and the serial console's log there.",
-     offsetof(struct arguments, shots)},
-    {"timeout", 't', CLI_NUMBER, "SECONDS", NULL, "Give up after that time (default: 300).",
-     offsetof(struct arguments, timeout)},
-    {"progress", 0, CLI_TEXT, "text|json", progress_kinds, "How to show progress: text, or NDJSON events on stderr.",
-     offsetof(struct arguments, progress)},
-    {"json", 0, CLI_FLAG, NULL, NULL, "Print the result as one JSON object.", offsetof(struct arguments, json)},
-    {"quiet", 'q', CLI_FLAG, NULL, NULL, "Print warnings and errors only.", offsetof(struct arguments, quiet)},
-    {"verbose", 'v', CLI_FLAG, NULL, NULL, "Print the full log.", offsetof(struct arguments, verbose)},
+     "A folder beside a disk's own in which the parents and extents it names may lie.", AT(allow_parent)},
+    {"shots", 0, CLI_TEXT, "DIR", NULL, "Keep screenshots and the serial console's log there.", AT(shots)},
+    {"timeout", 't', CLI_NUMBER, "SECONDS", NULL, "Give up after that time (default: 300).", AT(timeout)},
+    {"json", 0, CLI_FLAG, NULL, NULL, "Print the result as one JSON object.", AT(json)},
+    OPTION_GROUP(talk_rows, AT(talk)),
     {0},
 };
 
@@ -68,7 +62,6 @@ static int run_boot(const struct command *self, int argc, char **argv, struct er
 {
 	AUTO(boot_result_done) struct boot_result result = {0};
 	struct arguments a = {.level = "login"};
-	struct terminal_options terminal;
 	struct boot_options boot = {.tick = terminal_phase};
 	struct positionals p;
 	int ret;
@@ -77,9 +70,7 @@ static int run_boot(const struct command *self, int argc, char **argv, struct er
 		return -1;
 	if (p.n != 1)
 		return err_set(err, ERR_USAGE, "boot: one libvirt XML expected, %zu given", p.n);
-	terminal = (struct terminal_options){
-	    .quiet = a.quiet, .verbose = a.verbose, .json_progress = a.progress && !strcmp(a.progress, "json")};
-	terminal_start(&terminal);
+	talk_start(&a.talk);
 	boot.xml = p.v[0];
 	boot.disks = a.disks;
 	boot.allow_parent = a.allow_parent.v;

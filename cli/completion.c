@@ -123,13 +123,13 @@ static void bash_value(const struct cli_option *o, FILE *out)
 	}
 }
 
-static void bash_options(const struct cli_option *table, FILE *out)
+static void bash_options(const struct option_rows *rows, FILE *out)
 {
 	fputs("\t\tif [[ $cur == -* ]]; then\n\t\t\t_rehost_words '", out);
-	for (; table->name; table++) {
-		if (table->letter)
-			fprintf(out, "-%c ", table->letter);
-		fprintf(out, "%s%s ", option_dashes(table), table->name);
+	for (const struct cli_option *o = rows->v; o->name; o++) {
+		if (o->letter)
+			fprintf(out, "-%c ", o->letter);
+		fprintf(out, "%s%s ", option_dashes(o), o->name);
 	}
 	fputs("-h --help'\n\t\t\treturn\n\t\tfi\n", out);
 }
@@ -138,12 +138,14 @@ static void bash_command(const struct command *c, void *opaque)
 {
 	FILE *out = opaque;
 	enum values v = values_of(c->arguments);
+	struct option_rows rows;
 
+	options_unfold(c->options, &rows);
 	fprintf(out, "\t'%s')\n\t\tcase $prev in\n", c->name);
-	for (const struct cli_option *o = c->options; o->name; o++)
+	for (const struct cli_option *o = rows.v; o->name; o++)
 		bash_value(o, out);
 	fputs("\t\tesac\n", out);
-	bash_options(c->options, out);
+	bash_options(&rows, out);
 	if (v != VALUES_NONE)
 		fprintf(out, "\t\t_rehost_files -%c\n", v == VALUES_FILES ? 'f' : 'd');
 	fputs("\t\t;;\n", out);
@@ -237,9 +239,11 @@ static void zsh_spelling(const struct cli_option *o, const char *dashes, const c
 static void zsh_command(const struct command *c, FILE *out)
 {
 	enum values v = values_of(c->arguments);
+	struct option_rows rows;
 
+	options_unfold(c->options, &rows);
 	fprintf(out, "\t%s)\n\t\t_arguments", command_word(c));
-	for (const struct cli_option *o = c->options; o->name; o++) {
+	for (const struct cli_option *o = rows.v; o->name; o++) {
 		char letter[] = {o->letter, '\0'};
 
 		if (o->letter)
@@ -347,8 +351,10 @@ static void fish_command(const struct command *c, void *opaque)
 {
 	FILE *out = opaque;
 	enum values v = values_of(c->arguments);
+	struct option_rows rows;
 
-	for (const struct cli_option *o = c->options; o->name; o++)
+	options_unfold(c->options, &rows);
+	for (const struct cli_option *o = rows.v; o->name; o++)
 		fish_option(c, o, out);
 	fprintf(out, "complete -c rehost -n '__rehost_is %s' -s h -l help -d 'Print the options.'\n", c->name);
 	if (v != VALUES_NONE)

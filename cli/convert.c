@@ -2,9 +2,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/groups.h"
 #include "cli/terminal.h"
 #include "core/base/checked.h"
 #include "run/convert.h"
@@ -12,18 +12,17 @@
 
 /* All options of the four commands; each table shows its own subset. */
 struct arguments {
-	const char *input, *input_format, *output, *output_dir, *published_in, *disk_format, *name, *destination, *root,
-	    *vm, *allocation, *snapshot;
-	const char *compress, *initramfs, *on_read_error, *progress, *agent, *virtio_win, *block_driver;
-	struct cli_list networks, bridges, macs, allow_parent, keys;
-	bool keys_from_stdin, trim_encrypted, discard_hibernation;
-	bool allow_truncated, ignore_checksum, no_convert, no_trim, keep_tools, undo_log, force, restart, performance,
-	    dry_run, print_xml, json, quiet, verbose;
-	uint64_t bwlimit;
+	struct source_arguments source;
+	struct key_arguments keys;
+	struct network_arguments network;
+	struct talk_arguments talk;
+	const char *output, *output_dir, *published_in, *disk_format, *name, *root, *allocation;
+	const char *compress, *initramfs, *on_read_error, *agent, *virtio_win, *block_driver;
+	bool trim_encrypted, discard_hibernation;
+	bool no_convert, no_trim, keep_tools, undo_log, force, restart, performance, dry_run, print_xml, json;
 	unsigned threads;
 };
 
-static const char *const inputs[] = {"ova", "ovf", "vmx", "disk", "local", NULL};
 static const char *const outputs_known[] = {"local", "disk", "qemu", "null", NULL};
 static const char *const disk_formats[] = {"qcow2", "raw", NULL};
 static const char *const codecs[] = {"zlib", "zstd", NULL};
@@ -31,152 +30,53 @@ static const char *const allocations[] = {"sparse", NULL};
 static const char *const block_drivers[] = {"virtio-blk", "virtio-scsi", NULL};
 static const char *const initramfs_ways[] = {"graft", "rebuild", NULL};
 static const char *const read_error_policies[] = {"stop", "zero", NULL};
-static const char *const progress_kinds[] = {"text", "json", NULL};
 
 #define AT(field) offsetof(struct arguments, field)
 
-#define ROWS_INPUT                                                                                                     \
-	{                                                                                                              \
-	    "input",  'i',    CLI_TEXT,                                                                                \
-	    "KIND",   inputs, "What the input is: ova, ovf, vmx or disk; found out when not given.",                   \
-	    AT(input)},                                                                                                \
-	    {"if",                                                                                                     \
-	     0,                                                                                                        \
-	     CLI_TEXT,                                                                                                 \
-	     "FORMAT",                                                                                                 \
-	     NULL,                                                                                                     \
-	     "Format of all disks (vmdk, qcow2, raw …), whatever is said of them elsewhere; "                        \
-	     "needed for raw ones that hold nothing recognisable.",                                                    \
-	     AT(input_format)},                                                                                        \
-	    {"vm", 0, CLI_TEXT, "ID", NULL, "Which virtual system of an OVF that holds several.", AT(vm)},             \
-	    {"snapshot",  0,	CLI_TEXT,                                                                              \
-	     "ID|NAME",	  NULL, "The disks as they were at a snapshot inside their images (qcow2).",                   \
-	     AT(snapshot)},                                                                                            \
-	    {"allow-parent",  0,    CLI_LIST,                                                                          \
-	     "DIR",	      NULL, "A folder beside a disk's own in which the parents and extents it names may lie.", \
-	     AT(allow_parent)},                                                                                        \
-	    {"allow-truncated",                                                                                        \
-	     0,                                                                                                        \
-	     CLI_FLAG,                                                                                                 \
-	     NULL,                                                                                                     \
-	     NULL,                                                                                                     \
-	     "Read what a cut-off disk still has, the rest as zeros; all formats but raw.",                            \
-	     AT(allow_truncated)},                                                                                     \
-	    {"ignore-checksum",	 0, CLI_FLAG, NULL, NULL, "Go on where the checksum of a VHD's header is wrong.",      \
-	     AT(ignore_checksum)},                                                                                     \
-	    {"bwlimit",	 0,    CLI_SIZE,                                                                               \
-	     "RATE",	 NULL, "Read at most so many bytes a second of the disks; 20M is 20 MiB/s.",                   \
-	     AT(bwlimit)},                                                                                             \
-	{                                                                                                              \
-		"root", 0, CLI_TEXT, "DEVICE", NULL,                                                                   \
-		    "Which operating system when there are several: a device, or first.", AT(root)                     \
-	}
+/* Of all four. */
+static const struct cli_option input_rows[] = {
+    OPTION_GROUP(source_rows, AT(source)),
+    {"root", 0, CLI_TEXT, "DEVICE", NULL, "Which operating system when there are several: a device, or first.",
+     AT(root)},
+    OPTION_GROUP(key_rows, AT(keys)),
+    {0},
+};
 
-#define ROWS_KEYS                                                                                                      \
-	{"key",                                                                                                        \
-	 0,                                                                                                            \
-	 CLI_LIST,                                                                                                     \
-	 "NAME:key|file|fd:VALUE",                                                                                     \
-	 NULL,                                                                                                         \
-	 "Passphrase of an encrypted (LUKS, BitLocker) volume: NAME is a device, a UUID or all; "                      \
-	 "key:PASSPHRASE (others may see it), file:FILE (its first line) or fd:N (the next "                           \
-	 "line of an open descriptor). May be repeated: all that fit are tried.",                                      \
-	 AT(keys)},                                                                                                    \
-	{                                                                                                              \
-		"keys-from-stdin", 0, CLI_FLAG, NULL, NULL,                                                            \
-		    "Read passphrases from standard input, one a line; each is tried on every volume.",                \
-		    AT(keys_from_stdin)                                                                                \
-	}
+static const struct cli_option common_rows[] = {
+    {"force", 0, CLI_FLAG, NULL, NULL,
+     "Go on where rehost would refuse: a source in use, an existing target (replaced), a guest that will not boot.",
+     AT(force)},
+    {"json", 0, CLI_FLAG, NULL, NULL, "Print the result as one JSON object.", AT(json)},
+    OPTION_GROUP(talk_rows, AT(talk)),
+    {0},
+};
 
-#define ROWS_COMMON                                                                                                    \
-	{"force",                                                                                                      \
-	 0,                                                                                                            \
-	 CLI_FLAG,                                                                                                     \
-	 NULL,                                                                                                         \
-	 NULL,                                                                                                         \
-	 "Go on where rehost would refuse: a source in use, an existing target "                                       \
-	 "(replaced), a guest that will not boot.",                                                                    \
-	 AT(force)},                                                                                                   \
-	    {"json", 0, CLI_FLAG, NULL, NULL, "Print the result as one JSON object.", AT(json)},                       \
-	    {"progress",                                                                                               \
-	     0,                                                                                                        \
-	     CLI_TEXT,                                                                                                 \
-	     "text|json",                                                                                              \
-	     progress_kinds,                                                                                           \
-	     "How progress is written to stderr; json: one event "                                                     \
-	     "a line.",                                                                                                \
-	     AT(progress)},                                                                                            \
-	    {"quiet", 'q', CLI_FLAG, NULL, NULL, "Print warnings and errors only.", AT(quiet)},                        \
-	{                                                                                                              \
-		"verbose", 'v', CLI_FLAG, NULL, NULL, "Print the full log.", AT(verbose)                               \
-	}
-
-#define ROWS_NETWORK                                                                                                   \
-	{"network",                                                                                                    \
-	 'n',                                                                                                          \
-	 CLI_LIST,                                                                                                     \
-	 "IN:OUT",                                                                                                     \
-	 NULL,                                                                                                         \
-	 "Connect cards on network IN (all, without IN) to libvirt "                                                   \
-	 "network OUT.",                                                                                               \
-	 AT(networks)},                                                                                                \
-	    {"bridge", 'b', CLI_LIST, "IN:OUT", NULL, "The same for bridges.", AT(bridges)},                           \
-	{                                                                                                              \
-		"mac", 0, CLI_LIST, "MAC:network|bridge|ip:OUT", NULL,                                                 \
-		    "Connect the card with this address; ip: give it a fixed address in the guest, "                   \
-		    "ADDRESS[,GATEWAY[,PREFIX[,DNS...]]].",                                                            \
-		    AT(macs)                                                                                           \
-	}
-
-#define ROWS_GUEST                                                                                                     \
-	{                                                                                                              \
-	    "keep-tools",  0, CLI_FLAG, NULL, NULL, "Leave the old hypervisor's guest tools as they are.",             \
-	    AT(keep_tools)},                                                                                           \
-	    {"agent",                                                                                                  \
-	     0,                                                                                                        \
-	     CLI_TEXT,                                                                                                 \
-	     "DIR",                                                                                                    \
-	     NULL,                                                                                                     \
-	     "Install qemu-guest-agent into a Linux guest from the package files (.deb, .rpm) in this folder.",        \
-	     AT(agent)},                                                                                               \
-	    {"virtio-win",                                                                                             \
-	     0,                                                                                                        \
-	     CLI_TEXT,                                                                                                 \
-	     "ISO|DIR",                                                                                                \
-	     NULL,                                                                                                     \
-	     "Drivers for a Windows guest: the virtio-win image or its content (default: $VIRTIO_WIN, "                \
-	     "/usr/share/virtio-win).",                                                                                \
-	     AT(virtio_win)},                                                                                          \
-	    {"block-driver",  0,                                                                                       \
-	     CLI_TEXT,	      "virtio-blk|virtio-scsi",                                                                \
-	     block_drivers,   "The bus for a Windows guest's disks (default: virtio-blk).",                            \
-	     AT(block_driver)},                                                                                        \
-	    {"initramfs",                                                                                              \
-	     0,                                                                                                        \
-	     CLI_TEXT,                                                                                                 \
-	     "graft|rebuild",                                                                                          \
-	     initramfs_ways,                                                                                           \
-	     "How drivers get into initramfs images: appended from outside (graft, default), or "                      \
-	     "made anew by the guest's own program, run in the appliance without a network (rebuild).",                \
-	     AT(initramfs)},                                                                                           \
-	    {"no-trim", 0, CLI_FLAG, NULL, NULL, "Copy free space of the guest's file systems too.", AT(no_trim)},     \
-	    {"discard-hibernation",                                                                                    \
-	     0,                                                                                                        \
-	     CLI_FLAG,                                                                                                 \
-	     NULL,                                                                                                     \
-	     NULL,                                                                                                     \
-	     "Give up what a hibernated Windows (or one with Fast Startup) held in memory, instead of refusing it.",   \
-	     AT(discard_hibernation)},                                                                                 \
-	{                                                                                                              \
-		"trim-encrypted", 0, CLI_FLAG, NULL, NULL,                                                             \
-		    "Leave out free space inside encrypted volumes, too: the copy then shows which of their blocks "   \
-		    "are in use.",                                                                                     \
-		    AT(trim_encrypted)                                                                                 \
-	}
+/* How the guest is changed. */
+static const struct cli_option guest_rows[] = {
+    {"keep-tools", 0, CLI_FLAG, NULL, NULL, "Leave the old hypervisor's guest tools as they are.", AT(keep_tools)},
+    {"agent", 0, CLI_TEXT, "DIR", NULL,
+     "Install qemu-guest-agent into a Linux guest from the package files (.deb, .rpm) in this folder.", AT(agent)},
+    {"virtio-win", 0, CLI_TEXT, "ISO|DIR", NULL,
+     "Drivers for a Windows guest: the virtio-win image or its content (default: $VIRTIO_WIN, /usr/share/virtio-win).",
+     AT(virtio_win)},
+    {"block-driver", 0, CLI_TEXT, "virtio-blk|virtio-scsi", block_drivers,
+     "The bus for a Windows guest's disks (default: virtio-blk).", AT(block_driver)},
+    {"initramfs", 0, CLI_TEXT, "graft|rebuild", initramfs_ways,
+     "How drivers get into initramfs images: appended from outside (graft, default), or made anew by the guest's own "
+     "program, run in the appliance without a network (rebuild).",
+     AT(initramfs)},
+    {"no-trim", 0, CLI_FLAG, NULL, NULL, "Copy free space of the guest's file systems too.", AT(no_trim)},
+    {"discard-hibernation", 0, CLI_FLAG, NULL, NULL,
+     "Give up what a hibernated Windows (or one with Fast Startup) held in memory, instead of refusing it.",
+     AT(discard_hibernation)},
+    {"trim-encrypted", 0, CLI_FLAG, NULL, NULL,
+     "Leave out free space inside encrypted volumes, too: the copy then shows which of their blocks are in use.",
+     AT(trim_encrypted)},
+    {0},
+};
 
 static const struct cli_option convert_options[] = {
-    ROWS_INPUT,
-    ROWS_KEYS,
+    OPTION_GROUP(input_rows, 0),
     {"output", 'o', CLI_TEXT, "KIND", outputs_known,
      "What to write: local (folder with disks and libvirt XML), "
      "qemu (start script too), null (nothing).",
@@ -191,8 +91,8 @@ static const struct cli_option convert_options[] = {
     {"oa", 0, CLI_TEXT, "sparse", allocations, "Allocation of the disks: sparse.", AT(allocation)},
     {"on", 0, CLI_TEXT, "NAME", NULL, "Name of the result (default: the machine's).", AT(name)},
     {"compress", 0, CLI_TEXT, "zlib|zstd", codecs, "Compress the qcow2 disks.", AT(compress)},
-    ROWS_NETWORK,
-    ROWS_GUEST,
+    OPTION_GROUP(network_rows, AT(network)),
+    OPTION_GROUP(guest_rows, 0),
     {"undo-log", 0, CLI_FLAG, NULL, NULL,
      "Keep the originals of all changed files in the result's folder, for "
      "rehost undo.",
@@ -210,12 +110,19 @@ static const struct cli_option convert_options[] = {
     {"restart", 0, CLI_FLAG, NULL, NULL, "Begin anew instead of resuming what an earlier run left.", AT(restart)},
     {"performance", 0, CLI_FLAG, NULL, NULL, "Give each disk an I/O thread in the libvirt XML.", AT(performance)},
     {"threads", 'j', CLI_NUMBER, "N", NULL, "Threads that copy (default: one a core).", AT(threads)},
-    ROWS_COMMON,
+    OPTION_GROUP(common_rows, 0),
     {0},
 };
 
-static const struct cli_option plan_options[] = {ROWS_INPUT, ROWS_KEYS, ROWS_NETWORK, ROWS_GUEST, ROWS_COMMON, {0}};
-static const struct cli_option inspect_options[] = {ROWS_INPUT, ROWS_KEYS, ROWS_COMMON, {0}};
+static const struct cli_option plan_options[] = {
+    OPTION_GROUP(input_rows, 0),
+    OPTION_GROUP(network_rows, AT(network)),
+    OPTION_GROUP(guest_rows, 0),
+    OPTION_GROUP(common_rows, 0),
+    {0},
+};
+
+static const struct cli_option inspect_options[] = {OPTION_GROUP(input_rows, 0), OPTION_GROUP(common_rows, 0), {0}};
 
 static bool is(const char *text, const char *word)
 {
@@ -229,19 +136,9 @@ static struct run_options to_run(const struct arguments *a, const struct positio
 	    .depth = depth,
 	    .inputs = p->v,
 	    .ninputs = p->n,
-	    .source = {.kind = is(a->input, "local") ? "disk" : a->input,
-		       .format = a->input_format,
-		       .force = a->force,
-		       .allow_truncated = a->allow_truncated,
-		       .allow_parent = a->allow_parent.v,
-		       .vm = a->vm},
-	    .rules = {.allow_parent = a->allow_parent.v,
-		      .allow_truncated = a->allow_truncated,
-		      .ignore_checksum = a->ignore_checksum,
-		      .bwlimit = a->bwlimit,
-		      .keys = keys,
-		      .snapshot = a->snapshot},
-	    .maps = {.networks = a->networks.v, .bridges = a->bridges.v, .macs = a->macs.v},
+	    .source = source_from(&a->source, a->force),
+	    .rules = reading_rules(&a->source.reading, keys),
+	    .maps = network_maps(&a->network),
 	    .output = is(a->output, "disk") ? "local" : a->output,
 	    .output_dir = a->output_dir,
 	    .published_in = a->published_in,
@@ -286,37 +183,22 @@ static void print_result(const struct json *report, const struct arguments *a)
 {
 	const char *folder = js_get_str(report, "folder", NULL);
 
-	if (!folder || a->quiet)
+	if (!folder || a->talk.quiet)
 		return;
 	printf("machine:  %s\n", js_get_str(report, "xml", ""));
 	printf("report:   %s/report.txt\n", folder);
 }
 
-/* Once they are read the command line no longer shows them, neither to `ps` nor in the advice to resume. */
-static int read_keys(const struct arguments *a, struct keys *keys, struct err *err)
-{
-	for (size_t i = 0; i < a->keys.n; i++) {
-		if (keys_add(keys, a->keys.v[i], err) < 0)
-			return -1;
-		key_hide((char *)(uintptr_t)a->keys.v[i]);
-	}
-	return a->keys_from_stdin ? keys_add_lines(keys, STDIN_FILENO, err) : 0;
-}
-
 static int start(const struct command *self, int argc, char **argv, struct arguments *a, struct positionals *p,
 		 struct keys *keys, struct err *err)
 {
-	struct terminal_options terminal;
-
 	if (options_parse(self->options, argc, argv, a, p, err) < 0)
 		return -1;
 	if (!p->n)
 		return err_set(err, ERR_USAGE, "%s: no input given", self->name);
-	if (read_keys(a, keys, err) < 0)
+	if (read_keys(&a->keys, keys, err) < 0)
 		return -1;
-	terminal = (struct terminal_options){
-	    .quiet = a->quiet, .verbose = a->verbose, .json_progress = is(a->progress, "json")};
-	terminal_start(&terminal);
+	talk_start(&a->talk);
 	return 0;
 }
 

@@ -4,21 +4,22 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/groups.h"
 #include "cli/terminal.h"
 #include "core/base/checked.h"
-#include "core/base/keys.h"
 #include "run/image.h"
 #include "run/info.h"
 
 struct arguments {
-	const char *format, *second_format, *compress, *socket, *snapshot, *second_snapshot;
-	struct cli_list allow_parent;
-	uint64_t bwlimit;
+	struct reading_arguments reading;
+	struct key_arguments key;
+	struct talk_arguments talk;
+	const char *format, *second_format, *second_snapshot, *compress, *socket;
 	unsigned cluster_size, threads;
-	bool allow_truncated, ignore_checksum, json, force, quiet, check;
+	bool json, force, check;
 	bool tables_only; /* of info and map: no option */
-	struct cli_list create, key;
-	struct keys keys;	     /* what the options --key say */
+	struct cli_list create;
+	struct keys keys;	     /* what the options of key say */
 	struct image_ready ready[2]; /* one for each image, from image_confine() */
 	struct image_ready *next;    /* the one of the image that is opened next; NULL: not confined yet */
 };
@@ -26,70 +27,37 @@ struct arguments {
 static const char *const codecs[] = {"zlib", "zstd", NULL};
 
 #define AT(field) offsetof(struct arguments, field)
-#define ROW_FORMAT                                                                                                     \
-	{                                                                                                              \
-		"format", 'f', CLI_TEXT, "FORMAT", NULL, "The (first) image's format; found out when not given.",      \
-		    AT(format)                                                                                         \
-	}
-#define ROW_JSON                                                                                                       \
-	{                                                                                                              \
-		"json", 0, CLI_FLAG, NULL, NULL, "Print JSON.", AT(json)                                               \
-	}
 
-#define ROW_KEY                                                                                                        \
-	{                                                                                                              \
-		"key", 0, CLI_LIST, "SELECTOR", NULL,                                                                  \
-		    "Passphrase of an encrypted image: FILE-NAME, UUID or all, then :file:FILE, :fd:N or :key:TEXT. "  \
-		    "Encryption by AES has no UUID and can't tell a wrong one: exactly one must be for the image.",    \
-		    AT(key)                                                                                            \
-	}
+/* Of all that open an image. */
+static const struct cli_option image_rows[] = {
+    {"format", 'f', CLI_TEXT, "FORMAT", NULL, "The (first) image's format; found out when not given.", AT(format)},
+    OPTION_GROUP(reading_rows, AT(reading)),
+    OPTION_GROUP(key_rows, AT(key)),
+    {0},
+};
 
-#define ROW_SNAPSHOT                                                                                                   \
-	{                                                                                                              \
-		"snapshot", 0, CLI_TEXT, "ID|NAME", NULL, "The (first) image as it was at a snapshot inside it.",      \
-		    AT(snapshot)                                                                                       \
-	}
-
-#define ROWS_RULES                                                                                                     \
-	{"allow-parent",  0,	CLI_LIST,                                                                              \
-	 "DIR",		  NULL, "A folder beside the image's own in which the parents and extents it names may lie.",  \
-	 AT(allow_parent)},                                                                                            \
-	    {"allow-truncated",                                                                                        \
-	     0,                                                                                                        \
-	     CLI_FLAG,                                                                                                 \
-	     NULL,                                                                                                     \
-	     NULL,                                                                                                     \
-	     "Read what a cut-off file still has, the rest as zeros; all formats but raw.",                            \
-	     AT(allow_truncated)},                                                                                     \
-	{                                                                                                              \
-		"ignore-checksum", 0, CLI_FLAG, NULL, NULL, "Go on where the checksum of a VHD's header is wrong.",    \
-		    AT(ignore_checksum)                                                                                \
-	}
+static const struct cli_option json_rows[] = {{"json", 0, CLI_FLAG, NULL, NULL, "Print JSON.", AT(json)}, {0}};
 
 static const struct cli_option info_options[] = {
-    ROW_FORMAT,
-    ROW_SNAPSHOT,
-    ROW_KEY,
-    ROWS_RULES,
+    OPTION_GROUP(image_rows, 0),
     {"check", 0, CLI_FLAG, NULL, NULL,
      "Check the structure of every image of the chain: leaks, overlaps, entries that lead out of the file. Errors end "
      "with exit status 4, leaks alone with 0.",
      AT(check)},
-    ROW_JSON,
+    OPTION_GROUP(json_rows, 0),
     {0},
 };
-static const struct cli_option map_options[] = {ROW_FORMAT, ROW_SNAPSHOT, ROW_KEY, ROWS_RULES, ROW_JSON, {0}};
-static const struct cli_option formats_options[] = {ROW_JSON, {0}};
+static const struct cli_option map_options[] = {OPTION_GROUP(image_rows, 0), OPTION_GROUP(json_rows, 0), {0}};
 static const struct cli_option compare_options[] = {
-    ROW_FORMAT,	  {"second-format", 'F', CLI_TEXT, "FORMAT", NULL, "The second image's format.", AT(second_format)},
-    ROW_SNAPSHOT, {"second-snapshot", 0, CLI_TEXT, "ID|NAME", NULL, "The same for the second.", AT(second_snapshot)},
-    ROW_KEY,	  ROWS_RULES,
-    ROW_JSON,	  {0},
+    OPTION_GROUP(image_rows, 0),
+    {"second-format", 'F', CLI_TEXT, "FORMAT", NULL, "The second image's format.", AT(second_format)},
+    {"second-snapshot", 0, CLI_TEXT, "ID|NAME", NULL, "The same for the second image; --snapshot is for the first.",
+     AT(second_snapshot)},
+    OPTION_GROUP(json_rows, 0),
+    {0},
 };
 static const struct cli_option copy_options[] = {
-    ROW_FORMAT,
-    ROW_SNAPSHOT,
-    ROW_KEY,
+    OPTION_GROUP(image_rows, 0),
     {"output-format", 'O', CLI_TEXT, "FORMAT", NULL, "Format of the copy (default: qcow2); rehost formats lists them.",
      AT(second_format)},
     {"compress", 'c', CLI_TEXT, "zlib|zstd", codecs, "Compress a qcow2 copy.", AT(compress)},
@@ -98,32 +66,23 @@ static const struct cli_option copy_options[] = {
      "Options of the copy, as for qemu-img; rehost formats lists those of each format.", AT(create)},
     {"force", 0, CLI_FLAG, NULL, NULL, "Replace an existing target; write a device that is in use.", AT(force)},
     {"threads", 'j', CLI_NUMBER, "N", NULL, "Threads (default: one a core).", AT(threads)},
-    {"bwlimit", 0, CLI_SIZE, "RATE", NULL, "Read at most so many bytes a second of the source; 20M is 20 MiB/s.",
-     AT(bwlimit)},
-    ROWS_RULES,
-    ROW_JSON,
-    {"quiet", 'q', CLI_FLAG, NULL, NULL, "Print warnings and errors only.", AT(quiet)},
+    OPTION_GROUP(json_rows, 0),
+    OPTION_GROUP(talk_rows, AT(talk)),
     {0},
 };
 static const struct cli_option nbd_options[] = {
-    ROW_FORMAT,
-    ROW_SNAPSHOT,
-    ROW_KEY,
-    ROWS_RULES,
+    OPTION_GROUP(image_rows, 0),
     {"socket", 's', CLI_TEXT, "PATH", NULL, "Unix socket to serve on; made and removed by rehost.", AT(socket)},
     {0},
 };
 
 static struct image_rules rules_of(const struct arguments *a)
 {
-	return (struct image_rules){.allow_parent = a->allow_parent.v,
-				    .allow_truncated = a->allow_truncated,
-				    .ignore_checksum = a->ignore_checksum,
-				    .bwlimit = a->bwlimit,
-				    .keys = &a->keys,
-				    .tables_only = a->tables_only,
-				    .snapshot = a->snapshot,
-				    .ready = a->next};
+	struct image_rules ret = reading_rules(&a->reading, &a->keys);
+
+	ret.tables_only = a->tables_only;
+	ret.ready = a->next;
+	return ret;
 }
 
 static int open_image(const char *path, const char *format, const struct arguments *a, struct block **ret,
@@ -141,7 +100,8 @@ static void confine(struct arguments *a, const char *const *images_read, size_t 
 {
 	a->ready[0] = a->ready[1] = (struct image_ready){.unpack_fd = -1};
 	image_confine(images_read, n,
-		      &(struct image_confine_options){.allow_parent = a->allow_parent.v, .writes = target}, a->ready);
+		      &(struct image_confine_options){.allow_parent = a->reading.allow_parent.v, .writes = target},
+		      a->ready);
 	a->next = a->ready;
 }
 
@@ -157,22 +117,11 @@ static void arguments_done(struct arguments *a)
 	keys_done(&a->keys);
 }
 
-/* Secrets leave the command line once they are read. */
-static int read_keys(struct arguments *a, struct err *err)
-{
-	for (size_t i = 0; i < a->key.n; i++) {
-		if (keys_add(&a->keys, a->key.v[i], err) < 0)
-			return -1;
-		key_hide((char *)(uintptr_t)a->key.v[i]);
-	}
-	return 0;
-}
-
 /* Parses and demands so many images. */
 static int images(const struct command *self, int argc, char **argv, size_t n, struct arguments *a,
 		  struct positionals *p, struct err *err)
 {
-	if (options_parse(self->options, argc, argv, a, p, err) < 0 || read_keys(a, err) < 0)
+	if (options_parse(self->options, argc, argv, a, p, err) < 0 || read_keys(&a->key, &a->keys, err) < 0)
 		return -1;
 	if (p->n != n)
 		return err_set(err, ERR_USAGE, "%s: %s expected, %zu given", self->name,
@@ -284,7 +233,7 @@ static int run_compare(const struct command *self, int argc, char **argv, struct
 	read_only(&a, &p);
 	if (open_image(p.v[0], a.format, &a, &one, err) < 0)
 		return -1;
-	a.snapshot = a.second_snapshot;
+	a.reading.snapshot = a.second_snapshot;
 	a.next++;
 	if (open_image(p.v[1], a.second_format, &a, &two, err) < 0 || image_compare(one, two, &d, err) < 0)
 		return -1;
@@ -308,7 +257,7 @@ static int run_copy(const struct command *self, int argc, char **argv, struct er
 	if (images(self, argc, argv, 2, &a, &p, err) < 0)
 		return -1;
 	confine(&a, &p.v[0], 1, p.v[1]);
-	terminal_start(&(struct terminal_options){.quiet = a.quiet});
+	talk_start(&a.talk);
 	terminal_phase("copying", NULL);
 	copy = (struct image_copy_options){.source = p.v[0],
 					   .source_format = a.format,
@@ -362,7 +311,7 @@ const struct command command_formats = {
     .name = "formats",
     .arguments = "",
     .summary = "machines and images we read, and what we write",
-    .options = formats_options,
+    .options = json_rows,
     .run = run_formats,
 };
 

@@ -123,14 +123,17 @@ static void markdown(const char *s, FILE *out)
 
 static void options(const struct cli_option *table, FILE *out)
 {
-	for (; table->name; table++) {
+	struct option_rows rows;
+
+	options_unfold(table, &rows);
+	for (const struct cli_option *o = rows.v; o->name; o++) {
 		char text[OPTION_TEXT_MAX];
 
-		option_spelling(table, text);
+		option_spelling(o, text);
 		fputs(".TP\n.B ", out);
 		man_text(text, out);
 		fputc('\n', out);
-		man_text(table->help, out);
+		man_text(o->help, out);
 		fputc('\n', out);
 	}
 	fputs(".TP\n.B \\-h, \\-\\-help\nPrint the options.\n", out);

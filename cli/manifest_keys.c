@@ -58,6 +58,7 @@ static enum manifest_type type_of(enum cli_kind kind)
 		return MANIFEST_SIZE;
 	case CLI_LIST:
 		return MANIFEST_LIST;
+	case CLI_GROUP:
 	case CLI_UNKNOWN:
 		break;
 	}
@@ -87,8 +88,11 @@ static struct manifest_key row_of(const struct cli_option *o)
 
 int manifest_keys_all(struct manifest_keys *ret, struct err *err)
 {
+	struct option_rows rows;
+
 	manifest_keys_init(ret);
-	for (const struct cli_option *o = command_convert.options; o->name; o++) {
+	options_unfold(command_convert.options, &rows);
+	for (const struct cli_option *o = rows.v; o->name; o++) {
 		struct manifest_key row = row_of(o);
 
 		if (!manifest_keys_add(ret, &row))

@@ -9,18 +9,29 @@
 
 #include "core/base/units.h"
 
-enum {
-	ROWS_MAX = 128,	  /* no command has half of it, virt-v2v's table over 80 */
-	LONG_BASE = 1000, /* getopt's answer for row i is LONG_BASE + i */
-};
+enum { LONG_BASE = 1000 /* getopt's answer for row i is LONG_BASE + i */ };
 
-static size_t count(const struct cli_option *table)
+static void unfold(const struct cli_option *table, size_t at, struct option_rows *ret)
 {
-	size_t n = 0;
+	for (; table->name; table++) {
+		if (table->kind == CLI_GROUP) {
+			unfold(table->rows, at + table->at, ret);
+			continue;
+		}
+		if (ret->n < OPTION_ROWS_MAX) {
+			ret->v[ret->n] = *table;
+			ret->v[ret->n].at += at;
+			ret->v[ret->n + 1] = (struct cli_option){0};
+		}
+		ret->n++;
+	}
+}
 
-	while (table[n].name)
-		n++;
-	return n;
+void options_unfold(const struct cli_option *table, struct option_rows *ret)
+{
+	ret->n = 0;
+	ret->v[0] = (struct cli_option){0};
+	unfold(table, 0, ret);
 }
 
 static int bad_choice(const struct cli_option *o, const char *value, struct err *err)
@@ -91,6 +102,7 @@ static int set_value(const struct cli_option *o, const char *value, void *into, 
 		return set_size(o, value, at, err);
 	case CLI_LIST:
 		return add_to_list(o, value, at, err);
+	case CLI_GROUP:
 	case CLI_UNKNOWN:
 		break;
 	}
@@ -127,14 +139,16 @@ static const struct cli_option *row_of(const struct cli_option *table, int answe
 int options_parse(const struct cli_option *table, int argc, char **argv, void *into, struct positionals *ret,
 		  struct err *err)
 {
-	char letters[2 * ROWS_MAX + 2];
-	struct option longs[ROWS_MAX + 1];
-	size_t n = count(table);
+	char letters[2 * OPTION_ROWS_MAX + 2];
+	struct option longs[OPTION_ROWS_MAX + 1];
+	struct option_rows rows;
 	int answer;
 
-	if (n > ROWS_MAX)
-		return err_set(err, ERR_INTERNAL, "option table has %zu rows, at most %d expected", n, ROWS_MAX);
-	make_getopt(table, n, letters, longs);
+	options_unfold(table, &rows);
+	if (rows.n > OPTION_ROWS_MAX)
+		return err_set(err, ERR_INTERNAL, "option table has %zu rows, at most %d expected", rows.n,
+			       OPTION_ROWS_MAX);
+	make_getopt(rows.v, rows.n, letters, longs);
 	opterr = 0;
 	optind = 1;
 	while ((answer = getopt_long_only(argc, argv, letters, longs, NULL)) != -1) {
@@ -142,7 +156,7 @@ int options_parse(const struct cli_option *table, int argc, char **argv, void *i
 			return err_set(err, ERR_USAGE, "unknown option '%s'", argv[optind - 1]);
 		if (answer == ':')
 			return err_set(err, ERR_USAGE, "option '%s' needs a value", argv[optind - 1]);
-		if (set_value(row_of(table, answer), optarg, into, err) < 0)
+		if (set_value(row_of(rows.v, answer), optarg, into, err) < 0)
 			return -1;
 	}
 	ret->v = (const char *const *)(uintptr_t)(argv + optind);
@@ -195,14 +209,16 @@ static void print_wrapped(const char *text, int indent, FILE *out)
 void options_help(const struct cli_option *table, FILE *out)
 {
 	enum { INDENT = 28 };
+	struct option_rows rows;
 
-	for (; table->name; table++) {
+	options_unfold(table, &rows);
+	for (const struct cli_option *o = rows.v; o->name; o++) {
 		char text[OPTION_TEXT_MAX];
 
-		option_spelling(table, text);
+		option_spelling(o, text);
 		fprintf(out, "  %-*s", INDENT - 2, text);
 		if (strlen(text) > INDENT - 3)
 			fprintf(out, "\n%*s", INDENT, "");
-		print_wrapped(table->help, INDENT, out);
+		print_wrapped(o->help, INDENT, out);
 	}
 }

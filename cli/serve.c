@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/groups.h"
 #include "cli/terminal.h"
 #include "core/base/checked.h"
-#include "core/base/keys.h"
 #include "core/base/log.h"
 #include "core/base/qr.h"
 #include "core/base/units.h"
@@ -18,10 +18,11 @@
 
 struct arguments {
 	const char *listen, *output_dir, *output, *disk_format, *compress, *on_read_error;
-	struct cli_list networks, bridges, macs, keys;
+	struct network_arguments network;
+	struct key_arguments keys;
 	unsigned uses, expires, jobs, patience, threads;
 	uint64_t bwlimit, memory;
-	bool no_convert, no_trim, keep_tools, undo_log, performance, json, force, keys_from_stdin, trim_encrypted;
+	bool no_convert, no_trim, keep_tools, undo_log, performance, json, force, trim_encrypted;
 };
 
 static const char *const outputs_known[] = {"local", "disk", "qemu", NULL};
@@ -49,19 +50,13 @@ static const struct cli_option serve_options[] = {
      AT(output)},
     {"of", 0, CLI_TEXT, "FORMAT", disk_formats, "Disk format: qcow2 (default) or raw.", AT(disk_format)},
     {"compress", 0, CLI_TEXT, "zlib|zstd", codecs, "Compress the qcow2 disks.", AT(compress)},
-    {"network", 'n', CLI_LIST, "IN:OUT", NULL, "Connect the machines' cards to libvirt network OUT.", AT(networks)},
-    {"bridge", 'b', CLI_LIST, "IN:OUT", NULL, "The same for bridges.", AT(bridges)},
-    {"mac", 0, CLI_LIST, "MAC:network|bridge:OUT", NULL, "Connect the card with this address.", AT(macs)},
+    OPTION_GROUP(network_rows, AT(network)),
     {"no-convert", 0, CLI_FLAG, NULL, NULL, "Copy and describe the machines without touching what is on them.",
      AT(no_convert)},
     {"no-trim", 0, CLI_FLAG, NULL, NULL, "Copy free space of the machines' file systems too.", AT(no_trim)},
     {"keep-tools", 0, CLI_FLAG, NULL, NULL, "Leave a hypervisor's guest tools as they are.", AT(keep_tools)},
     {"undo-log", 0, CLI_FLAG, NULL, NULL, "Keep the originals of all changed files, for rehost undo.", AT(undo_log)},
-    {"key", 0, CLI_LIST, "NAME:key|file|fd:VALUE", NULL,
-     "Passphrase of the machines' encrypted (LUKS) volumes, as for rehost convert. May be repeated.", AT(keys)},
-    {"keys-from-stdin", 0, CLI_FLAG, NULL, NULL,
-     "Read passphrases from standard input, one a line, up to its end; each is tried on every volume.",
-     AT(keys_from_stdin)},
+    OPTION_GROUP(key_rows, AT(keys)),
     {"trim-encrypted", 0, CLI_FLAG, NULL, NULL,
      "Leave out free space of encrypted volumes that were opened, too: it shows how much of them is used.",
      AT(trim_encrypted)},
@@ -125,9 +120,9 @@ static int pass_on(const struct arguments *a, char threads[16], struct convert_a
 	add_text(to, "-of", a->disk_format);
 	add_text(to, "--compress", a->compress);
 	add_text(to, "--on-read-error", a->on_read_error);
-	add_list(to, "--network", &a->networks);
-	add_list(to, "--bridge", &a->bridges);
-	add_list(to, "--mac", &a->macs);
+	add_list(to, "--network", &a->network.networks);
+	add_list(to, "--bridge", &a->network.bridges);
+	add_list(to, "--mac", &a->network.macs);
 	add_flag(to, "--no-convert", a->no_convert);
 	add_flag(to, "--no-trim", a->no_trim);
 	add_flag(to, "--keep-tools", a->keep_tools);
@@ -140,17 +135,6 @@ static int pass_on(const struct arguments *a, char threads[16], struct convert_a
 	if (to->too_many)
 		return err_set(err, ERR_USAGE, "serve: too many network maps: %d options are passed on", ARGS_MAX / 2);
 	return 0;
-}
-
-/* Once they are read the command line no longer shows them. */
-static int read_keys(const struct arguments *a, struct keys *keys, struct err *err)
-{
-	for (size_t i = 0; i < a->keys.n; i++) {
-		if (keys_add(keys, a->keys.v[i], err) < 0)
-			return -1;
-		key_hide((char *)(uintptr_t)a->keys.v[i]);
-	}
-	return a->keys_from_stdin ? keys_add_lines(keys, STDIN_FILENO, err) : 0;
 }
 
 /* For a camera, as the words are long to type: on a terminal that can show it. */
@@ -202,7 +186,7 @@ static int run_serve(const struct command *self, int argc, char **argv, struct e
 		return err_set(err, ERR_USAGE, "serve: it takes no INPUT: machines dial in");
 	if (a.compress && a.disk_format && !strcmp(a.disk_format, "raw"))
 		return err_set(err, ERR_USAGE, "--compress needs -of qcow2");
-	if (pass_on(&a, threads, &args, err) < 0 || read_keys(&a, &keys, err) < 0)
+	if (pass_on(&a, threads, &args, err) < 0 || read_keys(&a.keys, &keys, err) < 0)
 		return -1;
 	options = (struct serve_options){.listen = a.listen,
 					 .output_dir = a.output_dir,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/groups.h"
 #include "cli/terminal.h"
 #include "core/base/checked.h"
 #include "core/base/file.h"
@@ -12,8 +13,9 @@
 
 struct arguments {
 	const char *output_dir, *name;
-	struct cli_list keys;
-	bool force, quiet, verbose;
+	struct key_arguments keys;
+	struct talk_arguments talk;
+	bool force;
 };
 
 #define AT(member) offsetof(struct arguments, member)
@@ -21,11 +23,9 @@ struct arguments {
 static const struct cli_option options[] = {
     {"os", 0, CLI_TEXT, "DIR", NULL, "Folder in which the result's folder appears (default: here).", AT(output_dir)},
     {"on", 0, CLI_TEXT, "NAME", NULL, "Name of the result (default: FOLDER's name and -undone).", AT(name)},
-    {"key", 0, CLI_LIST, "NAME:key|file|fd:VALUE", NULL, "Passphrase of an encrypted volume, as convert takes it.",
-     AT(keys)},
+    OPTION_GROUP(key_rows, AT(keys)),
     {"force", 0, CLI_FLAG, NULL, NULL, "Replace an existing target.", AT(force)},
-    {"quiet", 'q', CLI_FLAG, NULL, NULL, "No progress.", AT(quiet)},
-    {"verbose", 'v', CLI_FLAG, NULL, NULL, "Say what is done.", AT(verbose)},
+    OPTION_GROUP(talk_rows, AT(talk)),
     {0},
 };
 
@@ -124,12 +124,7 @@ static int undo(const char *folder, const struct arguments *a, struct err *err)
 				  .events = terminal_events()};
 	int ret;
 
-	for (size_t i = 0; i < a->keys.n; i++) {
-		if (keys_add(&keys, a->keys.v[i], err) < 0)
-			return -1;
-		key_hide((char *)(uintptr_t)a->keys.v[i]);
-	}
-	if (read_result(folder, &r, err) < 0)
+	if (read_keys(&a->keys, &keys, err) < 0 || read_result(folder, &r, err) < 0)
 		return -1;
 	how.keys = &keys;
 	how.source.format = how.disk_format = r.format;
@@ -151,14 +146,12 @@ static int run_undo(const struct command *self, int argc, char **argv, struct er
 {
 	struct arguments a = {0};
 	struct positionals p;
-	struct terminal_options terminal;
 
 	if (options_parse(self->options, argc, argv, &a, &p, err) < 0)
 		return -1;
 	if (p.n != 1)
 		return err_set(err, ERR_USAGE, "undo: one FOLDER expected, %zu given", p.n);
-	terminal = (struct terminal_options){.quiet = a.quiet, .verbose = a.verbose};
-	terminal_start(&terminal);
+	talk_start(&a.talk);
 	return undo(p.v[0], &a, err);
 }
 

@@ -118,7 +118,7 @@ static struct run_options to_run(struct v2v *v, const struct keys *keys)
 	    .ninputs = v->paths.n,
 	    .source = {.kind = a->input, .format = a->input_format},
 	    .rules = {.keys = keys},
-	    .maps = {.networks = a->networks.v, .bridges = a->bridges.v, .macs = a->macs.v},
+	    .maps = network_maps(&a->network),
 	    .output = is(a->output, "disk") ? "local" : a->output,
 	    .output_dir = a->output_dir,
 	    .name = a->name,
@@ -130,17 +130,6 @@ static struct run_options to_run(struct v2v *v, const struct keys *keys)
 	    .on_read_error = READ_ERROR_STOP,
 	    .events = {.phase = on_phase, .bytes = on_bytes, .partial = on_partial, .opaque = v},
 	};
-}
-
-/* Once they are read the command line no longer shows them. */
-static int read_keys(const struct v2v_arguments *a, struct keys *keys, struct err *err)
-{
-	for (size_t i = 0; i < a->keys.n; i++) {
-		if (keys_add(keys, a->keys.v[i], err) < 0)
-			return -1;
-		key_hide((char *)(uintptr_t)a->keys.v[i]);
-	}
-	return a->keys_from_stdin ? keys_add_lines(keys, STDIN_FILENO, err) : 0;
 }
 
 static void say_result(const struct v2v *v, const struct json *report)
@@ -162,7 +151,7 @@ static int convert(struct v2v *v, struct err *err)
 	AUTO(js_freep) struct json *report = NULL;
 	struct run_options options;
 
-	if (v2v_check(&v->a, &v->paths, err) < 0 || read_keys(&v->a, &keys, err) < 0)
+	if (v2v_check(&v->a, &v->paths, err) < 0 || read_keys(&v->a.keys, &keys, err) < 0)
 		return -1;
 	/* Our own phases go to standard output; the terminal's would be in the way there. */
 	terminal_start(&(struct terminal_options){.quiet = !v->a.verbose, .verbose = v->a.verbose});

@@ -3,6 +3,7 @@
 #ifndef REHOST_CLI_V2V_H
 #define REHOST_CLI_V2V_H
 
+#include "cli/groups.h"
 #include "cli/options.h"
 
 /* What --version says. Old clients of virt-p2v take series 1 only, newer ones (1.42.3) 1 and 2: hence the last release
@@ -11,8 +12,10 @@
 
 struct v2v_arguments {
 	const char *input, *input_format, *output, *output_dir, *disk_format, *allocation, *name, *root;
-	struct cli_list networks, bridges, macs, keys, output_options;
-	bool keys_from_stdin, no_trim, compressed, quiet, verbose, version, machine_readable, help;
+	struct network_arguments network;
+	struct key_arguments keys;
+	struct cli_list output_options;
+	bool no_trim, compressed, quiet, verbose, version, machine_readable, help;
 };
 
 /* True for "virt-v2v" and any path to it. */

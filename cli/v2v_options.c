@@ -63,14 +63,15 @@ static const struct row rows[] = {
     TEXT("on", 0, "NAME", name, "Name of the result."),
     LIST("oo", 0, "OPTION", output_options, "compressed: compress qcow2 disks; no other is known."),
     FLAG("compressed", 0, compressed, "The same as -oo compressed."),
-    LIST("network", 'n', "IN:OUT", networks, "Connect cards on network IN (all, without IN) to network OUT."),
-    LIST("bridge", 'b', "IN:OUT", bridges, "The same for bridges."),
-    LIST("mac", 0, "MAC:network|bridge|ip:OUT", macs, "Connect the card with this address, or give it an address."),
+    LIST("network", 'n', "IN:OUT", network.networks, "Connect cards on network IN (all, without IN) to network OUT."),
+    LIST("bridge", 'b', "IN:OUT", network.bridges, "The same for bridges."),
+    LIST("mac", 0, "MAC:network|bridge|ip:OUT", network.macs,
+	 "Connect the card with this address, or give it an address."),
     TEXT(
 	"root", 0, "first|single|ask|DEVICE", root,
 	"Which system when there are several; without first or a device several are an error, as nobody can be asked."),
-    LIST("key", 0, "SELECTOR", keys, "Key of an encrypted volume."),
-    FLAG("keys-from-stdin", 0, keys_from_stdin, "Keys of encrypted volumes, one a line."),
+    LIST("key", 0, "SELECTOR", keys.list, "Key of an encrypted volume."),
+    FLAG("keys-from-stdin", 0, keys.from_stdin, "Keys of encrypted volumes, one a line."),
     FLAG("no-fstrim", 0, no_trim, "Copy free space, too."),
     FLAG("quiet", 'q', quiet, "Print errors only."),
     FLAG("verbose", 'v', verbose, "Print the full log to standard error."),
@@ -226,10 +227,10 @@ static int check_output(const struct v2v_arguments *a, struct err *err)
 
 static int check_format(const struct v2v_arguments *a, struct err *err)
 {
-	static const char *const formats[] = {"raw", "qcow2", NULL};
+	static const char *const known[] = {"raw", "qcow2", NULL};
 	bool compressed = a->compressed;
 
-	if (a->disk_format && !is_one_of(a->disk_format, formats))
+	if (a->disk_format && !is_one_of(a->disk_format, known))
 		return err_set(err, ERR_USAGE, "-of %s: raw and qcow2 are understood", a->disk_format);
 	if (a->allocation && strcmp(a->allocation, "sparse") != 0)
 		return err_set(err, ERR_USAGE,

@@ -113,6 +113,8 @@ for format in luks,encrypt.iter-time=10 aes; do
 	"$rehost" compare --key all:file:secret locked.qcow2 -F raw open.raw > /dev/null || fail "compare: $format"
 	"$rehost" copy -q --key all:fd:3 locked.qcow2 open.qcow2 --force 3< secret || fail "copy: $format"
 	qemu-img compare -q -f raw -F qcow2 open.raw open.qcow2 || fail "qemu-img compare: the copy of $format"
+	{ echo wrong-in-luks-only; cat secret; } | sed "$([[ $format == luks* ]] || echo 1d)" |
+		"$rehost" compare --keys-from-stdin locked.qcow2 -F raw open.raw > /dev/null || fail "keys from standard input: $format"
 	says 3 'the image is encrypted (.*--key all:file:FILE names its passphrase' "$rehost" copy -q locked.qcow2 no.qcow2
 	"$rehost" map locked.qcow2 | grep -q '1048576 *1048576 *data' || fail "map needs no key: $format"
 	"$rehost" info locked.qcow2 | grep -qi 'encryption: *[a-z]' || fail "info needs no key: $format"

@@ -11,7 +11,11 @@
 
 static void check_options(const struct command *c)
 {
-	for (const struct cli_option *o = c->options; o->name; o++) {
+	struct option_rows rows;
+
+	options_unfold(c->options, &rows);
+	assert_true(rows.n <= OPTION_ROWS_MAX);
+	for (const struct cli_option *o = rows.v; o->name; o++) {
 		assert_true(o->kind != CLI_UNKNOWN);
 		assert_true((o->kind == CLI_FLAG) == !o->argument);
 		assert_true(o->help && o->help[strlen(o->help) - 1] == '.');

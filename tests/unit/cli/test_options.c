@@ -107,6 +107,43 @@ static void errors_name_the_option(void **state)
 	fails((char *[]){"convert", "-j", "-1", NULL}, "option --threads: '-1' is not a number");
 }
 
+/* A group inside a group, behind rows and before others. */
+static void groups_stand_where_their_struct_is(void **state)
+{
+	struct nested {
+		unsigned before;
+		struct {
+			bool outer;
+			struct arguments inner;
+		} group;
+	} a = {0};
+	static const struct cli_option middle[] = {
+	    {"outer", 0, CLI_FLAG, NULL, NULL, "Outer.", 0},
+	    OPTION_GROUP(table, offsetof(struct nested, group.inner) - offsetof(struct nested, group)),
+	    {0},
+	};
+	static const struct cli_option top[] = {
+	    {"before", 'b', CLI_NUMBER, "N", NULL, "Before.", offsetof(struct nested, before)},
+	    OPTION_GROUP(middle, offsetof(struct nested, group)),
+	    {0},
+	};
+	char *argv[] = {"convert", "-b1", "--outer", "-os", "/out", "-n", "a:b", "--force", NULL};
+	struct option_rows rows;
+	struct positionals p;
+	struct err err = ERR_INIT;
+
+	options_unfold(top, &rows);
+	assert_int_equal(rows.n, 8);
+	assert_string_equal(rows.v[1].name, "outer");
+	assert_string_equal(rows.v[7].name, "force");
+	assert_null(rows.v[8].name);
+	assert_int_equal(options_parse(top, 8, argv, &a, &p, &err), 0);
+	assert_int_equal(a.before, 1);
+	assert_true(a.group.outer && a.group.inner.force);
+	assert_string_equal(a.group.inner.dir, "/out");
+	assert_string_equal(a.group.inner.maps.v[0], "a:b");
+}
+
 static void help_shows_every_row(void **state)
 {
 	char *text = NULL;
@@ -128,6 +165,7 @@ int main(void)
 	    cmocka_unit_test(two_dashes_end_options),
 	    cmocka_unit_test(sizes),
 	    cmocka_unit_test(errors_name_the_option),
+	    cmocka_unit_test(groups_stand_where_their_struct_is),
 	    cmocka_unit_test(help_shows_every_row),
 	};
 

@@ -81,10 +81,10 @@ static void test_scripts(void **state)
 			      &a, &paths, NULL),
 			 0);
 	assert_string_equal(a.name, "web");
-	assert_int_equal(a.networks.n, 2);
-	assert_string_equal(a.networks.v[0], "a:b");
-	assert_int_equal(a.bridges.n, 1);
-	assert_int_equal(a.macs.n, 1);
+	assert_int_equal(a.network.networks.n, 2);
+	assert_string_equal(a.network.networks.v[0], "a:b");
+	assert_int_equal(a.network.bridges.n, 1);
+	assert_int_equal(a.network.macs.n, 1);
 	assert_true(a.no_trim);
 	assert_string_equal(told, "debug-gc parallel memsize ");
 	assert_int_equal(take("-i ova x.ova -o null", &a, &paths, NULL), 0);
