@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/base/checked.h"
+#include "core/base/clock.h"
 #include "core/base/compress.h"
 #include "core/base/file.h"
 #include "core/base/work.h"
@@ -190,14 +190,6 @@ static const struct {
     {"deflate-zstd", CODEC_ZSTD, false, move_deflate, 0},
 };
 
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static int run(struct limit *l, bool prepared, struct err *err)
 {
 	struct stat st;
@@ -210,10 +202,10 @@ static int run(struct limit *l, bool prepared, struct err *err)
 	if (prepared && work_run(work_threads(0), prepare_all, l, err) < 0)
 		return -1;
 	l->next = 0;
-	began = now();
+	began = clock_seconds();
 	if (work_run(work_threads(0), move_all, l, err) < 0)
 		return -1;
-	printf("%.4f\n", now() - began);
+	printf("%.4f\n", clock_seconds() - began);
 	return 0;
 }
 

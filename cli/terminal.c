@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/base/checked.h"
+#include "core/base/clock.h"
 #include "core/base/json.h"
 #include "core/base/shell.h"
 #include "run/logfile.h"
@@ -33,21 +34,13 @@ static struct {
 	char partial[4096];
 } term = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static void event(const char *kind, const char *text)
 {
 	AUTO(js_freep) struct json *j = js_object();
 	AUTO(buf_done) struct buf line = BUF_INIT(64 * KIB);
 
 	js_set_str(j, "event", kind);
-	js_set_real(j, "seconds", now() - term.started);
+	js_set_real(j, "seconds", clock_seconds() - term.started);
 	if (text)
 		js_set_str(j, "text", text);
 	if (term.total) {
@@ -95,7 +88,7 @@ static void print_bytes(bool bar, double since)
 
 static void print_progress(bool bar)
 {
-	double since = now() - term.phase_started;
+	double since = clock_seconds() - term.phase_started;
 
 	if (term.total)
 		print_bytes(bar, since);
@@ -105,7 +98,7 @@ static void print_progress(bool bar)
 
 static void show_progress(void)
 {
-	double t = now();
+	double t = clock_seconds();
 
 	if (term.options.quiet || !term.phase[0])
 		return;
@@ -173,7 +166,7 @@ void terminal_start(const struct terminal_options *options)
 
 	term.options = *options;
 	term.tty = isatty(STDERR_FILENO) && !options->json_progress;
-	term.started = now();
+	term.started = clock_seconds();
 	logfile_start(say, NULL);
 	start_ticker();
 }
@@ -181,7 +174,7 @@ void terminal_start(const struct terminal_options *options)
 void terminal_warnings(void)
 {
 	term.options.quiet = true;
-	term.started = now();
+	term.started = clock_seconds();
 	logfile_start(say, NULL);
 }
 
@@ -198,13 +191,13 @@ void terminal_phase(const char *what, void *opaque)
 	pthread_mutex_lock(&term.lock);
 	clear_bar();
 	snprintf(term.phase, sizeof term.phase, "%s", what);
-	term.phase_started = term.last_line = now();
+	term.phase_started = term.last_line = clock_seconds();
 	term.done = term.total = term.first_done = 0;
 	term.running = true;
 	if (term.options.json_progress)
 		event("phase", what);
 	else if (!term.options.quiet)
-		fprintf(stderr, "[%6.1f] %s\n", now() - term.started, what);
+		fprintf(stderr, "[%6.1f] %s\n", clock_seconds() - term.started, what);
 	pthread_mutex_unlock(&term.lock);
 }
 

@@ -6,11 +6,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/terminal.h"
 #include "core/base/checked.h"
+#include "core/base/clock.h"
 #include "core/model/version.h"
 #include "run/convert.h"
 
@@ -20,7 +20,7 @@ struct v2v {
 	struct v2v_arguments a;
 	struct positionals paths;
 	struct run_events terminal; /* hears what is needed for an interrupted run */
-	struct timespec started;
+	double started;
 	unsigned percent;   /* said last */
 	char partial[4096]; /* "" none */
 };
@@ -36,13 +36,9 @@ bool v2v_is_name(const char *program)
 
 static void say(const struct v2v *v, const char *text)
 {
-	struct timespec now;
-
 	if (v->a.quiet)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	printf("[%6.1f] %s\n",
-	       (double)(now.tv_sec - v->started.tv_sec) + (double)(now.tv_nsec - v->started.tv_nsec) / 1e9, text);
+	printf("[%6.1f] %s\n", clock_seconds() - v->started, text);
 	fflush(stdout);
 }
 
@@ -170,7 +166,7 @@ int v2v_main(int argc, char **argv)
 	struct v2v v = {0};
 	struct err err = ERR_INIT;
 
-	clock_gettime(CLOCK_MONOTONIC, &v.started);
+	v.started = clock_seconds();
 	if (v2v_parse(argc, argv, &v.a, &v.paths, on_ignored, &err) < 0)
 		return failed(&v, &err);
 	if (v.a.help) {

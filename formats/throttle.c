@@ -7,6 +7,7 @@
 
 #include "core/base/bucket.h"
 #include "core/base/checked.h"
+#include "core/base/clock.h"
 
 enum {
 	PIECES_A_SECOND = 8, /* a read is cut, so that a slow line isn't busy for long and then silent for longer */
@@ -28,14 +29,6 @@ struct throttled {
 	struct throttle *throttle;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 int throttle_new(uint64_t rate, struct throttle **ret, struct err *err)
 {
 	struct throttle *t = calloc(1, sizeof *t);
@@ -45,7 +38,7 @@ int throttle_new(uint64_t rate, struct throttle **ret, struct err *err)
 	atomic_init(&t->users, 1);
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->woken, NULL);
-	bucket_init(&t->bucket, rate, now_ns());
+	bucket_init(&t->bucket, rate, clock_ns());
 	t->piece = min_u64(PIECE_MAX, max_u64(PIECE_MIN, align_down(rate / PIECES_A_SECOND, PIECE_MIN)));
 	*ret = t;
 	return 0;
@@ -75,13 +68,13 @@ void throttle_wait(struct throttle *t, uint64_t n)
 
 void throttle_wait_until(struct throttle *t, uint64_t n, const atomic_bool *stop)
 {
-	uint64_t until = now_ns();
+	uint64_t until = clock_ns();
 	struct timespec deadline;
 
 	pthread_mutex_lock(&t->lock);
 	until += bucket_take(&t->bucket, n, until);
 	deadline = (struct timespec){.tv_sec = (time_t)(until / 1000000000), .tv_nsec = (long)(until % 1000000000)};
-	while (!atomic_load(stop) && now_ns() < until)
+	while (!atomic_load(stop) && clock_ns() < until)
 		pthread_cond_clockwait(&t->woken, &t->lock, CLOCK_MONOTONIC, &deadline);
 	pthread_mutex_unlock(&t->lock);
 }

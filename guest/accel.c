@@ -17,10 +17,10 @@
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "core/base/checked.h"
 #include "core/base/child.h"
+#include "core/base/clock.h"
 #include "core/base/file.h"
 
 #define QEMU	   "qemu-system-x86_64"
@@ -47,14 +47,6 @@ static int make_boot_sector(struct err *err)
 	if (file_pwrite(fd, sector, sizeof sector, 0, err) < 0)
 		return -1;
 	return take_fd(&fd);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 /* Waits until the limit, then kills; -1 for that, else waitpid's status. */
@@ -121,7 +113,7 @@ static int boot_once(const char *accelerator, struct err *err)
 	AUTO_FD int output = memfd_create("rehost-qemu-output", MFD_CLOEXEC);
 	const struct child_fd fds[] = {{output, STDOUT_FILENO}, {output, STDERR_FILENO}, {sector, 3}};
 	const struct child_spec spec = {.argv = argv, .fds = fds, .nfds = 3};
-	int64_t start = now_ms();
+	uint64_t start = clock_ms();
 	int status;
 	pid_t pid;
 
@@ -132,7 +124,7 @@ static int boot_once(const char *accelerator, struct err *err)
 	if (pid < 0 || wait_limited(pid, &status, err) < 0)
 		return -1;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == PROBE_EXIT)
-		return (int)(now_ms() - start);
+		return (int)(clock_ms() - start);
 	last_line(output, said, sizeof said);
 	return err_set(err, ERR_HOST, "qemu exited with %d (%s)",
 		       WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), said);

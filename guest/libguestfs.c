@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "core/base/checked.h"
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "guest/appliance_kernel.h"
 
@@ -91,9 +92,8 @@ static void *work(void *opaque)
 
 static void tick_until_done(struct ticking *t, const char *what)
 {
-	struct timespec next;
+	struct timespec next = clock_at(clock_ms());
 
-	clock_gettime(CLOCK_MONOTONIC, &next);
 	pthread_mutex_lock(&t->lock);
 	while (!t->done) {
 		t->a->tick(what, t->a->opaque);

@@ -1,4 +1,5 @@
 #include "guest/watchdog.h"
+#include "core/base/clock.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -18,16 +19,9 @@ struct watchdog {
 /* False when the watchdog is to end. */
 static bool wait_period(struct watchdog *w)
 {
-	struct timespec next;
+	const struct timespec next = clock_at(clock_ms() + w->o.period_ms);
 	bool ret;
 
-	clock_gettime(CLOCK_MONOTONIC, &next);
-	next.tv_sec += w->o.period_ms / 1000;
-	next.tv_nsec += w->o.period_ms % 1000 * 1000000L;
-	if (next.tv_nsec >= 1000000000L) {
-		next.tv_sec++;
-		next.tv_nsec -= 1000000000L;
-	}
 	pthread_mutex_lock(&w->lock);
 	while (!w->over && pthread_cond_clockwait(&w->changed, &w->lock, CLOCK_MONOTONIC, &next) != ETIMEDOUT)
 		;

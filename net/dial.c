@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/base/checked.h"
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "formats/ledger.h"
 #include "formats/sample.h"
@@ -63,15 +64,12 @@ struct dialer {
 	struct dial_progress progress;
 	char text[512];
 	bool welcomed;
-	struct timespec answered; /* when the host did last, or we began */
+	time_t answered; /* when the host did last, or we began */
 };
 
 static time_t now(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
+	return (time_t)clock_seconds();
 }
 
 static bool cancelled(const struct dialer *d)
@@ -251,10 +249,8 @@ static int await_welcome(struct stream *s, struct json **ret, struct err *err)
 /* Waits, but not beyond the end. */
 static void pause_for(struct dialer *d, unsigned seconds)
 {
-	struct timespec until;
+	const struct timespec until = clock_at(clock_ms() + seconds * UINT64_C(1000));
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += seconds;
 	pthread_mutex_lock(&d->lock);
 	while (!d->over && pthread_cond_clockwait(&d->changed, &d->lock, CLOCK_MONOTONIC, &until) == 0)
 		;
@@ -375,14 +371,6 @@ static void end_lanes(struct dialer *d)
 
 /* ---- control ---- */
 
-static uint64_t uptime(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec;
-}
-
 /* The battery clock has gone on since the inventory was made. */
 static struct json *inventory_now(const struct dialer *d)
 {
@@ -390,7 +378,7 @@ static struct json *inventory_now(const struct dialer *d)
 	uint64_t clock = js_get_u64(ret, "battery_clock", 0);
 
 	if (clock)
-		js_set_u64(ret, "battery_clock", clock + uptime() - d->began);
+		js_set_u64(ret, "battery_clock", clock + clock_uptime() - d->began);
 	return ret;
 }
 
@@ -487,7 +475,7 @@ static int control(struct dialer *d, struct err *err)
 		return -1;
 	if (listen_to(d, s, err) == 0)
 		return 0;
-	clock_gettime(CLOCK_MONOTONIC, &d->answered);
+	d->answered = now();
 	redial_lanes(d);
 	return -1;
 }
@@ -508,8 +496,8 @@ static int keep_dialling(struct dialer *d, struct err *err)
 	for (;;) {
 		if (control(d, err) == 0)
 			return 0;
-		if (d->answered.tv_sec > answered) {
-			answered = d->answered.tv_sec;
+		if (d->answered > answered) {
+			answered = d->answered;
 			pause = PAUSE_FIRST;
 		}
 		if (!worth_a_retry(d, err))
@@ -563,7 +551,7 @@ int dial_run(const struct dial_options *options, struct err *err)
 	if (!d)
 		return err_nomem(err);
 	d->o = options;
-	d->began = uptime();
+	d->began = clock_uptime();
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->changed, NULL);
 	tell_state(d, DIAL_CONNECTING, "");

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "core/base/checked.h"
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "formats/ledger.h"
 #include "formats/throttle.h"
@@ -36,8 +37,8 @@ struct nbd_block {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct lane lanes[NBD_BLOCK_LANES_MAX];
-	atomic_bool given_up;	     /* set under the lock */
-	struct timespec alone_since; /* no lane has been there since; 0: there is one */
+	atomic_bool given_up;	 /* set under the lock */
+	uint64_t alone_since_ms; /* no lane has been there since; 0: there is one */
 	struct nbd_block_stats stats;
 	struct packing packing;
 	/* the last answer about extents */
@@ -59,9 +60,9 @@ static bool has_lane(const struct nbd_block *n)
 static void note_lanes(struct nbd_block *n)
 {
 	if (has_lane(n))
-		n->alone_since = (struct timespec){0};
-	else if (!n->alone_since.tv_sec)
-		clock_gettime(CLOCK_MONOTONIC, &n->alone_since);
+		n->alone_since_ms = 0;
+	else if (!n->alone_since_ms)
+		n->alone_since_ms = clock_ms();
 }
 
 static struct lane *free_lane(struct nbd_block *n)
@@ -75,15 +76,15 @@ static struct lane *free_lane(struct nbd_block *n)
 /* False when there is nothing to wait for any more; called with the lock held. */
 static bool wait_for_lane(struct nbd_block *n)
 {
-	struct timespec until = n->alone_since;
+	struct timespec until;
 
 	if (n->given_up)
 		return false;
-	if (!until.tv_sec) {
+	if (!n->alone_since_ms) {
 		pthread_cond_wait(&n->changed, &n->lock);
 		return true;
 	}
-	until.tv_sec += n->o.patience_seconds;
+	until = clock_at(n->alone_since_ms + n->o.patience_seconds * UINT64_C(1000));
 	return pthread_cond_clockwait(&n->changed, &n->lock, CLOCK_MONOTONIC, &until) != ETIMEDOUT || has_lane(n);
 }
 
@@ -304,20 +305,12 @@ static int read_piece(struct nbd_client *c, void *opaque, struct err *err)
 	return 0;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static void begin_piece(struct nbd_block *n, struct piece *p)
 {
 	pthread_mutex_lock(&n->lock);
 	p->packed = n->o.may_pack && packing_wanted(&n->packing);
 	pthread_mutex_unlock(&n->lock);
-	p->begun = now_ns();
+	p->begun = clock_ns();
 }
 
 /* The limit is for what the network carries. */
@@ -328,7 +321,7 @@ static void count(struct nbd_block *n, const struct piece *p)
 	pthread_mutex_lock(&n->lock);
 	n->stats.read += p->sent;
 	n->stats.saved += p->saved;
-	packing_note(&n->packing, p->packed, p->sent, now_ns() - p->begun);
+	packing_note(&n->packing, p->packed, p->sent, clock_ns() - p->begun);
 	pthread_mutex_unlock(&n->lock);
 }
 

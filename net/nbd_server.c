@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/base/checked.h"
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "net/nbd_connection.h"
 
@@ -210,8 +211,7 @@ void nbd_server_stop(struct nbd_server *s)
 		pthread_join(s->acceptor, NULL);
 	if (s->o.listen_fd >= 0)
 		close(s->o.listen_fd);
-	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_sec += STOP_SECONDS;
+	deadline = clock_at(clock_ms() + STOP_SECONDS * 1000);
 	pthread_mutex_lock(&s->lock);
 	shut_all(s, SHUT_RD);
 	while (s->active && !late)

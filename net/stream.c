@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 
 #include "core/base/checked.h"
+#include "core/base/clock.h"
 
 static void set_timeout(const struct stream *s, int which, struct timeval t)
 {
@@ -19,11 +20,8 @@ static void set_timeout(const struct stream *s, int which, struct timeval t)
 /* A socket's time-out begins anew with every byte that comes: before a deadline it becomes what is left. */
 static bool has_time(const struct stream *s)
 {
-	struct timespec now;
-	int64_t left; /* us */
+	int64_t left = (int64_t)(s->deadline - clock_ns()) / 1000; /* µs */
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	left = (int64_t)(s->deadline.tv_sec - now.tv_sec) * 1000000 + (s->deadline.tv_nsec - now.tv_nsec) / 1000;
 	if (left <= 0)
 		return false;
 	if (!s->patience || left < (int64_t)s->patience * 1000000)
@@ -33,7 +31,7 @@ static bool has_time(const struct stream *s)
 
 ssize_t stream_recv(struct stream *s, void *buf, size_t len)
 {
-	if (!s->deadline.tv_sec || has_time(s))
+	if (!s->deadline || has_time(s))
 		return recv(s->fd, buf, len, 0);
 	errno = EAGAIN;
 	return -1;
@@ -140,12 +138,11 @@ void stream_patience(struct stream *s, unsigned seconds)
 
 void stream_deadline(struct stream *s, unsigned seconds)
 {
-	s->deadline = (struct timespec){0};
+	s->deadline = 0;
 	set_timeout(s, SO_RCVTIMEO, (struct timeval){.tv_sec = s->patience});
 	if (!seconds)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &s->deadline);
-	s->deadline.tv_sec += seconds;
+	s->deadline = clock_ns() + seconds * UINT64_C(1000000000);
 }
 
 bool stream_late(const struct stream *s)

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
-#include <time.h>
+#include <stdint.h>
 
 #include "core/base/cleanup.h"
 #include "core/base/err.h"
@@ -27,7 +27,7 @@ struct stream {
 	int fd;	   /* owned */
 	bool late; /* a take ended because the patience did */
 	unsigned patience;
-	struct timespec deadline; /* 0: none */
+	uint64_t deadline; /* as clock_ns(); 0: none */
 };
 
 /* For the streams themselves: recv(2) within the patience and the deadline; EAGAIN when one of them ends. */

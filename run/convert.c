@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/pkgfile.h"
 #include "core/model/version.h"
@@ -27,10 +28,7 @@ static void run_done(struct run *r)
 
 double phase_seconds(const struct run *r)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - r->phase_began.tv_sec) + (double)(now.tv_nsec - r->phase_began.tv_nsec) / 1e9;
+	return clock_seconds() - r->phase_began;
 }
 
 void phase_end(struct run *r)
@@ -43,7 +41,7 @@ void phase_end(struct run *r)
 		js_set_real(t, "seconds", phase_seconds(r));
 	}
 	r->phase = NULL;
-	clock_gettime(CLOCK_MONOTONIC, &r->phase_began);
+	r->phase_began = clock_seconds();
 }
 
 void phase_begin(struct run *r, const char *id, const char *what)

@@ -7,9 +7,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/base/checked.h"
+#include "core/base/clock.h"
 #include "core/base/grow.h"
 #include "core/base/hash.h"
 #include "core/base/log.h"
@@ -59,14 +59,6 @@ struct copier {
 
 	_Atomic uint64_t moved, done, unwritten;
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* ---- writing ---- */
 
@@ -149,7 +141,7 @@ static int commit(struct copier *c, const struct finished *f, size_t n, struct e
 /* Takes the list for a commit when one is due and nobody else is at it; NULL when not. */
 static struct finished *take_due(struct copier *c, size_t *ret_n)
 {
-	uint64_t now = now_ms();
+	uint64_t now = clock_ms();
 	struct finished *f = NULL;
 
 	if (!c->committing && c->nfinished && (c->uncommitted >= COMMIT_BYTES || now - c->committed_at >= COMMIT_MS)) {
@@ -180,7 +172,7 @@ static int commit_if_due(struct copier *c, struct err *err)
 	ret = commit(c, f, n, err);
 	pthread_mutex_lock(&c->lock);
 	c->committing = false;
-	c->committed_at = now_ms();
+	c->committed_at = clock_ms();
 	pthread_cond_broadcast(&c->committed);
 	pthread_mutex_unlock(&c->lock);
 	return ret;
@@ -197,8 +189,8 @@ static int finish_chunk(struct copier *c, const struct finished *f, uint64_t dat
 	bad = copy_reader_has_bad(&c->reader, f->off);
 	if (c->job->ledger && !bad)
 		copy_ledger_put(c->job->ledger, f->off, f->source);
-	if (c->job->progress && now_ms() - c->progress_at >= PROGRESS_MS) {
-		c->progress_at = now_ms();
+	if (c->job->progress && clock_ms() - c->progress_at >= PROGRESS_MS) {
+		c->progress_at = clock_ms();
 		c->job->progress(c->done, c->job->opaque);
 	}
 	if (c->job->journal && c->target && !bad) {
@@ -497,7 +489,7 @@ int copy_run(const struct copy_job *job, struct copy_result *result, struct err 
 	c.moves = !job->journal && !job->ledger && copy_move_possible(c.source, c.target);
 	c.move = (struct copy_move){.source = c.source, .target = c.target, .unit = c.unit};
 	c.nchunks = div_round_up(c.source->size, COPY_CHUNK);
-	c.committed_at = now_ms();
+	c.committed_at = clock_ms();
 	c.reused = calloc(c.nchunks / 8 + 1, 1);
 	if (!c.reused || copy_reader_init(&c.reader, c.source, job->on_read_error) < 0) {
 		free(c.reused);

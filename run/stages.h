@@ -2,8 +2,6 @@
 #ifndef REHOST_RUN_STAGES_H
 #define REHOST_RUN_STAGES_H
 
-#include <time.h>
-
 #include "core/model/caps.h"
 #include "core/model/changelog.h"
 #include "core/model/inspection.h"
@@ -38,7 +36,7 @@ struct run {
 	struct throughput throughput;	    /* of the copy */
 	const struct io_read_error *unread; /* all that could not be read, each disk's in order */
 	size_t nunread;
-	struct timespec phase_began;
+	double phase_began; /* clock_seconds() */
 	const char *phase;
 };
 

@@ -76,9 +76,6 @@ struct hardware *hardware_read(const char *root, struct err *err);
 void hardware_free(struct hardware *h);
 DEFINE_CLEANUP(struct hardware *, hardware_free)
 
-/* Seconds since the system was started. */
-uint64_t hardware_uptime(void);
-
 /* The parts of it, each in a file of its own. */
 void disks_read(struct hardware *h, const struct tree *t);
 void nics_read(struct hardware *h, const struct tree *t);

@@ -6,6 +6,7 @@
 
 #include "boot-iso/agent/target.h"
 #include "core/base/cleanup.h"
+#include "core/base/clock.h"
 
 static bool same(const char *a, const char *b)
 {
@@ -140,7 +141,7 @@ static void add_system(struct json *j, const struct hardware *h)
 	set_count(cpu, "threads", h->threads);
 	set_count(cpu, "numa_nodes", h->numa_nodes);
 	set_count(j, "memory", h->memory);
-	set_count(j, "battery_clock", h->clock ? h->clock + hardware_uptime() - h->clock_read : 0);
+	set_count(j, "battery_clock", h->clock ? h->clock + clock_uptime() - h->clock_read : 0);
 }
 
 static void add_firmware(struct json *j, const struct hardware *h)

@@ -6,12 +6,12 @@
 #include <linux/fs.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "boot-iso/agent/watched.h"
 #include "core/base/checked.h"
 #include "core/base/cleanup.h"
+#include "core/base/clock.h"
 #include "core/base/units.h"
 #include "formats/open.h"
 
@@ -77,14 +77,6 @@ void shown_done(struct shown *s)
 }
 
 /* ---- what is shown ---- */
-
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 static unsigned thousandths(uint64_t part, uint64_t whole)
 {
@@ -152,7 +144,7 @@ static void begin_copy(struct shown *s)
 
 void shown_measure(struct shown *s, uint64_t done, uint64_t total, uint64_t read)
 {
-	double now = seconds();
+	double now = clock_seconds();
 
 	if (total && !s->copying)
 		begin_copy(s);

@@ -5,6 +5,7 @@
 
 #include "boot-iso/agent/hardware.h"
 #include "core/base/checked.h"
+#include "core/base/clock.h"
 
 static void read_smbios(struct hardware *h, const struct tree *t)
 {
@@ -102,14 +103,6 @@ static void read_memory(struct hardware *h, const struct tree *t)
 		h->memory = strtoull(total, NULL, 10) * KIB;
 }
 
-uint64_t hardware_uptime(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec;
-}
-
 void system_read(struct hardware *h, const struct tree *t)
 {
 	read_smbios(h, t);
@@ -117,5 +110,5 @@ void system_read(struct hardware *h, const struct tree *t)
 	read_nodes(h, t);
 	read_memory(h, t);
 	h->clock = tree_number(t, 0, "sys/class/rtc/rtc0/since_epoch");
-	h->clock_read = hardware_uptime();
+	h->clock_read = clock_uptime();
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/base/checked.h"
+#include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "run/conversion.h"
@@ -22,10 +23,7 @@ enum {
 
 double attempt_seconds(const struct attempt *a)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - a->since.tv_sec) + (double)(now.tv_nsec - a->since.tv_nsec) / 1e9;
+	return clock_seconds() - a->since;
 }
 
 void attempt_iso(time_t t, char ret[ATTEMPT_ISO_TEXT])
@@ -51,8 +49,8 @@ static FILE *open_text(int dirfd, const char *name)
 int attempt_open(struct attempt *a, int dirfd, struct signals *signals, const struct run_events *events,
 		 struct err *err)
 {
-	*a = (struct attempt){.fd = dirfd, .signals = signals, .events = *events, .began = time(NULL)};
-	clock_gettime(CLOCK_MONOTONIC, &a->since);
+	*a = (struct attempt){
+	    .fd = dirfd, .signals = signals, .events = *events, .began = time(NULL), .since = clock_seconds()};
 	a->said = open_text(dirfd, ATTEMPT_EVENTS);
 	a->log = open_text(dirfd, "convert.log");
 	if (!a->said || !a->log)

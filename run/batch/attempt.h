@@ -33,7 +33,7 @@ struct attempt {
 	struct run_events events; /* for who looks on; all may be NULL */
 	FILE *said, *log;	  /* ATTEMPT_EVENTS, convert.log */
 	time_t began;
-	struct timespec since;
+	double since;		       /* clock_seconds() */
 	char last_error[ERR_TEXT_MAX]; /* of the program that ran last */
 };
 

@@ -1,23 +1,14 @@
 /* The reports of a job while it runs. */
 #include "run/batch/live_report.h"
 
-#include <time.h>
-
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "run/batch/summary.h"
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 void live_report_step(struct live_report *l, const struct job *job)
 {
 	struct err err = ERR_INIT;
-	double began = now(), took;
+	double began = clock_seconds(), took;
 
 	if (l->failed || began < l->next)
 		return;
@@ -25,9 +16,9 @@ void live_report_step(struct live_report *l, const struct job *job)
 		log_warn("no report while it runs: %s", err.text);
 		l->failed = true;
 	}
-	took = now() - began;
-	l->next =
-	    now() + (took * LIVE_REPORT_SHARE > LIVE_REPORT_SECONDS ? took * LIVE_REPORT_SHARE : LIVE_REPORT_SECONDS);
+	took = clock_seconds() - began;
+	l->next = clock_seconds() +
+		  (took * LIVE_REPORT_SHARE > LIVE_REPORT_SECONDS ? took * LIVE_REPORT_SHARE : LIVE_REPORT_SECONDS);
 }
 
 void live_report_end(const char *folder)

@@ -10,11 +10,11 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/base/checked.h"
 #include "core/base/child.h"
+#include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/memory.h"
 #include "core/base/work.h"
@@ -50,14 +50,6 @@ const char *runner_state_name(enum runner_state s)
 	return names[s];
 }
 
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static struct runner_view view(const struct runner *r)
 {
 	return (struct runner_view){.job = r->job,
@@ -65,7 +57,7 @@ static struct runner_view view(const struct runner *r)
 				    .nunits = r->job->nunits,
 				    .running = r->running,
 				    .began = r->began,
-				    .seconds = now() - r->began};
+				    .seconds = clock_seconds() - r->began};
 }
 
 static void set_state(struct runner *r, struct runner_unit *u, enum runner_state state, const char *text)
@@ -293,7 +285,7 @@ static bool is_held(const struct runner *r, const struct runner_unit *u)
 /* No outcome: later, or not by this run. */
 static void put_off(struct runner *r, struct runner_unit *u, const char *why)
 {
-	u->not_before = now() + (r->o->pause ? r->o->pause : RUNNER_PAUSE_SECONDS);
+	u->not_before = clock_seconds() + (r->o->pause ? r->o->pause : RUNNER_PAUSE_SECONDS);
 	u->tries += !is_held(r, u);
 	set_state(r, u, u->tries < RUNNER_TRIES + u->unit.retries ? RUNNER_WAITING : RUNNER_GIVEN_UP, why);
 }
@@ -309,7 +301,7 @@ static void start(struct runner *r, struct runner_unit *u)
 		return;
 	}
 	u->pid = pid;
-	u->began = now();
+	u->began = clock_seconds();
 	u->progress = (struct unit_progress){.attempt = -1};
 	r->active[r->running++] = u;
 	set_state(r, u, RUNNER_RUNNING, "");
@@ -331,7 +323,7 @@ static void start_more(struct runner *r)
 	for (unsigned i = 0; i < r->job->nunits && r->running < r->at_once && !r->stopping; i++) {
 		struct runner_unit *u = &r->units[i];
 
-		if (u->state != RUNNER_WAITING || u->not_before > now() || !source_has_room(r, u))
+		if (u->state != RUNNER_WAITING || u->not_before > clock_seconds() || !source_has_room(r, u))
 			continue;
 		if (has_memory(r, u))
 			start(r, u);
@@ -471,7 +463,7 @@ static int run(struct runner *r, struct err *err)
 	    take_up(r, err) < 0 || load(r, err) < 0 || signals_open(&r->signals, err) < 0)
 		return -1;
 	r->memory = r->o->memory ? r->o->memory : memory_available();
-	r->began = now();
+	r->began = clock_seconds();
 	work(r);
 	return verdict(r, err);
 }

@@ -48,7 +48,7 @@ static void ask(struct agent *a)
 		a->asked--;
 }
 
-bool agent_poll(struct agent *a, int64_t now_ms)
+bool agent_poll(struct agent *a, uint64_t now_ms)
 {
 	char data[1024];
 	ssize_t n;

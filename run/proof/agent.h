@@ -9,13 +9,13 @@
 struct agent {
 	int fd; /* connected socket, borrowed; -1: the machine has no such channel */
 	unsigned asked;
-	int64_t next_ms; /* when to ask again */
-	char line[256];	 /* the answer so far; longer ones aren't ours */
+	uint64_t next_ms; /* when to ask again */
+	char line[256];	  /* the answer so far; longer ones aren't ours */
 	size_t len;
 };
 
 /* Asks every 5 s and reads what came, without waiting. True once the agent has answered a question of ours. */
-bool agent_poll(struct agent *a, int64_t now_ms);
+bool agent_poll(struct agent *a, uint64_t now_ms);
 
 /* Takes in bytes from the guest; true when they end an answer. Any guest may write here, so nothing is trusted. */
 bool agent_take(struct agent *a, const char *data, size_t len);

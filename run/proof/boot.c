@@ -10,11 +10,11 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/base/checked.h"
 #include "core/base/child.h"
+#include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "run/proof/agent.h"
@@ -47,7 +47,7 @@ struct proof {
 	pid_t pid;			/* 0: not started, or already waited for */
 	int qmp_fd, serial_fd, said_fd; /* said: what qemu prints, a memory file */
 	int folder_fd, log_fd;		/* -1: nothing is kept */
-	int64_t start, next_look;
+	uint64_t start, next_look;
 	bool gone; /* qemu ended by itself */
 };
 
@@ -66,17 +66,9 @@ enum boot_level boot_level_by_name(const char *name)
 	return strcmp(name, "agent") == 0 ? BOOT_LOGIN : BOOT_LEVEL_UNKNOWN;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static double seconds(const struct proof *p)
 {
-	return (double)(now_ms() - p->start) / 1000;
+	return (double)(clock_ms() - p->start) / 1000;
 }
 
 /* A result that stands elsewhere than where it will be: same names, another folder. */
@@ -306,14 +298,14 @@ static int pump(struct proof *p, int ms, struct err *err)
 	if (poll(fds, sizeof fds / sizeof *fds, ms) < 0 && errno != EINTR)
 		return err_sys(err, ERR_INTERNAL, "cannot wait for qemu");
 	read_serial(p);
-	if (agent_poll(&p->agent, now_ms()))
+	if (agent_poll(&p->agent, clock_ms()))
 		evidence_agent(&p->e);
 	if (qmp_poll(&p->qmp, err) < 0)
 		return -1;
-	if (now_ms() >= p->next_look) {
+	if (clock_ms() >= p->next_look) {
 		if (look(p, err) < 0)
 			return -1;
-		p->next_look = now_ms() + LOOK_EVERY_MS;
+		p->next_look = clock_ms() + LOOK_EVERY_MS;
 	}
 	return 0;
 }
@@ -336,15 +328,15 @@ static void tell(struct proof *p)
 /* The serial console is quicker than the screen: the picture of a login should show one. */
 static void settle(struct proof *p)
 {
-	int64_t end = now_ms() + SETTLE_MS;
+	uint64_t end = clock_ms() + SETTLE_MS;
 
-	while (p->d.video && p->o->folder && now_ms() < end) {
+	while (p->d.video && p->o->folder && clock_ms() < end) {
 		AUTO(buf_done) struct buf rows = BUF_INIT(SCREEN_MAX);
 
 		if (read_screen(p, &rows, NULL) < 0 || strstr(buf_str(&rows), " login:"))
 			return;
 		if (!rows.len)
-			end = min_u64((uint64_t)end, (uint64_t)now_ms() + 2000);
+			end = min_u64(end, clock_ms() + 2000);
 		read_serial(p);
 		poll(NULL, 0, 250);
 	}
@@ -386,10 +378,10 @@ static void ended_early(struct proof *p, const struct err *why)
 
 static void watch(struct proof *p)
 {
-	int64_t end = p->start + (int64_t)(p->o->timeout ? p->o->timeout : DEFAULT_TIMEOUT_S) * 1000;
+	uint64_t end = p->start + (uint64_t)(p->o->timeout ? p->o->timeout : DEFAULT_TIMEOUT_S) * 1000;
 
 	tell(p);
-	while (now_ms() < end) {
+	while (clock_ms() < end) {
 		struct err why = ERR_INIT;
 		bool new = false;
 
@@ -454,7 +446,7 @@ static int prove(struct proof *p, struct err *err)
 {
 	if (load_domain(p, err) < 0 || proof_open_images(&p->d, p->o->allow_parent, err) < 0 || open_folder(p, err) < 0)
 		return -1;
-	p->start = now_ms();
+	p->start = clock_ms();
 	if (start_qemu(p, err) < 0)
 		return -1;
 	if (qmp_open(&p->qmp, p->qmp_fd, err) < 0)

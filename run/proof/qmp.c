@@ -6,26 +6,18 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include "core/base/clock.h"
 #include "core/base/file.h"
 
 /* qemu answers within milliseconds; an emulated guest on a loaded host may keep its lock for seconds. */
 enum { ANSWER_MS = 60000 };
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* Reads what is there, waiting until the deadline for the first byte. 1: something came; 0: nothing; -1. */
-static int read_more(struct qmp *q, int64_t deadline, struct err *err)
+static int read_more(struct qmp *q, uint64_t deadline, struct err *err)
 {
 	struct pollfd p = {.fd = q->fd, .events = POLLIN};
-	int64_t left = deadline - now_ms();
+	int64_t left = (int64_t)(deadline - clock_ms());
 	char *to = buf_reserve(&q->in, 16384);
 	ssize_t n;
 
@@ -80,7 +72,7 @@ static bool take_event(struct qmp *q, const struct json *message)
 }
 
 /* The next message that is no event. With deadline 0 only what has come: *ret is then NULL when there is none. */
-static int next_message(struct qmp *q, int64_t deadline, struct json **ret, struct err *err)
+static int next_message(struct qmp *q, uint64_t deadline, struct json **ret, struct err *err)
 {
 	for (;;) {
 		AUTO(js_freep) struct json *message = NULL;
@@ -96,7 +88,7 @@ static int next_message(struct qmp *q, int64_t deadline, struct json **ret, stru
 		n = read_more(q, deadline, err);
 		if (n < 0)
 			return -1;
-		if (n == 0 && now_ms() >= deadline)
+		if (n == 0 && clock_ms() >= deadline)
 			return deadline ? err_set(err, ERR_HOST, "qemu did not answer in %d s", ANSWER_MS / 1000) : 0;
 	}
 }
@@ -106,7 +98,7 @@ int qmp_open(struct qmp *q, int fd, struct err *err)
 	AUTO(js_freep) struct json *greeting = NULL;
 
 	*q = (struct qmp){.fd = fd, .in = BUF_INIT(QMP_LINE_MAX)};
-	if (next_message(q, now_ms() + ANSWER_MS, &greeting, err) < 0)
+	if (next_message(q, clock_ms() + ANSWER_MS, &greeting, err) < 0)
 		return -1;
 	if (!js_get(greeting, "QMP"))
 		return err_set(err, ERR_HOST, "qemu's first word is not QMP's greeting");
@@ -129,7 +121,7 @@ int qmp_run(struct qmp *q, const char *command, struct json *arguments, struct j
 		return err_nomem(err);
 	if (file_send(q->fd, line.data, line.len, err) < 0)
 		return err_wrap(err, "qemu");
-	if (next_message(q, now_ms() + ANSWER_MS, &answer, err) < 0)
+	if (next_message(q, clock_ms() + ANSWER_MS, &answer, err) < 0)
 		return err_wrap(err, "qemu command '%s'", command);
 	error = js_get(answer, "error");
 	if (error)

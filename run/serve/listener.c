@@ -8,6 +8,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "net/address.h"
 #include "net/frame.h"
@@ -34,14 +35,6 @@ struct caller {
 	struct token token;
 	bool refused; /* it shall not dial again */
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* ---- tokens ---- */
 
@@ -521,7 +514,7 @@ static bool take_place(struct caller *c)
 
 	for (;;) {
 		pthread_mutex_lock(&s->lock);
-		answer = door_knock(&s->door, c->origin, now_ms(), &c->place, &evicted);
+		answer = door_knock(&s->door, c->origin, clock_ms(), &c->place, &evicted);
 		if (evicted >= 0)
 			shutdown(s->stranger_fds[evicted], SHUT_RDWR);
 		if (answer == DOOR_OPEN)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/base/checked.h"
+#include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
 
@@ -18,10 +19,7 @@ enum { PATIENCE_DEFAULT = 1800 /* a switch that is replaced, a machine that is b
 
 time_t serve_now(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
+	return (time_t)clock_seconds();
 }
 
 struct live *live_of(struct serve *s, struct enrol_machine *entry)

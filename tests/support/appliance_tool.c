@@ -9,20 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "guest/appliance.h"
 
 static double last;
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
 
 /* Processor seconds of the qemu that is our child, 0 when there is none. */
 static double qemu_cpu(void)
@@ -52,12 +44,12 @@ static double qemu_cpu(void)
 static void step(const char *what)
 {
 	static double cpu_last;
-	double t = now(), cpu = qemu_cpu();
+	double t = clock_seconds(), cpu = qemu_cpu();
 
 	printf("%-10s %6.2f s, qemu %6.2f s of processor\n", what, t - last, cpu > cpu_last ? cpu - cpu_last : 0);
 	fflush(stdout);
 	cpu_last = cpu;
-	last = now();
+	last = clock_seconds();
 }
 
 static void print_inspection(const struct inspection *i)
@@ -167,7 +159,7 @@ int main(int argc, char **argv)
 			o.disk_activity = no_activity;
 		} else
 			disks[o.ndisks++] = (struct appliance_disk){.socket = argv[i], .logical_sector = 512};
-	last = now();
+	last = clock_seconds();
 	if (run(&o, hang, &err) == 0)
 		return 0;
 	fprintf(stderr, "appliance_tool: %s: %s\n", err_code_name(err.code), err.text);

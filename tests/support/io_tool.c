@@ -8,19 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "run/io_client.h"
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void print_log(enum log_level level, const char *text, void *opaque)
 {
@@ -61,7 +53,7 @@ static int run(const struct machine *m, char **argv, struct err *err)
 	struct io_target target = {.format = argv[2]};
 	struct io_copy_result r;
 	char name[64];
-	double began = now();
+	double began = clock_seconds();
 
 	snprintf(name, sizeof name, "disk.%s", argv[2]);
 	target.file = name;
@@ -69,16 +61,16 @@ static int run(const struct machine *m, char **argv, struct err *err)
 	if (io_start(&options, &io, err) < 0)
 		return -1;
 	printf("opened %" PRIu64 " bytes, %" PRIu64 " allocated, format %s, %s, %.2f s\n", io_disk(io, 0)->size,
-	       io_disk(io, 0)->allocated, io_disk(io, 0)->format, io_disk(io, 0)->identity, now() - began);
+	       io_disk(io, 0)->allocated, io_disk(io, 0)->format, io_disk(io, 0)->identity, clock_seconds() - began);
 	if (io_serve(io, false, err) < 0)
 		return -1;
 	wait_for_stdin(io);
-	began = now();
+	began = clock_seconds();
 	if (io_freeze(io, err) < 0 || io_copy(io, &target, &r, err) < 0)
 		return -1;
 	printf("copied read %" PRIu64 " written %" PRIu64 " source %" PRIu64 " reused %" PRIu64
 	       " in %.2f s; peak RSS of io %lu KiB, of control %lu KiB\n",
-	       r.bytes_read, r.bytes_written, r.source_read, r.reused, now() - began, peak_rss(io_pid(io)),
+	       r.bytes_read, r.bytes_written, r.source_read, r.reused, clock_seconds() - began, peak_rss(io_pid(io)),
 	       peak_rss(getpid()));
 	return 0;
 }

@@ -12,11 +12,11 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
+#include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/base/log.h"
@@ -219,14 +219,6 @@ static void test_the_file_is_asked_seldom_where_its_holes_are(void **state)
 	free(head);
 }
 
-static double seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* The ask: under 0.2 s and 64 MiB for 2 TiB with 100 MiB at random places. Sanitizers and a busy machine get more. */
 static void test_huge_sparse_image(void **state)
 {
@@ -247,10 +239,10 @@ static void test_huge_sparse_image(void **state)
 				 0);
 	assert_int_equal(block_finish(b, &s->err), 0);
 	block_close(b);
-	start = seconds();
+	start = clock_seconds();
 	b = open_image(s, "x");
 	assert_int_equal(block_allocated(b, &allocated, &s->err), 0);
-	took = seconds() - start;
+	took = clock_seconds() - start;
 	block_close(b);
 	getrusage(RUSAGE_SELF, &usage);
 	print_message("2 TiB mapped in %.3f s, peak %ld MiB\n", took, usage.ru_maxrss / 1024);
@@ -358,7 +350,7 @@ static void test_real_images_that_are_refused(void **state)
 	};
 	struct scratch *s = *state;
 	int kept = s->folder.dirfd;
-	double start = seconds();
+	double start = clock_seconds();
 	char path[200];
 
 	snprintf(path, sizeof path, "%s/samples/qcow2/cdi", shared());
@@ -372,7 +364,7 @@ static void test_real_images_that_are_refused(void **state)
 		assert_refused(s, cases[i].name, cases[i].code, cases[i].text);
 	close(s->folder.dirfd);
 	s->folder.dirfd = kept;
-	assert_true(seconds() - start < 1.0);
+	assert_true(clock_seconds() - start < 1.0);
 }
 
 /* Many threads on one image, most of it compressed: caches and inflaters are shared. */
