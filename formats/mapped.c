@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/checked.h"
+#include "formats/facts.h"
 #include "formats/resolve.h"
 
 enum {
@@ -117,15 +118,22 @@ int mapped_give_up(struct mapped *m)
 	return -1;
 }
 
-static int read_backing_name(const struct mapped *m, uint64_t off, uint32_t len, char ret[MAPPED_NAME_MAX + 1],
+enum { NAME_MAX_BYTES = 1023 /* of a backing file's name: QEMU's limit */ };
+
+static bool is_name_inside(const struct block *file, uint64_t off, uint32_t len)
+{
+	return len <= NAME_MAX_BYTES && range_inside(off, len, file->size);
+}
+
+static int read_backing_name(const struct mapped *m, uint64_t off, uint32_t len, char ret[NAME_MAX_BYTES + 1],
 			     struct err *err)
 {
-	memset(ret, 0, MAPPED_NAME_MAX + 1);
-	if (len > MAPPED_NAME_MAX || !range_inside(off, len, m->file->size))
+	memset(ret, 0, NAME_MAX_BYTES + 1);
+	if (!is_name_inside(m->file, off, len))
 		return err_set(err, ERR_CORRUPT,
 			       "header: backing file name of %u bytes at 0x%" PRIx64
 			       ": up to %d bytes in the file are possible",
-			       len, off, MAPPED_NAME_MAX);
+			       len, off, NAME_MAX_BYTES);
 	if (block_pread(m->file, ret, len, off, err) < 0)
 		return err_wrap(err, "backing file name");
 	if (strlen(ret) != len)
@@ -136,12 +144,24 @@ static int read_backing_name(const struct mapped *m, uint64_t off, uint32_t len,
 int mapped_open_backing(struct mapped *m, const struct open_args *args, uint64_t off, uint32_t len,
 			const struct format *format, struct err *err)
 {
-	char ref[MAPPED_NAME_MAX + 1];
+	char ref[NAME_MAX_BYTES + 1];
 
 	if (read_backing_name(m, off, len, ref, err) < 0)
 		return -1;
 	if (image_open_parent(args, ref, format, &m->parent, err) < 0)
 		return err_wrap(err, "backing file '%s'", ref);
+	return 0;
+}
+
+int mapped_name_backing(struct block *file, uint64_t off, uint32_t len, struct image_facts *ret, struct err *err)
+{
+	char name[NAME_MAX_BYTES];
+
+	if (!is_name_inside(file, off, len))
+		return 0;
+	if (block_pread(file, name, len, off, err) < 0)
+		return -1;
+	fact_text(ret->parent, sizeof ret->parent, name, len);
 	return 0;
 }
 

@@ -66,8 +66,6 @@ int mapped_start(struct mapped *m, struct err *err);
 /* After an error: frees m but leaves the file to the caller; returns -1. */
 int mapped_give_up(struct mapped *m);
 
-enum { MAPPED_NAME_MAX = 1023 /* bytes of a backing file's name: QEMU's limit */ };
-
 /* Opens the image that m is an overlay of; its name is len bytes at off of the file. format NULL: it must show what it
  * is, raw too. */
 int mapped_open_backing(struct mapped *m, const struct open_args *args, uint64_t off, uint32_t len,
@@ -83,6 +81,9 @@ struct mapped_check {
 	} own[3];	   /* header, directory, table: len 0 for none */
 	uint64_t in_front; /* bytes in front of each unit that belong to it */
 };
+
+/* Puts that name into the facts, where it can be one. */
+int mapped_name_backing(struct block *file, uint64_t off, uint32_t len, struct image_facts *ret, struct err *err);
 
 struct check;
 /* Checks all tables and entries against the file (formats/check.h), before or without mapped_start(). */

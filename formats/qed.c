@@ -186,20 +186,15 @@ static int qed_open(const struct open_args *args, struct block **ret, struct err
 static int qed_facts(const struct open_args *args, struct image_facts *ret, struct err *err)
 {
 	struct header h;
-	char name[MAPPED_NAME_MAX];
 
 	if (read_header(args->file, &h, err) < 0)
 		return -1;
 	ret->size = h.size;
 	ret->unit = h.cluster;
-	if (!(h.features & F_BACKING) || h.backing_size > sizeof name ||
-	    !range_inside(h.backing_offset, h.backing_size, args->file->size))
+	if (!(h.features & F_BACKING))
 		return 0;
-	if (block_pread(args->file, name, h.backing_size, h.backing_offset, err) < 0)
-		return -1;
-	fact_text(ret->parent, sizeof ret->parent, name, h.backing_size);
 	fact_text(ret->parent_format, sizeof ret->parent_format, "raw", h.features & F_BACKING_RAW ? 3 : 0);
-	return 0;
+	return mapped_name_backing(args->file, h.backing_offset, h.backing_size, ret, err);
 }
 
 static int qed_check(const struct open_args *args, struct check *c, struct err *err)

@@ -423,17 +423,7 @@ static void write_disks(struct domain *d)
 
 static const char *nic_word(enum net_bus bus)
 {
-	switch (bus) {
-	case NET_BUS_E1000E:
-	case NET_BUS_E1000:
-	case NET_BUS_RTL8139:
-	case NET_BUS_VMXNET3:
-		return net_bus_name(bus);
-	case NET_BUS_VIRTIO:
-	case NET_BUS_UNKNOWN:
-		break;
-	}
-	return "virtio";
+	return bus == NET_BUS_UNKNOWN ? "virtio" : net_bus_name(bus);
 }
 
 /* The schema's deviceName. */

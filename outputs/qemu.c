@@ -189,17 +189,7 @@ static void write_cdroms(struct script *s)
 
 static const char *nic_device(enum net_bus bus)
 {
-	switch (bus) {
-	case NET_BUS_E1000E:
-	case NET_BUS_E1000:
-	case NET_BUS_RTL8139:
-	case NET_BUS_VMXNET3:
-		return net_bus_name(bus);
-	case NET_BUS_VIRTIO:
-	case NET_BUS_UNKNOWN:
-		break;
-	}
-	return "virtio-net-pci";
+	return bus == NET_BUS_UNKNOWN || bus == NET_BUS_VIRTIO ? "virtio-net-pci" : net_bus_name(bus);
 }
 
 /* A bridge that the user named is used; anything else becomes user-mode networking, which needs no privileges. */

@@ -74,45 +74,48 @@ static bool ends_with(const char *value, size_t len, const char *word)
 	return len >= strlen(word) && strncmp(value + len - strlen(word), word, strlen(word)) == 0;
 }
 
-static bool ends_with_installed(const char *value, size_t len)
+static bool is_installed(const char *status, size_t len)
 {
-	return ends_with(value, len, " installed");
+	return ends_with(status, len, " installed");
 }
 
-const char *dpkg_version(const struct dpkg *d, const char *package)
+static bool has_files(const char *status, size_t len)
+{
+	return !ends_with(status, len, " config-files") && !ends_with(status, len, " not-installed");
+}
+
+/* The package's first paragraph whose status is one that fits; NULL none. An architecture has one of its own. */
+static const char *find(const struct dpkg *d, const char *package, bool (*fits)(const char *status, size_t len))
 {
 	const char *needle = arena_printf((struct arena *)&d->arena, "Package: %s\n", package), *p = buf_str(&d->text);
 
 	for (; (p = strstr(p, needle)); p++) {
 		size_t len;
-		const char *value;
+		const char *status;
 
 		if (p != buf_str(&d->text) && p[-1] != '\n')
 			continue;
-		value = field(p, "Status", &len);
-		if (!value || !ends_with_installed(value, len))
-			continue;
-		value = field(p, "Version", &len);
-		return value ? arena_strndup((struct arena *)&d->arena, value, len) : "unknown";
+		status = field(p, "Status", &len);
+		if (status && fits(status, len))
+			return p;
 	}
 	return NULL;
 }
 
+const char *dpkg_version(const struct dpkg *d, const char *package)
+{
+	const char *p = find(d, package, is_installed), *value;
+	size_t len;
+
+	if (!p)
+		return NULL;
+	value = field(p, "Version", &len);
+	return value ? arena_strndup((struct arena *)&d->arena, value, len) : "unknown";
+}
+
 bool dpkg_has_files(const struct dpkg *d, const char *package)
 {
-	const char *needle = arena_printf((struct arena *)&d->arena, "Package: %s\n", package), *p = buf_str(&d->text);
-
-	for (; (p = strstr(p, needle)); p++) {
-		size_t len;
-		const char *value;
-
-		if (p != buf_str(&d->text) && p[-1] != '\n')
-			continue;
-		value = field(p, "Status", &len);
-		if (value && !ends_with(value, len, " config-files") && !ends_with(value, len, " not-installed"))
-			return true;
-	}
-	return false;
+	return find(d, package, has_files);
 }
 
 /* --- versions --- */
@@ -273,7 +276,7 @@ static bool is_provided(const struct dpkg *d, const struct relation *r, struct a
 			begin--;
 		begin += strspn(begin, "\n");
 		status = field(begin, "Status", &status_len);
-		if (status && ends_with_installed(status, status_len) && provides_fit(a, p + strlen(key), len, r))
+		if (status && is_installed(status, status_len) && provides_fit(a, p + strlen(key), len, r))
 			return true;
 	}
 	return false;
@@ -356,7 +359,7 @@ const char *dpkg_objector(const struct dpkg *d, const struct dpkg_further *to, s
 
 		end = strstr(p, "\n\n");
 		end = end ? end + 2 : p + strlen(p);
-		if (status && name && ends_with_installed(status, status_len) &&
+		if (status && name && is_installed(status, status_len) &&
 		    (is_named(p, "Conflicts", to, a) || is_named(p, "Breaks", to, a)))
 			return arena_strndup(a, name, len);
 	}

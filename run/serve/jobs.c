@@ -193,7 +193,7 @@ static void succeed(struct live *l)
 	l->entry->done = l->entry->total;
 	set_text(l, "converted");
 	log_info("%s: converted; %" PRIu64 " MiB of its disks came over the network as %" PRIu64 " MiB", l->entry->name,
-		 l->entry->sent >> 20, (l->entry->sent - live_saved(l)) >> 20);
+		 l->entry->sent >> 20, (l->entry->sent - live_traffic(l).saved) >> 20);
 	live_close(l);
 }
 
@@ -218,7 +218,7 @@ static void on_end(struct live *l, int status)
 	bool tempfail = WIFEXITED(status) && WEXITSTATUS(status) == err_exit_status(ERR_TEMPFAIL);
 
 	l->pid = 0;
-	l->entry->sent = live_sent(l);
+	l->entry->sent = live_traffic(l).read;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
 		l->entry->anew && l->stop ? fail_outdated(l) : succeed(l);
 	} else if (l->stop) {

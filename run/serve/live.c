@@ -208,28 +208,18 @@ bool live_reachable(const struct live *l)
 	return l->ndisks && l->connected;
 }
 
-uint64_t live_sent(const struct live *l)
+struct nbd_block_stats live_traffic(const struct live *l)
 {
-	struct nbd_block_stats stats;
-	uint64_t sum = 0;
+	struct nbd_block_stats ret = {0};
 
 	for (size_t i = 0; i < l->ndisks; i++) {
-		nbd_block_stats(l->disks[i], &stats);
-		sum += stats.read;
-	}
-	return sum;
-}
+		struct nbd_block_stats one;
 
-uint64_t live_saved(const struct live *l)
-{
-	struct nbd_block_stats stats;
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < l->ndisks; i++) {
-		nbd_block_stats(l->disks[i], &stats);
-		sum += stats.saved;
+		nbd_block_stats(l->disks[i], &one);
+		ret.read += one.read;
+		ret.saved += one.saved;
 	}
-	return sum;
+	return ret;
 }
 
 void live_drop_lanes(struct live *l)

@@ -64,8 +64,8 @@ int live_describe(struct live *l, const struct json *inventory, struct err *err)
 void live_close(struct live *l);
 /* Each disk has a connection. */
 bool live_reachable(const struct live *l);
-uint64_t live_sent(const struct live *l);  /* bytes of data that came from its disks, unpacked */
-uint64_t live_saved(const struct live *l); /* bytes of them that packing kept off the network */
+/* What came from all its disks; `lanes` and `lost` are not counted. */
+struct nbd_block_stats live_traffic(const struct live *l);
 void live_drop_lanes(struct live *l);
 
 /* Starts and ends conversions as there is room; from the main thread only. */

@@ -2,6 +2,8 @@
 #ifndef REHOST_TESTS_FORMATS_REFEREE_H
 #define REHOST_TESTS_FORMATS_REFEREE_H
 
+#include <sys/stat.h>
+
 #include "core/base/checked.h"
 #include "tests/unit/formats/image_folder.h"
 #include "tests/unit/formats/qemu_img.h"
@@ -79,6 +81,23 @@ static inline void assert_holds_file(struct image_folder *f, struct block *b, co
 
 	assert_holds(f, b, want);
 	free(want);
+}
+
+/* What qemu-img makes of the disk `raw` is opened as that format and holds it; for block_close(). */
+static inline struct block *assert_holds_qemus(struct image_folder *f, const char *format, const char *options)
+{
+	struct stat raw;
+	struct block *b;
+
+	assert_int_equal(run_program("qemu-img", "convert", "-f", "raw", "-O", format, "-o", options, path_of(f, "raw"),
+				     path_of(f, "image"), NULL),
+			 0);
+	b = open_ok(f, "image");
+	assert_int_equal(stat(path_of(f, "raw"), &raw), 0);
+	assert_string_equal(b->ops->name, format);
+	assert_int_equal(b->size, raw.st_size);
+	assert_holds_file(f, b, "raw");
+	return b;
 }
 
 /* Opens, but the read of n bytes at off fails so. */

@@ -7,15 +7,7 @@
 
 #include <sys/stat.h>
 
-#include "core/base/bytes.h"
-#include "tests/unit/formats/referee.h"
-
-static void to_hds(struct image_folder *f, const char *raw, const char *name, const char *options)
-{
-	assert_int_equal(run_program("qemu-img", "convert", "-f", "raw", "-O", "parallels", "-o", options,
-				     path_of(f, raw), path_of(f, name), NULL),
-			 0);
-}
+#include "tests/unit/formats/lies.h"
 
 static void test_generated_by_qemu(void **state)
 {
@@ -35,12 +27,8 @@ static void test_generated_by_qemu(void **state)
 		struct block *b;
 
 		put_random_disk(f, "raw", cases[i].size, i + 1);
-		to_hds(f, "raw", "x.hds", cases[i].options);
-		b = open_ok(f, "x.hds");
-		assert_string_equal(b->ops->name, "parallels");
-		assert_int_equal(b->size, cases[i].size);
+		b = assert_holds_qemus(f, "parallels", cases[i].options);
 		assert_int_equal(b->unit, cases[i].unit);
-		assert_holds_file(f, b, "raw");
 		block_close(b);
 	}
 }
@@ -114,32 +102,19 @@ static void test_empty_flag(void **state)
 	block_close(b);
 }
 
-struct lie {
-	unsigned at;
-	uint32_t value;
-	enum err_code code;
-	const char *text;
-};
+static const struct liar liar = {"parallels", make, FILE_END, lie_le};
 
 static void test_headers_that_lie(void **state)
 {
 	static const struct lie lies[] = {
-	    {16, 1, ERR_UNSUPPORTED, "header: version 1, only 2 is known"},
-	    {28, 0, ERR_CORRUPT, "header: clusters of 0 sectors, expected 1 to 524288"},
-	    {28, 0xffffffff, ERR_CORRUPT, "header: clusters of 4294967295 sectors, expected 1 to 524288"},
-	    {32, 9, ERR_CORRUPT, "header: 9 clusters of 63 sectors for a disk of 572, 10 are needed"},
-	    {36, 0, ERR_CORRUPT, "header: a disk of 0 sectors, expected 1 sector to 64 TiB"},
+	    {16, 32, 1, ERR_UNSUPPORTED, "header: version 1, only 2 is known"},
+	    {28, 32, 0, ERR_CORRUPT, "header: clusters of 0 sectors, expected 1 to 524288"},
+	    {28, 32, 0xffffffff, ERR_CORRUPT, "header: clusters of 4294967295 sectors, expected 1 to 524288"},
+	    {32, 32, 9, ERR_CORRUPT, "header: 9 clusters of 63 sectors for a disk of 572, 10 are needed"},
+	    {36, 32, 0, ERR_CORRUPT, "header: a disk of 0 sectors, expected 1 sector to 64 TiB"},
 	};
-	char text[300];
 
-	for (unsigned i = 0; i < sizeof lies / sizeof *lies; i++) {
-		unsigned char *d = make();
-
-		put_le32(d + lies[i].at, lies[i].value);
-		put_made(*state, "x", d);
-		snprintf(text, sizeof text, "parallels 'x': %s", lies[i].text);
-		open_fails(*state, "x", lies[i].code, text);
-	}
+	lies_are_found(*state, &liar, false, lies, sizeof lies / sizeof *lies);
 }
 
 static void test_tables_that_lie(void **state)
@@ -197,6 +172,13 @@ static void put_descriptor(struct image_folder *f, const char *parameters, const
 #define TWO_STATES		   STORAGE(0, 572, IMAGE_OF("{a}", "Compressed", "x.hds") IMAGE_OF("{b}", "Compressed", "x.hds"))
 #define SIZE(sectors)		   "<Disk_size>" #sectors "</Disk_size>"
 
+static void to_hds(struct image_folder *f, const char *raw, const char *name)
+{
+	assert_int_equal(run_program("qemu-img", "convert", "-f", "raw", "-O", "parallels", "-o", "cluster_size=1M",
+				     path_of(f, raw), path_of(f, name), NULL),
+			 0);
+}
+
 static void test_bundle(void **state)
 {
 	struct image_folder *f = *state;
@@ -205,7 +187,7 @@ static void test_bundle(void **state)
 	if (!have_qemu_img())
 		skip();
 	put_random_disk(f, "raw", 20 * MIB, 5);
-	to_hds(f, "raw", "x.hds", "cluster_size=1M");
+	to_hds(f, "raw", "x.hds");
 	put_descriptor(
 	    f, SIZE(40960) "<LogicSectorSize>512</LogicSectorSize><PhysicalSectorSize>4096</PhysicalSectorSize>",
 	    STORAGE(0, 40960, IMAGE("Compressed", "x.hds")), SHOT);
@@ -232,8 +214,8 @@ static void test_split_bundle(void **state)
 	put_random_disk(f, "raw1", 4 * MIB, 1);
 	put_random_disk(f, "plain.hds", 3 * MIB, 2);
 	put_random_disk(f, "raw3", 4 * MIB, 3);
-	to_hds(f, "raw1", "1.hds", "cluster_size=1M");
-	to_hds(f, "raw3", "3.hds", "cluster_size=1M");
+	to_hds(f, "raw1", "1.hds");
+	to_hds(f, "raw3", "3.hds");
 	memcpy(want, part = slurp(f, "raw1", 4 * MIB), 4 * MIB);
 	free(part);
 	memcpy(want + 4 * MIB, part = slurp(f, "plain.hds", 3 * MIB), 3 * MIB);
@@ -273,7 +255,7 @@ static void to_delta(struct image_folder *f, const char *raw, uint64_t size, con
 	memset(data + to * MIB, 0, size - to * MIB);
 	put_file(f, "delta.raw", data, size);
 	free(data);
-	to_hds(f, "delta.raw", name, "cluster_size=1M");
+	to_hds(f, "delta.raw", name);
 }
 
 /* Two storages, three states, a branch that doesn't count; the GUIDs in both cases. */
@@ -286,7 +268,7 @@ static void test_bundle_with_snapshots(void **state)
 		skip();
 	put_random_disk(f, "a", 6 * MIB, 1);
 	put_random_disk(f, "b", 3 * MIB, 2);
-	to_hds(f, "a", "a0.hds", "cluster_size=1M");
+	to_hds(f, "a", "a0.hds");
 	assert_int_equal(run_program("cp", path_of(f, "b"), path_of(f, "b0.hds"), NULL), 0);
 	change(f, "a", 6 * MIB, 1, 4, 7);
 	to_delta(f, "a", 6 * MIB, "a1.hds", 1, 4);

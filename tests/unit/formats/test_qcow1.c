@@ -5,8 +5,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "core/base/bytes.h"
-#include "tests/unit/formats/referee.h"
+#include "tests/unit/formats/lies.h"
 
 static void test_generated_by_qemu(void **state)
 {
@@ -104,22 +103,7 @@ static void test_hand_made(void **state)
 	free(want);
 }
 
-struct lie {
-	unsigned at, bits;
-	uint64_t value;
-	enum err_code code;
-	const char *text;
-};
-
-static void set(unsigned char *d, const struct lie *l)
-{
-	if (l->bits == 8)
-		d[l->at] = (unsigned char)l->value;
-	else if (l->bits == 32)
-		put_be32(d + l->at, (uint32_t)l->value);
-	else
-		put_be64(d + l->at, l->value);
-}
+static const struct liar liar = {"qcow", make, FILE_END, lie_be};
 
 static void test_headers_that_lie(void **state)
 {
@@ -139,16 +123,8 @@ static void test_headers_that_lie(void **state)
 	    {8, 64, 0x3001, ERR_CORRUPT,
 	     "header: backing file name of 0 bytes at 0x3001: up to 1023 bytes in the file are possible"},
 	};
-	char text[300];
 
-	for (unsigned i = 0; i < sizeof lies / sizeof *lies; i++) {
-		unsigned char *d = make();
-
-		set(d, &lies[i]);
-		put_made(*state, d);
-		snprintf(text, sizeof text, "qcow 'x': %s", lies[i].text);
-		open_fails(*state, "x", lies[i].code, text);
-	}
+	lies_are_found(*state, &liar, false, lies, sizeof lies / sizeof *lies);
 }
 
 static void backing_fails(struct image_folder *f, const char *name, enum err_code code, const char *reason)
@@ -190,16 +166,8 @@ static void test_tables_that_lie(void **state)
 	    {L2_AT, 64, UINT64_C(1) << 63 | UINT64_C(100) << 51 | 0x2ff0, ERR_CORRUPT,
 	     "L2 table: entry 0: cluster of 100 bytes at 0x2ff0: the file ends at 0x3000"},
 	};
-	char text[300];
 
-	for (unsigned i = 0; i < sizeof lies / sizeof *lies; i++) {
-		unsigned char *d = make();
-
-		set(d, &lies[i]);
-		put_made(*state, d);
-		snprintf(text, sizeof text, "qcow 'x': %s", lies[i].text);
-		read_fails_at(*state, "x", 0, 512, text);
-	}
+	lies_are_found(*state, &liar, true, lies, sizeof lies / sizeof *lies);
 }
 
 static void test_bad_stream(void **state)

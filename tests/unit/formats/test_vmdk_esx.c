@@ -7,8 +7,7 @@
 
 #include <sys/stat.h>
 
-#include "core/base/bytes.h"
-#include "tests/unit/formats/referee.h"
+#include "tests/unit/formats/lies.h"
 
 /* A disk of 20 MiB, in which seSparse needs two tables and COWD with grains of one sector ten. */
 enum { SECTORS = 40960, SIZE = SECTORS * 512, EXTENT_MAX = 48 << 20 };
@@ -255,21 +254,6 @@ static void test_parent_outside(void **state)
 	done(&m);
 }
 
-struct lie {
-	unsigned at, bits;
-	uint64_t value;
-	enum err_code code;
-	const char *text;
-};
-
-static void set(struct made *m, const struct lie *l)
-{
-	if (l->bits == 64)
-		put_le64(m->data + l->at, l->value);
-	else
-		put_le32(m->data + l->at, (uint32_t)l->value);
-}
-
 static void lies_fail(struct image_folder *f, const struct lie *lies, unsigned n, bool cowd)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -282,7 +266,7 @@ static void lies_fail(struct image_folder *f, const struct lie *lies, unsigned n
 		else
 			make_sesparse(&m);
 		m.len = 1 << 20;
-		set(&m, &lies[i]);
+		lie_le(m.data, &lies[i]);
 		put_top(f, &m, cowd ? "vmfsSparse" : "seSparse", cowd ? "VMFSSPARSE" : "SESPARSE", "base.vmdk");
 		snprintf(text, sizeof text, "vmdk 'top.vmdk': extent 1 'top-x.vmdk': %s", lies[i].text);
 		open_fails(f, "top.vmdk", lies[i].code, text);
