@@ -58,7 +58,8 @@ static const struct cli_option compare_options[] = {
 };
 static const struct cli_option copy_options[] = {
     OPTION_GROUP(image_rows, 0),
-    {"output-format", 'O', CLI_TEXT, "FORMAT", NULL, "Format of the copy (default: qcow2); rehost formats lists them.",
+    {"output-format", 'O', CLI_TEXT, "FORMAT", NULL,
+     "Format of the copy (default: what TARGET's name ends with, else qcow2); rehost formats lists them.",
      AT(second_format)},
     {"compress", 'c', CLI_TEXT, "zlib|zstd", codecs, "Compress a qcow2 copy.", AT(compress)},
     {"cluster-size", 0, CLI_NUMBER, "BYTES", NULL, "Cluster size of a qcow2 copy (default: 65536).", AT(cluster_size)},

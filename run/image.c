@@ -1,6 +1,7 @@
 /* Work on images by themselves: open, copy, compare, map, export. */
 #include "run/image.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -380,6 +381,27 @@ static int open_target(struct copying *c, const struct format *f, struct err *er
 	return open_partial(c, err);
 }
 
+/* The format that a target's name ends with, as "copy.VHDX" and "copy.vpc" do; NULL none. */
+static const struct format *format_of_name(const char *target)
+{
+	const char *slash = strrchr(target, '/'), *dot = strrchr(slash ? slash : target, '.');
+	char ending[16] = "";
+
+	for (size_t i = 0; dot && dot[i + 1] && i < sizeof ending - 1; i++)
+		ending[i] = (char)tolower((unsigned char)dot[i + 1]);
+	return format_by_name(ending);
+}
+
+static int choose_format(const struct image_copy_options *o, const struct format **ret, struct err *err)
+{
+	if (o->target_format)
+		return find_format(o->target_format, ret, err);
+	*ret = format_of_name(o->target);
+	if (!*ret)
+		*ret = format_by_name("qcow2");
+	return 0;
+}
+
 static int create_target(struct copying *c, struct err *err)
 {
 	const struct format *f;
@@ -388,11 +410,12 @@ static int create_target(struct copying *c, struct err *err)
 				   .logical_sector = c->source->logical_sector};
 	AUTO_FD int fd = -1;
 
-	if (find_format(c->o->target_format ? c->o->target_format : "qcow2", &f, err) < 0 ||
-	    place_open(&c->place, c->o->target, err) < 0)
+	if (choose_format(c->o, &f, err) < 0 || place_open(&c->place, c->o->target, err) < 0)
 		return -1;
 	if (!f->create)
-		return err_set(err, ERR_UNSUPPORTED, "format '%s' can't be written", f->name);
+		return err_set(err, ERR_UNSUPPORTED,
+			       "'%s': format '%s' can't be written: `rehost formats` lists those that can, for -O",
+			       c->o->target, f->name);
 	if (c->o->codec && f != format_by_name("qcow2"))
 		return err_set(err, ERR_USAGE, "format '%s' is not compressed: --compress goes with qcow2", f->name);
 	if (c->o->cluster_size && f != format_by_name("qcow2"))

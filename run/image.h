@@ -37,7 +37,7 @@ void image_confine(const char *const *sources, size_t nsources, const struct ima
 struct image_copy_options {
 	const char *source, *source_format; /* format NULL: by bid */
 	struct image_rules rules;	    /* for the source */
-	const char *target, *target_format; /* format NULL: "qcow2" */
+	const char *target, *target_format; /* format NULL: what the name ends with, else "qcow2" */
 	const char *codec;		    /* NULL, "zlib", "zstd" */
 	uint32_t cluster_size;		    /* bytes, 0: the format's default */
 	const char *const *create;	    /* KEY=VALUE,… for the target; NULL-terminated */

@@ -156,7 +156,16 @@ says 4 "2040 GiB is the most" "$rehost" copy -q 2041g.qcow2 large -O vhd
 says 4 "2040 GiB is the most" "$rehost" copy -q 2041g.qcow2 large -O vhd -o subformat=fixed
 says 4 "62 TiB is the most" "$rehost" copy -q 63t.qcow2 large -O vmdk
 "$rehost" copy -q 63t.qcow2 large -O vhdx || fail "63 TiB to vhdx"
-says 4 "format 'vdi' can't be written" "$rehost" copy -q -f raw disk.raw new -O vdi
+says 4 "'new': format 'vdi' can't be written" "$rehost" copy -q -f raw disk.raw new -O vdi
+says 4 "'new.vdi': format 'vdi' can't be written" "$rehost" copy -q -f raw disk.raw new.vdi
+# Without -O the name says the format.
+mkdir -p in.vmdk
+for name in a.qcow2:qcow2 b.RAW:raw c.vmdk:vmdk d.vhd:vhd e.Vpc:vhd f.vhdx:vhdx g.img:qcow2 h:qcow2 in.vmdk/i:qcow2; do
+	"$rehost" copy -q -f raw disk.raw "${name%:*}" || fail "copy to ${name%:*}"
+	found=$("$rehost" info -f "${name#*:}" --json "${name%:*}" | jq -r '.chain[0].format')
+	[ "$found" = "${name#*:}" ] || fail "copy to ${name%:*} made a $found"
+	rm "${name%:*}"
+done
 says 2 "takes only subformat" "$rehost" copy -q -f raw disk.raw new -O vhd -o cluster_size=4096
 [ -z "$(find . -name '.*.partial')" ] || fail "a partial file was left"
 [ ! -e new ] || fail "a target was left"
