@@ -1,5 +1,5 @@
 /* Every installed kernel: image, initramfs, configuration, modules, and which virtio drivers it can use when. */
-#include "inspectors/kernels.h"
+#include "inspectors/kernels_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,13 +7,11 @@
 
 #include "core/base/checked.h"
 #include "core/model/caps.h"
-#include "guest/files/devnames.h"
 #include "guest/files/hostonly.h"
 #include "guest/files/initramfs.h"
 #include "guest/files/kconfig.h"
 #include "guest/files/kernelimage.h"
 #include "guest/files/modules.h"
-#include "guest/files/uki.h"
 #include "inspectors/registry.h"
 
 /* File names in /boot: prefix, the kernel's version, suffix. */
@@ -186,7 +184,7 @@ static void note_hostonly(struct kernel *k, const struct initramfs *im, struct a
 	}
 }
 
-static int read_initrd(struct guest *g, struct inspection *i, struct kernel *k, struct err *err)
+int kernel_read_initrd(struct guest *g, struct inspection *i, struct kernel *k, struct err *err)
 {
 	AUTO(initramfs_freep) struct initramfs *im = NULL;
 	struct err local = ERR_INIT;
@@ -280,7 +278,7 @@ static int add_kernel(struct survey *s, const char *version, struct err *err)
 		return 0;
 	}
 	read_image(s, &k);
-	if (read_support(s, &k, err) < 0 || read_initrd(s->g, s->i, &k, err) < 0)
+	if (read_support(s, &k, err) < 0 || kernel_read_initrd(s->g, s->i, &k, err) < 0)
 		return -1;
 	*vec_push(&s->i->arena, &s->i->kernels) = k;
 	return add_crash_images(s, &k, err);
@@ -341,7 +339,7 @@ static int add_rescue(struct survey *s, const char *name, struct err *err)
 	if (k.version && !k.initrd_has_virtio_blk) {
 		k.modules = arena_printf(&s->i->arena, "/lib/modules/%s", k.version);
 		if (guest_is_dir(s->g, k.modules)) {
-			if (read_support(s, &k, err) < 0 || read_initrd(s->g, s->i, &k, err) < 0)
+			if (read_support(s, &k, err) < 0 || kernel_read_initrd(s->g, s->i, &k, err) < 0)
 				return -1;
 			*vec_push(&s->i->arena, &s->i->kernels) = k;
 			return 0;
@@ -366,154 +364,6 @@ static int report_image(struct survey *s, const char *name, struct err *err)
 		    "Remove the image, or install the kernel's modules again.",
 		    "kernel image %s has no folder in /lib/modules, so no driver can be added for it", name);
 	return 0;
-}
-
-/* --- unified kernel images: signed with their initramfs, which can't be extended --- */
-
-/* The kernel takes a command line of 4096 bytes; a section may be as long as the file. */
-enum { SECTION_TEXT_MAX = 64 << 10 };
-
-static char *section_text(struct survey *s, const struct buf *b, const char *name)
-{
-	struct uki_section at;
-
-	if (uki_section(b->data, b->len, name, &at, NULL) < 0 || !at.length)
-		return NULL;
-	return arena_strndup(&s->scratch, b->data + at.offset, min_u64(at.length, SECTION_TEXT_MAX));
-}
-
-/* True when the kernel in the image drives virtio disks by what is in it. */
-static bool unified_has_virtio(struct survey *s, const struct buf *b, const char *version)
-{
-	AUTO(initramfs_freep) struct initramfs *im = NULL;
-	const struct kernel *kernel = NULL;
-	struct uki_section at;
-
-	VEC_FOR (k, &s->i->kernels)
-		if (strcmp(k->version, version) == 0)
-			kernel = k;
-	if (kernel && kernel->virtio_blk_builtin && kernel->virtio_pci_builtin)
-		return true;
-	if (uki_section(b->data, b->len, ".initrd", &at, NULL) < 0 || !at.length ||
-	    initramfs_parse(b->data + at.offset, at.length, &im, NULL) < 0)
-		return false;
-	return initramfs_has(im, version, "virtio_blk") &&
-	       ((kernel && kernel->virtio_pci_builtin) || initramfs_has(im, version, "virtio_pci"));
-}
-
-/* A device name on the command line inside the image stays. */
-static void report_root_name(struct survey *s, const struct buf *b, const char *path)
-{
-	const char *cmdline = section_text(s, b, ".cmdline"), *root = cmdline ? strstr(cmdline, "root=/dev/") : NULL;
-	struct devname parsed;
-	char *name;
-
-	if (!root)
-		return;
-	name = arena_strndup(&s->scratch, root + 5, strcspn(root + 5, " \t\n"));
-	if (devname_parse(name, &parsed))
-		finding_add(
-		    s->i, "W-BOOT-UNIFIED-KERNEL", SEVERITY_WARNING, path,
-		    "Build it with root=UUID= in the guest before it is moved; with Secure Boot off, a loader entry "
-		    "with 'efi' and 'options root=UUID=…' does it, too.",
-		    "the unified kernel image or add-on names its root %s, which it has on the source's hardware "
-		    "only",
-		    name);
-}
-
-/* A kernel without an initramfs of its own boots with the image's; of several the one that has the drivers. */
-static void note_unified(struct survey *s, const char *version, const char *path, bool virtio)
-{
-	VEC_FOR (k, &s->i->kernels)
-		if (version && strcmp(k->version, version) == 0 && !k->initrd && (!k->unified || virtio))
-			k->unified = arena_strdup(&s->i->arena, path);
-}
-
-static int report_unified_image(struct survey *s, const char *path, struct err *err)
-{
-	AUTO(buf_done) struct buf b = BUF_INIT(UKI_MAX);
-	struct err local = ERR_INIT;
-	struct guest_stat st;
-	char *version;
-	bool virtio;
-
-	if (s->g->ops->stat(s->g, path, true, &st, NULL) < 0 || !S_ISREG(st.mode))
-		return 0;
-	if (s->g->ops->read(s->g, path, &b, &local) < 0) {
-		if (local.code == ERR_INTERNAL)
-			return err_set(err, local.code, "%s", local.text);
-		finding_add(s->i, "W-BOOT-UNIFIED-KERNEL", SEVERITY_WARNING, path,
-			    "Look at the file in the guest, and remove it if nothing boots it.",
-			    "the unified kernel image can't be read: %s", local.text);
-		return 0;
-	}
-	version = section_text(s, &b, ".uname");
-	if (version)
-		version[strcspn(version, "\n")] = '\0';
-	virtio = version && unified_has_virtio(s, &b, version);
-	note_unified(s, version, path, virtio);
-	report_root_name(s, &b, path);
-	if (virtio)
-		finding_add(s->i, "I-KERNEL-UNIFIED", SEVERITY_INFO, path, NULL,
-			    "the unified image of kernel %s has the virtio drivers in it and was left as it is",
-			    version);
-	else
-		finding_add(
-		    s->i, "W-BOOT-UNIFIED-KERNEL", SEVERITY_WARNING, path,
-		    "Build the image with the virtio drivers in the guest before it is moved.",
-		    "the unified kernel image is one file with its initramfs, often signed, so no drivers can be "
-		    "appended to that");
-	return 0;
-}
-
-/* systemd-stub's add-ons: PE files whose command line is appended to the image's. */
-static int report_addon(struct survey *s, const char *path, struct err *err)
-{
-	AUTO(buf_done) struct buf b = BUF_INIT(UKI_MAX);
-	struct err local = ERR_INIT;
-	struct guest_stat st;
-
-	if (s->g->ops->stat(s->g, path, true, &st, NULL) < 0 || !S_ISREG(st.mode))
-		return 0;
-	if (s->g->ops->read(s->g, path, &b, &local) == 0)
-		report_root_name(s, &b, path);
-	return local.code == ERR_INTERNAL ? err_set(err, local.code, "%s", local.text) : 0;
-}
-
-static int report_addons(struct survey *s, struct err *err)
-{
-	static const char *const roots[] = {"/boot/efi", "/efi", "/boot"};
-	static const char *const folders[] = {"EFI/Linux/*.efi.extra.d", "loader/addons"};
-
-	for (size_t k = 0; k < COUNT(roots) * COUNT(folders); k++) {
-		const char *pattern = arena_printf(&s->scratch, "%s/%s/*.addon.efi", roots[k / COUNT(folders)],
-						   folders[k % COUNT(folders)]);
-		struct names found = {0};
-
-		if (s->g->ops->glob(s->g, pattern, &s->scratch, &found, err) < 0)
-			return -1;
-		VEC_FOR (path, &found.list)
-			if (report_addon(s, *path, err) < 0)
-				return -1;
-	}
-	return 0;
-}
-
-static int report_unified(struct survey *s, struct err *err)
-{
-	static const char *const patterns[] = {"/boot/efi/EFI/Linux/*.efi", "/efi/EFI/Linux/*.efi",
-					       "/boot/EFI/Linux/*.efi"};
-
-	for (size_t k = 0; k < COUNT(patterns); k++) {
-		struct names found = {0};
-
-		if (s->g->ops->glob(s->g, patterns[k], &s->scratch, &found, err) < 0)
-			return -1;
-		VEC_FOR (path, &found.list)
-			if (report_unified_image(s, *path, err) < 0)
-				return -1;
-	}
-	return report_addons(s, err);
 }
 
 /* A processor that no machine of ours has. */
@@ -544,7 +394,7 @@ static int run_survey(struct survey *s, struct err *err)
 		finding_add(s->i, "W-BOOT-NO-KERNEL", SEVERITY_WARNING, "/boot, /lib/modules", NULL,
 			    "no installed kernel was found");
 	report_arch(s->i);
-	return report_unified(s, err);
+	return unified_images(s->g, s->i, &s->scratch, err);
 }
 
 static int run(struct guest *g, const struct machine *m, struct inspection *i, struct err *err)
@@ -554,145 +404,6 @@ static int run(struct guest *g, const struct machine *m, struct inspection *i, s
 
 	arena_done(&s.scratch);
 	return ret;
-}
-
-static struct kernel *kernel_of_path(struct guest *g, struct inspection *i, const char *path)
-{
-	struct guest_stat wanted, st;
-
-	VEC_FOR (k, &i->kernels)
-		if (strcmp(k->vmlinuz, path) == 0)
-			return k;
-	if (g->ops->stat(g, path, true, &wanted, NULL) < 0 || !wanted.mode)
-		return NULL;
-	VEC_FOR (k, &i->kernels)
-		if (g->ops->stat(g, k->vmlinuz, true, &st, NULL) == 0 && st.dev == wanted.dev && st.ino == wanted.ino)
-			return k;
-	return NULL;
-}
-
-/* True when a path is of kernel-install's layout, …/VERSION/linux. */
-static bool names_version(const char *path, const char *version)
-{
-	size_t n = strlen(version), len = strlen(path);
-	const char *file = len > n + 7 ? path + len - 6 : "";
-
-	return strcmp(file, "/linux") == 0 && strncmp(file - n, version, n) == 0 && file[-(ptrdiff_t)n - 1] == '/';
-}
-
-/* What systemd-boot starts is a copy on the EFI system partition. The image's own word counts before its name. */
-static struct kernel *kernel_of_copy(struct guest *g, struct inspection *i, const char *path, unsigned *looks)
-{
-	AUTO(buf_done) struct buf head = BUF_INIT(KERNELIMAGE_HEAD);
-	struct guest_stat st;
-	const char *version;
-
-	if (!*looks || g->ops->stat(g, path, true, &st, NULL) < 0 || !S_ISREG(st.mode))
-		return NULL;
-	--*looks;
-	if (g->ops->head(g, path, KERNELIMAGE_HEAD, &head, NULL) < 0)
-		return NULL;
-	version = kernelimage_version(head.data, head.len, &i->arena);
-	VEC_FOR (k, &i->kernels)
-		if (version ? strcmp(k->version, version) == 0 : names_version(path, k->version))
-			return k;
-	return NULL;
-}
-
-struct kernel *kernel_of_image(struct guest *g, struct inspection *i, const char *path, unsigned *looks)
-{
-	struct kernel *k = kernel_of_path(g, i, path);
-
-	return k ? k : kernel_of_copy(g, i, path, looks);
-}
-
-static bool same_file(const struct guest_stat *a, const struct guest_stat *b)
-{
-	return a->dev == b->dev && a->ino == b->ino;
-}
-
-/* The kernel of that image which has that file as its initramfs, or has none so far. */
-static struct kernel *kernel_with(struct guest *g, struct inspection *i, const struct kernel *image,
-				  const struct guest_stat *initrd)
-{
-	struct guest_stat st;
-
-	VEC_FOR (k, &i->kernels)
-		if (strcmp(k->version, image->version) == 0 &&
-		    (!k->initrd || (g->ops->stat(g, k->initrd, true, &st, NULL) == 0 && same_file(&st, initrd))))
-			return k;
-	return NULL;
-}
-
-static void report_missing_initrd(struct inspection *i, const struct boot_entry *e, const struct kernel *k)
-{
-	const char *id = e->is_default ? "W-BOOT-INITRAMFS-MISSING" : "W-ENTRY-INITRAMFS-MISSING";
-
-	/* what GRUB's variables or devices stand in isn't a path */
-	if (e->initrd[0] == '/' && !strchr(e->initrd, '$'))
-		finding_add(i, id, SEVERITY_WARNING, e->initrd,
-			    "Make the initramfs anew in the guest, or correct the menu, and convert again.",
-			    "the boot entry '%s' (%s:%u) boots kernel %s with an initramfs that isn't there", e->title,
-			    e->file, e->line, k->version);
-}
-
-/* Initramfs images of one kernel: Arch has two, whoever tries things a few. */
-enum { TWINS_MAX = 32 };
-
-static size_t count_twins(const struct inspection *i, const struct kernel *of)
-{
-	size_t n = 0;
-
-	VEC_FOR (k, &i->kernels)
-		n += strcmp(k->version, of->version) == 0;
-	return n;
-}
-
-/* The same kernel as an entry boots it, without what is known of its initramfs. */
-static struct kernel *add_twin(struct inspection *i, const struct kernel *of, const struct boot_entry *e)
-{
-	struct kernel twin = *of;
-
-	twin.vmlinuz = arena_strdup(&i->arena, e->kernel);
-	twin.initrd = twin.initrd_compression = twin.initrd_generator = NULL;
-	twin.initrd_size = 0;
-	twin.initrd_has_virtio_blk = twin.initrd_has_virtio_scsi = false;
-	twin.initrd_has_virtio_net = twin.initrd_has_virtio_pci = false;
-	twin.bootable = twin.crash = false;
-	twin.hostonly.v = NULL;
-	twin.hostonly.n = twin.hostonly.cap = 0;
-	*vec_push(&i->arena, &i->kernels) = twin;
-	return &i->kernels.v[i->kernels.n - 1];
-}
-
-int kernel_of_entry(struct guest *g, struct inspection *i, const struct boot_entry *e, unsigned *looks,
-		    struct kernel **ret, struct err *err)
-{
-	struct kernel *image = e->kernel ? kernel_of_image(g, i, e->kernel, looks) : NULL;
-	struct guest_stat st;
-
-	*ret = image;
-	if (!image || !e->initrd)
-		return 0;
-	if (g->ops->stat(g, e->initrd, true, &st, NULL) < 0 || !S_ISREG(st.mode)) {
-		report_missing_initrd(i, e, image);
-		return 0;
-	}
-	*ret = kernel_with(g, i, image, &st);
-	if (!*ret && count_twins(i, image) == TWINS_MAX) {
-		finding_add(i, "W-BOOT-INITRAMFS-UNREADABLE", SEVERITY_WARNING, e->initrd,
-			    "Remove entries that aren't needed from the menu, and convert again.",
-			    "kernel %s is booted with more than %d initramfs images; this one was left as it is",
-			    image->version, TWINS_MAX);
-		*ret = image;
-		return 0;
-	}
-	if (!*ret)
-		*ret = add_twin(i, image, e);
-	if ((*ret)->initrd)
-		return 0;
-	(*ret)->initrd = arena_strdup(&i->arena, e->initrd);
-	return read_initrd(g, i, *ret, err);
 }
 
 const struct inspector inspector_kernels = {.id = "kernels", .applies = is_linux, .run = run};
