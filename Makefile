@@ -32,7 +32,7 @@ AGENT_LIBS = $(shell $(PKG_CONFIG) --libs libnewt)
 PKG_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm
 
 LIB_DIRS := core/base core/model formats net guest guest/files sources inspectors drivers-inject drivers-inject/linux drivers-inject/windows \
-	converters converters/linux converters/windows outputs run run/batch run/proof run/report run/serve run/verify
+	converters converters/linux converters/windows outputs run run/batch run/image run/proof run/report run/serve run/verify
 LIB_SOURCES := $(sort $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c)))
 CLI_SOURCES := $(sort $(wildcard cli/*.c))
 AGENT_SOURCES := $(sort $(wildcard boot-iso/agent/*.c))

@@ -7,7 +7,7 @@
 #include "cli/groups.h"
 #include "cli/terminal.h"
 #include "core/base/checked.h"
-#include "run/image.h"
+#include "run/image/image.h"
 #include "run/info.h"
 
 struct arguments {
@@ -53,6 +53,7 @@ static const struct cli_option compare_options[] = {
     {"second-format", 'F', CLI_TEXT, "FORMAT", NULL, "The second image's format.", AT(second_format)},
     {"second-snapshot", 0, CLI_TEXT, "ID|NAME", NULL, "The same for the second image; --snapshot is for the first.",
      AT(second_snapshot)},
+    {"threads", 'j', CLI_NUMBER, "N", NULL, "Threads (default: one a core).", AT(threads)},
     OPTION_GROUP(json_rows, 0),
     {0},
 };
@@ -236,7 +237,7 @@ static int run_compare(const struct command *self, int argc, char **argv, struct
 		return -1;
 	a.reading.snapshot = a.second_snapshot;
 	a.next++;
-	if (open_image(p.v[1], a.second_format, &a, &two, err) < 0 || image_compare(one, two, &d, err) < 0)
+	if (open_image(p.v[1], a.second_format, &a, &two, err) < 0 || image_compare(one, two, a.threads, &d, err) < 0)
 		return -1;
 	if (a.json)
 		printf("{\"equal\": %s, \"at\": %" PRIu64 "}\n", d.differ ? "false" : "true", d.at);

@@ -11,7 +11,7 @@
 #include "formats/check.h"
 #include "formats/facts.h"
 #include "outputs/output.h"
-#include "run/image.h"
+#include "run/image/image.h"
 #include "sources/source.h"
 
 struct tally {

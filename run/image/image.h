@@ -1,6 +1,6 @@
 /* Work on images by themselves: open as the user named them, copy any to any, compare, map, export. */
-#ifndef REHOST_RUN_IMAGE_H
-#define REHOST_RUN_IMAGE_H
+#ifndef REHOST_RUN_IMAGE_IMAGE_H
+#define REHOST_RUN_IMAGE_IMAGE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -58,8 +58,9 @@ struct image_difference {
 	uint64_t size_a, size_b; /* a longer image whose rest is zeros is equal, as for qemu-img compare */
 };
 
-/* Content of both, whatever the formats; holes against holes are not read. */
-int image_compare(struct block *a, struct block *b, struct image_difference *ret, struct err *err);
+/* Content of both, whatever the formats, in so many threads (0: one a core); holes against holes are not read. Reads
+ * nothing that counts behind the first difference: an error there is none. */
+int image_compare(struct block *a, struct block *b, unsigned threads, struct image_difference *ret, struct err *err);
 
 /* Every extent of the image as an array of {offset, length, kind}: "data", "zero" or "hole", neighbours merged. */
 int image_map(struct block *b, struct json **ret, struct err *err);
