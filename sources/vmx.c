@@ -1,165 +1,30 @@
-/* VMX files as a source: "key = value" lines that describe the machine, disks beside them. */
+/* The machine that a VMX file describes. */
 #include "sources/vmx.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
-#include "core/base/buf.h"
 #include "core/base/checked.h"
-#include "core/base/cleanup.h"
-#include "core/base/file.h"
-#include "formats/resolve.h"
-#include "sources/host_path.h"
 #include "sources/text.h"
+#include "sources/vmx_keys.h"
 
 enum {
-	KEYS_MAX = 8192, /* real files have 40 to 300; this many make the search for duplicates 33 million compares */
 	NICS_MAX = 64,
 	BOOT_PLACES_MAX = 256, /* as many as there may be disks */
 	VCPUS_MAX = 4096,
-	KEY_MAX = 128,
-};
-
-struct entry {
-	char *key, *value;
 };
 
 struct vmx {
-	struct arena arena;
-	VEC(struct entry) entries;
+	struct vmx_keys keys;
 	struct machine *m;
 	const struct source_options *options;
 	struct err *err;
 };
 
-/* --- the text --- */
-
-static int hex(char c)
-{
-	const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c | 0x20) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
-/* "|22" stands for the byte 0x22. */
-static void unescape(char *s)
-{
-	char *to = s;
-
-	while (*s) {
-		int high = *s == '|' ? hex(s[1]) : -1, low = high < 0 ? -1 : hex(s[2]);
-
-		if (low < 0 || (!high && !low)) {
-			*to++ = *s++;
-		} else {
-			*to++ = (char)(high << 4 | low);
-			s += 3;
-		}
-	}
-	*to = '\0';
-}
-
-static size_t trimmed(const char **s, const char *end)
-{
-	while (*s < end && strchr(" \t\r", **s))
-		++*s;
-	while (end > *s && strchr(" \t\r", end[-1]))
-		end--;
-	return (size_t)(end - *s);
-}
-
-static const char *get(const struct vmx *x, const char *key)
-{
-	VEC_FOR (e, &x->entries)
-		if (!strcasecmp(e->key, key))
-			return e->value;
-	return NULL;
-}
-
-static const char *getf(const struct vmx *x, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static const char *getf(const struct vmx *x, const char *fmt, ...)
-{
-	char key[KEY_MAX];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(key, sizeof key, fmt, ap);
-	va_end(ap);
-	return get(x, key);
-}
-
-static int add(struct vmx *x, const char *key, size_t key_len, const char *value, size_t value_len, unsigned line)
-{
-	struct entry e = {.key = arena_strndup(&x->arena, key, key_len)};
-	char *raw = arena_strndup(&x->arena, value, value_len);
-
-	if (get(x, e.key)) {
-		machine_note(x->m, "line %u: '%s' is there twice, the first counts", line, e.key);
-		return 0;
-	}
-	if (x->entries.n == KEYS_MAX)
-		return err_set(x->err, ERR_CORRUPT, "there are more than %d keys", KEYS_MAX);
-	unescape(raw);
-	e.value = text_utf8(&x->arena, raw);
-	*vec_push(&x->arena, &x->entries) = e;
-	return 0;
-}
-
-static int parse_line(struct vmx *x, const char *s, const char *end, unsigned line)
-{
-	const char *equals, *value, *quote;
-	size_t n = trimmed(&s, end), value_len;
-
-	if (!n || *s == '#')
-		return 0;
-	equals = memchr(s, '=', n);
-	if (!equals) {
-		machine_note(x->m, "line %u has no '=' and was left out", line);
-		return 0;
-	}
-	value = equals + 1;
-	value_len = trimmed(&value, s + n);
-	if (value_len && *value == '"') {
-		quote = memchr(value + 1, '"', value_len - 1);
-		value_len = quote ? (size_t)(quote - value - 1) : value_len - 1;
-		value++;
-	}
-	n = trimmed(&s, equals);
-	if (!n || n >= KEY_MAX) {
-		machine_note(x->m, "line %u has no usable key and was left out", line);
-		return 0;
-	}
-	return add(x, s, n, value, value_len, line);
-}
-
-static int parse_text(struct vmx *x, const char *text, size_t len)
-{
-	unsigned line = 1;
-
-	if (memchr(text, '\0', len))
-		return err_set(x->err, ERR_CORRUPT, "it has NUL bytes: not a VMX file");
-	if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
-		text += 3;
-		len -= 3;
-	}
-	for (const char *end = text + len; text < end; line++) {
-		const char *newline = memchr(text, '\n', (size_t)(end - text));
-
-		if (parse_line(x, text, newline ? newline : end, line) < 0)
-			return -1;
-		text = newline ? newline + 1 : end;
-	}
-	if (!get(x, "config.version") && !get(x, "virtualHW.version") && !get(x, "displayName"))
-		return err_set(x->err, ERR_CORRUPT,
-			       "neither config.version nor virtualHW.version nor displayName is there: not a VMX file");
-	return 0;
-}
+#define get(x, key)  vmx_get(&(x)->keys, key)
+#define getf(x, ...) vmx_getf(&(x)->keys, __VA_ARGS__)
 
 /* --- values --- */
 
@@ -343,7 +208,7 @@ static void read_nics(struct vmx *x)
 {
 	bool seen[NICS_MAX] = {false};
 
-	VEC_FOR (e, &x->entries) {
+	VEC_FOR (e, &x->keys.entries) {
 		int i = nic_number(e->key);
 
 		if (i >= 0 && strcasecmp(strchr(e->key, '.'), ".present"))
@@ -529,10 +394,10 @@ static void note_others(struct vmx *x)
 
 int vmx_parse(const char *text, size_t len, const struct source_options *options, struct machine *m, struct err *err)
 {
-	struct vmx x = {.m = m, .options = options, .err = err};
+	struct vmx x = {.keys.notes = m, .m = m, .options = options, .err = err};
 	int ret = -1;
 
-	if (parse_text(&x, text, len) == 0 && check_state(&x) == 0 && read_basics(&x) == 0) {
+	if (vmx_keys_parse(&x.keys, text, len, err) == 0 && check_state(&x) == 0 && read_basics(&x) == 0) {
 		read_firmware(&x);
 		read_policy(&x);
 		read_nics(&x);
@@ -540,135 +405,6 @@ int vmx_parse(const char *text, size_t len, const struct source_options *options
 		note_others(&x);
 		ret = read_slots(&x);
 	}
-	arena_done(&x.arena);
+	arena_done(&x.keys.arena);
 	return ret;
 }
-
-/* --- files --- */
-
-/* Whether a name can't be one of the machine's folder. */
-static bool is_elsewhere(const char *file)
-{
-	return *file == '/' || !strncmp(file, "../", 3);
-}
-
-/* The disk's folder and its name there. VMware writes absolute names of its own file systems too, and those of Windows:
- * only a path that leads beneath a folder of --allow-parent is followed. */
-static int find_disk(struct disk *d, const char *folder, const struct source_options *options, struct machine *m,
-		     struct err *err)
-{
-	struct image_place place;
-
-	d->folder = arena_strdup(&m->arena, folder);
-	for (const char *const *p = options->allow_parent; p && *p && is_elsewhere(d->file); p++) {
-		struct allowed_folder allowed = {.dirfd = file_open_dir(*p, err), .path = *p};
-		AUTO_FD int fd = allowed.dirfd;
-		AUTO_FD int own = file_open_dir(folder, err);
-		const struct open_options o = {.allowed = &allowed, .nallowed = 1};
-		const struct folder machine = {.dirfd = own, .path = folder, .options = &o};
-		const struct open_args args = {.folder = &machine, .options = &o, .name = ""};
-
-		if (fd < 0 || own < 0)
-			return -1;
-		if (image_resolve(&args, d->file, &place, NULL) < 0 || place.folder.dirfd != fd)
-			continue;
-		d->folder = arena_strdup(&m->arena, *p);
-		d->file = arena_strdup(&m->arena, place.name);
-	}
-	if (*d->file == '/' || strchr(d->file, '\\') || (*d->file && d->file[1] == ':') || *d->file == '[')
-		return err_set(err, ERR_POLICY,
-			       "'%s' leads outside the machine's folder, and no --allow-parent allows it: put the disk "
-			       "beside the VMX and its bare name into it",
-			       d->file);
-	return 0;
-}
-
-static int check_disk(struct disk *d, const struct source_options *options, struct machine *m, struct err *err)
-{
-	AUTO_FD int dirfd = file_open_dir(d->folder, err);
-	AUTO_FD int fd = dirfd < 0 ? -1 : file_open_beneath(dirfd, d->file, false, err);
-
-	return fd < 0 ? -1 : host_path_in_use(dirfd, d->file, options->force, m, err);
-}
-
-/* A suspended machine's memory lies in NAME.vmss beside it, even when the VMX doesn't say so. */
-static int check_folder(int dirfd, const char *file, const struct source_options *options, struct machine *m,
-			struct err *err)
-{
-	const char *vmss = arena_printf(&m->arena, "%s.vmss", host_path_stem(&m->arena, file));
-
-	if (host_path_in_use(dirfd, file, options->force, m, err) < 0)
-		return -1;
-	if (faccessat(dirfd, vmss, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
-	if (!options->force)
-		return err_set(
-		    err, ERR_BLOCKED,
-		    "the machine is suspended ('%s' lies beside it): resume it and shut it down, or take its "
-		    "disks as after a power cut with --force",
-		    vmss);
-	machine_note(m, "'%s' lies beside it: its disks are taken as after a power cut (--force)", vmss);
-	return 0;
-}
-
-static int read_vmx(int dirfd, const char *file, const struct source_options *options, struct machine *m,
-		    struct err *err)
-{
-	AUTO(buf_done) struct buf text = BUF_INIT(VMX_SIZE_MAX);
-	AUTO_FD int fd = file_open_beneath(dirfd, file, false, err);
-
-	if (fd < 0)
-		return -1;
-	if (file_slurp_fd(fd, file, &text, err) < 0)
-		return -1;
-	return vmx_parse(buf_str(&text), text.len, options, m, err);
-}
-
-static int open_in(const char *folder, const char *file, const struct source_options *options, struct machine *m,
-		   struct err *err)
-{
-	AUTO_FD int dirfd = file_open_dir(folder, err);
-
-	if (dirfd < 0)
-		return -1;
-	if (read_vmx(dirfd, file, options, m, err) < 0 || check_folder(dirfd, file, options, m, err) < 0)
-		return -1;
-	VEC_FOR (d, &m->disks) {
-		if (find_disk(d, folder, options, m, err) < 0 || check_disk(d, options, m, err) < 0)
-			return err_wrap(err, "disk %zu", (size_t)(d - m->disks.v) + 1);
-	}
-	return 0;
-}
-
-static int open_vmx(const char *path, const struct source_options *options, struct machine *m, struct err *err)
-{
-	char *folder, *file;
-	const char *inside = host_path_first(&m->arena, path, ".vmx");
-	unsigned count = host_path_endings(path, ".vmx");
-
-	if (count > 1)
-		return err_set(err, ERR_BLOCKED, "'%s' has %u .vmx files: name one of them", path, count);
-	if (inside)
-		path = arena_printf(&m->arena, "%s/%s", path, inside);
-	if (host_path_split(path, &m->arena, &folder, &file, err) < 0)
-		return -1;
-	if (open_in(folder, file, options, m, err) < 0)
-		return err_wrap(err, "'%s'", path);
-	if (!m->name)
-		m->name = host_path_stem(&m->arena, path);
-	return 0;
-}
-
-static int bid(const char *path, const char *head, size_t len)
-{
-	if (text_ends_with(path, ".vmx"))
-		return 90;
-	return host_path_endings(path, ".vmx") ? 50 : 0;
-}
-
-const struct source source_vmx = {
-    .kind = "vmx",
-    .description = "VMware machine (.vmx) with its disks beside it, or the folder of one",
-    .bid = bid,
-    .open = open_vmx,
-};
