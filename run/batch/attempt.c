@@ -43,6 +43,7 @@ static FILE *open_text(int dirfd, const char *name)
 		return NULL;
 	take_fd(&fd);
 	setvbuf(ret, NULL, _IOLBF, 0); /* who looks sees whole lines, and at once */
+	fseeko(ret, 0, SEEK_END);      /* what an earlier run wrote counts, too */
 	return ret;
 }
 
@@ -52,7 +53,7 @@ int attempt_open(struct attempt *a, int dirfd, struct signals *signals, const st
 	*a = (struct attempt){
 	    .fd = dirfd, .signals = signals, .events = *events, .began = time(NULL), .since = clock_seconds()};
 	a->said = open_text(dirfd, ATTEMPT_EVENTS);
-	a->log = open_text(dirfd, "convert.log");
+	a->log = open_text(dirfd, ATTEMPT_LOG);
 	if (!a->said || !a->log)
 		return err_sys(err, ERR_BLOCKED, "cannot write the attempt's log");
 	return 0;
@@ -79,6 +80,26 @@ struct json *attempt_read(int attempt_fd, const char *name)
 
 /* ---- what it says ---- */
 
+/* A line, as long as there is room; the last one says that there is no more. */
+static void put_line(FILE *to, const char *line, const char *last)
+{
+	if (ftello(to) >= ATTEMPT_TEXT_MAX)
+		return;
+	fprintf(to, "%s\n", line);
+	if (ftello(to) >= ATTEMPT_TEXT_MAX)
+		fprintf(to, "%s\n", last);
+}
+
+static void put_event(struct attempt *a, const char *line)
+{
+	put_line(a->said, line, "{\"event\":\"warning\",\"text\":\"64 MiB of events: no more are kept\"}");
+}
+
+static void put_log(struct attempt *a, const char *line)
+{
+	put_line(a->log, line, "64 MiB: no more is kept");
+}
+
 void attempt_phase(struct attempt *a, const char *text)
 {
 	AUTO(js_freep) struct json *event = js_object();
@@ -88,7 +109,7 @@ void attempt_phase(struct attempt *a, const char *text)
 	js_set_real(event, "seconds", attempt_seconds(a));
 	js_set_str(event, "text", text);
 	if (js_print(event, false, &line) == 0)
-		fprintf(a->said, "%s\n", buf_str(&line));
+		put_event(a, buf_str(&line));
 	if (a->events.phase)
 		a->events.phase(text, a->events.opaque);
 }
@@ -107,14 +128,16 @@ static void pass_on(const struct attempt *a, const char *kind, const char *text,
 
 static void on_event(const struct json *event, const char *line, void *opaque)
 {
+	AUTO(buf_done) struct buf told = BUF_INIT(MIB);
 	struct attempt *a = opaque;
 	const char *kind = js_get_str(event, "event", ""), *text = js_get_str(event, "text", "");
 
-	if (strcmp(kind, "progress") != 0)
-		fprintf(a->log, "%9.1f %s: %s\n", js_get_real(event, "seconds", 0), kind, text);
+	if (strcmp(kind, "progress") != 0 &&
+	    buf_addf(&told, "%9.1f %s: %s", js_get_real(event, "seconds", 0), kind, text) == 0)
+		put_log(a, buf_str(&told));
 	if (!strcmp(kind, "log"))
 		return;
-	fprintf(a->said, "%s\n", line);
+	put_event(a, line);
 	if (!strcmp(kind, "error"))
 		snprintf(a->last_error, sizeof a->last_error, "%s", text);
 	pass_on(a, kind, text, event);
@@ -124,7 +147,7 @@ static void on_text(const char *line, void *opaque)
 {
 	struct attempt *a = opaque;
 
-	fprintf(a->log, "%s\n", line);
+	put_log(a, line);
 }
 
 struct ear {

@@ -22,7 +22,10 @@ enum {
 	ATTEMPT_FILE_MAX = 64 << 20,
 };
 
+enum { ATTEMPT_TEXT_MAX = 64 << 20 /* of the events, and of the log: a day's have some hundred KiB */ };
+
 #define ATTEMPT_EVENTS "events.ndjson"
+#define ATTEMPT_LOG    "convert.log"
 #define ATTEMPT_END    "end.json"
 #define ATTEMPT_REPORT "report.json"
 #define ATTEMPT_BOOT   "boot.json"
