@@ -20,11 +20,12 @@
 #include "core/base/file.h"
 #include "run/convert.h"
 #include "run/verify/files.h"
+#include "tests/unit/support/test_folder.h"
 
 struct fixture {
-	char path[64], out[80], input[80];
+	struct test_folder dir;
+	char out[80], input[80];
 	const char *inputs[1];
-	int dirfd;
 	struct run_options options;
 	struct json *report;
 	struct err err;
@@ -36,17 +37,17 @@ static void on_phase(const char *what, void *opaque)
 	const struct fixture *f = opaque;
 
 	if (f->spoil && !strcmp(what, f->spoil))
-		mkdirat(f->dirfd, "out/web01", 0700);
+		mkdirat(f->dir.fd, "out/web01", 0700);
 }
 
 static void put(const struct fixture *f, const char *name, const char *text)
 {
-	assert_int_equal(file_replace(f->dirfd, name, text, strlen(text), 0600, NULL), 0);
+	assert_int_equal(file_replace(f->dir.fd, name, text, strlen(text), 0600, NULL), 0);
 }
 
 static void put_disk(const struct fixture *f, const char *name)
 {
-	AUTO_FD int fd = openat(f->dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	AUTO_FD int fd = openat(f->dir.fd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	AUTO_FREE char *data = malloc(MIB);
 
 	assert_non_null(data);
@@ -59,12 +60,10 @@ static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
 
-	strcpy(f->path, "/var/tmp/rehost-test-XXXXXX");
-	if (!mkdtemp(f->path))
+	if (test_folder_make(&f->dir) < 0)
 		return -1;
-	f->dirfd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	snprintf(f->out, sizeof f->out, "%s/out", f->path);
-	snprintf(f->input, sizeof f->input, "%s/web01.vmx", f->path);
+	snprintf(f->out, sizeof f->out, "%s/out", f->dir.path);
+	snprintf(f->input, sizeof f->input, "%s/web01.vmx", f->dir.path);
 	f->inputs[0] = f->input;
 	f->options = (struct run_options){.depth = RUN_CONVERT,
 					  .inputs = f->inputs,
@@ -90,8 +89,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	js_free(f->report);
-	close(f->dirfd);
-	file_remove_tree(AT_FDCWD, f->path, NULL);
+	test_folder_remove(&f->dir);
 	free(f);
 	return 0;
 }
@@ -105,12 +103,12 @@ static int run(struct fixture *f)
 
 static bool there(const struct fixture *f, const char *name)
 {
-	return faccessat(f->dirfd, name, F_OK, 0) == 0;
+	return faccessat(f->dir.fd, name, F_OK, 0) == 0;
 }
 
 static void read_text(const struct fixture *f, const char *name, char *text, size_t size)
 {
-	AUTO_FD int fd = openat(f->dirfd, name, O_RDONLY | O_CLOEXEC);
+	AUTO_FD int fd = openat(f->dir.fd, name, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
 
 	assert_true(n > 0);
@@ -147,7 +145,7 @@ static void sealed(void **state)
 	AUTO_FD int dirfd = -1;
 
 	assert_int_equal(run(f), 0);
-	dirfd = openat(f->dirfd, "out/web01", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dirfd = openat(f->dir.fd, "out/web01", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (seal_open(dirfd, &seal, &f->err) < 0 ||
 	    verify_files(dirfd, seal, &(struct verify_files_options){.threads = 1}, &r, &f->err) < 0)
 		fail_msg("%s", f->err.text);
@@ -193,7 +191,7 @@ static void slowly_a_bare_disk(void **state)
 {
 	struct fixture *f = *state;
 
-	snprintf(f->input, sizeof f->input, "%s/d.vmdk", f->path);
+	snprintf(f->input, sizeof f->input, "%s/d.vmdk", f->dir.path);
 	slowly(state);
 }
 
@@ -205,14 +203,14 @@ static void resumed_as_if_nothing_had_happened(void **state)
 
 	assert_int_equal(run(f), 0);
 	read_text(f, "out/web01/web01.xml", whole, sizeof whole);
-	assert_int_equal(file_remove_tree(f->dirfd, "out", NULL), 0);
+	assert_int_equal(file_remove_tree(f->dir.fd, "out", NULL), 0);
 
 	f->spoil = "publishing";
 	assert_int_equal(run(f), -1);
 	assert_int_equal(f->err.code, ERR_BLOCKED);
 	assert_non_null(strstr(f->err.text, "/out/web01' exists already"));
 	assert_true(there(f, "out/.web01.partial/journal.ndjson"));
-	assert_int_equal(unlinkat(f->dirfd, "out/web01", AT_REMOVEDIR), 0);
+	assert_int_equal(unlinkat(f->dir.fd, "out/web01", AT_REMOVEDIR), 0);
 
 	f->spoil = NULL;
 	if (run(f) < 0)
@@ -228,9 +226,9 @@ static void firmware_of_a_bare_disk(void **state)
 {
 	static const unsigned char entry[16] = {[4] = 0xef, [9] = 8, [13] = 16}, mark[2] = {0x55, 0xaa};
 	struct fixture *f = *state;
-	AUTO_FD int fd = openat(f->dirfd, "d-flat.vmdk", O_RDWR | O_CLOEXEC);
+	AUTO_FD int fd = openat(f->dir.fd, "d-flat.vmdk", O_RDWR | O_CLOEXEC);
 
-	snprintf(f->input, sizeof f->input, "%s/d-flat.vmdk", f->path);
+	snprintf(f->input, sizeof f->input, "%s/d-flat.vmdk", f->dir.path);
 	f->options.source = (struct source_options){.kind = "disk", .format = "raw"};
 	f->options.name = "web01";
 	assert_int_equal(run(f), 0);
@@ -249,7 +247,7 @@ static void not_resumed_with_other_options(void **state)
 
 	f->spoil = "publishing";
 	assert_int_equal(run(f), -1);
-	assert_int_equal(unlinkat(f->dirfd, "out/web01", AT_REMOVEDIR), 0);
+	assert_int_equal(unlinkat(f->dir.fd, "out/web01", AT_REMOVEDIR), 0);
 	f->spoil = NULL;
 	f->options.disk_format = "raw";
 	assert_int_equal(run(f), 0);
@@ -281,7 +279,7 @@ static void options_without_effect(void **state)
 	for (size_t k = 0; k < sizeof depths / sizeof *depths; k++) {
 		f->options.depth = depths[k];
 		f->options.no_convert = depths[k] != RUN_INSPECT;
-		f->options.agent = f->path;
+		f->options.agent = f->dir.path;
 		assert_int_equal(run(f), -1);
 		assert_int_equal(f->err.code, ERR_USAGE);
 		assert_non_null(strstr(f->err.text, "': the guest isn't changed, so nothing can be installed"));

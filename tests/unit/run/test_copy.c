@@ -14,12 +14,12 @@
 #include "formats/qcow2.h"
 #include "run/copy.h"
 #include "tests/unit/support/mem_block.h"
+#include "tests/unit/support/test_folder.h"
 
 enum { SIZE = 21 << 20 }; /* ten chunks and a half */
 
 struct fixture {
-	char path[64];
-	int dirfd;
+	struct test_folder dir;
 	struct mem_block *source, *target;
 	struct copy_job job;
 	struct copy_result result;
@@ -35,10 +35,8 @@ static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
 
-	strcpy(f->path, "/tmp/rehost-test-XXXXXX");
-	if (!mkdtemp(f->path))
+	if (test_folder_make(&f->dir) < 0)
 		return -1;
-	f->dirfd = open(f->path, O_RDONLY | O_DIRECTORY);
 	f->source = mem_new(SIZE);
 	f->target = mem_new(SIZE);
 	mem_fill(f->source, 0, 3 * MIB, 1);
@@ -62,8 +60,7 @@ static int teardown(void **state)
 	journal_close(f->job.journal);
 	block_close(&f->source->b);
 	block_close(&f->target->b);
-	file_remove_tree(AT_FDCWD, f->path, NULL);
-	close(f->dirfd);
+	test_folder_remove(&f->dir);
 	free(f);
 	return 0;
 }
@@ -83,7 +80,7 @@ static void open_journal(struct fixture *f)
 	struct err err;
 
 	journal_close(f->job.journal);
-	assert_int_equal(journal_open(f->dirfd, &f->job.journal, &err), 0);
+	assert_int_equal(journal_open(f->dir.fd, &f->job.journal, &err), 0);
 }
 
 static void test_copies_data_only(void **state)
@@ -363,7 +360,7 @@ static void test_bad_chunks_are_not_vouched_for(void **state)
 
 static int write_file(const struct fixture *f, const char *name)
 {
-	int fd = openat(f->dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int fd = openat(f->dir.fd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 	assert_true(fd >= 0);
 	return fd;
@@ -398,7 +395,7 @@ static void compare_with_qemu(struct fixture *f)
 	snprintf(command, sizeof command,
 		 "cd %s && qemu-img compare -q -f raw -F qcow2 s.raw t.qcow2 && "
 		 "qemu-img check -q t.qcow2",
-		 f->path);
+		 f->dir.path);
 	assert_int_equal(system(command), 0);
 }
 
@@ -424,8 +421,8 @@ static void test_qcow2_resumed(void **state)
 		copy_to_qcow2(f, codecs[i], true, 0);
 		assert_int_equal(f->result.reused, 4 * MIB + 4096);
 		compare_with_qemu(f);
-		assert_int_equal(unlinkat(f->dirfd, "journal.ndjson", 0), 0);
-		assert_int_equal(unlinkat(f->dirfd, "t.qcow2", 0), 0);
+		assert_int_equal(unlinkat(f->dir.fd, "journal.ndjson", 0), 0);
+		assert_int_equal(unlinkat(f->dir.fd, "t.qcow2", 0), 0);
 	}
 }
 

@@ -13,13 +13,14 @@
 #include "formats/open.h"
 #include "run/copy.h"
 #include "tests/unit/support/mem_block.h"
+#include "tests/unit/support/test_folder.h"
 
 enum { SIZE = (6 << 20) + 512, UNIT = 64 * 1024, TAKES_MAX = 64 };
 
 /* A disk in memory whose bytes stand in a file too, and a target that notes what it is given. */
 struct fixture {
-	char path[64];
-	int dirfd, fd;
+	struct test_folder dir;
+	int fd;
 	struct mem_block *source, *target;
 	struct block_ops source_ops, target_ops;
 	uint64_t placed; /* bytes that place() answers at most */
@@ -61,11 +62,9 @@ static int setup(void **state)
 {
 	struct fixture *f = the = calloc(1, sizeof *f);
 
-	strcpy(f->path, "/tmp/rehost-test-XXXXXX");
-	if (!mkdtemp(f->path))
+	if (test_folder_make(&f->dir) < 0)
 		return -1;
-	f->dirfd = open(f->path, O_RDONLY | O_DIRECTORY);
-	f->fd = openat(f->dirfd, "source", O_RDWR | O_CREAT, 0644);
+	f->fd = openat(f->dir.fd, "source", O_RDWR | O_CREAT, 0644);
 	f->source = mem_new(SIZE);
 	f->target = mem_new(SIZE);
 	f->target->b.unit = UNIT;
@@ -91,10 +90,9 @@ static int teardown(void **state)
 	journal_close(f->job.journal);
 	block_close(&f->source->b);
 	block_close(&f->target->b);
-	file_remove_tree(AT_FDCWD, f->path, NULL);
+	test_folder_remove(&f->dir);
 	pthread_mutex_destroy(&f->lock);
 	close(f->fd);
-	close(f->dirfd);
 	free(f);
 	return 0;
 }
@@ -225,7 +223,7 @@ static void test_journal_needs_the_bytes(void **state)
 	struct fixture *f = *state;
 	struct err err;
 
-	assert_int_equal(journal_open(f->dirfd, &f->job.journal, &err), 0);
+	assert_int_equal(journal_open(f->dir.fd, &f->job.journal, &err), 0);
 	mem_fill(f->source, 0, MIB, 1);
 	run(f);
 	assert_int_equal(f->ntakes, 0);
@@ -239,7 +237,7 @@ static struct block *open_source(struct fixture *f, uint64_t size)
 	int fd;
 
 	assert_int_equal(ftruncate(f->fd, (off_t)size), 0);
-	fd = openat(f->dirfd, "source", O_RDONLY);
+	fd = openat(f->dir.fd, "source", O_RDONLY);
 	assert_int_equal(image_open_fd(fd, "source", format_by_name("raw"), &nowhere, &b, &err), 0);
 	return b;
 }
@@ -251,7 +249,7 @@ static void copy_files(struct fixture *f, const char *format)
 	struct block *source = open_source(f, 5 * MIB), *target;
 	struct copy_job job = {.source = source, .writeback_fd = -1, .threads = 2};
 	AUTO_FREE char *a = malloc(5 * MIB), *b = malloc(5 * MIB);
-	int fd = openat(f->dirfd, "target", O_RDWR | O_CREAT | O_TRUNC, 0644);
+	int fd = openat(f->dir.fd, "target", O_RDWR | O_CREAT | O_TRUNC, 0644);
 	struct err err;
 
 	assert_int_equal(format_by_name(format)->create(fd, "target", source->size, &o, &target, &err), 0);
@@ -260,7 +258,7 @@ static void copy_files(struct fixture *f, const char *format)
 	assert_int_equal(copy_run(&job, &f->result, &err), 0);
 	assert_int_equal(block_finish(target, &err), 0);
 	block_close(target);
-	fd = openat(f->dirfd, "target", O_RDONLY);
+	fd = openat(f->dir.fd, "target", O_RDONLY);
 	assert_int_equal(image_open_fd(fd, "target", format_by_name(format), &nowhere, &target, &err), 0);
 	assert_int_equal(block_pread(source, a, 5 * MIB, 0, &err), 0);
 	assert_int_equal(block_pread(target, b, 5 * MIB, 0, &err), 0);

@@ -29,11 +29,12 @@
 #include "run/journal.h"
 #include "run/lockdown.h"
 #include "tests/unit/formats/qcow2_fixture.h"
+#include "tests/unit/support/test_folder.h"
 
 struct fixture {
-	char path[64];	  /* everything; on a real disk, for holes */
+	struct test_folder dir;
 	char partial[80]; /* "partial" in it */
-	int dirfd, partial_fd;
+	int partial_fd;
 	struct machine *machine;
 	struct io_options options;
 	struct io_client *io;
@@ -59,11 +60,9 @@ static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
 
-	strcpy(f->path, "/var/tmp/rehost-test-XXXXXX");
-	if (!mkdtemp(f->path))
+	if (test_folder_make(&f->dir) < 0)
 		return -1;
-	snprintf(f->partial, sizeof f->partial, "%s/partial", f->path);
-	f->dirfd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snprintf(f->partial, sizeof f->partial, "%s/partial", f->dir.path);
 	if (mkdir(f->partial, 0700) < 0)
 		return -1;
 	f->partial_fd = open(f->partial, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -81,10 +80,9 @@ static int teardown(void **state)
 	io_stop(f->io);
 	machine_free(f->machine);
 	close(f->partial_fd);
-	close(f->dirfd);
 	if (f->mounted)
 		umount2(f->partial, MNT_DETACH);
-	file_remove_tree(AT_FDCWD, f->path, NULL);
+	test_folder_remove(&f->dir);
 	free(f);
 	return 0;
 }
@@ -93,7 +91,7 @@ static struct disk *add_disk(struct fixture *f, const char *file, const char *fo
 {
 	struct disk *d = vec_push(&f->machine->arena, &f->machine->disks);
 
-	d->folder = arena_strdup(&f->machine->arena, f->path);
+	d->folder = arena_strdup(&f->machine->arena, f->dir.path);
 	d->file = arena_strdup(&f->machine->arena, file);
 	d->format = arena_strdup(&f->machine->arena, format);
 	return d;
@@ -110,7 +108,7 @@ static uint64_t next_random(uint64_t *x)
 /* A raw file of `size` bytes; bytes from..to are random. */
 static void make_raw(const struct fixture *f, const char *name, uint64_t size, uint64_t from, uint64_t to)
 {
-	AUTO_FD int fd = openat(f->dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	AUTO_FD int fd = openat(f->dir.fd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	AUTO_FREE uint64_t *buf = malloc(MIB);
 	uint64_t x = 88172645463325252;
 	struct err err;
@@ -128,7 +126,7 @@ static int sh(const struct fixture *f, const char *script)
 {
 	char command[1024];
 
-	assert_in_range(snprintf(command, sizeof command, "cd %s && { %s; } >/dev/null 2>&1", f->path, script), 1,
+	assert_in_range(snprintf(command, sizeof command, "cd %s && { %s; } >/dev/null 2>&1", f->dir.path, script), 1,
 			sizeof command - 1);
 	return system(command);
 }
@@ -245,7 +243,7 @@ static void test_the_readers_error_comes_out(void **state)
 	struct fixture *f = *state;
 	struct disk *d = add_disk(f, "missing.vmdk", NULL);
 
-	setenv("XDG_RUNTIME_DIR", f->path, 1);
+	setenv("XDG_RUNTIME_DIR", f->dir.path, 1);
 	assert_int_equal(start(f), -1);
 	assert_int_equal(f->err.code, ERR_UNREADABLE);
 	assert_string_equal(f->err.text,
@@ -275,7 +273,7 @@ static void test_keys_of_an_encrypted_image(void **state)
 	AUTO(keys_done) struct keys keys = {0};
 	AUTO_FREE unsigned char *image = make_image(0);
 	struct fixture *f = *state;
-	int fd = openat(f->dirfd, "locked.qcow2", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	int fd = openat(f->dir.fd, "locked.qcow2", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
 	put_be32(image + QCOW2_H_CRYPT_METHOD, QCOW2_CRYPT_AES);
 	ok(f, file_pwrite(fd, image, FILE_END, 0, &f->err));
@@ -305,7 +303,7 @@ static void touch(const struct fixture *f, const char *name)
 {
 	struct timespec same[2] = {{.tv_sec = 1700000000}, {.tv_sec = 1700000000}};
 
-	assert_int_equal(utimensat(f->dirfd, name, same, 0), 0);
+	assert_int_equal(utimensat(f->dir.fd, name, same, 0), 0);
 }
 
 static void test_identity(void **state)
@@ -321,7 +319,7 @@ static void test_identity(void **state)
 	assert_memory_equal(first, "1 file 33554432 bytes 1700000000.000000000 ", 43);
 	assert_string_equal(identity_now(f), first);
 	/* the last sampled block changes */
-	fd = openat(f->dirfd, "a.raw", O_RDWR);
+	fd = openat(f->dir.fd, "a.raw", O_RDWR);
 	assert_int_equal(pwrite(fd, "x", 1, 32 * MIB - 10), 1);
 	touch(f, "a.raw");
 	assert_string_not_equal(identity_now(f), first);

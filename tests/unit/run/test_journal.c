@@ -11,32 +11,28 @@
 
 #include <cmocka.h>
 
-#include "core/base/file.h"
 #include "run/journal.h"
+#include "tests/unit/support/test_folder.h"
 
 struct fixture {
-	char path[64];
-	int dirfd;
+	struct test_folder dir;
 };
 
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
 
-	strcpy(f->path, "/tmp/rehost-test-XXXXXX");
-	if (!mkdtemp(f->path))
+	if (test_folder_make(&f->dir) < 0)
 		return -1;
-	f->dirfd = open(f->path, O_RDONLY | O_DIRECTORY);
 	*state = f;
-	return f->dirfd < 0 ? -1 : 0;
+	return 0;
 }
 
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	file_remove_tree(AT_FDCWD, f->path, NULL);
-	close(f->dirfd);
+	test_folder_remove(&f->dir);
 	free(f);
 	return 0;
 }
@@ -47,7 +43,7 @@ static struct journal *reopen(const struct fixture *f, struct journal *old)
 	struct err err;
 
 	journal_close(old);
-	assert_int_equal(journal_open(f->dirfd, &j, &err), 0);
+	assert_int_equal(journal_open(f->dir.fd, &j, &err), 0);
 	return j;
 }
 
@@ -64,13 +60,13 @@ static off_t length(const struct fixture *f)
 {
 	struct stat st;
 
-	assert_int_equal(fstatat(f->dirfd, "journal.ndjson", &st, 0), 0);
+	assert_int_equal(fstatat(f->dir.fd, "journal.ndjson", &st, 0), 0);
 	return st.st_size;
 }
 
 static void damage(const struct fixture *f, off_t keep, const char *then)
 {
-	int fd = openat(f->dirfd, "journal.ndjson", O_WRONLY);
+	int fd = openat(f->dir.fd, "journal.ndjson", O_WRONLY);
 
 	assert_true(fd >= 0);
 	if (keep >= 0)

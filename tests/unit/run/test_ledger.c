@@ -9,16 +9,15 @@
 
 #include <cmocka.h>
 
-#include "core/base/file.h"
 #include "run/copy.h"
 #include "run/graft.h"
 #include "tests/unit/support/machine_block.h"
+#include "tests/unit/support/test_folder.h"
 
 enum { SIZE = 9 << 20 }; /* four chunks and a half */
 
 struct fixture {
-	char path[64];
-	int dirfd;
+	struct test_folder dir;
 	struct machine_block *machine;
 	struct block *graft;
 	struct mem_block *target;
@@ -31,21 +30,19 @@ static int setup(void **state)
 	struct fixture *f = calloc(1, sizeof *f);
 	int delta = memfd_create("delta", MFD_CLOEXEC);
 
-	strcpy(f->path, "/tmp/rehost-test-XXXXXX");
-	if (!mkdtemp(f->path))
+	if (test_folder_make(&f->dir) < 0)
 		return -1;
-	f->dirfd = open(f->path, O_RDONLY | O_DIRECTORY);
 	f->machine = machine_block_new(SIZE);
 	mem_fill(f->machine->disk, 0, SIZE, 4);
 	f->target = mem_new(SIZE);
 	assert_int_equal(graft_open(&f->machine->b, delta, &f->graft, NULL), 0);
 	/* the guest changes 8 KiB and discards a MiB */
-	assert_int_equal(block_pwrite(f->graft, f->path, sizeof f->path, 12345, NULL), 0);
-	assert_int_equal(block_pwrite(f->graft, f->path, sizeof f->path, 3 * MIB, NULL), 0);
+	assert_int_equal(block_pwrite(f->graft, f->dir.path, sizeof f->dir.path, 12345, NULL), 0);
+	assert_int_equal(block_pwrite(f->graft, f->dir.path, sizeof f->dir.path, 3 * MIB, NULL), 0);
 	assert_int_equal(graft_trim(f->graft, 6 * MIB, MIB, NULL), 0);
 	f->job = (struct copy_job){.source = f->graft, .target = &f->target->b, .threads = 2, .writeback_fd = -1};
 	f->job.ledger = copy_ledger_new(f->graft, &f->machine->b);
-	assert_int_equal(journal_open(f->dirfd, &f->job.journal, NULL), 0);
+	assert_int_equal(journal_open(f->dir.fd, &f->job.journal, NULL), 0);
 	*state = f;
 	return 0;
 }
@@ -60,8 +57,7 @@ static int teardown(void **state)
 	block_close(f->graft);
 	block_close(&f->machine->b);
 	block_close(&f->target->b);
-	file_remove_tree(AT_FDCWD, f->path, NULL);
-	close(f->dirfd);
+	test_folder_remove(&f->dir);
 	free(f);
 	return 0;
 }
@@ -93,7 +89,7 @@ static void test_resumed(void **state)
 	copy_ledger_free(f->job.ledger);
 	f->job.ledger = copy_ledger_new(f->graft, &f->machine->b);
 	journal_close(f->job.journal);
-	assert_int_equal(journal_open(f->dirfd, &f->job.journal, NULL), 0);
+	assert_int_equal(journal_open(f->dir.fd, &f->job.journal, NULL), 0);
 	assert_int_equal(copy_run(&f->job, &f->result, NULL), 0);
 	assert_true(f->result.reused >= 4 * MIB);
 	assert_int_equal(f->result.compared, SIZE - MIB - 8192);

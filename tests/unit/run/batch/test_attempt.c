@@ -14,10 +14,10 @@
 #include "core/base/checked.h"
 #include "core/base/file.h"
 #include "run/batch/attempt.h"
+#include "tests/unit/support/test_folder.h"
 
 struct fixture {
-	char dir[64];
-	int fd;
+	struct test_folder dir;
 	struct attempt a;
 	struct err err;
 	unsigned phases; /* that were told to who looks on */
@@ -35,12 +35,10 @@ static int setup(void **state)
 	struct fixture *f = calloc(1, sizeof *f);
 	const struct run_events events = {.phase = phase, .opaque = f};
 
-	strcpy(f->dir, "/var/tmp/rehost-attempt-XXXXXX");
 	*state = f;
-	if (!mkdtemp(f->dir))
+	if (test_folder_make(&f->dir) < 0)
 		return -1;
-	f->fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return attempt_open(&f->a, f->fd, NULL, &events, &f->err);
+	return attempt_open(&f->a, f->dir.fd, NULL, &events, &f->err);
 }
 
 static int teardown(void **state)
@@ -48,8 +46,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	attempt_close(&f->a);
-	close(f->fd);
-	file_remove_tree(AT_FDCWD, f->dir, NULL);
+	test_folder_remove(&f->dir);
 	free(f);
 	return 0;
 }
@@ -58,7 +55,7 @@ static off_t size_of(const struct fixture *f, const char *name)
 {
 	struct stat st;
 
-	assert_int_equal(fstatat(f->fd, name, &st, 0), 0);
+	assert_int_equal(fstatat(f->dir.fd, name, &st, 0), 0);
 	return st.st_size;
 }
 
@@ -70,7 +67,7 @@ static void phases_are_events(void **state)
 
 	attempt_phase(&f->a, "booting \"it\"");
 	attempt_close(&f->a);
-	assert_int_equal(file_slurp(f->fd, ATTEMPT_EVENTS, &text, &f->err), 0);
+	assert_int_equal(file_slurp(f->dir.fd, ATTEMPT_EVENTS, &text, &f->err), 0);
 	event = js_parse(buf_str(&text), text.len, &f->err);
 	assert_string_equal(js_get_str(event, "event", ""), "phase");
 	assert_string_equal(js_get_str(event, "text", ""), "booting \"it\"");
@@ -94,7 +91,7 @@ static void there_is_an_end_to_what_is_kept(void **state)
 	assert_in_range(full, ATTEMPT_TEXT_MAX, ATTEMPT_TEXT_MAX + 64 * KIB);
 	attempt_phase(&f->a, text);
 	assert_int_equal(size_of(f, ATTEMPT_EVENTS), full);
-	assert_int_equal(file_slurp(f->fd, ATTEMPT_EVENTS, &tail, &f->err), 0);
+	assert_int_equal(file_slurp(f->dir.fd, ATTEMPT_EVENTS, &tail, &f->err), 0);
 	assert_string_equal(buf_str(&tail) + tail.len - strlen("no more are kept\"}\n"), "no more are kept\"}\n");
 }
 
@@ -104,9 +101,9 @@ static void a_file_that_goes_on(void **state)
 	struct fixture *f = *state;
 
 	attempt_close(&f->a);
-	assert_int_equal(truncate(strcat(f->dir, "/" ATTEMPT_EVENTS), ATTEMPT_TEXT_MAX), 0);
-	f->dir[strlen(f->dir) - strlen("/" ATTEMPT_EVENTS)] = '\0';
-	assert_int_equal(attempt_open(&f->a, f->fd, NULL, &f->a.events, &f->err), 0);
+	assert_int_equal(truncate(strcat(f->dir.path, "/" ATTEMPT_EVENTS), ATTEMPT_TEXT_MAX), 0);
+	f->dir.path[strlen(f->dir.path) - strlen("/" ATTEMPT_EVENTS)] = '\0';
+	assert_int_equal(attempt_open(&f->a, f->dir.fd, NULL, &f->a.events, &f->err), 0);
 	attempt_phase(&f->a, "more");
 	assert_int_equal(size_of(f, ATTEMPT_EVENTS), ATTEMPT_TEXT_MAX);
 }

@@ -19,10 +19,10 @@
 
 #include "core/base/file.h"
 #include "run/batch/lease.h"
+#include "tests/unit/support/test_folder.h"
 
 struct fixture {
-	char dir[64];
-	int fd;
+	struct test_folder dir;
 	struct err err;
 };
 
@@ -30,20 +30,15 @@ static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
 
-	strcpy(f->dir, "/var/tmp/rehost-lease-XXXXXX");
 	*state = f;
-	if (!mkdtemp(f->dir))
-		return -1;
-	f->fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return f->fd < 0 ? -1 : 0;
+	return test_folder_make(&f->dir);
 }
 
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	close(f->fd);
-	file_remove_tree(AT_FDCWD, f->dir, NULL);
+	test_folder_remove(&f->dir);
 	free(f);
 	return 0;
 }
@@ -53,7 +48,7 @@ static struct lease *taken(struct fixture *f, enum lease_kind kind, unsigned att
 	struct lease *l = NULL;
 
 	err_clear(&f->err);
-	if (lease_take(f->fd, kind, &l, &f->err) < 0)
+	if (lease_take(f->dir.fd, kind, &l, &f->err) < 0)
 		fail_msg("%s", f->err.text);
 	assert_int_equal(lease_attempt(l), attempt);
 	assert_int_equal(lease_kind(l), kind == LEASE_BEST ? LEASE_FLOCK : kind);
@@ -64,7 +59,7 @@ static void refused(struct fixture *f, enum lease_kind kind)
 {
 	struct lease *l = NULL;
 
-	assert_int_equal(lease_take(f->fd, kind, &l, &f->err), -1);
+	assert_int_equal(lease_take(f->dir.fd, kind, &l, &f->err), -1);
 	assert_null(l);
 	assert_int_equal(f->err.code, ERR_TEMPFAIL);
 }
@@ -77,7 +72,7 @@ static void taken_and_killed(struct fixture *f, enum lease_kind kind)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		if (lease_take(f->fd, kind, &l, NULL) == 0)
+		if (lease_take(f->dir.fd, kind, &l, NULL) == 0)
 			raise(SIGKILL);
 		_exit(1);
 	}
@@ -94,12 +89,12 @@ static void one_holder(struct fixture *f, enum lease_kind kind)
 	refused(f, kind);
 	snprintf(text, sizeof text, "process %d on '%s' works on it, attempt 0", (int)getpid(), lease_holder(l)->host);
 	assert_string_equal(f->err.text, text);
-	assert_true(lease_is_held(f->fd, kind, &who));
+	assert_true(lease_is_held(f->dir.fd, kind, &who));
 	assert_int_equal(who.pid, getpid());
 	assert_true(holder_runs(&who));
-	assert_int_equal(faccessat(f->fd, "attempt-1", F_OK, 0), -1); /* nothing of who was refused */
+	assert_int_equal(faccessat(f->dir.fd, "attempt-1", F_OK, 0), -1); /* nothing of who was refused */
 	lease_drop(l);
-	assert_false(lease_is_held(f->fd, kind, &who));
+	assert_false(lease_is_held(f->dir.fd, kind, &who));
 	lease_drop(taken(f, kind, 1));
 }
 
@@ -134,11 +129,11 @@ static void later_attempts_fence(void **state)
 	struct fixture *f = *state;
 	struct lease *l = taken(f, LEASE_FLOCK, 0);
 
-	assert_int_equal(mkdirat(f->fd, "attempt-01x", 0755), 0); /* no attempt's name */
-	assert_int_equal(mkdirat(f->fd, "attempt--1", 0755), 0);
-	assert_int_equal(mkdirat(f->fd, "attempt-99999999999999999999", 0755), 0);
+	assert_int_equal(mkdirat(f->dir.fd, "attempt-01x", 0755), 0); /* no attempt's name */
+	assert_int_equal(mkdirat(f->dir.fd, "attempt--1", 0755), 0);
+	assert_int_equal(mkdirat(f->dir.fd, "attempt-99999999999999999999", 0755), 0);
 	assert_int_equal(lease_check(l, &f->err), 0);
-	assert_int_equal(mkdirat(f->fd, "attempt-7", 0755), 0);
+	assert_int_equal(mkdirat(f->dir.fd, "attempt-7", 0755), 0);
 	assert_int_equal(lease_check(l, &f->err), -1);
 	assert_int_equal(f->err.code, ERR_TEMPFAIL);
 	assert_string_equal(f->err.text, "this is attempt 0, and attempt 7 has begun: it is for that one to publish");
@@ -156,11 +151,11 @@ static int kind_without_flock(struct fixture *f)
 
 	if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOLCK), SCMP_SYS(flock), 0) < 0 || seccomp_load(filter) < 0)
 		return 1;
-	if (lease_take(f->fd, LEASE_FLOCK, &l, &f->err) == 0 || f->err.code != ERR_UNSUPPORTED)
+	if (lease_take(f->dir.fd, LEASE_FLOCK, &l, &f->err) == 0 || f->err.code != ERR_UNSUPPORTED)
 		return 2;
-	if (lease_take(f->fd, LEASE_BEST, &l, &f->err) < 0 || lease_kind(l) != LEASE_HEARTBEAT)
+	if (lease_take(f->dir.fd, LEASE_BEST, &l, &f->err) < 0 || lease_kind(l) != LEASE_HEARTBEAT)
 		return 3;
-	return lease_is_held(f->fd, LEASE_BEST, &who) && who.pid == getpid() ? 0 : 4;
+	return lease_is_held(f->dir.fd, LEASE_BEST, &who) && who.pid == getpid() ? 0 : 4;
 }
 
 /* As on a file server without locks; in a process of its own, for it can't be taken back. */
@@ -185,8 +180,8 @@ static void put_foreign(struct fixture *f, time_t age)
 	holder_self(&other);
 	strcpy(other.host, "far");
 	strcpy(other.boot_id, "00000000-0000-0000-0000-000000000000");
-	assert_int_equal(mkdirat(f->fd, "attempt-0", 0755), 0);
-	fd = openat(f->fd, "attempt-0/alive", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	assert_int_equal(mkdirat(f->dir.fd, "attempt-0", 0755), 0);
+	fd = openat(f->dir.fd, "attempt-0/alive", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	assert_int_equal(holder_write(fd, &other, NULL), 0);
 	assert_int_equal(futimens(fd, times), 0);
 	close(fd);
@@ -215,7 +210,7 @@ static void one_that_is_about_to_write(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(mkdirat(f->fd, "attempt-0", 0755), 0);
+	assert_int_equal(mkdirat(f->dir.fd, "attempt-0", 0755), 0);
 	refused(f, LEASE_HEARTBEAT);
 	assert_string_equal(f->err.text, "another process works on it");
 }
@@ -250,8 +245,8 @@ static void a_container_of_the_same_kernel(void **state)
 	assert_false(holder_is_here(&h));
 	assert_false(holder_signal(&h, SIGKILL));
 	h.pid = INT32_MAX; /* nobody's number here: and yet it isn't dead, for it beats */
-	assert_int_equal(mkdirat(f->fd, "attempt-0", 0755), 0);
-	fd = openat(f->fd, "attempt-0/alive", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	assert_int_equal(mkdirat(f->dir.fd, "attempt-0", 0755), 0);
+	fd = openat(f->dir.fd, "attempt-0/alive", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	assert_int_equal(holder_write(fd, &h, NULL), 0);
 	close(fd);
 	refused(f, LEASE_HEARTBEAT);
@@ -263,10 +258,10 @@ static void a_fifo_instead_of_a_file(void **state)
 	struct fixture *f = *state;
 	struct holder who;
 
-	assert_int_equal(mkfifoat(f->fd, "lease", 0644), 0);
+	assert_int_equal(mkfifoat(f->dir.fd, "lease", 0644), 0);
 	alarm(30);
-	assert_int_equal(holder_read(f->fd, "lease", &who, &f->err), -1);
-	assert_false(lease_is_held(f->fd, LEASE_BEST, &who));
+	assert_int_equal(holder_read(f->dir.fd, "lease", &who, &f->err), -1);
+	assert_false(lease_is_held(f->dir.fd, LEASE_BEST, &who));
 	alarm(0);
 }
 
@@ -283,8 +278,8 @@ static void odd_holders(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
-		assert_int_equal(file_replace(f->fd, "h", odd[i].text, strlen(odd[i].text), 0600, NULL), 0);
-		assert_int_equal(holder_read(f->fd, "h", &h, &f->err), -1);
+		assert_int_equal(file_replace(f->dir.fd, "h", odd[i].text, strlen(odd[i].text), 0600, NULL), 0);
+		assert_int_equal(holder_read(f->dir.fd, "h", &h, &f->err), -1);
 		assert_string_equal(f->err.text, odd[i].error);
 	}
 }

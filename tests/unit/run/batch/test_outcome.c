@@ -13,10 +13,10 @@
 
 #include "core/base/file.h"
 #include "run/batch/outcome.h"
+#include "tests/unit/support/test_folder.h"
 
 struct fixture {
-	char dir[64];
-	int fd;
+	struct test_folder dir;
 	struct err err;
 	struct json *read;
 };
@@ -27,12 +27,8 @@ static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
 
-	strcpy(f->dir, "/var/tmp/rehost-outcome-XXXXXX");
 	*state = f;
-	if (!mkdtemp(f->dir))
-		return -1;
-	f->fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return f->fd < 0 ? -1 : 0;
+	return test_folder_make(&f->dir);
 }
 
 static int teardown(void **state)
@@ -40,15 +36,14 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	js_free(f->read);
-	close(f->fd);
-	file_remove_tree(AT_FDCWD, f->dir, NULL);
+	test_folder_remove(&f->dir);
 	free(f);
 	return 0;
 }
 
 static bool there(const struct fixture *f, const char *name)
 {
-	return faccessat(f->fd, name, F_OK, 0) == 0;
+	return faccessat(f->dir.fd, name, F_OK, 0) == 0;
 }
 
 static struct json *outcome(const char *state, unsigned exit)
@@ -68,13 +63,13 @@ static void put(struct fixture *f, const char *state, unsigned exit)
 {
 	AUTO(js_freep) struct json *j = outcome(state, exit);
 
-	assert_int_equal(outcome_write(f->fd, j, &f->err), 0);
+	assert_int_equal(outcome_write(f->dir.fd, j, &f->err), 0);
 }
 
 static int read_it(struct fixture *f)
 {
 	js_free(take_ptr(&f->read));
-	return outcome_read(f->fd, &unit, &f->read, &f->err);
+	return outcome_read(f->dir.fd, &unit, &f->read, &f->err);
 }
 
 static void statuses(void **state)
@@ -115,7 +110,7 @@ static void set_aside(void **state)
 
 	put(f, "blocked", 3);
 	assert_int_equal(read_it(f), 0);
-	assert_int_equal(outcome_set_aside(f->fd, f->read, &f->err), 0);
+	assert_int_equal(outcome_set_aside(f->dir.fd, f->read, &f->err), 0);
 	assert_true(there(f, "attempt-2/blocked.json"));
 	assert_int_equal(read_it(f), 0);
 	assert_null(f->read);
@@ -148,11 +143,11 @@ static void not_believed(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
-		assert_int_equal(file_replace(f->fd, odd[i].file, odd[i].text, strlen(odd[i].text), 0600, NULL), 0);
+		assert_int_equal(file_replace(f->dir.fd, odd[i].file, odd[i].text, strlen(odd[i].text), 0600, NULL), 0);
 		assert_int_equal(read_it(f), -1);
 		assert_int_equal(f->err.code, ERR_CORRUPT);
 		assert_string_equal(f->err.text, odd[i].error);
-		unlinkat(f->fd, odd[i].file, 0);
+		unlinkat(f->dir.fd, odd[i].file, 0);
 	}
 }
 
@@ -160,11 +155,11 @@ static void a_torn_or_linked_file(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(file_replace(f->fd, "done.json", "{\"schema\"", 9, 0600, NULL), 0);
+	assert_int_equal(file_replace(f->dir.fd, "done.json", "{\"schema\"", 9, 0600, NULL), 0);
 	assert_int_equal(read_it(f), -1);
 	assert_non_null(strstr(f->err.text, "'done.json': "));
-	unlinkat(f->fd, "done.json", 0);
-	assert_int_equal(symlinkat("/etc/passwd", f->fd, "blocked.json"), 0);
+	unlinkat(f->dir.fd, "done.json", 0);
+	assert_int_equal(symlinkat("/etc/passwd", f->dir.fd, "blocked.json"), 0);
 	assert_int_equal(read_it(f), -1);
 	assert_string_equal(f->err.text, "'blocked.json': Too many levels of symbolic links");
 }

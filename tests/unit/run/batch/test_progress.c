@@ -14,10 +14,10 @@
 
 #include "core/base/file.h"
 #include "run/batch/progress.h"
+#include "tests/unit/support/test_folder.h"
 
 struct fixture {
-	char dir[64];
-	int fd;
+	struct test_folder dir;
 	struct unit_progress p;
 };
 
@@ -25,20 +25,15 @@ static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
 
-	strcpy(f->dir, "/var/tmp/rehost-progress-XXXXXX");
 	*state = f;
-	if (!mkdtemp(f->dir))
-		return -1;
-	f->fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return f->fd < 0 ? -1 : 0;
+	return test_folder_make(&f->dir);
 }
 
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	close(f->fd);
-	file_remove_tree(AT_FDCWD, f->dir, NULL);
+	test_folder_remove(&f->dir);
 	free(f);
 	return 0;
 }
@@ -47,8 +42,8 @@ static void put(struct fixture *f, const char *attempt, const char *events)
 {
 	int dirfd;
 
-	assert_int_equal(mkdirat(f->fd, attempt, 0755), 0);
-	dirfd = openat(f->fd, attempt, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(mkdirat(f->dir.fd, attempt, 0755), 0);
+	dirfd = openat(f->dir.fd, attempt, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(file_replace(dirfd, "events.ndjson", events, strlen(events), 0600, NULL), 0);
 	close(dirfd);
 }
@@ -57,10 +52,10 @@ static void nothing_yet(void **state)
 {
 	struct fixture *f = *state;
 
-	unit_progress(f->fd, &f->p);
+	unit_progress(f->dir.fd, &f->p);
 	assert_int_equal(f->p.attempt, -1);
-	assert_int_equal(mkdirat(f->fd, "attempt-0", 0755), 0);
-	unit_progress(f->fd, &f->p);
+	assert_int_equal(mkdirat(f->dir.fd, "attempt-0", 0755), 0);
+	unit_progress(f->dir.fd, &f->p);
 	assert_int_equal(f->p.attempt, 0);
 	assert_string_equal(f->p.phase, "");
 	assert_int_equal(unit_percent(&f->p), 0);
@@ -74,7 +69,7 @@ static void the_last_of_the_last(void **state)
 	put(f, "attempt-10",
 	    "{\"event\":\"phase\",\"text\":\"copying\"}\n{\"event\":\"progress\",\"text\":\"copying\",\"done\":25,"
 	    "\"total\":100}\n{\"event\":\"warning\",\"text\":\"slow\"}\n{\"event\":\"progress\",\"done\":9");
-	unit_progress(f->fd, &f->p);
+	unit_progress(f->dir.fd, &f->p);
 	assert_int_equal(f->p.attempt, 10);
 	assert_string_equal(f->p.phase, "copying");
 	assert_int_equal(unit_percent(&f->p), 25);
@@ -88,13 +83,13 @@ static void rates(void **state)
 	put(f, "attempt-0",
 	    "{\"event\":\"phase\",\"seconds\":100,\"text\":\"copying\"}\n"
 	    "{\"event\":\"progress\",\"seconds\":105,\"text\":\"copying\",\"done\":1000,\"total\":9000}\n");
-	unit_progress(f->fd, &f->p);
+	unit_progress(f->dir.fd, &f->p);
 	assert_int_equal((int)f->p.rate, 200);
 	put(f, "attempt-1",
 	    "{\"event\":\"phase\",\"seconds\":100,\"text\":\"copying\"}\n"
 	    "{\"event\":\"progress\",\"seconds\":105,\"text\":\"copying\",\"done\":5000,\"total\":9000}\n"
 	    "{\"event\":\"progress\",\"seconds\":110,\"text\":\"copying\",\"done\":5500,\"total\":9000}\n");
-	unit_progress(f->fd, &f->p);
+	unit_progress(f->dir.fd, &f->p);
 	assert_int_equal((int)f->p.rate, 100);
 }
 
@@ -107,7 +102,7 @@ static void a_rate_without_end(void **state)
 	    "{\"event\":\"phase\",\"seconds\":0,\"text\":\"copying\"}\n"
 	    "{\"event\":\"progress\",\"seconds\":1e-300,\"text\":\"copying\",\"done\":9000000000000000000,"
 	    "\"total\":9000000000000000000}\n");
-	unit_progress(f->fd, &f->p);
+	unit_progress(f->dir.fd, &f->p);
 	assert_true(f->p.rate > 0 && f->p.rate < (double)UINT64_MAX);
 }
 
@@ -118,7 +113,7 @@ static void a_new_phase_copies_nothing(void **state)
 	put(f, "attempt-0",
 	    "{\"event\":\"progress\",\"text\":\"copying\",\"done\":100,\"total\":100}\n"
 	    "{\"event\":\"phase\",\"text\":\"publishing\"}\n");
-	unit_progress(f->fd, &f->p);
+	unit_progress(f->dir.fd, &f->p);
 	assert_string_equal(f->p.phase, "publishing");
 	assert_int_equal(f->p.total, 0);
 }
@@ -134,7 +129,7 @@ static void odd_numbers_and_long_files(void **state)
 	strcpy(events + n, "{\"event\":\"progress\",\"text\":\"x\",\"done\":900,\"total\":3}\n[1]\n\"text\"\n{}\n");
 	put(f, "attempt-0", events);
 	free(events);
-	unit_progress(f->fd, &f->p);
+	unit_progress(f->dir.fd, &f->p);
 	assert_string_equal(f->p.phase, "x");
 	assert_int_equal(unit_percent(&f->p), 100);
 }

@@ -14,6 +14,7 @@
 #include "core/base/file.h"
 #include "core/base/xml.h"
 #include "run/report/report.h"
+#include "tests/unit/support/test_folder.h"
 
 /* A PNG of 2x1 pixels, up to the end of its IHDR. */
 static const char png[] = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x02\0\0\0\x01\x08\2\0\0\0";
@@ -44,8 +45,8 @@ static const char report[] =
     "{\"index\": 4, \"name\": \"old\", \"state\": \"\\\"><script>\"}]}";
 
 struct fixture {
-	char path[64], out_path[80];
-	int dirfd;
+	struct test_folder dir;
+	char out_path[80];
 	struct json *report;
 	struct buf out;
 	struct err err;
@@ -55,15 +56,13 @@ static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
 
-	strcpy(f->path, "/var/tmp/rehost-test-XXXXXX");
-	if (!mkdtemp(f->path))
+	if (test_folder_make(&f->dir) < 0)
 		return -1;
-	f->dirfd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	mkdirat(f->dirfd, "shots", 0700);
-	file_mkdirs(strcat(strcpy(f->out_path, f->path), "/out/web01"), NULL);
-	file_replace(f->dirfd, "out/web01/report.html", "", 0, 0600, NULL);
-	file_replace(f->dirfd, "shots/kernel.png", "no picture", 10, 0600, NULL);
-	file_replace(f->dirfd, "shots/login.png", png, sizeof png - 1, 0600, NULL);
+	mkdirat(f->dir.fd, "shots", 0700);
+	file_mkdirs(strcat(strcpy(f->out_path, f->dir.path), "/out/web01"), NULL);
+	file_replace(f->dir.fd, "out/web01/report.html", "", 0, 0600, NULL);
+	file_replace(f->dir.fd, "shots/kernel.png", "no picture", 10, 0600, NULL);
+	file_replace(f->dir.fd, "shots/login.png", png, sizeof png - 1, 0600, NULL);
 	f->report = js_parse(report, sizeof report - 1, &f->err);
 	f->out = (struct buf)BUF_INIT(REPORT_MAX);
 	*state = f;
@@ -76,8 +75,7 @@ static int teardown(void **state)
 
 	js_free(f->report);
 	buf_done(&f->out);
-	close(f->dirfd);
-	file_remove_tree(AT_FDCWD, f->path, NULL);
+	test_folder_remove(&f->dir);
 	free(f);
 	return 0;
 }
@@ -85,7 +83,7 @@ static int teardown(void **state)
 static void render(struct fixture *f)
 {
 	buf_clear(&f->out);
-	if (report_html_batch(f->report, f->dirfd, &f->out, &f->err) < 0)
+	if (report_html_batch(f->report, f->dir.fd, &f->out, &f->err) < 0)
 		fail_msg("%s", f->err.text);
 }
 
@@ -130,7 +128,7 @@ static void hostile_words_stay_words(void **state)
 	render(f);
 	lacks(f, "db<b>");
 	lacks(f, "../..");
-	assert_int_equal(unlinkat(f->dirfd, "out/web01/report.html", 0), 0);
+	assert_int_equal(unlinkat(f->dir.fd, "out/web01/report.html", 0), 0);
 	render(f);
 	lacks(f, "Its own report");
 	lacks(f, "\xe2\x80\xae");
@@ -148,7 +146,7 @@ static void pictures_are_in_the_page(void **state)
 	has(f, "<img src=\"data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAA=\" width=\"2\" height=\"1\" "
 	       "alt=\"Screen of web01: login\">");
 	has(f, "<p>Picture not shown: &#39;shots/kernel.png&#39; is no PNG</p>");
-	assert_int_equal(file_replace(f->dirfd, "shots/login.png", png, 20, 0600, NULL), 0);
+	assert_int_equal(file_replace(f->dir.fd, "shots/login.png", png, 20, 0600, NULL), 0);
 	render(f);
 	has(f, "Picture not shown: &#39;shots/login.png&#39; is no PNG");
 }
