@@ -212,7 +212,7 @@ bench: bench-open bench-copy bench-convert bench-p2v bench-batch ## all benchmar
 bench-open: setup-demo setup-bench rehost ## opening and mapping a 2 TiB image of each format
 	bench/bench-open
 
-bench-copy: setup-check setup-bench rehost $(BUILD)/bench/copy-limit ## copies of all formats against qemu-img's, as ratios
+bench-copy: setup-check setup-bench rehost $(BUILD)/bench/copy-limit ## copies of all formats, and comparisons, against qemu-img's, as ratios
 	BUILD=$(BUILD) bench/bench-copy $(BENCH_COPY)
 
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/librehost.a
