@@ -373,7 +373,8 @@ int image_info_text(const struct json *info, struct buf *out, struct err *err)
 {
 	const struct json *chain = js_get(info, "chain");
 	char size[32], allocated[32];
-	uint64_t bytes = js_get_u64(info, "size", 0), data = js_get_u64(info, "allocated", 0);
+	uint64_t bytes = js_get_u64(info, "size", 0), data = js_get_u64(info, "allocated", 0),
+		 runs = js_get_u64(info, "data_runs", 0);
 
 	size_text(bytes, size, sizeof size);
 	size_text(data, allocated, sizeof allocated);
@@ -383,9 +384,9 @@ int image_info_text(const struct json *info, struct buf *out, struct err *err)
 		return out->failed ? err_nomem(err) : 0;
 	buf_addf(out,
 		 "image:      %s\nformat:     %s\nsize:       %s (%" PRIu64 " bytes)\nallocated:  %s in %" PRIu64
-		 " runs\nunit:       %" PRIu64 " bytes\nsector:     %" PRIu64 " bytes\nchain:      %zu image%s\n",
-		 js_get_str(info, "file", ""), js_get_str(info, "format", ""), size, bytes, allocated,
-		 js_get_u64(info, "data_runs", 0), js_get_u64(info, "unit", 0), js_get_u64(info, "logical_sector", 0),
+		 " run%s\nunit:       %" PRIu64 " bytes\nsector:     %" PRIu64 " bytes\nchain:      %zu image%s\n",
+		 js_get_str(info, "file", ""), js_get_str(info, "format", ""), size, bytes, allocated, runs,
+		 runs == 1 ? "" : "s", js_get_u64(info, "unit", 0), js_get_u64(info, "logical_sector", 0),
 		 js_count(chain), js_count(chain) == 1 ? "" : "s");
 	for (size_t i = 0; i < js_count(chain); i++)
 		image_text(js_at(chain, i), i, out);

@@ -61,7 +61,7 @@ static void a_sparse_raw_disk_is_described(void **state)
 	assert_int_equal(js_get_u64(info, "data_runs", 0), 1);
 	assert_int_equal(image_info_text(info, &text, &err), 0);
 	assert_non_null(strstr(buf_str(&text), "size:       1.0 GiB (1073741824 bytes)\n"));
-	assert_non_null(strstr(buf_str(&text), "allocated:  4.0 KiB in 1 runs\n"));
+	assert_non_null(strstr(buf_str(&text), "allocated:  4.0 KiB in 1 run\n"));
 }
 
 static int run_program(const char *const *argv)
