@@ -55,6 +55,7 @@ static const struct cli_option compare_options[] = {
      AT(second_snapshot)},
     {"threads", 'j', CLI_NUMBER, "N", NULL, "Threads (default: one a core).", AT(threads)},
     OPTION_GROUP(json_rows, 0),
+    OPTION_GROUP(talk_rows, AT(talk)),
     {0},
 };
 static const struct cli_option copy_options[] = {
@@ -92,7 +93,6 @@ static int open_image(const char *path, const char *format, const struct argumen
 {
 	struct image_rules rules = rules_of(a);
 
-	terminal_warnings();
 	return image_open_user(path, format, &rules, ret, err);
 }
 
@@ -212,6 +212,7 @@ static int run_map(const struct command *self, int argc, char **argv, struct err
 		return -1;
 	read_only(&a, &p);
 	a.tables_only = true;
+	terminal_warnings();
 	if (open_image(p.v[0], a.format, &a, &b, err) < 0 || image_map(b, &map, err) < 0)
 		return -1;
 	for (size_t i = 0; !a.json && i < js_count(map); i++)
@@ -222,8 +223,17 @@ static int run_map(const struct command *self, int argc, char **argv, struct err
 	return text.failed ? err_nomem(err) : terminal_print(&text, err);
 }
 
+/* The answer is all that is said, but to a terminal. */
+static void start_comparing(struct arguments *a)
+{
+	a->talk.quiet |= !isatty(STDERR_FILENO) && !talks_json(&a->talk);
+	talk_start(&a->talk);
+	terminal_phase("comparing", NULL);
+}
+
 static int run_compare(const struct command *self, int argc, char **argv, struct err *err)
 {
+	struct image_compare_options how = {.bytes = terminal_events().bytes};
 	AUTO(block_closep) struct block *one = NULL;
 	AUTO(block_closep) struct block *two = NULL;
 	struct image_difference d;
@@ -233,12 +243,15 @@ static int run_compare(const struct command *self, int argc, char **argv, struct
 	if (images(self, argc, argv, 2, &a, &p, err) < 0)
 		return -1;
 	read_only(&a, &p);
+	start_comparing(&a);
 	if (open_image(p.v[0], a.format, &a, &one, err) < 0)
 		return -1;
 	a.reading.snapshot = a.second_snapshot;
 	a.next++;
-	if (open_image(p.v[1], a.second_format, &a, &two, err) < 0 || image_compare(one, two, a.threads, &d, err) < 0)
+	how.threads = a.threads;
+	if (open_image(p.v[1], a.second_format, &a, &two, err) < 0 || image_compare(one, two, &how, &d, err) < 0)
 		return -1;
+	terminal_end();
 	if (a.json)
 		printf("{\"equal\": %s, \"at\": %" PRIu64 "}\n", d.differ ? "false" : "true", d.at);
 	if (d.differ)

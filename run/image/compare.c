@@ -13,7 +13,9 @@ enum { CHUNK = 2 << 20 };
 /* The end moves down to the first thing that was found, be it a difference or a read error: what stands behind it can't
  * change the answer, which is thus that of one thread from front to end. */
 struct comparing {
+	const struct image_compare_options *o;
 	struct block *a, *b;
+	uint64_t size;
 	pthread_mutex_t lock; /* of all below */
 	uint64_t cursor, end;
 	bool differ, failed;
@@ -128,6 +130,8 @@ static int compare_stretches(void *opaque, struct err *err)
 	do {
 		pthread_mutex_lock(&c->lock);
 		len = next_stretch(c, &off);
+		if (c->o->bytes)
+			c->o->bytes(c->cursor, c->size, c->o->opaque);
 		pthread_mutex_unlock(&c->lock);
 		if (len)
 			compare_stretch(c, a, b, off, len);
@@ -135,11 +139,17 @@ static int compare_stretches(void *opaque, struct err *err)
 	return 0;
 }
 
-int image_compare(struct block *a, struct block *b, unsigned threads, struct image_difference *ret, struct err *err)
+int image_compare(struct block *a, struct block *b, const struct image_compare_options *options,
+		  struct image_difference *ret, struct err *err)
 {
-	struct comparing c = {
-	    .a = a, .b = b, .lock = PTHREAD_MUTEX_INITIALIZER, .end = max_u64(a->size, b->size), .err = ERR_INIT};
-	int worked = work_run(work_threads(threads), compare_stretches, &c, err);
+	struct comparing c = {.o = options,
+			      .a = a,
+			      .b = b,
+			      .size = max_u64(a->size, b->size),
+			      .lock = PTHREAD_MUTEX_INITIALIZER,
+			      .end = max_u64(a->size, b->size),
+			      .err = ERR_INIT};
+	int worked = work_run(work_threads(options->threads), compare_stretches, &c, err);
 
 	pthread_mutex_destroy(&c.lock);
 	*ret = (struct image_difference){

@@ -58,9 +58,17 @@ struct image_difference {
 	uint64_t size_a, size_b; /* a longer image whose rest is zeros is equal, as for qemu-img compare */
 };
 
-/* Content of both, whatever the formats, in so many threads (0: one a core); holes against holes are not read. Reads
- * nothing that counts behind the first difference: an error there is none. */
-int image_compare(struct block *a, struct block *b, unsigned threads, struct image_difference *ret, struct err *err);
+struct image_compare_options {
+	unsigned threads; /* 0: one a core */
+	/* How far it is, of the longer one's bytes; from one thread at a time; may be NULL. */
+	void (*bytes)(uint64_t done, uint64_t total, void *opaque);
+	void *opaque;
+};
+
+/* Content of both, whatever the formats; holes against holes are not read. Nothing behind the first difference counts:
+ * an error there is none. */
+int image_compare(struct block *a, struct block *b, const struct image_compare_options *options,
+		  struct image_difference *ret, struct err *err);
 
 /* Every extent of the image as an array of {offset, length, kind}: "data", "zero" or "hole", neighbours merged. */
 int image_map(struct block *b, struct json **ret, struct err *err);

@@ -15,6 +15,7 @@ struct pair {
 	struct mem_block *a, *b;
 	struct image_difference d;
 	struct err err;
+	uint64_t done;
 };
 
 /* Data in [1 MiB, 9 MiB) and [20 MiB, 21 MiB), the same in both. */
@@ -42,10 +43,25 @@ static int teardown(void **state)
 	return 0;
 }
 
+static void on_bytes(uint64_t done, uint64_t total, void *opaque)
+{
+	struct pair *p = opaque;
+
+	assert_true(done <= total && total >= SIZE);
+	p->done = done;
+}
+
+static int compare(struct pair *p, unsigned threads)
+{
+	const struct image_compare_options options = {.threads = threads, .bytes = on_bytes, .opaque = p};
+
+	return image_compare(&p->a->b, &p->b->b, &options, &p->d, &p->err);
+}
+
 static void expect_equal(struct pair *p)
 {
 	for (unsigned threads = 1; threads <= 8; threads *= 2) {
-		assert_int_equal(image_compare(&p->a->b, &p->b->b, threads, &p->d, &p->err), 0);
+		assert_int_equal(compare(p, threads), 0);
 		assert_false(p->d.differ);
 	}
 }
@@ -53,7 +69,7 @@ static void expect_equal(struct pair *p)
 static void expect_difference(struct pair *p, uint64_t at)
 {
 	for (unsigned threads = 1; threads <= 8; threads *= 2) {
-		assert_int_equal(image_compare(&p->a->b, &p->b->b, threads, &p->d, &p->err), 0);
+		assert_int_equal(compare(p, threads), 0);
 		assert_true(p->d.differ);
 		assert_int_equal(p->d.at, at);
 	}
@@ -63,7 +79,7 @@ static void expect_failure(struct pair *p, const char *text)
 {
 	for (unsigned threads = 1; threads <= 8; threads *= 2) {
 		err_clear(&p->err);
-		assert_int_equal(image_compare(&p->a->b, &p->b->b, threads, &p->d, &p->err), -1);
+		assert_int_equal(compare(p, threads), -1);
 		assert_int_equal(p->err.code, ERR_UNREADABLE);
 		assert_non_null(strstr(p->err.text, text));
 	}
@@ -73,9 +89,10 @@ static void equal_and_holes_are_not_read(void **state)
 {
 	struct pair *p = *state;
 
-	assert_int_equal(image_compare(&p->a->b, &p->b->b, 2, &p->d, &p->err), 0);
+	assert_int_equal(compare(p, 2), 0);
 	assert_false(p->d.differ);
 	assert_int_equal(p->d.size_a, SIZE);
+	assert_int_equal(p->done, SIZE);
 	/* from the first data of a chunk of 2 MiB to its end */
 	assert_int_equal(p->a->read_bytes, (1 + 8 + 2) * MIB);
 	expect_equal(p);
