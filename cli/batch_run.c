@@ -1,7 +1,6 @@
 /* The batch commands that do a planned job's work on this host, and tell of it. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cli/batch_table.h"
 #include "cli/command.h"

@@ -43,7 +43,7 @@ static const struct cli_option options[] = {
     {"mount", 0, CLI_LIST, "CLAIM:PATH", NULL, "kubernetes: a volume claim with sources, and where they stand in it.",
      AT(mounts)},
     {"dry-run", 0, CLI_FLAG, NULL, NULL, "Print what would be run or written, and leave it there.", AT(dry_run)},
-    OPTION_GROUP(talk_rows, AT(talk)),
+    OPTION_GROUP(quiet_rows, AT(talk)),
     {0},
 };
 

@@ -1,6 +1,5 @@
 /* boot: proves that a converted machine boots. */
 #include <stdio.h>
-#include <string.h>
 
 #include "cli/command.h"
 #include "cli/groups.h"

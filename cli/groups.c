@@ -78,6 +78,23 @@ bool source_given(const struct source_arguments *a)
 
 #define AT(member) offsetof(struct key_arguments, member)
 
+static const struct cli_option stdin_key_rows[] = {
+    {"keys-from-stdin", 0, CLI_FLAG, NULL, NULL,
+     "Read passphrases from standard input, one a line, up to its end; each is tried on everything encrypted.",
+     AT(from_stdin)},
+    {0},
+};
+
+const struct cli_option volume_key_rows[] = {
+    {"key", 0, CLI_LIST, "NAME:key|file|fd:VALUE", NULL,
+     "Passphrase of an encrypted volume (LUKS, BitLocker): NAME is a device, a UUID or all; key:PASSPHRASE (others may "
+     "see it), file:FILE (its first line) or fd:N (the next line of an open descriptor). May be repeated: all that fit "
+     "are tried.",
+     AT(list)},
+    OPTION_GROUP(stdin_key_rows, 0),
+    {0},
+};
+
 const struct cli_option key_rows[] = {
     {"key", 0, CLI_LIST, "NAME:key|file|fd:VALUE", NULL,
      "Passphrase of an encrypted volume or image (LUKS, BitLocker, qcow2): NAME is a device, an image's file, a UUID "
@@ -85,9 +102,7 @@ const struct cli_option key_rows[] = {
      "descriptor). May be repeated: all that fit are tried, but AES in a qcow2 can't tell a wrong one and needs "
      "exactly one.",
      AT(list)},
-    {"keys-from-stdin", 0, CLI_FLAG, NULL, NULL,
-     "Read passphrases from standard input, one a line, up to its end; each is tried on everything encrypted.",
-     AT(from_stdin)},
+    OPTION_GROUP(stdin_key_rows, 0),
     {0},
 };
 
@@ -131,11 +146,16 @@ struct net_maps network_maps(const struct network_arguments *a)
 
 static const char *const progress_kinds[] = {"text", "json", NULL};
 
+const struct cli_option quiet_rows[] = {
+    {"quiet", 'q', CLI_FLAG, NULL, NULL, "Print warnings and errors only.", AT(quiet)},
+    {"verbose", 'v', CLI_FLAG, NULL, NULL, "Print the full log.", AT(verbose)},
+    {0},
+};
+
 const struct cli_option talk_rows[] = {
     {"progress", 0, CLI_TEXT, "text|json", progress_kinds, "How progress is written to stderr; json: one event a line.",
      AT(progress)},
-    {"quiet", 'q', CLI_FLAG, NULL, NULL, "Print warnings and errors only.", AT(quiet)},
-    {"verbose", 'v', CLI_FLAG, NULL, NULL, "Print the full log.", AT(verbose)},
+    OPTION_GROUP(quiet_rows, 0),
     {0},
 };
 

@@ -41,7 +41,8 @@ struct key_arguments {
 	bool from_stdin;
 };
 
-extern const struct cli_option key_rows[];
+/* Of volumes; and of volumes or images, for commands whose source is read from files. */
+extern const struct cli_option volume_key_rows[], key_rows[];
 
 /* Once they are read the command line no longer shows them, neither to `ps` nor in advice that repeats it. ret: for
  * keys_done(), after errors too. */
@@ -62,7 +63,8 @@ struct talk_arguments {
 	bool quiet, verbose;
 };
 
-extern const struct cli_option talk_rows[];
+/* The second without progress, for what takes no time. */
+extern const struct cli_option talk_rows[], quiet_rows[];
 
 /* terminal_start() so. */
 void talk_start(const struct talk_arguments *a);

@@ -12,14 +12,15 @@
 
 struct arguments {
 	struct reading_arguments reading;
-	struct key_arguments key;
+	struct key_arguments keys;
 	struct talk_arguments talk;
 	const char *format, *second_format, *second_snapshot, *compress, *socket;
 	unsigned cluster_size, threads;
 	bool json, force, check;
 	bool tables_only; /* of info and map: no option */
 	struct cli_list create;
-	struct keys keys;	     /* what the options of key say */
+	struct keys secrets;	     /* what the options of keys say */
+	struct throttle *limit;	     /* both images of a comparison share it */
 	struct image_ready ready[2]; /* one for each image, from image_confine() */
 	struct image_ready *next;    /* the one of the image that is opened next; NULL: not confined yet */
 };
@@ -32,7 +33,7 @@ static const char *const codecs[] = {"zlib", "zstd", NULL};
 static const struct cli_option image_rows[] = {
     {"format", 'f', CLI_TEXT, "FORMAT", NULL, "The (first) image's format; found out when not given.", AT(format)},
     OPTION_GROUP(reading_rows, AT(reading)),
-    OPTION_GROUP(key_rows, AT(key)),
+    OPTION_GROUP(key_rows, AT(keys)),
     {0},
 };
 
@@ -81,8 +82,9 @@ static const struct cli_option nbd_options[] = {
 
 static struct image_rules rules_of(const struct arguments *a)
 {
-	struct image_rules ret = reading_rules(&a->reading, &a->keys);
+	struct image_rules ret = reading_rules(&a->reading, &a->secrets);
 
+	ret.limit = a->limit;
 	ret.tables_only = a->tables_only;
 	ret.ready = a->next;
 	return ret;
@@ -116,14 +118,15 @@ static void arguments_done(struct arguments *a)
 {
 	for (size_t i = 0; a->next && i < 2; i++)
 		image_ready_done(&a->ready[i]);
-	keys_done(&a->keys);
+	rules_limit_drop(a->limit);
+	keys_done(&a->secrets);
 }
 
 /* Parses and demands so many images. */
 static int images(const struct command *self, int argc, char **argv, size_t n, struct arguments *a,
 		  struct positionals *p, struct err *err)
 {
-	if (options_parse(self->options, argc, argv, a, p, err) < 0 || read_keys(&a->key, &a->keys, err) < 0)
+	if (options_parse(self->options, argc, argv, a, p, err) < 0 || read_keys(&a->keys, &a->secrets, err) < 0)
 		return -1;
 	if (p->n != n)
 		return err_set(err, ERR_USAGE, "%s: %s expected, %zu given", self->name,
@@ -223,10 +226,10 @@ static int run_map(const struct command *self, int argc, char **argv, struct err
 	return text.failed ? err_nomem(err) : terminal_print(&text, err);
 }
 
-/* The answer is all that is said, but to a terminal. */
+/* The answer is all that is said, but to a terminal or when more is asked for. */
 static void start_comparing(struct arguments *a)
 {
-	a->talk.quiet |= !isatty(STDERR_FILENO) && !talks_json(&a->talk);
+	a->talk.quiet |= !isatty(STDERR_FILENO) && !a->talk.progress && !a->talk.verbose;
 	talk_start(&a->talk);
 	terminal_phase("comparing", NULL);
 }
@@ -244,7 +247,7 @@ static int run_compare(const struct command *self, int argc, char **argv, struct
 		return -1;
 	read_only(&a, &p);
 	start_comparing(&a);
-	if (open_image(p.v[0], a.format, &a, &one, err) < 0)
+	if (rules_limit(a.reading.bwlimit, &a.limit, err) < 0 || open_image(p.v[0], a.format, &a, &one, err) < 0)
 		return -1;
 	a.reading.snapshot = a.second_snapshot;
 	a.next++;

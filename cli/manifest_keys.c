@@ -24,9 +24,8 @@ static const struct {
     {"virtio-win", MANIFEST_OPTION, MANIFEST_PATH, NULL, NULL},
     {"allow-parent", MANIFEST_OPTION, MANIFEST_PATHS, NULL, NULL},
     {"key", MANIFEST_OPTION, MANIFEST_SECRETS,
-     "Where the passphrase of an encrypted (LUKS, BitLocker) volume is: NAME is a device, a UUID or all; the first "
-     "line of "
-     "the file PATH counts.",
+     "Where the passphrase of an encrypted volume or image (LUKS, BitLocker, qcow2) is: NAME is a device, an image's "
+     "file, a UUID or all; the first line of the file PATH counts.",
      NULL},
     {"os", MANIFEST_LEFT_OUT, MANIFEST_TEXT, "results appear in the job folder's out/", NULL},
     {"destination", MANIFEST_LEFT_OUT, MANIFEST_TEXT, "results appear in the job folder's out/", NULL},

@@ -56,7 +56,7 @@ static const struct cli_option serve_options[] = {
     {"no-trim", 0, CLI_FLAG, NULL, NULL, "Copy free space of the machines' file systems too.", AT(no_trim)},
     {"keep-tools", 0, CLI_FLAG, NULL, NULL, "Leave a hypervisor's guest tools as they are.", AT(keep_tools)},
     {"undo-log", 0, CLI_FLAG, NULL, NULL, "Keep the originals of all changed files, for rehost undo.", AT(undo_log)},
-    OPTION_GROUP(key_rows, AT(keys)),
+    OPTION_GROUP(volume_key_rows, AT(keys)),
     {"trim-encrypted", 0, CLI_FLAG, NULL, NULL,
      "Leave out free space of encrypted volumes that were opened, too: it shows how much of them is used.",
      AT(trim_encrypted)},

@@ -134,8 +134,8 @@ static void *ticker(void *opaque)
 
 static void say(enum log_level level, const char *text, void *opaque)
 {
-	bool wanted = level == LOG_WARN_LEVEL || (level == LOG_INFO_LEVEL && !term.options.quiet) ||
-		      (level == LOG_DEBUG_LEVEL && term.options.verbose);
+	bool wanted =
+	    level == LOG_WARN_LEVEL || term.options.verbose || (level == LOG_INFO_LEVEL && !term.options.quiet);
 
 	if (!wanted)
 		return;

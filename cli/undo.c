@@ -23,7 +23,7 @@ struct arguments {
 static const struct cli_option options[] = {
     {"os", 0, CLI_TEXT, "DIR", NULL, "Folder in which the result's folder appears (default: here).", AT(output_dir)},
     {"on", 0, CLI_TEXT, "NAME", NULL, "Name of the result (default: FOLDER's name and -undone).", AT(name)},
-    OPTION_GROUP(key_rows, AT(keys)),
+    OPTION_GROUP(volume_key_rows, AT(keys)),
     {"force", 0, CLI_FLAG, NULL, NULL, "Replace an existing target.", AT(force)},
     OPTION_GROUP(talk_rows, AT(talk)),
     {0},

@@ -1,7 +1,4 @@
 /* verify: a result against its seal, its source, libvirt, and by booting it. */
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "cli/command.h"
 #include "cli/groups.h"

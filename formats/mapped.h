@@ -71,6 +71,9 @@ int mapped_give_up(struct mapped *m);
 int mapped_open_backing(struct mapped *m, const struct open_args *args, uint64_t off, uint32_t len,
 			const struct format *format, struct err *err);
 
+/* ret->parent, of such a name; a place or length that can't be one is no error, and nothing is set. */
+int mapped_name_backing(struct block *file, uint64_t off, uint32_t len, struct image_facts *ret, struct err *err);
+
 /* What the structure check of a mapped format must know besides. */
 struct mapped_check {
 	uint64_t base, unit; /* bytes: where units begin, and what check_walk() counts in */
@@ -81,9 +84,6 @@ struct mapped_check {
 	} own[3];	   /* header, directory, table: len 0 for none */
 	uint64_t in_front; /* bytes in front of each unit that belong to it */
 };
-
-/* Puts that name into the facts, where it can be one. */
-int mapped_name_backing(struct block *file, uint64_t off, uint32_t len, struct image_facts *ret, struct err *err);
 
 struct check;
 /* Checks all tables and entries against the file (formats/check.h), before or without mapped_start(). */

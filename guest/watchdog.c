@@ -1,11 +1,12 @@
 #include "guest/watchdog.h"
-#include "core/base/clock.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
+
+#include "core/base/clock.h"
 
 struct watchdog {
 	struct watchdog_options o;

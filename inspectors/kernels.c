@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/base/checked.h"
 #include "core/model/caps.h"
 #include "guest/files/hostonly.h"
 #include "guest/files/initramfs.h"
@@ -394,7 +393,7 @@ static int run_survey(struct survey *s, struct err *err)
 		finding_add(s->i, "W-BOOT-NO-KERNEL", SEVERITY_WARNING, "/boot, /lib/modules", NULL,
 			    "no installed kernel was found");
 	report_arch(s->i);
-	return unified_images(s->g, s->i, &s->scratch, err);
+	return kernels_survey_unified(s->g, s->i, &s->scratch, err);
 }
 
 static int run(struct guest *g, const struct machine *m, struct inspection *i, struct err *err)

@@ -1,6 +1,7 @@
 /* Which kernel a path in a menu means, and which kernel with which initramfs an entry boots. */
 #include "inspectors/kernels.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 

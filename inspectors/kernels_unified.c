@@ -1,5 +1,7 @@
 /* Unified kernel images: one file with their initramfs, often signed, so that it can't be extended; and their add-ons.
  */
+#include "inspectors/kernels_parts.h"
+
 #include <string.h>
 #include <sys/stat.h>
 
@@ -7,11 +9,10 @@
 #include "guest/files/devnames.h"
 #include "guest/files/initramfs.h"
 #include "guest/files/uki.h"
-#include "inspectors/kernels_parts.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-struct survey {
+struct unified {
 	struct guest *g;
 	struct inspection *i;
 	struct arena *scratch;
@@ -20,7 +21,7 @@ struct survey {
 /* The kernel takes a command line of 4096 bytes; a section may be as long as the file. */
 enum { SECTION_TEXT_MAX = 64 << 10 };
 
-static char *section_text(struct survey *s, const struct buf *b, const char *name)
+static char *section_text(struct unified *s, const struct buf *b, const char *name)
 {
 	struct uki_section at;
 
@@ -30,7 +31,7 @@ static char *section_text(struct survey *s, const struct buf *b, const char *nam
 }
 
 /* True when the kernel in the image drives virtio disks by what is in it. */
-static bool unified_has_virtio(struct survey *s, const struct buf *b, const char *version)
+static bool unified_has_virtio(struct unified *s, const struct buf *b, const char *version)
 {
 	AUTO(initramfs_freep) struct initramfs *im = NULL;
 	const struct kernel *kernel = NULL;
@@ -49,7 +50,7 @@ static bool unified_has_virtio(struct survey *s, const struct buf *b, const char
 }
 
 /* A device name on the command line inside the image stays. */
-static void report_root_name(struct survey *s, const struct buf *b, const char *path)
+static void report_root_name(struct unified *s, const struct buf *b, const char *path)
 {
 	const char *cmdline = section_text(s, b, ".cmdline"), *root = cmdline ? strstr(cmdline, "root=/dev/") : NULL;
 	struct devname parsed;
@@ -69,14 +70,14 @@ static void report_root_name(struct survey *s, const struct buf *b, const char *
 }
 
 /* A kernel without an initramfs of its own boots with the image's; of several the one that has the drivers. */
-static void note_unified(struct survey *s, const char *version, const char *path, bool virtio)
+static void note_unified(struct unified *s, const char *version, const char *path, bool virtio)
 {
 	VEC_FOR (k, &s->i->kernels)
 		if (version && strcmp(k->version, version) == 0 && !k->initrd && (!k->unified || virtio))
 			k->unified = arena_strdup(&s->i->arena, path);
 }
 
-static int report_unified_image(struct survey *s, const char *path, struct err *err)
+static int report_unified_image(struct unified *s, const char *path, struct err *err)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(UKI_MAX);
 	struct err local = ERR_INIT;
@@ -114,7 +115,7 @@ static int report_unified_image(struct survey *s, const char *path, struct err *
 }
 
 /* systemd-stub's add-ons: PE files whose command line is appended to the image's. */
-static int report_addon(struct survey *s, const char *path, struct err *err)
+static int report_addon(struct unified *s, const char *path, struct err *err)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(UKI_MAX);
 	struct err local = ERR_INIT;
@@ -127,7 +128,7 @@ static int report_addon(struct survey *s, const char *path, struct err *err)
 	return local.code == ERR_INTERNAL ? err_set(err, local.code, "%s", local.text) : 0;
 }
 
-static int report_addons(struct survey *s, struct err *err)
+static int report_addons(struct unified *s, struct err *err)
 {
 	static const char *const roots[] = {"/boot/efi", "/efi", "/boot"};
 	static const char *const folders[] = {"EFI/Linux/*.efi.extra.d", "loader/addons"};
@@ -146,9 +147,9 @@ static int report_addons(struct survey *s, struct err *err)
 	return 0;
 }
 
-int unified_images(struct guest *g, struct inspection *i, struct arena *scratch, struct err *err)
+int kernels_survey_unified(struct guest *g, struct inspection *i, struct arena *scratch, struct err *err)
 {
-	struct survey s = {g, i, scratch};
+	struct unified s = {g, i, scratch};
 	static const char *const patterns[] = {"/boot/efi/EFI/Linux/*.efi", "/efi/EFI/Linux/*.efi",
 					       "/boot/EFI/Linux/*.efi"};
 

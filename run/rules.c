@@ -29,6 +29,17 @@ void image_ready_done(struct image_ready *ready)
 	*ready = (struct image_ready){.unpack_fd = -1};
 }
 
+int rules_limit(uint64_t bwlimit, struct throttle **ret, struct err *err)
+{
+	*ret = NULL;
+	return bwlimit ? throttle_new(bwlimit, ret, err) : 0;
+}
+
+void rules_limit_drop(struct throttle *limit)
+{
+	throttle_drop(limit);
+}
+
 int rules_open(const struct image_rules *rules, struct open_rules *ret, struct err *err)
 {
 	*ret = (struct open_rules){.options = {.allowed = ret->folders}};
@@ -40,7 +51,9 @@ int rules_open(const struct image_rules *rules, struct open_rules *ret, struct e
 	ret->options.tables_only = rules->tables_only;
 	ret->options.snapshot = rules->snapshot;
 	ret->options.charset = rules->ready ? rules->ready->charset : NULL;
-	if (rules->bwlimit && throttle_new(rules->bwlimit, &ret->options.throttle, err) < 0)
+	if (rules->limit)
+		ret->options.throttle = throttle_hold(rules->limit);
+	else if (rules_limit(rules->bwlimit, &ret->options.throttle, err) < 0)
 		return -1;
 	for (const char *const *path = rules->allow_parent; path && *path; path++) {
 		struct allowed_folder *f = &ret->folders[ret->options.nallowed];

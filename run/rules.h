@@ -23,12 +23,17 @@ void image_ready_done(struct image_ready *ready);
 struct image_rules {
 	const char *const *allow_parent; /* NULL-terminated list of folders; NULL: none */
 	bool allow_truncated, ignore_checksum;
-	uint64_t bwlimit;	   /* bytes a second that are read of all files together; 0: no limit */
+	uint64_t bwlimit;	   /* bytes a second that are read of all files of an image together; 0: no limit */
+	struct throttle *limit;	   /* borrowed; instead of bwlimit: shared with other images; NULL none */
 	const struct keys *keys;   /* borrowed; NULL: none */
 	bool tables_only;	   /* data won't be read */
 	const char *snapshot;	   /* inside the top image of each disk, ID or name; NULL: as it is now */
 	struct image_ready *ready; /* borrowed; NULL: a packed image is unpacked in $TMPDIR, names are bytes */
 };
+
+/* For rules.limit: bwlimit bytes a second of all images that are opened with it; with 0 *ret is NULL. */
+int rules_limit(uint64_t bwlimit, struct throttle **ret, struct err *err);
+void rules_limit_drop(struct throttle *limit);
 
 /* The same with the folders open, for the readers. */
 struct open_rules {

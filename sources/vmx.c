@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -23,8 +24,10 @@ struct vmx {
 	struct err *err;
 };
 
-#define get(x, key)  vmx_get(&(x)->keys, key)
-#define getf(x, ...) vmx_getf(&(x)->keys, __VA_ARGS__)
+static const char *get(const struct vmx *x, const char *key)
+{
+	return vmx_get(&x->keys, key);
+}
 
 /* --- values --- */
 
@@ -137,8 +140,9 @@ static void read_policy(struct vmx *x)
 
 static void nic_mac(struct vmx *x, unsigned i, struct nic *n)
 {
-	const char *type = getf(x, "ethernet%u.addressType", i);
-	const char *own = getf(x, "ethernet%u.address", i), *made = getf(x, "ethernet%u.generatedAddress", i);
+	const char *type = vmx_getf(&x->keys, "ethernet%u.addressType", i);
+	const char *own = vmx_getf(&x->keys, "ethernet%u.address", i),
+		   *made = vmx_getf(&x->keys, "ethernet%u.generatedAddress", i);
 	bool is_static = type && !strcasecmp(type, "static");
 	const char *first = is_static ? own : made, *second = is_static ? made : own;
 
@@ -151,12 +155,13 @@ static void nic_mac(struct vmx *x, unsigned i, struct nic *n)
 
 static void nic_network(struct vmx *x, unsigned i, struct nic *n)
 {
-	const char *name = getf(x, "ethernet%u.networkName", i), *type = getf(x, "ethernet%u.connectionType", i);
+	const char *name = vmx_getf(&x->keys, "ethernet%u.networkName", i),
+		   *type = vmx_getf(&x->keys, "ethernet%u.connectionType", i);
 
 	/* Without a type it is an ESXi port group, or on Workstation the default: bridged. */
 	n->kind = type && !strcasecmp(type, "bridged") ? NET_BRIDGE : NET_NETWORK;
 	if (!filled(name))
-		name = filled(type) && strcasecmp(type, "custom") ? type : getf(x, "ethernet%u.vnet", i);
+		name = filled(type) && strcasecmp(type, "custom") ? type : vmx_getf(&x->keys, "ethernet%u.vnet", i);
 	if (!filled(name))
 		name = filled(type) ? type : "bridged";
 	n->network = arena_strdup(&x->m->arena, name);
@@ -164,7 +169,7 @@ static void nic_network(struct vmx *x, unsigned i, struct nic *n)
 
 static void nic_model(struct vmx *x, unsigned i, struct nic *n)
 {
-	const char *model = getf(x, "ethernet%u.virtualDev", i);
+	const char *model = vmx_getf(&x->keys, "ethernet%u.virtualDev", i);
 	const char *os = x->m->os_hint ? x->m->os_hint : "";
 
 	n->model = text_nic_model(model);
@@ -176,14 +181,14 @@ static void nic_model(struct vmx *x, unsigned i, struct nic *n)
 
 static void read_nic(struct vmx *x, unsigned i)
 {
-	const char *slot = getf(x, "ethernet%u.pciSlotNumber", i);
+	const char *slot = vmx_getf(&x->keys, "ethernet%u.pciSlotNumber", i);
 	struct nic *n = vec_push(&x->m->arena, &x->m->nics);
 	uint64_t v;
 
 	nic_mac(x, i, n);
 	nic_network(x, i, n);
 	nic_model(x, i, n);
-	n->connected = !is_false(getf(x, "ethernet%u.startConnected", i));
+	n->connected = !is_false(vmx_getf(&x->keys, "ethernet%u.startConnected", i));
 	n->pci_slot = text_u64(slot, &v) && v <= INT32_MAX ? (int)v : -1;
 }
 
@@ -217,7 +222,7 @@ static void read_nics(struct vmx *x)
 			seen[i] = true;
 	}
 	for (unsigned i = 0; i < NICS_MAX; i++)
-		if (seen[i] && !is_false(getf(x, "ethernet%u.present", i)))
+		if (seen[i] && !is_false(vmx_getf(&x->keys, "ethernet%u.present", i)))
 			read_nic(x, i);
 }
 
@@ -247,13 +252,13 @@ static enum controller slot_controller(const struct vmx *x, const struct slot *s
 
 	if (s->kind->controller)
 		return s->kind->controller;
-	c = text_scsi_model(getf(x, "scsi%u.virtualDev", s->bus));
+	c = text_scsi_model(vmx_getf(&x->keys, "scsi%u.virtualDev", s->bus));
 	return c ? c : CONTROLLER_BUSLOGIC; /* VMware's oldest, and what a missing key means */
 }
 
 static bool is_cdrom(const struct vmx *x, const struct slot *s, const char *file)
 {
-	const char *type = getf(x, "%s.deviceType", s->name);
+	const char *type = vmx_getf(&x->keys, "%s.deviceType", s->name);
 
 	if (filled(type))
 		return strcasestr(type, "cdrom") != NULL;
@@ -279,12 +284,12 @@ static void add_removable(struct vmx *x, enum removable_kind kind, const struct 
 /* "80" or "80IOps" operations, "10MBps" bytes a second, "off"; VMware's sched.*.throughputCap. */
 static void disk_policy(struct vmx *x, const struct slot *s, struct disk *d)
 {
-	const char *cap = getf(x, "sched.%s.throughputCap", s->name);
+	const char *cap = vmx_getf(&x->keys, "sched.%s.throughputCap", s->name);
 	char *unit;
 	uint64_t v;
 
 	if (!filled(cap))
-		cap = getf(x, "%s.throughputCap", s->name);
+		cap = vmx_getf(&x->keys, "%s.throughputCap", s->name);
 	if (!filled(cap) || *cap < '0' || *cap > '9')
 		return;
 	v = strtoull(cap, &unit, 10);
@@ -317,7 +322,7 @@ static int boot_place(const struct vmx *x, const struct slot *s)
 
 static int add_disk(struct vmx *x, const struct slot *s, const char *file)
 {
-	const char *type = getf(x, "%s.deviceType", s->name), *mode = getf(x, "%s.mode", s->name);
+	const char *type = vmx_getf(&x->keys, "%s.deviceType", s->name), *mode = vmx_getf(&x->keys, "%s.mode", s->name);
 	struct disk *d;
 
 	if (type && (strcasestr(type, "rawDisk") || strcasestr(type, "plainDisk") || strcasestr(type, "physical")))
@@ -339,11 +344,12 @@ static int add_disk(struct vmx *x, const struct slot *s, const char *file)
 
 static int read_slot(struct vmx *x, const struct slot *s)
 {
-	const char *file = getf(x, "%s.fileName", s->name), *present = getf(x, "%s.present", s->name);
+	const char *file = vmx_getf(&x->keys, "%s.fileName", s->name),
+		   *present = vmx_getf(&x->keys, "%s.present", s->name);
 
 	if (!present && !file)
 		return 0;
-	if (is_false(present) || is_false(getf(x, "%s%u.present", s->kind->name, s->bus)))
+	if (is_false(present) || is_false(vmx_getf(&x->keys, "%s%u.present", s->kind->name, s->bus)))
 		return 0;
 	file = file ? file : "";
 	if (is_cdrom(x, s, file)) {
@@ -373,7 +379,8 @@ static int read_slots(struct vmx *x)
 static void read_floppies(struct vmx *x)
 {
 	for (unsigned i = 0; i < 2; i++) {
-		const char *file = getf(x, "floppy%u.fileName", i), *present = getf(x, "floppy%u.present", i);
+		const char *file = vmx_getf(&x->keys, "floppy%u.fileName", i),
+			   *present = vmx_getf(&x->keys, "floppy%u.present", i);
 
 		if ((file || present) && !is_false(present))
 			add_removable(x, REMOVABLE_FLOPPY, NULL, file ? file : "");
@@ -386,7 +393,7 @@ static void note_others(struct vmx *x)
 					     "pciPassthru1", "pciPassthru2", "sgx.epc", "vnvdimm0:0"};
 
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-		if (text_true(getf(x, "%s.present", others[i])))
+		if (text_true(vmx_getf(&x->keys, "%s.present", others[i])))
 			machine_note(x->m, "the device %s has no place in the result", others[i]);
 	if (is_false(get(x, "cleanShutdown")))
 		machine_note(x->m, "cleanShutdown is FALSE: the machine was running or was not shut down properly");

@@ -16,7 +16,8 @@ struct vmx_keys {
 	struct machine *notes; /* borrowed: lines that were left out become notes of it */
 };
 
-/* What is no VMX file, or has more than 8192 keys, is ERR_CORRUPT. */
+/* k is empty but for notes. What is no VMX file, or has more than 8192 keys, is ERR_CORRUPT; the arena is to be freed
+ * then, too. */
 int vmx_keys_parse(struct vmx_keys *k, const char *text, size_t len, struct err *err);
 
 /* The value of a key in any case; NULL: it isn't there. */

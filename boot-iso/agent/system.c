@@ -1,7 +1,6 @@
 /* Who made the machine, its processors, memory and clock. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "boot-iso/agent/hardware.h"
 #include "core/base/checked.h"

@@ -81,23 +81,27 @@ struct json *attempt_read(int attempt_fd, const char *name)
 /* ---- what it says ---- */
 
 /* A line, as long as there is room; the last one says that there is no more. */
-static void put_line(FILE *to, const char *line, const char *last)
+static void put_line(FILE *to, off_t max, const char *line, const char *last)
 {
-	if (ftello(to) >= ATTEMPT_TEXT_MAX)
+	if (ftello(to) >= max)
 		return;
 	fprintf(to, "%s\n", line);
-	if (ftello(to) >= ATTEMPT_TEXT_MAX)
+	if (ftello(to) >= max)
 		fprintf(to, "%s\n", last);
 }
 
-static void put_event(struct attempt *a, const char *line)
+/* Where an attempt is and why it failed has room of its own behind what may be said without end. */
+static void put_event(struct attempt *a, const char *kind, const char *line)
 {
-	put_line(a->said, line, "{\"event\":\"warning\",\"text\":\"64 MiB of events: no more are kept\"}");
+	bool milestone = !strcmp(kind, "phase") || !strcmp(kind, "error");
+
+	put_line(a->said, milestone ? 2 * (off_t)ATTEMPT_TEXT_MAX : ATTEMPT_TEXT_MAX, line,
+		 "{\"event\":\"warning\",\"text\":\"too many events: no more are kept\"}");
 }
 
 static void put_log(struct attempt *a, const char *line)
 {
-	put_line(a->log, line, "64 MiB: no more is kept");
+	put_line(a->log, ATTEMPT_TEXT_MAX, line, "too long: no more is kept");
 }
 
 void attempt_phase(struct attempt *a, const char *text)
@@ -109,7 +113,7 @@ void attempt_phase(struct attempt *a, const char *text)
 	js_set_real(event, "seconds", attempt_seconds(a));
 	js_set_str(event, "text", text);
 	if (js_print(event, false, &line) == 0)
-		put_event(a, buf_str(&line));
+		put_event(a, "phase", buf_str(&line));
 	if (a->events.phase)
 		a->events.phase(text, a->events.opaque);
 }
@@ -137,7 +141,7 @@ static void on_event(const struct json *event, const char *line, void *opaque)
 		put_log(a, buf_str(&told));
 	if (!strcmp(kind, "log"))
 		return;
-	put_event(a, line);
+	put_event(a, kind, line);
 	if (!strcmp(kind, "error"))
 		snprintf(a->last_error, sizeof a->last_error, "%s", text);
 	pass_on(a, kind, text, event);

@@ -18,11 +18,11 @@
 #include "run/convert.h"
 
 enum {
-	ATTEMPT_ISO_TEXT = 24, /* "2026-01-31T12:00:00Z" */
-	ATTEMPT_FILE_MAX = 64 << 20,
+	ATTEMPT_ISO_TEXT = 24,	     /* "2026-01-31T12:00:00Z" */
+	ATTEMPT_FILE_MAX = 64 << 20, /* bytes of a file that is read back: a report's lists of findings and edits */
+	ATTEMPT_TEXT_MAX = 64 << 20, /* bytes of the log, and of the events: a day's have some hundred KiB. Phases and
+				      * errors go on, to the same number again */
 };
-
-enum { ATTEMPT_TEXT_MAX = 64 << 20 /* of the events, and of the log: a day's have some hundred KiB */ };
 
 #define ATTEMPT_EVENTS "events.ndjson"
 #define ATTEMPT_LOG    "convert.log"
@@ -34,7 +34,7 @@ struct attempt {
 	int fd; /* of attempt-K; borrowed */
 	struct signals *signals;
 	struct run_events events; /* for who looks on; all may be NULL */
-	FILE *said, *log;	  /* ATTEMPT_EVENTS, convert.log */
+	FILE *said, *log;	  /* ATTEMPT_EVENTS, ATTEMPT_LOG */
 	time_t began;
 	double since;		       /* clock_seconds() */
 	char last_error[ERR_TEXT_MAX]; /* of the program that ran last */

@@ -8,7 +8,7 @@
 #include "core/base/checked.h"
 #include "core/base/work.h"
 
-enum { CHUNK = 2 << 20 };
+enum { CHUNK = 2 << 20, PIECE = 4096 };
 
 /* The end moves down to the first thing that was found, be it a difference or a read error: what stands behind it can't
  * change the answer, which is thus that of one thread from front to end. */
@@ -102,15 +102,41 @@ static size_t next_stretch(struct comparing *c, uint64_t *ret_off)
 	return 0;
 }
 
+/* -1: both can't be read; 0: they are equal there; 1: they differ. */
+static int compare_bytes(struct comparing *c, unsigned char *a, unsigned char *b, uint64_t off, size_t len,
+			 struct err *err)
+{
+	if (read_padded(c->a, a, len, off, err) < 0 || read_padded(c->b, b, len, off, err) < 0)
+		return -1;
+	return memcmp(a, b, len) != 0;
+}
+
+/* The same of what can't be read at once, in pieces: *off and *len become the first that fails or differs. */
+static int compare_pieces(struct comparing *c, unsigned char *a, unsigned char *b, uint64_t *off, size_t *len,
+			  struct err *err)
+{
+	uint64_t end = *off + *len;
+	int got = 0;
+
+	for (*len = 0; !got && (*off += *len) < end;) {
+		err_clear(err);
+		*len = (size_t)min_u64(PIECE, end - *off);
+		got = compare_bytes(c, a, b, *off, *len, err);
+	}
+	return got;
+}
+
 static void compare_stretch(struct comparing *c, unsigned char *a, unsigned char *b, uint64_t off, size_t len)
 {
 	struct err err = ERR_INIT;
-	bool failed = read_padded(c->a, a, len, off, &err) < 0 || read_padded(c->b, b, len, off, &err) < 0;
+	int got = compare_bytes(c, a, b, off, len, &err);
 
-	if (!failed && memcmp(a, b, len) == 0)
+	if (got < 0)
+		got = compare_pieces(c, a, b, &off, &len, &err);
+	if (!got)
 		return;
 	pthread_mutex_lock(&c->lock);
-	if (failed)
+	if (got < 0)
 		note_failure(c, off, &err);
 	else
 		note_difference(c, off + first_difference(a, b, len));

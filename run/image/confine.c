@@ -46,7 +46,7 @@ static void get_ready(struct image_ready *ready, const char *path)
 		return;
 	fd = file_open_beneath(p.dirfd, p.base, true, NULL);
 	if (fd >= 0)
-		is_packed(fd, p.base, NULL, &packed, NULL);
+		image_is_packed(fd, p.base, NULL, &packed, NULL);
 	if (packed)
 		ready->unpack_fd = file_unnamed(NULL);
 	image_ready_charset(ready, p.dirfd, p.base);

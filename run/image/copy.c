@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/base/checked.h"
+#include "core/base/cleanup.h"
 #include "core/base/compress.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
@@ -75,7 +75,7 @@ static int open_device(struct copying *c, const struct format *f, struct err *er
 	AUTO_FD int fd = -1;
 	int sector;
 
-	if (f != format_by_name("raw"))
+	if (f != format_by_name("raw") || !c->o->target_format)
 		return err_set(err, ERR_USAGE, "'%s' is a device: -O raw writes it", path);
 	fd = open(path, O_RDWR | O_CLOEXEC | (c->o->force ? 0 : O_EXCL));
 	if (fd < 0 && errno == EBUSY)
@@ -134,7 +134,7 @@ static const struct format *format_of_name(const char *target)
 static int choose_format(const struct image_copy_options *o, const struct format **ret, struct err *err)
 {
 	if (o->target_format)
-		return find_format(o->target_format, ret, err);
+		return image_find_format(o->target_format, ret, err);
 	*ret = format_of_name(o->target);
 	if (!*ret)
 		*ret = format_by_name("qcow2");

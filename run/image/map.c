@@ -1,7 +1,7 @@
 /* Where an image has data. */
 #include "run/image/image.h"
 
-#include "core/base/checked.h"
+#include "core/base/cleanup.h"
 
 static const char *kind_name(enum extent_kind kind)
 {

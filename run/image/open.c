@@ -1,41 +1,16 @@
 /* Images as the user names them, packed ones too. */
 #include "run/image/image.h"
 
-#include <libgen.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/base/checked.h"
+#include "core/base/cleanup.h"
 #include "core/base/file.h"
 #include "core/base/unpack.h"
 #include "formats/throttle.h"
 #include "run/image/place.h"
 
-void place_done(struct place *p)
-{
-	if (p->dirfd >= 0)
-		close(p->dirfd);
-	free(p->dir_copy);
-	free(p->base_copy);
-}
-
-int place_open(struct place *p, const char *path, struct err *err)
-{
-	p->dirfd = -1;
-	p->dir_copy = strdup(path);
-	p->base_copy = strdup(path);
-	if (!p->dir_copy || !p->base_copy)
-		return err_nomem(err);
-	p->dir = dirname(p->dir_copy);
-	p->base = basename(p->base_copy);
-	p->dirfd = file_open_dir(p->dir, err);
-	return p->dirfd < 0 ? -1 : 0;
-}
-
-int find_format(const char *name, const struct format **ret, struct err *err)
+int image_find_format(const char *name, const struct format **ret, struct err *err)
 {
 	*ret = name ? format_by_name(name) : NULL;
 	if (name && !*ret)
@@ -43,7 +18,7 @@ int find_format(const char *name, const struct format **ret, struct err *err)
 	return 0;
 }
 
-int is_packed(int fd, const char *name, const struct format *format, bool *ret, struct err *err)
+int image_is_packed(int fd, const char *name, const struct format *format, bool *ret, struct err *err)
 {
 	unsigned char head[UNPACK_HEAD];
 	ssize_t n = pread(fd, head, sizeof head, 0);
@@ -120,33 +95,10 @@ static int open_top(const struct folder *folder, const char *name, const struct 
 	AUTO_FD int fd = file_open_beneath(folder->dirfd, name, true, err);
 	bool packed;
 
-	if (fd < 0 || is_packed(fd, name, format, &packed, err) < 0)
+	if (fd < 0 || image_is_packed(fd, name, format, &packed, err) < 0)
 		return -1;
 	return packed ? open_packed(fd, folder, name, format, unpack_fd, ret, err)
 		      : image_open(folder, name, format, NULL, ret, err);
-}
-
-/* The user's own word: links are followed, and the folder of a Parallels bundle means its descriptor. malloc'ed; NULL
- * when there is no such file. */
-static char *real_image(const char *path)
-{
-	AUTO_FREE char *real = realpath(path, NULL);
-	char *inside = NULL;
-	struct stat st;
-
-	if (!real || asprintf(&inside, "%s/DiskDescriptor.xml", real) < 0)
-		return NULL;
-	if (stat(inside, &st) == 0)
-		return inside;
-	free(inside);
-	return take_ptr(&real);
-}
-
-int place_of_image(struct place *p, const char *path, struct err *err)
-{
-	AUTO_FREE char *real = real_image(path);
-
-	return place_open(p, real ? real : path, err);
 }
 
 int image_open_watched(const char *path, const char *format, const struct image_rules *rules, struct folder *watch,
@@ -157,7 +109,8 @@ int image_open_watched(const char *path, const char *format, const struct image_
 	const struct format *f;
 	int opened;
 
-	if (find_format(format, &f, err) < 0 || rules_open(rules, &open, err) < 0 || place_of_image(&p, path, err) < 0)
+	if (image_find_format(format, &f, err) < 0 || rules_open(rules, &open, err) < 0 ||
+	    place_of_image(&p, path, err) < 0)
 		return -1;
 	watch->dirfd = p.dirfd;
 	watch->path = p.dir;

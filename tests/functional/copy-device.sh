@@ -53,6 +53,8 @@ if command -v strace > /dev/null; then
 fi
 
 says 2 "is a device: -O raw writes it" "$rehost" copy -q disk.qcow2 "$loop"
+ln -s "$loop" link.raw
+says 2 "is a device: -O raw writes it" "$rehost" copy -q disk.qcow2 link.raw
 truncate -s 41M large.raw
 says 3 "has 41943040 bytes, the disk needs 42991616" "$rehost" copy -q -f raw large.raw "$loop" -O raw
 

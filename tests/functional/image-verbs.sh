@@ -83,6 +83,19 @@ says 2 "option --bwlimit: '0' is not a number of bytes" "$rehost" copy -q -f raw
 cp disk.raw other.raw && printf x | dd of=other.raw bs=1 seek=40000600 conv=notrunc status=none
 says 6 'differ, first at 0x2625c58' "$rehost" compare -f raw -F raw disk.raw other.raw
 
+# The answer is all that compare says where nobody looks on; events come on request; a limit is that of both images.
+[ "$("$rehost" compare -f raw -F raw disk.raw copy.raw -j 1 2>&1)" = "the images are equal" ] || fail "compare says more"
+"$rehost" compare -f raw -F raw disk.raw copy.raw --progress json 2>&1 > /dev/null |
+	jq -e 'select(.event == "phase") | .text == "comparing"' > /dev/null || fail "compare --progress json"
+"$rehost" compare -f raw -F raw disk.raw copy.raw --verbose 2>&1 > /dev/null | grep -q 'comparing$' || fail "compare --verbose"
+"$rehost" copy -f raw disk.raw copy.raw -O raw --force --progress json 2>&1 |
+	jq -e 'select(.event == "phase") | .text == "copying"' > /dev/null || fail "copy --progress json"
+head -c 4M /dev/urandom > limited.raw
+ms=$(date +%s%3N)
+"$rehost" compare -f raw -F raw limited.raw limited.raw --bwlimit 4M > /dev/null || fail "compare --bwlimit"
+ms=$(($(date +%s%3N) - ms))
+[ "$ms" -ge 1500 ] || fail "compare read 8 MiB in $ms ms, 4 MiB a second are allowed"
+
 # Landlock comes before the first thread, and before it the file of $TMPDIR into which a packed image goes.
 confined_first() {
 	strace -f -qq -o all -e trace=openat,clone,clone3,landlock_restrict_self "$rehost" "$@" > log 2>&1 ||

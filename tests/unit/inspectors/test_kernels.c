@@ -1,4 +1,4 @@
-/* Tests of inspectors/kernels.c over a folder guest with this machine's modules. */
+/* Kernels, their menu entries and unified images, over a folder guest with this machine's modules. */
 #include "inspectors/kernels.h"
 
 #include "core/base/bytes.h"

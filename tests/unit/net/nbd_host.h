@@ -3,6 +3,8 @@
 #define REHOST_TESTS_NET_NBD_HOST_H
 
 #include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

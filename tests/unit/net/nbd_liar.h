@@ -2,12 +2,17 @@
 #ifndef REHOST_TESTS_NET_NBD_LIAR_H
 #define REHOST_TESTS_NET_NBD_LIAR_H
 
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "core/base/buf.h"
 #include "core/base/bytes.h"
 #include "core/base/checked.h"
 #include "core/base/hash.h"
+#include "net/nbd_client.h"
 #include "net/nbd_protocol.h"
 
 enum { LIE_SIZE = 1 << 20, LIE_LEN = 8192 };
@@ -71,6 +76,21 @@ static inline void *lie(void *opaque)
 	send(s->fd, s->bytes, s->len, MSG_NOSIGNAL);
 	shutdown(s->fd, SHUT_WR);
 	return NULL;
+}
+
+/* A client of such a server, which runs in *thread and has s until that ends; s->fd is the server's end. */
+static inline struct nbd_client *lied_to(struct script *s, pthread_t *thread)
+{
+	struct nbd_client *c;
+	struct stream *near;
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_int_equal(stream_of_fd(fds[0], &near, NULL), 0);
+	s->fd = fds[1];
+	assert_int_equal(pthread_create(thread, NULL, lie, s), 0);
+	assert_int_equal(nbd_client_open(near, &c, NULL), 0);
+	return c;
 }
 
 /* A chunk of the reply to request 1 behind what is there. */

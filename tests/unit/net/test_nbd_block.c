@@ -1,17 +1,17 @@
-/* A block over connections that break, and over servers that lie. */
+/* A block over NBD connections: ones that break, servers in a row, servers that lie. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include <pthread.h>
-
 #include "tests/unit/net/nbd_host.h"
 #include "tests/unit/net/nbd_liar.h"
+#include "tests/unit/support/machine_block.h"
 
 static struct block *block_over(struct host *h, unsigned lanes, unsigned patience)
 {
@@ -127,6 +127,108 @@ static void test_another_size(void **state)
 
 /* ---- a block over liars ---- */
 
+/* What the far side can't have now is no bad sector. */
+static void test_lost_behind_the_server(void **state)
+{
+	struct host *h = *state;
+	struct nbd_block_options o = {.name = "sda", .size = SIZE};
+	struct nbd_block_stats stats;
+	struct err err = ERR_INIT;
+	struct block *b;
+	char buf[4096];
+
+	h->disk->bad_off = MIB;
+	h->disk->bad_len = 4096;
+	h->disk->bad_times = -1;
+	h->disk->bad_code = ERR_TEMPFAIL;
+	assert_int_equal(nbd_block_new(&o, &b, NULL), 0);
+	assert_int_equal(nbd_block_add(b, connect_to(h), NULL), 0);
+	assert_int_equal(block_pread(b, buf, sizeof buf, MIB, &err), -1);
+	assert_int_equal(err.code, ERR_TEMPFAIL);
+	assert_non_null(strstr(err.text, "the other side can't read (error 108)"));
+	assert_int_equal(block_pread(b, buf, sizeof buf, 0, NULL), 0);
+	nbd_block_stats(b, &stats);
+	assert_int_equal(stats.lost, 0); /* nothing is wrong with the connection */
+	block_close(b);
+}
+
+/* Two servers in a row, as of `rehost serve`: blocks are summed up by the machine, in as many requests as it takes. */
+static void test_sums(void **state)
+{
+	struct host *h = *state;
+	struct machine_block *m = machine_block_new(80 * (uint64_t)LEDGER_CHUNK);
+	struct nbd_server_options o = {.listen_fd = -1, .block = &m->b, .readonly = true, .remote = true, .threads = 1};
+	struct nbd_block_options bo = {.name = "disk", .size = m->b.size};
+	struct nbd_server *own = h->server;
+	struct ledger_entry *e = calloc(70, sizeof *e);
+	struct err err = ERR_INIT;
+	struct nbd_client *c;
+	struct block *b;
+	char buf[8192];
+
+	mem_fill(m->disk, 0, 70 * (uint64_t)LEDGER_CHUNK, 5);
+	assert_int_equal(nbd_server_start(&o, &h->server, NULL), 0);
+	assert_int_equal(nbd_block_new(&bo, &b, NULL), 0);
+	assert_int_equal(nbd_block_add(b, connect_to(h), NULL), 0);
+	for (unsigned i = 0; i < 70; i++) {
+		e[i].off = i * (uint64_t)LEDGER_CHUNK;
+		ledger_add_block(&e[i], i);
+		ledger_add_block(&e[i], 511);
+	}
+	assert_int_equal(block_pread(b, buf, sizeof buf, 0, NULL), 0);
+	assert_int_equal(block_sums(b, e, 70, false, NULL), 0);
+	assert_int_equal(m->read, 70);
+	for (unsigned i = 0; i < 70; i++) {
+		uint64_t sum = e[i].sum;
+
+		ledger_sum(&e[i], (char *)m->disk->data + e[i].off, LEDGER_CHUNK);
+		assert_true(sum == e[i].sum);
+	}
+	e[0] = (struct ledger_entry){.blocks = {3}};
+	assert_int_equal(block_sums(b, e, 1, false, NULL), 0); /* just what was read */
+	assert_int_equal(m->recalled, 1);
+	assert_int_equal(block_sums(b, e, 1, true, NULL), 0);
+	assert_int_equal(m->recalled, 1);
+	e[0].off = 80 * (uint64_t)LEDGER_CHUNK;
+	assert_int_equal(block_sums(b, e, 1, true, &err), -1);
+	assert_int_equal(block_pread(b, buf, sizeof buf, 0, NULL), 0); /* the connection goes on */
+	block_close(b);
+	nbd_server_stop(take_ptr(&h->server));
+	h->server = own;
+	c = connect_to(h); /* a disk without a ledger */
+	assert_int_equal(nbd_client_sums(c, e, 1, false, &err), -1);
+	assert_int_equal(err.code, ERR_UNSUPPORTED);
+	nbd_client_close(c);
+	block_close(&m->b);
+	free(e);
+}
+
+/* The same where the machine behind the first server keeps no ledger: no bad sector, and its disk can be read. */
+static void test_no_sums(void **state)
+{
+	struct host *h = *state;
+	struct nbd_server_options o = {.listen_fd = -1, .readonly = true, .remote = true, .threads = 1};
+	struct nbd_block_options bo = {.name = "disk", .size = SIZE};
+	struct ledger_entry e = {.blocks = {1}};
+	struct nbd_server *own = h->server;
+	struct err err = ERR_INIT;
+	struct nbd_client *c;
+	char buf[4096];
+	size_t sent;
+
+	assert_int_equal(nbd_block_new(&bo, &o.block, NULL), 0);
+	assert_int_equal(nbd_block_add(o.block, connect_to(h), NULL), 0);
+	assert_int_equal(nbd_server_start(&o, &h->server, NULL), 0);
+	c = connect_to(h);
+	assert_int_equal(nbd_client_sums(c, &e, 1, false, &err), -1);
+	assert_int_equal(err.code, ERR_UNSUPPORTED);
+	assert_int_equal(nbd_client_read(c, buf, sizeof buf, 0, &sent, NULL), 0);
+	nbd_client_close(c);
+	nbd_server_stop(take_ptr(&h->server));
+	h->server = own;
+	block_close(o.block);
+}
+
 enum { LIARS_MAX = 11 };
 
 struct liars {
@@ -139,18 +241,10 @@ struct liars {
 /* One more of them. */
 static struct nbd_client *liar_start(struct liars *l, const struct script *script)
 {
-	struct nbd_client *c;
-	struct stream *near;
-	int fds[2];
+	unsigned i = l->n++;
 
-	l->scripts[l->n] = *script;
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	assert_int_equal(stream_of_fd(fds[0], &near, NULL), 0);
-	l->scripts[l->n].fd = fds[1];
-	assert_int_equal(pthread_create(&l->threads[l->n], NULL, lie, &l->scripts[l->n]), 0);
-	l->n++;
-	assert_int_equal(nbd_client_open(near, &c, NULL), 0);
-	return c;
+	l->scripts[i] = *script;
+	return lied_to(&l->scripts[i], &l->threads[i]);
 }
 
 static void liars_open(struct liars *l, unsigned n, const struct script *each)
@@ -282,6 +376,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    WITH_HOST(test_another_lane),
+	    WITH_HOST(test_lost_behind_the_server),
+	    WITH_HOST(test_sums),
+	    WITH_HOST(test_no_sums),
 	    WITH_HOST(test_patience),
 	    WITH_HOST(test_giving_up),
 	    WITH_HOST(test_another_size),

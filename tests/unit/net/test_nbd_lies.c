@@ -8,8 +8,6 @@
 
 #include <cmocka.h>
 
-#include <pthread.h>
-
 #include "core/base/compress.h"
 #include "net/nbd_client.h"
 #include "tests/unit/net/nbd_liar.h"
@@ -23,18 +21,12 @@ static void expect_lie(const struct buf *b, enum question question, enum err_cod
 	struct script s = {.bytes = b->data, .len = b->len};
 	struct extent *e = calloc(NBD_CLIENT_EXTENTS_MAX, sizeof *e);
 	struct err err = ERR_INIT;
-	struct nbd_client *c;
-	struct stream *near;
 	pthread_t thread;
+	struct nbd_client *c = lied_to(&s, &thread);
 	char buf[LIE_LEN];
-	int fds[2], got;
 	size_t n;
+	int got;
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	assert_int_equal(stream_of_fd(fds[0], &near, NULL), 0);
-	s.fd = fds[1];
-	assert_int_equal(pthread_create(&thread, NULL, lie, &s), 0);
-	assert_int_equal(nbd_client_open(near, &c, NULL), 0);
 	nbd_client_pack(c, question == PACKED_READ);
 	got = question == STATUS ? nbd_client_extents(c, 0, LIE_LEN, e, &n, &err)
 				 : nbd_client_read(c, buf, LIE_LEN, 0, &n, &err);
@@ -44,7 +36,7 @@ static void expect_lie(const struct buf *b, enum question question, enum err_cod
 		assert_non_null(strstr(err.text, text));
 	nbd_client_drop(c);
 	pthread_join(thread, NULL);
-	close(fds[1]);
+	close(s.fd);
 	free(e);
 }
 

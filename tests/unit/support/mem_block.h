@@ -27,7 +27,8 @@ struct mem_block {
 	enum err_code bad_code;
 	int bad_errno;	    /* EIO unless it is set */
 	uint64_t full_from; /* writes from here on fail with ENOSPC; 0: none */
-	unsigned delay_us;  /* a read takes so long */
+	unsigned delay_us;  /* a read takes so long … */
+	uint64_t delay_to;  /* … that begins in front of this; 0: every one */
 	_Atomic uint64_t reads, read_bytes, write_bytes, flushes;
 };
 
@@ -42,7 +43,7 @@ static inline int mem_pread(struct block *b, void *buf, size_t len, uint64_t off
 
 	m->reads++;
 	m->read_bytes += len;
-	if (m->delay_us)
+	if (m->delay_us && (!m->delay_to || off < m->delay_to))
 		nanosleep(&(struct timespec){.tv_nsec = m->delay_us * 1000L}, NULL);
 	if (m->bad_len && off < m->bad_off + m->bad_len && m->bad_off < off + len && m->bad_times) {
 		m->bad_times -= m->bad_times > 0;

@@ -14,11 +14,17 @@ struct test_folder {
 	int fd;
 };
 
+/* 0; -1: there is none. */
 static inline int test_folder_make(struct test_folder *f)
 {
 	strcpy(f->path, "/var/tmp/rehost-test-XXXXXX");
-	f->fd = mkdtemp(f->path) ? open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	return f->fd < 0 ? -1 : 0;
+	if (!mkdtemp(f->path))
+		return -1;
+	f->fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (f->fd >= 0)
+		return 0;
+	rmdir(f->path);
+	return -1;
 }
 
 static inline void test_folder_remove(struct test_folder *f)

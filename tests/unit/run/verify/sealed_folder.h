@@ -14,47 +14,28 @@
 #include "core/base/file.h"
 #include "run/graft_map.h"
 #include "run/verify/sealing.h"
+#include "tests/unit/support/test_folder.h"
 
 enum { SEALED_DISK = 9 << 20, SEALED_DELTA = 40960 };
 
-struct sealed_folder {
-	char path[64];
-	int dirfd;
-};
-
-static inline int sealed_folder_make(struct sealed_folder *f)
+static inline int sealed_folder_put(const struct test_folder *f, const char *name, const void *data, size_t len)
 {
-	strcpy(f->path, "/var/tmp/rehost-test-XXXXXX");
-	if (!mkdtemp(f->path))
-		return -1;
-	f->dirfd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return f->dirfd;
-}
-
-static inline void sealed_folder_remove(struct sealed_folder *f)
-{
-	close(f->dirfd);
-	file_remove_tree(AT_FDCWD, f->path, NULL);
-}
-
-static inline int sealed_folder_put(const struct sealed_folder *f, const char *name, const void *data, size_t len)
-{
-	AUTO_FD int fd = openat(f->dirfd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	AUTO_FD int fd = openat(f->fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	return fd < 0 ? -1 : file_pwrite(fd, data, len, 0, NULL);
 }
 
 /* web01-sda.raw (9 MiB: data at 0 and at 5 MiB, holes), web01.xml, empty, undo/1 */
-static inline int sealed_folder_fill(const struct sealed_folder *f)
+static inline int sealed_folder_fill(const struct test_folder *f)
 {
-	AUTO_FD int fd = openat(f->dirfd, "web01-sda.raw", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	AUTO_FD int fd = openat(f->fd, "web01-sda.raw", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	char data[4096];
 
 	memset(data, 'x', sizeof data);
 	if (ftruncate(fd, SEALED_DISK) < 0 || file_pwrite(fd, data, sizeof data, 0, NULL) < 0 ||
 	    file_pwrite(fd, data, sizeof data, 5 * MIB, NULL) < 0)
 		return -1;
-	if (mkdirat(f->dirfd, "undo", 0700) < 0 || sealed_folder_put(f, "undo/1", "original", 8) < 0)
+	if (mkdirat(f->fd, "undo", 0700) < 0 || sealed_folder_put(f, "undo/1", "original", 8) < 0)
 		return -1;
 	return sealed_folder_put(f, "web01.xml", "<domain/>\n", 10) < 0 ? -1 : sealed_folder_put(f, "empty", "", 0);
 }
@@ -77,7 +58,7 @@ static inline int sealed_folder_map(void)
 	return take_fd(&fd);
 }
 
-static inline int sealed_folder_seal(const struct sealed_folder *f, struct err *err)
+static inline int sealed_folder_seal(const struct test_folder *f, struct err *err)
 {
 	static const struct sealing_range unread[] = {{12288, 512}, {32 * 1024, 1024}, {2 * MIB - 512, 1024}};
 	static const struct journal_extent extents[] = {
@@ -86,7 +67,7 @@ static inline int sealed_folder_seal(const struct sealed_folder *f, struct err *
 	    {.disk = 0, .off = 0, .len = 2 * MIB, .hash = UINT64_C(0xfedcba9876543210)},
 	    {.disk = 0, .off = 4 * MIB, .len = 2 * MIB, .hash = 0x1234},
 	};
-	AUTO(sealing_freep) struct sealing *s = sealing_new(f->dirfd, "web01", 2);
+	AUTO(sealing_freep) struct sealing *s = sealing_new(f->fd, "web01", 2);
 	AUTO_FD int map_fd = sealed_folder_map();
 	struct sealing_disk disk = {.file = "web01-sda.raw",
 				    .format = "raw",

@@ -9,7 +9,7 @@
 #include "tests/unit/run/verify/sealed_folder.h"
 
 struct fixture {
-	struct sealed_folder folder;
+	struct test_folder folder;
 	struct seal *seal;
 	struct verify_files r;
 };
@@ -19,9 +19,9 @@ static int setup(void **state)
 	struct fixture *f = calloc(1, sizeof *f);
 
 	*state = f;
-	if (sealed_folder_make(&f->folder) < 0 || sealed_folder_fill(&f->folder) < 0)
+	if (test_folder_make(&f->folder) < 0 || sealed_folder_fill(&f->folder) < 0)
 		return -1;
-	return sealed_folder_seal(&f->folder, NULL) < 0 ? -1 : seal_open(f->folder.dirfd, &f->seal, NULL);
+	return sealed_folder_seal(&f->folder, NULL) < 0 ? -1 : seal_open(f->folder.fd, &f->seal, NULL);
 }
 
 static int teardown(void **state)
@@ -30,7 +30,7 @@ static int teardown(void **state)
 
 	verify_files_done(&f->r);
 	seal_close(f->seal);
-	sealed_folder_remove(&f->folder);
+	test_folder_remove(&f->folder);
 	free(f);
 	return 0;
 }
@@ -41,7 +41,7 @@ static void check(struct fixture *f)
 	struct err err = ERR_INIT;
 
 	verify_files_done(&f->r);
-	if (verify_files(f->folder.dirfd, f->seal, &o, &f->r, &err) < 0)
+	if (verify_files(f->folder.fd, f->seal, &o, &f->r, &err) < 0)
 		fail_msg("%s", err.text);
 }
 
@@ -73,7 +73,7 @@ static void all_is_well(void **state)
 
 static void poke(const struct fixture *f, const char *name, off_t off)
 {
-	AUTO_FD int fd = openat(f->folder.dirfd, name, O_RDWR | O_CLOEXEC);
+	AUTO_FD int fd = openat(f->folder.fd, name, O_RDWR | O_CLOEXEC);
 	char byte;
 
 	assert_int_equal(pread(fd, &byte, 1, off), 1);
@@ -100,7 +100,7 @@ static void missing_and_extra(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(renameat(f->folder.dirfd, "undo/1", f->folder.dirfd, "undo/2\033[2J"), 0);
+	assert_int_equal(renameat(f->folder.fd, "undo/1", f->folder.fd, "undo/2\033[2J"), 0);
 	check(f);
 	assert_int_equal(f->r.problems.n, 2);
 	expect_problem(f, 0, "'undo/1' is missing");
@@ -118,7 +118,7 @@ static void other_sizes(void **state)
 	assert_int_equal(sealed_folder_put(&f->folder, "web01.xml", "<domain/>\n", 10), 0);
 	poke(f, "web01-sda.raw", 0);
 	{
-		AUTO_FD int fd = openat(f->folder.dirfd, "web01-sda.raw", O_RDWR | O_CLOEXEC);
+		AUTO_FD int fd = openat(f->folder.fd, "web01-sda.raw", O_RDWR | O_CLOEXEC);
 
 		assert_int_equal(ftruncate(fd, INT64_C(1) << 42), 0);
 	}
@@ -133,11 +133,11 @@ static void no_regular_file(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(unlinkat(f->folder.dirfd, "web01.xml", 0), 0);
-	assert_int_equal(symlinkat("empty", f->folder.dirfd, "web01.xml"), 0);
+	assert_int_equal(unlinkat(f->folder.fd, "web01.xml", 0), 0);
+	assert_int_equal(symlinkat("empty", f->folder.fd, "web01.xml"), 0);
 	expect_one(f, "'web01.xml' is no regular file any more");
-	assert_int_equal(unlinkat(f->folder.dirfd, "web01.xml", 0), 0);
-	assert_int_equal(mkfifoat(f->folder.dirfd, "web01.xml", 0600), 0);
+	assert_int_equal(unlinkat(f->folder.fd, "web01.xml", 0), 0);
+	assert_int_equal(mkfifoat(f->folder.fd, "web01.xml", 0600), 0);
 	expect_one(f, "'web01.xml' is no regular file any more");
 }
 
@@ -160,7 +160,7 @@ static void evidence(void **state)
 	struct fixture *f = *state;
 	AUTO(js_freep) struct json *list = NULL;
 
-	assert_int_equal(verify_evidence(f->folder.dirfd, 3, &list, NULL), 0);
+	assert_int_equal(verify_evidence(f->folder.fd, 3, &list, NULL), 0);
 	assert_int_equal(js_count(list), 5);
 	assert_string_equal(js_get_str(js_at(list, 0), "name", ""), "empty");
 	assert_string_equal(js_get_str(js_at(list, 0), "sha256", ""),

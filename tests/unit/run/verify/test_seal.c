@@ -11,25 +11,25 @@
 
 static int setup(void **state)
 {
-	struct sealed_folder *f = calloc(1, sizeof *f);
+	struct test_folder *f = calloc(1, sizeof *f);
 
 	*state = f;
-	return sealed_folder_make(f) < 0 ? -1 : sealed_folder_fill(f);
+	return test_folder_make(f) < 0 ? -1 : sealed_folder_fill(f);
 }
 
 static int teardown(void **state)
 {
-	sealed_folder_remove(*state);
+	test_folder_remove(*state);
 	free(*state);
 	return 0;
 }
 
-static struct seal *sealed(const struct sealed_folder *f)
+static struct seal *sealed(const struct test_folder *f)
 {
 	struct err err = ERR_INIT;
 	struct seal *s = NULL;
 
-	if (sealed_folder_seal(f, &err) < 0 || seal_open(f->dirfd, &s, &err) < 0)
+	if (sealed_folder_seal(f, &err) < 0 || seal_open(f->fd, &s, &err) < 0)
 		fail_msg("%s", err.text);
 	return s;
 }
@@ -38,14 +38,14 @@ static void files_come_back(void **state)
 {
 	static const char *const names[] = {"empty", "undo/1", "web01-sda.raw", "web01.xml"};
 	static const uint64_t sizes[] = {0, 8, SEALED_DISK, 10};
-	const struct sealed_folder *folder = *state;
+	const struct test_folder *folder = *state;
 	AUTO(seal_closep) struct seal *s = sealed(folder);
 	const struct seal_file *f;
 
 	assert_string_equal(seal_result(s), "web01");
 	assert_int_equal(seal_files(s, &f), 4);
 	for (size_t i = 0; i < 4; i++) {
-		AUTO_FD int fd = openat(folder->dirfd, names[i], O_RDONLY | O_CLOEXEC);
+		AUTO_FD int fd = openat(folder->fd, names[i], O_RDONLY | O_CLOEXEC);
 		struct tree_job job = {.fd = fd, .name = "x", .size = sizes[i], .chunk = tree_chunk(sizes[i])};
 		unsigned char leaves[5][HASH128];
 		AUTO(tree_done) struct tree t = {0};
@@ -100,13 +100,13 @@ static void content_comes_back(void **state)
 /* Whatever is done to one byte of it, the seal is refused. */
 static void no_byte_may_change(void **state)
 {
-	const struct sealed_folder *f = *state;
+	const struct test_folder *f = *state;
 	AUTO(buf_done) struct buf text = BUF_INIT(MIB);
 	AUTO_FD int fd = -1;
 
 	seal_close(sealed(f));
-	assert_int_equal(file_slurp(f->dirfd, SEAL_NAME, &text, NULL), 0);
-	fd = openat(f->dirfd, SEAL_NAME, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(file_slurp(f->fd, SEAL_NAME, &text, NULL), 0);
+	fd = openat(f->fd, SEAL_NAME, O_WRONLY | O_CLOEXEC);
 	srandom(7);
 	for (size_t i = 0; i < text.len; i++) {
 		char byte = (char)(text.data[i] ^ (1 + random() % 255));
@@ -114,7 +114,7 @@ static void no_byte_may_change(void **state)
 		struct seal *s = NULL;
 
 		assert_int_equal(pwrite(fd, &byte, 1, (off_t)i), 1);
-		if (seal_open(f->dirfd, &s, &err) == 0)
+		if (seal_open(f->fd, &s, &err) == 0)
 			fail_msg("byte %zu became 0x%02x: unnoticed", i, (unsigned char)byte);
 		assert_int_equal(err.code, ERR_CORRUPT);
 		assert_ptr_equal(strstr(err.text, "'" SEAL_NAME "': "), err.text);
@@ -122,13 +122,13 @@ static void no_byte_may_change(void **state)
 	}
 }
 
-static void refused(const struct sealed_folder *f, const char *text, const char *words)
+static void refused(const struct test_folder *f, const char *text, const char *words)
 {
 	struct err err = ERR_INIT;
 	struct seal *s = NULL;
 
 	assert_int_equal(sealed_folder_put(f, SEAL_NAME, text, strlen(text)), 0);
-	assert_int_equal(seal_open(f->dirfd, &s, &err), -1);
+	assert_int_equal(seal_open(f->fd, &s, &err), -1);
 	assert_int_equal(err.code, ERR_CORRUPT);
 	if (!strstr(err.text, words))
 		fail_msg("'%s' isn't in '%s'", words, err.text);
@@ -142,7 +142,7 @@ static void refused(const struct sealed_folder *f, const char *text, const char 
 
 static void hostile_seals_are_refused(void **state)
 {
-	const struct sealed_folder *f = *state;
+	const struct test_folder *f = *state;
 
 	refused(f, "", "it has no end: line 0 is the last");
 	refused(f, "{\"seal\":{\"schema\":\"rehost-seal-2\"}}\n",
@@ -185,7 +185,7 @@ static void hostile_seals_are_refused(void **state)
 
 static void a_line_without_end(void **state)
 {
-	const struct sealed_folder *f = *state;
+	const struct test_folder *f = *state;
 	AUTO_FREE char *text = malloc(3 * SEAL_LINE_MAX);
 
 	memset(text, ' ', 3 * SEAL_LINE_MAX);
@@ -195,22 +195,22 @@ static void a_line_without_end(void **state)
 
 static void no_seal(void **state)
 {
-	const struct sealed_folder *f = *state;
+	const struct test_folder *f = *state;
 	struct err err = ERR_INIT;
 	struct seal *s = NULL;
 
-	assert_int_equal(seal_open(f->dirfd, &s, &err), -1);
+	assert_int_equal(seal_open(f->fd, &s, &err), -1);
 	assert_int_equal(err.code, ERR_UNREADABLE);
-	assert_int_equal(symlinkat("/etc/passwd", f->dirfd, SEAL_NAME), 0);
-	assert_int_equal(seal_open(f->dirfd, &s, &err), -1);
+	assert_int_equal(symlinkat("/etc/passwd", f->fd, SEAL_NAME), 0);
+	assert_int_equal(seal_open(f->fd, &s, &err), -1);
 	assert_int_equal(err.code, ERR_POLICY);
 }
 
 /* A disk's lines go on in further lines when there are many. */
 static void long_lists(void **state)
 {
-	const struct sealed_folder *f = *state;
-	AUTO_FD int fd = openat(f->dirfd, "web01-sda.raw", O_RDWR | O_CLOEXEC);
+	const struct test_folder *f = *state;
+	AUTO_FD int fd = openat(f->fd, "web01-sda.raw", O_RDWR | O_CLOEXEC);
 	AUTO(seal_closep) struct seal *s = NULL;
 	AUTO(tree_done) struct tree t = {0};
 	unsigned char(*leaves)[HASH128];
