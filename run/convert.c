@@ -2,6 +2,7 @@
 #include "run/convert.h"
 
 #include <errno.h>
+#include <math.h>
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
@@ -31,6 +32,12 @@ double phase_seconds(const struct run *r)
 	return clock_seconds() - r->phase_began;
 }
 
+/* To a tenth of a millisecond: JSON keeps nine digits, and whoever reads the report back computes with the same. */
+static double rounded(double seconds)
+{
+	return round(seconds * 1e4) / 1e4;
+}
+
 void phase_end(struct run *r)
 {
 	struct json *t;
@@ -38,7 +45,7 @@ void phase_end(struct run *r)
 	if (r->phase) {
 		t = js_add(r->timings, js_object());
 		js_set_str(t, "phase", r->phase);
-		js_set_real(t, "seconds", phase_seconds(r));
+		js_set_real(t, "seconds", rounded(phase_seconds(r)));
 	}
 	r->phase = NULL;
 	r->phase_began = clock_seconds();
