@@ -51,8 +51,11 @@ static int load(void *opaque, uint64_t place, uint64_t *entries, struct err *err
 
 	if (!table)
 		return err_nomem(err);
-	if (file_pread(w->fd, table, w->cluster, place, err) < 0)
+	if (file_pread(w->fd, table, w->cluster, place, err) < 0) {
+		if (err)
+			err->code = ERR_INTERNAL; /* what we wrote: no fault of the source */
 		return -1;
+	}
 	qcow2_table_get(w, table, entries);
 	return 0;
 }

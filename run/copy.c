@@ -54,6 +54,9 @@ struct copier {
 	size_t nfinished, finished_cap;
 	uint64_t uncommitted; /* data bytes */
 	bool committing;
+	/* A flush failed. The kernel tells that once, of all that was written before: whatever a later one says,
+	 * nothing more is journalled. */
+	bool lost;
 	pthread_cond_t committed;
 	uint64_t committed_at, progress_at; /* ms */
 
@@ -130,8 +133,12 @@ static int commit(struct copier *c, const struct finished *f, size_t n, struct e
 	notes = malloc(NOTES_BYTES);
 	if (!notes)
 		return err_nomem(err);
-	if (block_flush(c->target, err) < 0)
+	if (block_flush(c->target, err) < 0) {
+		pthread_mutex_lock(&c->lock);
+		c->lost = true;
+		pthread_mutex_unlock(&c->lock);
 		return -1;
+	}
 	for (size_t i = 0; i < n; i += step)
 		if (add_extents(c, f + i, min_u64(step, n - i), notes, err) < 0)
 			return -1;
@@ -144,7 +151,8 @@ static struct finished *take_due(struct copier *c, size_t *ret_n)
 	uint64_t now = clock_ms();
 	struct finished *f = NULL;
 
-	if (!c->committing && c->nfinished && (c->uncommitted >= COMMIT_BYTES || now - c->committed_at >= COMMIT_MS)) {
+	if (!c->lost && !c->committing && c->nfinished &&
+	    (c->uncommitted >= COMMIT_BYTES || now - c->committed_at >= COMMIT_MS)) {
 		f = take_ptr(&c->finished);
 		*ret_n = c->nfinished;
 		c->nfinished = c->finished_cap = 0;
@@ -470,7 +478,7 @@ static int copy_all(struct copier *c, struct err *err)
 
 	if (c->job->progress)
 		c->job->progress(c->done, c->job->opaque);
-	if (commit(c, c->finished, c->nfinished, &commit_err) < 0 && ret == 0) {
+	if (!c->lost && commit(c, c->finished, c->nfinished, &commit_err) < 0 && ret == 0) {
 		*err = commit_err;
 		ret = -1;
 	}

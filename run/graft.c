@@ -53,7 +53,12 @@ static int read_source(struct graft *g, void *buf, size_t len, uint64_t off, str
 /* The delta file is as long as its last block, so what lies behind is a block that never was written: impossible. */
 static int read_delta(struct graft *g, void *buf, size_t len, uint64_t off, struct err *err)
 {
-	return file_pread(g->delta_fd, buf, len, off, err) < 0 ? err_wrap(err, "delta file") : 0;
+	if (file_pread(g->delta_fd, buf, len, off, err) == 0)
+		return 0;
+	if (err)
+		err->code =
+		    ERR_INTERNAL; /* no fault of the source: it is not read as zeros, nor is the work thrown away */
+	return err_wrap(err, "delta file");
 }
 
 static int write_delta(struct graft *g, const void *buf, size_t len, uint64_t off, struct err *err)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +49,13 @@ struct io {
 	uint64_t total, before;
 	unsigned current;
 	uint64_t compared; /* bytes of the disk, as they were said last */
+	atomic_bool heard; /* a request is under way: the control process listens */
+	atomic_uint unheard;
 };
+
+/* Messages that may wait in the socket while nobody listens: a disk that can't be read makes them without end, and who
+ * waits for room in the socket serves the guest no more. */
+enum { UNHEARD_MAX = 50 };
 
 /* ---- what goes to the control process ---- */
 
@@ -82,11 +89,25 @@ static void say_progress(struct io *io, const char *phase, unsigned disk, uint64
 
 static void say_log(enum log_level level, const char *text, void *opaque)
 {
-	struct json *m = js_object(), *l = js_set(m, "log", js_object());
+	struct io *io = opaque;
+	struct json *m, *l;
 
+	if (!atomic_load(&io->heard) && atomic_fetch_add(&io->unheard, 1) >= UNHEARD_MAX)
+		return;
+	m = js_object();
+	l = js_set(m, "log", js_object());
 	js_set_u64(l, "level", level);
 	js_set_str(l, "text", text);
-	say(opaque, m);
+	say(io, m);
+}
+
+static void listen_again(struct io *io)
+{
+	unsigned n = atomic_exchange(&io->unheard, 0);
+
+	atomic_store(&io->heard, true);
+	if (n > UNHEARD_MAX)
+		log_warn("%u further messages of the disks' servers were left out", n - UNHEARD_MAX);
 }
 
 /* ---- open ---- */
@@ -526,11 +547,14 @@ static void answer(struct io *io, const struct json *request)
 	struct json *message = js_object(), *reply = js_set(message, "ok", js_object());
 	struct err err = ERR_INIT;
 
+	listen_again(io);
 	if (handle(io, request, reply, &err) < 0) {
 		js_free(message);
+		atomic_store(&io->heard, false);
 		say_error(io, &err);
 		return;
 	}
+	atomic_store(&io->heard, false);
 	say(io, message);
 }
 

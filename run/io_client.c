@@ -31,6 +31,7 @@ enum {
 	CONTROL_FD = 3,
 	FIRST_FD = 4,
 	FDS_A_DISK = 4 + IO_LANES, /* folder, socket, delta, spool, connections to a live machine */
+	FILES_MAX = 8192,	   /* twice as many for the most disks: a child's are moved first */
 	FDS_OF_ALL = 4,		   /* control socket, partial folder, keys, result; and --allow-parent's folders */
 	STOP_MS = 3000,		   /* then the process is killed */
 };
@@ -343,6 +344,7 @@ static int start_process(struct io_client *io, struct json *message, struct err 
 
 	if (!h.fds)
 		return err_nomem(err);
+	file_limit_raise(FILES_MAX);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
 		free(h.fds);
 		return err_sys(err, ERR_HOST, "cannot make a socket pair");

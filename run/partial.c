@@ -28,16 +28,6 @@ static int name_exists(int dirfd, const char *name)
 	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Still the folder of that name? Between opening and locking it, the run that held it may have published it: then the
- * descriptor is of the finished result. */
-static bool is_still(int fd, int parent, const char *name)
-{
-	struct stat locked, named;
-
-	return fstat(fd, &locked) == 0 && fstatat(parent, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       locked.st_dev == named.st_dev && locked.st_ino == named.st_ino;
-}
-
 static int make_folder(struct partial *p, const char *dir, struct err *err)
 {
 	if (mkdirat(p->parent_fd, p->hidden, 0755) < 0) {
@@ -48,7 +38,7 @@ static int make_folder(struct partial *p, const char *dir, struct err *err)
 	p->fd = openat(p->parent_fd, p->hidden, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (p->fd < 0)
 		return err_sys(err, ERR_BLOCKED, "cannot open '%s/%s'", dir, p->hidden);
-	if (flock(p->fd, LOCK_EX | LOCK_NB) < 0 || !is_still(p->fd, p->parent_fd, p->hidden))
+	if (flock(p->fd, LOCK_EX | LOCK_NB) < 0 || !file_is_at(p->fd, p->parent_fd, p->hidden))
 		return err_set(err, ERR_TEMPFAIL, "'%s/%s' is locked: another run is working on it", dir, p->hidden);
 	return 0;
 }
@@ -169,7 +159,11 @@ int partial_publish(struct partial *p, struct err *err)
 	if (file_sync_dir(p->fd, err) < 0)
 		return -1;
 	if (p->force && name_exists(p->parent_fd, p->name)) {
-		if (file_rename_exchange(p->parent_fd, p->hidden, p->name, err) < 0 ||
+		char spare[sizeof p->hidden];
+
+		snprintf(spare, sizeof spare, ".%s.old.partial",
+			 p->name); /* rehost clean knows it, should we be killed */
+		if (file_rename_exchange(p->parent_fd, p->hidden, p->name, spare, err) < 0 ||
 		    file_sync_dir(p->parent_fd, err) < 0)
 			return -1;
 		return file_remove_tree(p->parent_fd, p->hidden, err);
@@ -212,7 +206,7 @@ static int clean_one(int parent, const char *entry, unsigned *removed, struct er
 
 	if (fd < 0)
 		return 0;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || !is_still(fd, parent, entry))
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || !file_is_at(fd, parent, entry))
 		return err_set(err, ERR_TEMPFAIL, "'%s' is locked: a run is working on it", entry);
 	if (file_remove_tree(parent, entry, err) < 0)
 		return -1;

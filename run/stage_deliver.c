@@ -167,7 +167,20 @@ static int write_sealed(struct run *r, struct sealing *seal, const struct output
 		return -1;
 	/* The journal vouches for work in progress; a finished result needs neither it nor the deltas. */
 	journal_close(take_ptr(&r->journal));
-	return partial_remove_scaffold(r->partial, err) < 0 ? -1 : partial_publish(r->partial, err);
+	if (partial_remove_scaffold(r->partial, err) < 0)
+		return -1;
+	if (partial_publish(r->partial, err) < 0)
+		return err_wrap(err, "the result in '%s' is complete, rename it to '%s' (a rerun begins anew)",
+				partial_path(r->partial), partial_final(r->partial));
+	return 0;
+}
+
+/* What can't be read here is our own: nothing is thrown away for it, as it is for a bad source. */
+static int not_the_input(struct err *err)
+{
+	if (err && stage_input_failed(err))
+		err->code = ERR_INTERNAL;
+	return -1;
 }
 
 static int publish(struct run *r, const struct output_disk *disks, struct err *err)
@@ -176,7 +189,7 @@ static int publish(struct run *r, const struct output_disk *disks, struct err *e
 
 	phase_begin(r, "seal", "hashing the result");
 	if (stage_seal_begin(r, &seal, err) < 0)
-		return -1;
+		return not_the_input(err);
 	phase_begin(r, "publish", "publishing");
 	if (journal_reach(r->journal, PHASE_PUBLISHED, NULL, err) < 0)
 		return -1;
@@ -184,7 +197,7 @@ static int publish(struct run *r, const struct output_disk *disks, struct err *e
 	if (write_sealed(r, seal, disks, err) == 0)
 		return 0;
 	logfile_attach(partial_dirfd(r->partial), "rehost.log", NULL); /* it goes on: it is needed now */
-	return -1;
+	return not_the_input(err);
 }
 
 int stage_deliver(struct run *r, struct err *err)

@@ -30,6 +30,8 @@ static int install_fds(const struct child_spec *spec, int *report)
 	*report = fcntl(*report, F_DUPFD_CLOEXEC, FD_PARK);
 	for (size_t i = 0; i < spec->nfds; i++) {
 		parked[i] = fcntl(spec->fds[i].from, F_DUPFD, FD_PARK);
+		if (parked[i] < 0)
+			return -1;
 		have_stdin |= spec->fds[i].to == STDIN_FILENO;
 	}
 	if (!have_stdin) {

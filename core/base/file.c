@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
@@ -21,6 +22,7 @@
 
 #include "core/base/checked.h"
 #include "core/base/cleanup.h"
+#include "core/base/log.h"
 
 enum { ZERO_CHUNK = 256 << 10 };
 
@@ -362,6 +364,12 @@ static int cannot_rename(const char *from, const char *to, struct err *err)
 	return err_sys(err, ERR_INTERNAL, "cannot rename '%s' to '%s'", from, to);
 }
 
+/* renameat2(2): EINVAL where the file system doesn't know the flag. */
+static bool no_such_flag(void)
+{
+	return errno == EINVAL || errno == ENOSYS;
+}
+
 static bool is_folder(int dirfd, const char *name)
 {
 	struct stat st;
@@ -371,10 +379,15 @@ static bool is_folder(int dirfd, const char *name)
 
 int file_move_noreplace(int from_dir, const char *from, int to_dir, const char *to, struct err *err)
 {
+	struct stat st;
+
 	if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
 		return 0;
-	if ((errno == EINVAL || errno == ENOSYS) && is_folder(from_dir, from) &&
-	    renameat(from_dir, from, to_dir, to) == 0)
+	if (!no_such_flag())
+		return cannot_rename(from, to, err);
+	if (!is_folder(from_dir, from) && fstatat(to_dir, to, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		errno = EEXIST;
+	else if (renameat(from_dir, from, to_dir, to) == 0)
 		return 0;
 	return cannot_rename(from, to, err);
 }
@@ -384,9 +397,44 @@ int file_rename_noreplace(int dirfd, const char *from, const char *to, struct er
 	return file_move_noreplace(dirfd, from, dirfd, to, err);
 }
 
-int file_rename_exchange(int dirfd, const char *a, const char *b, struct err *err)
+/* By three renames; the first is taken back when the second fails. */
+static int exchange_over(int dirfd, const char *a, const char *b, const char *spare, struct err *err)
 {
-	return renameat2(dirfd, a, dirfd, b, RENAME_EXCHANGE) == 0 ? 0 : cannot_rename(a, b, err);
+	if (renameat(dirfd, b, dirfd, spare) < 0)
+		return cannot_rename(b, spare, err);
+	if (renameat(dirfd, a, dirfd, b) < 0) {
+		cannot_rename(a, b, err);
+		if (renameat(dirfd, spare, dirfd, b) < 0)
+			return err_wrap(err, "'%s' is '%s' now", b, spare);
+		return -1;
+	}
+	return renameat(dirfd, spare, dirfd, a) == 0 ? 0 : cannot_rename(spare, a, err);
+}
+
+int file_rename_exchange(int dirfd, const char *a, const char *b, const char *spare, struct err *err)
+{
+	if (renameat2(dirfd, a, dirfd, b, RENAME_EXCHANGE) == 0)
+		return 0;
+	return no_such_flag() ? exchange_over(dirfd, a, b, spare, err) : cannot_rename(a, b, err);
+}
+
+void file_limit_raise(unsigned files)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= files)
+		return;
+	limit.rlim_cur = limit.rlim_max < files ? limit.rlim_max : files;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_warn("cannot raise the limit of open files: %s", strerror(errno));
+}
+
+bool file_is_at(int fd, int dirfd, const char *name)
+{
+	struct stat open, named;
+
+	return fstat(fd, &open) == 0 && fstatat(dirfd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       open.st_dev == named.st_dev && open.st_ino == named.st_ino;
 }
 
 static int remove_entries(int fd, struct err *err)

@@ -56,12 +56,21 @@ int file_mkdirs(const char *path, struct err *err);
 /* Fsync of a folder so that names in it last. */
 int file_sync_dir(int dirfd, struct err *err);
 
-/* renameat2 in one folder; noreplace: an existing `to` is ERR_BLOCKED. exchange swaps both names. Where a file system
- * has no noreplace (NFS), a folder is renamed without: that replaces nothing but an empty folder. */
+/* renameat2 in one folder; an existing `to` is ERR_BLOCKED. Where a file system has no noreplace (NFS), a folder is
+ * renamed without: that replaces nothing but an empty folder. A file is so, too, when `to` isn't there: the caller sees
+ * to it that nobody else makes it meanwhile. */
 int file_rename_noreplace(int dirfd, const char *from, const char *to, struct err *err);
 /* The same from one folder into another. */
 int file_move_noreplace(int from_dir, const char *from, int to_dir, const char *to, struct err *err);
-int file_rename_exchange(int dirfd, const char *a, const char *b, struct err *err);
+/* Swaps both names; where a file system can't (NFS), by three renames over `spare`, a name that is free. */
+int file_rename_exchange(int dirfd, const char *a, const char *b, const char *spare, struct err *err);
+
+/* Raises the limit of files that this process and its children may have open to so many, or to what is allowed. */
+void file_limit_raise(unsigned files);
+
+/* Is fd what the name stands for? Between opening and locking a work in progress, the run that held it may have
+ * published it: then the descriptor is of the finished result. */
+bool file_is_at(int fd, int dirfd, const char *name);
 
 /* Removes a tree beneath dirfd without following symlinks; a name that isn't there is fine. */
 int file_remove_tree(int dirfd, const char *name, struct err *err);

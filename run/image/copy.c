@@ -60,7 +60,7 @@ static int open_partial(struct copying *c, struct err *err)
 	fd = openat(c->place.dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return err_sys(err, ERR_BLOCKED, "cannot create '%s/%s'", c->place.dir, name);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || !file_is_at(fd, c->place.dirfd, name))
 		return err_set(err, ERR_TEMPFAIL, "'%s/%s' is locked: another copy is writing it", c->place.dir, name);
 	if (ftruncate(fd, 0) < 0)
 		return err_sys(err, ERR_BLOCKED, "cannot empty '%s/%s'", c->place.dir, name);

@@ -183,18 +183,6 @@ static void offer_next(struct serve *s)
 		show(s, &next);
 }
 
-/* A machine takes some ten descriptors for each of its disks; the usual limit is 1024. */
-static void raise_limits(void)
-{
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= FILES_MAX)
-		return;
-	files.rlim_cur = files.rlim_max < FILES_MAX ? files.rlim_max : FILES_MAX;
-	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
-		log_warn("cannot raise the limit of open files: %s", strerror(errno));
-}
-
 int serve_run(const struct serve_options *options, struct err *err)
 {
 	struct serve *s = calloc(1, sizeof *s);
@@ -203,7 +191,7 @@ int serve_run(const struct serve_options *options, struct err *err)
 	if (!s)
 		return err_nomem(err);
 	s->o = options;
-	raise_limits();
+	file_limit_raise(FILES_MAX); /* a machine takes some ten descriptors for each of its disks */
 	pthread_mutex_init(&s->lock, NULL);
 	if (start(s, err) < 0)
 		return -1; /* the program ends, and threads may be there */

@@ -37,12 +37,14 @@ struct worker {
 
 /* ---- one chunk ---- */
 
+/* At most one for each block, whatever pieces of it are compared: extents and runs may have borders inside. */
 static void found(struct worker *w, uint64_t off, uint64_t len)
 {
 	struct disk_difference *last = w->n ? &w->found[w->n - 1] : NULL;
+	uint64_t end = last ? last->off + last->len : 0;
 
-	if (last && last->off + last->len == off)
-		last->len += len;
+	if (last && (off == end || off < align_up(end, BLOCK)))
+		last->len = off + len - last->off;
 	else
 		w->found[w->n++] = (struct disk_difference){.off = off, .len = len};
 }

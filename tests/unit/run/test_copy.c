@@ -261,6 +261,23 @@ static void test_full_target(void **state)
 	assert_int_equal(err_exit_status(err.code), 75);
 }
 
+/* The kernel tells once that what was written before is lost: a flush that succeeds later vouches for none of it. */
+static void test_after_a_failed_flush_nothing_is_vouched_for(void **state)
+{
+	struct fixture *f = *state;
+	const struct journal_extent *e;
+	struct err err;
+
+	f->job.threads = 3;
+	f->source->delay_us = 1100000; /* the second is finished after 2.2 s, the others later */
+	f->target->bad_flushes = 1;
+	open_journal(f);
+	assert_int_equal(copy_run(&f->job, &f->result, &err), -1);
+	assert_non_null(strstr(err.text, "cannot flush: Input/output error"));
+	open_journal(f);
+	assert_int_equal(journal_extents(f->job.journal, &e), 0);
+}
+
 /* A failed run leaves in the journal what it had done, and the next copies only the rest. */
 static void test_resume(void **state)
 {
@@ -520,6 +537,7 @@ int main(void)
 	    TEST(test_damage),
 	    TEST(test_a_lost_network_is_no_bad_sector),
 	    TEST(test_full_target),
+	    TEST(test_after_a_failed_flush_nothing_is_vouched_for),
 	    TEST(test_resume),
 	    TEST(test_other_disks_extents_are_left_alone),
 	    TEST(test_resume_finds_another_source),

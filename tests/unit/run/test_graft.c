@@ -480,6 +480,27 @@ static void test_source_error_passes_up(void **state)
 	block_close(&source->b);
 }
 
+/* It is our file: no zeros take its place, and nothing is thrown away for it. */
+static void test_delta_that_cannot_be_read(void **state)
+{
+	struct mem_block *source = mem_new(MIB);
+	int delta = memfd_create("delta", MFD_CLOEXEC);
+	struct block *graft;
+	char buf[4096] = "x";
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(graft_open(&source->b, dup(delta), &graft, &err), 0);
+	assert_int_equal(block_pwrite(graft, buf, sizeof buf, 8192, &err), 0);
+	assert_int_equal(ftruncate(delta, 0), 0);
+	assert_int_equal(block_pread(graft, buf, sizeof buf, 8192, &err), -1);
+	assert_int_equal(err.code, ERR_INTERNAL);
+	assert_non_null(strstr(err.text, "delta file"));
+	block_close(graft);
+	block_close(&source->b);
+	close(delta);
+}
+
 static void test_lost_write_stops_freezing(void **state)
 {
 	struct mem_block *source = mem_new(MIB);
@@ -517,6 +538,7 @@ int main(void)
 	    cmocka_unit_test(test_damage_is_found),
 	    cmocka_unit_test(test_wrong_partner_is_found),
 	    cmocka_unit_test(test_source_error_passes_up),
+	    cmocka_unit_test(test_delta_that_cannot_be_read),
 	    cmocka_unit_test(test_lost_write_stops_freezing),
 	};
 

@@ -416,6 +416,25 @@ static void test_serve_freeze_copy(void **state)
 	assert_string_equal(f->err.text, "the graft of 'a.raw' is frozen already");
 }
 
+/* Nobody reads what the io process says while the guest works: failures without end must not fill the socket. */
+static void test_failures_without_end(void **state)
+{
+	struct fixture *f = *state;
+	char script[512];
+
+	need("qemu-io");
+	make_raw(f, "a.raw", 4 * MIB, 0, 4 * MIB);
+	add_disk(f, "a.raw", "raw");
+	ok(f, start(f));
+	ok(f, io_serve(f->io, false, &f->err));
+	assert_int_equal(sh(f, "truncate -s 0 a.raw"), 0);
+	snprintf(script, sizeof script,
+		 "yes 'read 0 4k' | head -n 1500 | timeout 60 qemu-io -f raw 'nbd+unix:///?socket=%s' >/dev/null",
+		 io_disk(f->io, 0)->socket);
+	assert_int_not_equal(WEXITSTATUS(sh(f, script)), 124);
+	ok(f, io_serve(f->io, false, &f->err));
+}
+
 static void test_null_target_and_nothing_kept(void **state)
 {
 	struct fixture *f = *state;
@@ -580,6 +599,7 @@ int main(int argc, char **argv)
 	    TEST(test_identity_of_a_chain),
 	    TEST(test_gzip_member),
 	    TEST(test_serve_freeze_copy),
+	    TEST(test_failures_without_end),
 	    TEST(test_null_target_and_nothing_kept),
 	    TEST(test_killed_and_resumed),
 	    TEST(test_dies_with_its_parent),

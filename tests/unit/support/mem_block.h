@@ -25,10 +25,11 @@ struct mem_block {
 	uint64_t bad_off, bad_len;
 	_Atomic long bad_times;
 	enum err_code bad_code;
-	int bad_errno;	    /* EIO unless it is set */
-	uint64_t full_from; /* writes from here on fail with ENOSPC; 0: none */
-	unsigned delay_us;  /* a read takes so long … */
-	uint64_t delay_to;  /* … that begins in front of this; 0: every one */
+	int bad_errno;		  /* EIO unless it is set */
+	uint64_t full_from;	  /* writes from here on fail with ENOSPC; 0: none */
+	unsigned delay_us;	  /* a read takes so long … */
+	uint64_t delay_to;	  /* … that begins in front of this; 0: every one */
+	_Atomic long bad_flushes; /* so many fail */
 	_Atomic uint64_t reads, read_bytes, write_bytes, flushes;
 };
 
@@ -44,7 +45,8 @@ static inline int mem_pread(struct block *b, void *buf, size_t len, uint64_t off
 	m->reads++;
 	m->read_bytes += len;
 	if (m->delay_us && (!m->delay_to || off < m->delay_to))
-		nanosleep(&(struct timespec){.tv_nsec = m->delay_us * 1000L}, NULL);
+		nanosleep(&(struct timespec){.tv_sec = m->delay_us / 1000000, .tv_nsec = m->delay_us % 1000000 * 1000L},
+			  NULL);
 	if (m->bad_len && off < m->bad_off + m->bad_len && m->bad_off < off + len && m->bad_times) {
 		m->bad_times -= m->bad_times > 0;
 		errno = m->bad_errno ? m->bad_errno : EIO;
@@ -90,8 +92,14 @@ static inline int mem_zero(struct block *b, uint64_t off, uint64_t len, struct e
 
 static inline int mem_flush(struct block *b, struct err *err)
 {
-	mem_of(b)->flushes++;
-	return 0;
+	struct mem_block *m = mem_of(b);
+
+	m->flushes++;
+	if (m->bad_flushes <= 0)
+		return 0;
+	m->bad_flushes--;
+	errno = EIO;
+	return err_sys(err, ERR_INTERNAL, "cannot flush");
 }
 
 static inline void mem_close(struct block *b)

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,6 +65,25 @@ static void a_program_that_cannot_run(void **state)
 }
 
 /* stdin is empty, no descriptor of ours is open, no signal is blocked. */
+static void more_descriptors_than_allowed(void **state)
+{
+	enum { FDS = 20 };
+	const char *argv[] = {"true", NULL};
+	struct child_fd fds[FDS];
+	struct child_spec spec = {.argv = argv, .fds = fds, .nfds = FDS};
+	struct rlimit before, few;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	for (int i = 0; i < FDS; i++)
+		fds[i] = (struct child_fd){STDOUT_FILENO, 3 + i};
+	few = (struct rlimit){.rlim_cur = 110, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_int_equal(child_start(&spec, &err), -1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_string_equal(err.text, "cannot run 'true': Too many open files");
+}
+
 static void a_child_inherits_nothing(void **state)
 {
 	AUTO(buf_done) struct buf out = BUF_INIT(1000);
@@ -156,6 +176,7 @@ int main(void)
 	    cmocka_unit_test(arguments_pass_no_shell),
 	    cmocka_unit_test(more_output_than_wanted_is_dropped),
 	    cmocka_unit_test(a_program_that_cannot_run),
+	    cmocka_unit_test(more_descriptors_than_allowed),
 	    cmocka_unit_test(a_child_inherits_nothing),
 	    cmocka_unit_test(descriptors_and_environment_by_word),
 	    cmocka_unit_test(nobody_outlives_the_parent),

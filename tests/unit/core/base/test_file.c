@@ -310,12 +310,12 @@ static void renames(void **state)
 	assert_string_equal(p->err.text, "'b' exists already");
 	assert_int_equal(p->err.code, ERR_BLOCKED);
 	assert_holds(p, "b", "B");
-	assert_int_equal(file_rename_exchange(p->fd, "a", "b", &p->err), 0);
+	assert_int_equal(file_rename_exchange(p->fd, "a", "b", "spare", &p->err), 0);
 	assert_holds(p, "b", "A");
 	assert_int_equal(file_rename_noreplace(p->fd, "a", "c", &p->err), 0);
 	assert_holds(p, "c", "B");
 	assert_false(exists(p, "a"));
-	assert_int_equal(file_rename_exchange(p->fd, "absent", "c", &p->err), -1);
+	assert_int_equal(file_rename_exchange(p->fd, "absent", "c", "spare", &p->err), -1);
 	assert_string_equal(p->err.text, "cannot rename 'absent' to 'c': No such file or directory");
 	assert_int_equal(file_sync_dir(p->fd, &p->err), 0);
 }
@@ -339,7 +339,15 @@ static int move_without_noreplace(struct place *p)
 		return 3;
 	if (file_rename_noreplace(p->fd, "file", "other", &p->err) == 0) /* would replace */
 		return 4;
-	return file_rename_noreplace(p->fd, "new", "free", &p->err) == 0 ? 0 : 5;
+	if (p->err.code != ERR_BLOCKED || file_rename_noreplace(p->fd, "file", "moved", &p->err) < 0)
+		return 5;
+	if (file_rename_noreplace(p->fd, "new", "free", &p->err) < 0)
+		return 6;
+	if (file_rename_exchange(p->fd, "full", "free", "spare", &p->err) < 0 || exists(p, "spare"))
+		return 7;
+	if (file_rename_exchange(p->fd, "absent", "other", "spare", &p->err) == 0 || exists(p, "spare"))
+		return 8;
+	return 0;
 }
 
 static void folders_move_without_noreplace(void **state)
@@ -358,9 +366,25 @@ static void folders_move_without_noreplace(void **state)
 		_exit(move_without_noreplace(p));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(WEXITSTATUS(status), 0);
-	assert_true(exists(p, "free"));
-	assert_holds(p, "full/f", "x");
+	assert_true(exists(p, "full"));
+	assert_holds(p, "free/f", "x");
 	assert_holds(p, "other", "O");
+	assert_holds(p, "moved", "F");
+}
+
+static void a_name_that_stands_for_another_file_now(void **state)
+{
+	struct place *p = *state;
+	AUTO_FD int fd = -1;
+
+	put(p, "work", "W");
+	fd = openat(p->fd, "work", O_RDONLY);
+	assert_true(file_is_at(fd, p->fd, "work"));
+	assert_int_equal(file_rename_noreplace(p->fd, "work", "done", &p->err), 0);
+	assert_false(file_is_at(fd, p->fd, "work"));
+	put(p, "work", "W");
+	assert_false(file_is_at(fd, p->fd, "work"));
+	assert_true(file_is_at(fd, p->fd, "done"));
 }
 
 static void removing_a_tree_follows_no_link(void **state)
@@ -446,6 +470,7 @@ int main(void)
 	    TEST(mkdirs_makes_what_is_missing),
 	    TEST(renames),
 	    TEST(folders_move_without_noreplace),
+	    TEST(a_name_that_stands_for_another_file_now),
 	    TEST(removing_a_tree_follows_no_link),
 	    TEST(free_space_is_a_number_of_bytes),
 	};

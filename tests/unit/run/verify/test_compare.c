@@ -154,6 +154,51 @@ static void unreadable_places(void **state)
 	expect(f, 0, 8 * MIB + 4096, 4096, CHANGED_UNKNOWN);
 }
 
+static int sectors(struct block *b, uint64_t off, uint64_t max, struct extent *ret, struct err *err)
+{
+	*ret = (struct extent){
+	    .off = off, .len = min_u64(512 - off % 512, max), .kind = off / 512 % 2 ? EXTENT_HOLE : EXTENT_DATA};
+	return 0;
+}
+
+static int every_other(struct block *b, void *buf, size_t len, uint64_t off, struct err *err)
+{
+	for (size_t i = 0; i < len; i++)
+		((char *)buf)[i] = (off + i) / 512 % 2 ? 0 : 'x';
+	return 0;
+}
+
+static int nothing(struct block *b, void *buf, size_t len, uint64_t off, struct err *err)
+{
+	memset(buf, 0, len);
+	return 0;
+}
+
+static int one_hole(struct block *b, uint64_t off, uint64_t max, struct extent *ret, struct err *err)
+{
+	*ret = (struct extent){.off = off, .len = max, .kind = EXTENT_HOLE};
+	return 0;
+}
+
+/* Extents have borders inside blocks: there is one difference for a block at most, of 512 in a chunk. */
+static void a_source_in_sectors(void **state)
+{
+	static const struct block_ops source_ops = {.name = "sectors", .pread = every_other, .extent = sectors};
+	static const struct block_ops result_ops = {.name = "empty", .pread = nothing, .extent = one_hole};
+	const struct seal_content content = {.guest = (uint64_t[5]){0}, .nchunks = 5};
+	struct block source, result;
+	struct disk_compare_job job = {.source = &source, .result = &result, .content = &content, .threads = 1};
+	struct fixture *f = *state;
+	struct err err;
+
+	block_init(&source, &source_ops, "source", SIZE);
+	block_init(&result, &result_ops, "result", SIZE);
+	assert_int_equal(disk_compare(&job, &f->c, &err), 0);
+	assert_int_equal(f->c.n + f->c.more, SIZE / 4096);
+	assert_int_equal(f->c.differences[0].off, 0);
+	assert_int_equal(f->c.differences[0].len, 7 * 512);
+}
+
 static void an_unknown_part(void **state)
 {
 	struct fixture *f = *state;
@@ -183,6 +228,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_changed_result, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_changed_source, setup, teardown),
 	    cmocka_unit_test_setup_teardown(unreadable_places, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_source_in_sectors, setup, teardown),
 	    cmocka_unit_test_setup_teardown(an_unknown_part, setup, teardown),
 	    cmocka_unit_test_setup_teardown(many_differences, setup, teardown),
 	};
