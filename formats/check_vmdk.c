@@ -49,6 +49,10 @@ static int check_packed(struct check *c, const struct walk *w, uint64_t grain, u
 		check_report(c, PROBLEM_ENTRY, off,
 			     "marker of grain %" PRIu64 ": sector %" PRIu64 ", expected %" PRIu64, grain, sector,
 			     grain * w->h->grain);
+	if (len == VMDK_M_DATA || len > vmdk_stored_max(vmdk_grain_bytes(w->h)))
+		check_report(c, PROBLEM_ENTRY, off,
+			     "marker of grain %" PRIu64 ": %" PRIu64 " compressed bytes for a grain of %" PRIu64, grain,
+			     len - VMDK_M_DATA, vmdk_grain_bytes(w->h));
 	if (!range_inside(off, len, w->file->size))
 		check_report(c, PROBLEM_OUTSIDE, off,
 			     "grain %" PRIu64 " at 0x%" PRIx64 " with 0x%" PRIx64 " bytes: the file ends at 0x%" PRIx64,
@@ -207,7 +211,8 @@ static int find_directory(struct walk *w, struct vmdk_header *h, struct err *err
 	return 0;
 }
 
-static int hosted_check(struct block *file, struct check *c, struct err *err)
+/* sectors: what the line of a descriptor says of it, 0: there is none. */
+static int hosted_check(struct block *file, uint64_t sectors, struct check *c, struct err *err)
 {
 	AUTO_FREE unsigned char *table = malloc((size_t)VMDK_GTES_MAX * ENTRY),
 				*redundant = malloc((size_t)VMDK_GTES_MAX * ENTRY);
@@ -218,6 +223,9 @@ static int hosted_check(struct block *file, struct check *c, struct err *err)
 		return err_nomem(err);
 	if (vmdk_header_read(file, &h, err) < 0)
 		return -1;
+	if (h.capacity < sectors)
+		check_report(c, PROBLEM_OUTSIDE, VMDK_H_CAPACITY,
+			     "%" PRIu64 " sectors are stated, its header says %" PRIu64, sectors, h.capacity);
 	w.h = &h;
 	w.grains = div_round_up(h.capacity, h.grain);
 	w.tables = div_round_up(w.grains, h.gtes);
@@ -252,7 +260,7 @@ static int check_extent(const struct open_args *args, const struct vmdk_extent_l
 		return -1;
 	switch (e->type) {
 	case VMDK_EXTENT_SPARSE:
-		return hosted_check(file, c, err);
+		return hosted_check(file, e->sectors, c, err);
 	case VMDK_EXTENT_VMFSSPARSE:
 		return vmdk_cowd_check(file, c, err);
 	case VMDK_EXTENT_SESPARSE:
@@ -302,7 +310,7 @@ int vmdk_check(const struct open_args *args, struct check *c, struct err *err)
 	if (block_pread(args->file, magic, (size_t)min_u64(sizeof magic, args->file->size), 0, err) < 0)
 		return -1;
 	if (!memcmp(magic, VMDK_MAGIC, 4))
-		return hosted_check(args->file, c, err);
+		return hosted_check(args->file, 0, c, err);
 	if (!memcmp(magic, VMDK_COWD_MAGIC, 4))
 		return vmdk_cowd_check(args->file, c, err);
 	if (get_le64(magic) == VMDK_SESPARSE)

@@ -116,10 +116,11 @@ static void vmdk_fill(const struct vmdk_descriptor *d, struct image_facts *f)
 	snprintf(f->identity, sizeof f->identity, "%08" PRIx32, d->cid);
 	if (d->encryption)
 		f->encryption = "VMware";
-	if (d->parent_cid != VMDK_CID_NONE) {
+	fact_text(f->parent, sizeof f->parent, d->parent_hint, strlen(d->parent_hint));
+	if (d->parent_cid != VMDK_CID_NONE)
 		snprintf(f->parent_identity, sizeof f->parent_identity, "%08" PRIx32, d->parent_cid);
-		fact_text(f->parent, sizeof f->parent, d->parent_hint, strlen(d->parent_hint));
-	}
+	else if (*d->parent_uuid)
+		fact_text(f->parent_identity, sizeof f->parent_identity, d->parent_uuid, strlen(d->parent_uuid));
 	VEC_FOR (e, &d->extents)
 		if (!add_fits(sectors, e->sectors, &sectors))
 			return;

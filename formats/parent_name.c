@@ -47,16 +47,27 @@ static void localise(const char *path, char *ret)
 			ret[i] = '/';
 }
 
-/* 1 and its stat when there is such a file, 0 when not, -1 when it may not be opened. */
-static int look_at(const struct image_place *place, struct stat *ret_stat, struct err *err)
+/* 1 and its stat when there is such a file, 0 when not, -1 when it may not be opened. Not the image itself: its parent
+ * may have the same name, in another folder. */
+static int look_exactly(const struct open_args *args, const struct image_place *place, struct stat *ret_stat,
+			struct err *err)
 {
 	AUTO_FD int fd = image_place_fd(place, err);
+	const struct chain_link *self = args->chain;
 
 	if (fd < 0)
 		return err->sys == ENOENT || err->sys == ENOTDIR ? 0 : -1;
 	if (fstat(fd, ret_stat) < 0)
 		return err_sys(err, ERR_UNREADABLE, "cannot stat '%s'", place->name);
-	return 1;
+	return !(self && ret_stat->st_dev == self->dev && ret_stat->st_ino == self->ino);
+}
+
+/* In another case, too, as on Windows. */
+static int look_at(const struct open_args *args, struct image_place *place, struct stat *ret_stat, struct err *err)
+{
+	int found = look_exactly(args, place, ret_stat, err);
+
+	return found || !image_place_other_case(place) ? found : look_exactly(args, place, ret_stat, err);
 }
 
 /* The path as it is written; one of another computer leads nowhere. */
@@ -68,7 +79,7 @@ static int look_for_path(const struct open_args *args, const char *hint, struct 
 	localise(hint, local);
 	if (strchr(hint, ':') || image_resolve(args, local, ret, NULL) < 0)
 		return 0;
-	return look_at(ret, ret_stat, err);
+	return look_at(args, ret, ret_stat, err);
 }
 
 static int look_for_last_part(const struct open_args *args, const char *hint, struct image_place *ret,
@@ -77,7 +88,7 @@ static int look_for_last_part(const struct open_args *args, const char *hint, st
 	int found = 0;
 
 	for (size_t i = 0; !found && image_place_in(args, i, last_part(hint), ret); i++)
-		found = look_at(ret, ret_stat, err);
+		found = look_at(args, ret, ret_stat, err);
 	return found;
 }
 
@@ -101,27 +112,51 @@ static int not_found(const char *hint, struct err *err)
 		       last_part(hint));
 }
 
-int parent_find(const struct open_args *args, const struct parent_hints *hints, struct image_place *ret,
-		struct stat *ret_stat, struct err *err)
+/* *ret_hint is the one that was found, or the first. 1 found, 0 not, -1. */
+static int look_for_hints(const struct open_args *args, const struct parent_hints *hints, const char **ret_hint,
+			  struct image_place *ret, struct stat *ret_stat, struct err *err)
 {
-	const char *first = NULL;
+	int found = 0;
 
-	for (size_t i = 0; i < PARENT_HINTS; i++) {
+	*ret_hint = NULL;
+	for (size_t i = 0; !found && i < PARENT_HINTS; i++) {
 		const char *hint = hints->path[i];
-		int found;
 
 		if (!*hint)
 			continue;
-		if (!first)
-			first = hint;
-		if (!args->folder)
-			return err_set(
-			    err, ERR_POLICY,
-			    "it is a differencing disk on '%s', but an image inside an archive may name no file", hint);
 		found = look_for_hint(args, hint, ret, ret_stat, err);
-		if (found)
-			return found < 0 ? err_wrap(err, "parent '%s'", hint) : 0;
+		if (found || !*ret_hint)
+			*ret_hint = hint;
 	}
-	return first ? not_found(first, err)
-		     : err_set(err, ERR_CORRUPT, "it is a differencing disk that names no parent");
+	return found;
+}
+
+static const char *first_of(const struct parent_hints *hints)
+{
+	for (size_t i = 0; i < PARENT_HINTS; i++)
+		if (*hints->path[i])
+			return hints->path[i];
+	return NULL;
+}
+
+int parent_find(const struct open_args *args, const struct parent_hints *hints, struct image_place *ret,
+		struct stat *ret_stat, struct err *err)
+{
+	const char *hint = first_of(hints);
+	struct open_args anybody = *args;
+	int found;
+
+	if (!hint)
+		return err_set(err, ERR_CORRUPT, "it is a differencing disk that names no parent");
+	if (!args->folder)
+		return err_set(err, ERR_POLICY,
+			       "it is a differencing disk on '%s', but an image inside an archive may name no file",
+			       hint);
+	found = look_for_hints(args, hints, &hint, ret, ret_stat, err);
+	anybody.chain = NULL; /* when there is no other it means itself: opening that says so */
+	if (!found)
+		found = look_for_hints(&anybody, hints, &hint, ret, ret_stat, err);
+	if (!found)
+		return not_found(hint, err);
+	return found < 0 ? err_wrap(err, "parent '%s'", hint) : 0;
 }

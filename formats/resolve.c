@@ -2,11 +2,15 @@
  * file_open_beneath() sees to when the file is opened. */
 #include "formats/resolve.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "core/base/file.h"
+
+enum { CASES_MAX = 100000 /* names of a folder that is looked through for another case */ };
 
 enum { PATH_ROOM = 4096 };
 
@@ -167,6 +171,33 @@ bool image_place_in(const struct open_args *args, size_t number, const char *nam
 int image_place_fd(const struct image_place *place, struct err *err)
 {
 	return file_open_beneath(place->folder.dirfd, place->name, false, err);
+}
+
+bool image_place_other_case(struct image_place *place)
+{
+	char *slash = strrchr(place->name, '/'), *last = slash ? slash + 1 : place->name, saved = *last;
+	bool found = false;
+	DIR *dir;
+	int fd;
+
+	*last = '\0';
+	fd = file_open_dir_beneath(place->folder.dirfd, *place->name ? place->name : ".", NULL);
+	*last = saved;
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir && fd >= 0)
+		close(fd);
+	for (unsigned n = 0; dir && !found && n < CASES_MAX; n++) {
+		struct dirent *d = readdir(dir);
+
+		if (!d)
+			break;
+		found = !strcasecmp(d->d_name, last) && strcmp(d->d_name, last) != 0;
+		if (found)
+			memcpy(last, d->d_name, strlen(last));
+	}
+	if (dir)
+		closedir(dir);
+	return found;
 }
 
 int image_open_place(const struct open_args *args, const struct image_place *place, const struct format *format,

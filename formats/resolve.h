@@ -30,6 +30,10 @@ bool image_place_in(const struct open_args *args, size_t number, const char *nam
 /* Opens place's file for reading beneath its folder, regular files only; the caller closes it. */
 int image_place_fd(const struct image_place *place, struct err *err);
 
+/* Replaces the last part of place's name by the one file of that folder which differs in case only; false: none does.
+ */
+bool image_place_other_case(struct image_place *place);
+
 /* Opens what `ref` means as an image: a backing file. format NULL: by bid. */
 int image_open_parent(const struct open_args *args, const char *ref, const struct format *format, struct block **ret,
 		      struct err *err);

@@ -34,11 +34,16 @@ static bool sum_right(const unsigned char *p, size_t len)
 	return vhdx_checksum(p, len) == get_le32(p + VHDX_AT_CHECKSUM);
 }
 
-/* Reads one of two copies; false when it isn't valid, or not there. */
-static bool load_copy(struct block *file, uint64_t at, const char *signature, unsigned char *p, size_t len)
+/* Reads one of two copies: 1; 0 when it isn't valid, or not there. What can't be read may be the one that counts: -1.
+ */
+static int load_copy(struct block *file, uint64_t at, const char *signature, unsigned char *p, size_t len,
+		     struct err *err)
 {
-	return range_inside(at, len, file->size) && block_pread(file, p, len, at, NULL) == 0 &&
-	       !memcmp(p, signature, VHDX_SIGNATURE_LEN) && sum_right(p, len);
+	if (!range_inside(at, len, file->size))
+		return 0;
+	if (block_pread(file, p, len, at, err) < 0)
+		return -1;
+	return !memcmp(p, signature, VHDX_SIGNATURE_LEN) && sum_right(p, len);
 }
 
 static int decode_header(const unsigned char *p, struct vhdx_header *h, struct err *err)
@@ -65,11 +70,13 @@ static int decode_header(const unsigned char *p, struct vhdx_header *h, struct e
 int vhdx_header_read(struct block *file, struct vhdx_header *ret, struct err *err)
 {
 	unsigned char one[VHDX_HEADER] = {0}, two[VHDX_HEADER] = {0};
-	bool has_one = load_copy(file, VHDX_HEADER_1, VHDX_HEADER_SIGNATURE, one, sizeof one);
-	bool has_two = load_copy(file, VHDX_HEADER_2, VHDX_HEADER_SIGNATURE, two, sizeof two);
+	int has_one = load_copy(file, VHDX_HEADER_1, VHDX_HEADER_SIGNATURE, one, sizeof one, err);
+	int has_two = has_one < 0 ? -1 : load_copy(file, VHDX_HEADER_2, VHDX_HEADER_SIGNATURE, two, sizeof two, err);
 	uint64_t sequence_one = get_le64(one + VHDX_HEADER_AT_SEQUENCE);
 	uint64_t sequence_two = get_le64(two + VHDX_HEADER_AT_SEQUENCE);
 
+	if (has_two < 0)
+		return err_wrap(err, "header");
 	if (!has_one && !has_two)
 		return err_set(err, ERR_CORRUPT,
 			       "neither header, at 0x10000 and at 0x20000, has its signature and a right checksum");
@@ -164,15 +171,19 @@ static int decode_regions(const unsigned char *table, const struct vhdx_header *
 int vhdx_regions_read(struct block *file, const struct vhdx_header *header, struct vhdx_regions *ret, struct err *err)
 {
 	AUTO_FREE unsigned char *table = malloc(VHDX_REGIONS);
+	int got;
 
 	if (!table)
 		return err_nomem(err);
-	if (!load_copy(file, VHDX_REGIONS_1, VHDX_REGION_SIGNATURE, table, VHDX_REGIONS)) {
-		if (!load_copy(file, VHDX_REGIONS_2, VHDX_REGION_SIGNATURE, table, VHDX_REGIONS))
+	got = load_copy(file, VHDX_REGIONS_1, VHDX_REGION_SIGNATURE, table, VHDX_REGIONS, err);
+	if (!got) {
+		got = load_copy(file, VHDX_REGIONS_2, VHDX_REGION_SIGNATURE, table, VHDX_REGIONS, err);
+		if (!got)
 			return err_set(err, ERR_CORRUPT,
 				       "neither region table, at 0x30000 and at 0x40000, has its signature and a right "
 				       "checksum");
-		log_warn("vhdx '%s': the first region table is damaged: its copy counts", file->name);
+		if (got > 0)
+			log_warn("vhdx '%s': the first region table is damaged: its copy counts", file->name);
 	}
-	return decode_regions(table, header, file->size, ret, err);
+	return got < 0 ? err_wrap(err, "region table") : decode_regions(table, header, file->size, ret, err);
 }

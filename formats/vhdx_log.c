@@ -316,10 +316,11 @@ static size_t lower_bound(const struct overlay *o, uint64_t page)
 	return low;
 }
 
+static const unsigned char zeros[VHDX_PAGE];
+
 /* What the log has made of a page; NULL: it is as in the file. */
 static const unsigned char *page_at(const struct overlay *o, uint64_t page)
 {
-	static const unsigned char zeros[VHDX_PAGE];
 	size_t i = lower_bound(o, page);
 	const struct data_page *d = i < o->n_data && o->data[i].page == page ? &o->data[i] : NULL;
 
@@ -358,13 +359,28 @@ static int overlay_pread(struct block *b, void *buf, size_t len, uint64_t off, s
 	return 0;
 }
 
+/* Pages from `page`, which is one of zeros, that are so as well: up to the next written one, or the range's end. */
+static uint64_t zero_pages(const struct overlay *o, uint64_t page)
+{
+	size_t i = lower_bound(o, page + 1);
+	uint64_t end = 0;
+
+	for (size_t z = 0; z < o->n_zero; z++)
+		if (o->zero[z].from <= page)
+			end = max_u64(end, o->zero[z].to);
+	return (i < o->n_data ? min_u64(end, o->data[i].page) : end) - page;
+}
+
 static int overlay_extent(struct block *b, uint64_t off, uint64_t max, struct extent *ret, struct err *err)
 {
 	const struct overlay *o = (struct overlay *)b;
 	uint64_t next = next_touched(o, off / VHDX_PAGE);
 
 	if (next == off / VHDX_PAGE) {
-		ret->len = min_u64(max, VHDX_PAGE - off % VHDX_PAGE);
+		bool zero = page_at(o, next) == zeros;
+
+		ret->kind = zero ? EXTENT_ZERO : EXTENT_DATA;
+		ret->len = min_u64(max, (zero ? zero_pages(o, next) : 1) * VHDX_PAGE - off % VHDX_PAGE);
 		return 0;
 	}
 	if (next < UINT64_MAX)

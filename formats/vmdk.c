@@ -231,6 +231,19 @@ static int check_descriptor(const struct vmdk_descriptor *d, struct err *err)
 	if (d->encryption)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "it is encrypted (%s): decrypt the machine in VMware, then convert it", d->encryption);
+	/* Without its parent it would read as a disk that is mostly empty. */
+	if (d->parent_cid == VMDK_CID_NONE && *d->parent_uuid)
+		return err_set(
+		    err, ERR_UNSUPPORTED,
+		    "it is a snapshot of VirtualBox's on disk {%.60s}: merge it (VBoxManage snapshot … delete), "
+		    "or copy it with VBoxManage clonemedium",
+		    d->parent_uuid);
+	if (d->parent_cid == VMDK_CID_NONE && *d->parent_hint)
+		return err_set(
+		    err, ERR_CORRUPT,
+		    "it names the parent '%.200s', but its parentCID says that it has none: remove the name if "
+		    "that is right",
+		    d->parent_hint);
 	return check_create_type(d->create_type, err);
 }
 

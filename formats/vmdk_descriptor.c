@@ -170,6 +170,8 @@ static int parse_pair(struct vmdk_descriptor *d, struct seen *seen, const char *
 		d->parent_hint = arena_strdup(&d->arena, value);
 		return once(&seen->parent_hint, key, number, err);
 	}
+	if (!strcasecmp(key, "ddb.uuid.parent") && value[strspn(value, "0- ")])
+		d->parent_uuid = arena_strdup(&d->arena, value);
 	if (!strcasecmp(key, "encoding")) {
 		d->encoding = arena_strdup(&d->arena, value);
 		return once(&seen->encoding, key, number, err);
@@ -233,8 +235,8 @@ int vmdk_descriptor_parse(const char *text, size_t len, struct vmdk_descriptor *
 	unsigned number = 1;
 	char *copy, *next;
 
-	*d =
-	    (struct vmdk_descriptor){.create_type = "", .parent_hint = "", .encoding = "", .parent_cid = VMDK_CID_NONE};
+	*d = (struct vmdk_descriptor){
+	    .create_type = "", .parent_hint = "", .encoding = "", .parent_uuid = "", .parent_cid = VMDK_CID_NONE};
 	if (len > VMDK_DESCRIPTOR_MAX)
 		return err_set(err, ERR_CORRUPT, "%zu bytes of descriptor, the limit is %d", len, VMDK_DESCRIPTOR_MAX);
 	text = skip_bom(text, &len);

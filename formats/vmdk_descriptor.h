@@ -52,6 +52,7 @@ struct vmdk_descriptor {
 	const char *parent_hint;
 	const char *parent_bytes; /* like file_bytes */
 	const char *encoding;	  /* of the names, "" when absent */
+	const char *parent_uuid;  /* ddb.uuid.parent: VirtualBox's word for a parent; "" when absent, or all zeros */
 	const char *encryption;	  /* the key that says so; NULL: not encrypted */
 	uint32_t cid, parent_cid;
 	VEC(struct vmdk_extent_line) extents;

@@ -1,15 +1,12 @@
 /* Which files the names in a VMDK descriptor mean. */
 #include "formats/vmdk_names.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 
 #include "core/base/file.h"
-
-enum { NAMES_MAX = 100000 /* in a folder that is looked through for another case */ };
 
 /* Not the image itself: the disk of a linked clone may have its parent's name, in another folder. */
 static bool is_there(const struct open_args *args, const struct image_place *place)
@@ -21,46 +18,27 @@ static bool is_there(const struct open_args *args, const struct image_place *pla
 	return fd >= 0 && fstat(fd, &st) == 0 && !(self && st.st_dev == self->dev && st.st_ino == self->ino);
 }
 
-/* Replaces the last part of the name by the one file of that folder that differs in case only. */
-static bool find_other_case(const struct open_args *args, struct image_place *place)
-{
-	char *slash = strrchr(place->name, '/'), *last = slash ? slash + 1 : place->name, saved = *last;
-	int fd;
-	DIR *dir;
-	bool found = false;
-
-	*last = '\0';
-	fd = file_open_dir_beneath(place->folder.dirfd, *place->name ? place->name : ".", NULL);
-	*last = saved;
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir && fd >= 0)
-		close(fd);
-	for (unsigned n = 0; dir && !found && n < NAMES_MAX; n++) {
-		struct dirent *d = readdir(dir);
-
-		if (!d)
-			break;
-		found = !strcasecmp(d->d_name, last);
-		if (found)
-			memcpy(last, d->d_name, strlen(last));
-	}
-	if (dir)
-		closedir(dir);
-	return found && is_there(args, place);
-}
-
 static bool found_at(const struct open_args *args, struct image_place *place)
 {
-	return is_there(args, place) || find_other_case(args, place);
+	return is_there(args, place) || (image_place_other_case(place) && is_there(args, place));
+}
+
+/* "[datastore] folder/x.vmdk", of ESXi. */
+static bool is_of_datastore(const char *path)
+{
+	return *path == '[' && strchr(path, ']');
 }
 
 /* Where `last` begins: the part behind the n-th separator from the end; the text itself when there are fewer. */
 static const char *last_parts(const char *path, unsigned n)
 {
-	for (const char *p = path + strlen(path); p > path; p--)
-		if (strchr("/]", p[-1]) && !--n)
-			return p + strspn(p, " ");
-	return path;
+	const char *start = is_of_datastore(path) ? strchr(path, ']') + 1 : path;
+
+	start += start == path ? 0 : strspn(start, " ");
+	for (const char *p = start + strlen(start); p > start; p--)
+		if (p[-1] == '/' && !--n)
+			return p;
+	return start;
 }
 
 /* Beside the image, or in a folder of --allow-parent. With two parts it may be a linked clone, whose parent is in the
@@ -114,10 +92,11 @@ int vmdk_find_parent(const struct open_args *args, const char *hint, const char 
 		return 0;
 	if (localise(hint, path, err) < 0)
 		return -1;
-	if (!strpbrk(path, ":[") && image_resolve(args, path, ret, NULL) == 0 && found_at(args, ret))
+	if (!strchr(path, ':') && !is_of_datastore(path) && image_resolve(args, path, ret, NULL) == 0 &&
+	    found_at(args, ret))
 		return 0;
 	if (search(args, path, ret))
 		return 0;
-	foreign = *path == '/' || strpbrk(path, ":[");
+	foreign = *path == '/' || strchr(path, ':') || is_of_datastore(path);
 	return image_resolve(args, foreign ? last_parts(path, 1) : path, ret, err);
 }

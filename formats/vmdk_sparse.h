@@ -26,6 +26,13 @@ static inline uint64_t vmdk_capacity_bytes(const struct vmdk_header *h)
 	return h->capacity * VMDK_SECTOR;
 }
 
+/* The most that a compressed grain may take, its marker included: deflate adds 5 bytes to each 16 KiB that it can't
+ * shrink; twice the grain leaves room for poor encoders. */
+static inline uint64_t vmdk_stored_max(uint64_t grain_bytes)
+{
+	return 2 * grain_bytes + 2 * VMDK_SECTOR;
+}
+
 static inline uint64_t vmdk_grain_bytes(const struct vmdk_header *h)
 {
 	return h->grain * VMDK_SECTOR;

@@ -101,6 +101,8 @@ static int add_grain(struct vmdk_tables *t, const struct vmdk_header *h, const s
 			       off, m->value, h->capacity);
 	if (off / VMDK_SECTOR > UINT32_MAX)
 		return err_set(err, ERR_UNSUPPORTED, "grain marker at 0x%" PRIx64 ": beyond 2 TiB", off);
+	if (!t)
+		return 0;
 	return vmdk_tables_set(t, m->value / h->grain, (uint32_t)(off / VMDK_SECTOR), err);
 }
 
@@ -122,8 +124,8 @@ static int follow_marker(struct vmdk_tables *t, const struct vmdk_header *h, con
 	return 0;
 }
 
-/* One pass over the markers. The footer's marker must have come: without it, zeros that fill up a truncated file would
- * pass for the end-of-stream marker. */
+/* One pass over the markers; t NULL: only to see whether they are right. The footer's marker must have come: without
+ * it, zeros that fill up a truncated file would pass for the end-of-stream marker. */
 static int scan_markers(struct block *file, const struct vmdk_header *h, struct vmdk_tables *t, struct err *err)
 {
 	uint64_t off, grains = 0;
@@ -155,6 +157,9 @@ static int rebuild(struct block *file, const struct vmdk_header *h, const struct
 {
 	AUTO(vmdk_tables_closep) struct vmdk_tables *t = NULL;
 
+	/* A stream that breaks off costs no tables, which may be many times as large as the file. */
+	if (!file_may_be_cut_off(file) && scan_markers(file, h, NULL, err) < 0)
+		return -1;
 	if (vmdk_tables_new(file, g, &t, err) < 0 || scan_markers(file, h, t, err) < 0)
 		return -1;
 	log_warn("vmdk '%s': no footer at the end: the grain tables were rebuilt from the markers", file->name);
@@ -265,8 +270,7 @@ int vmdk_inflater_new(struct block *file, struct vmdk_tables *tables, const stru
 	i->file = file;
 	i->tables = tables;
 	i->g = *g;
-	/* Deflate adds 5 bytes to each 16 KiB it can't shrink; twice the grain leaves room for poor encoders. */
-	i->stored_max = 2 * g->grain_bytes + 2 * VMDK_SECTOR;
+	i->stored_max = vmdk_stored_max(g->grain_bytes);
 	pthread_mutex_init(&i->lock, NULL);
 	*ret = i;
 	return 0;
@@ -373,6 +377,21 @@ static int inflate(struct vmdk_inflater *i, struct worker *w, uint64_t grain, co
 	return decoder_run(w->decoder, CODEC_ZLIB, in, in_len, out, left, NULL);
 }
 
+/* Do these bytes reach behind the end of a file that may be cut off? */
+static bool is_cut(const struct vmdk_inflater *i, uint64_t off, uint64_t len)
+{
+	return file_may_be_cut_off(i->file) && !range_inside(off, len, file_end(i->file));
+}
+
+static int read_as_zeros(const struct vmdk_inflater *i, void *out, struct err *err)
+{
+	if (err)
+		err_clear(err);
+	file_tell_cut_off(i->file);
+	memset(out, 0, i->g.grain_bytes);
+	return 0;
+}
+
 /* Inflates the grain number `at` of the look into out, which has room for a whole grain. */
 static int inflate_grain(struct vmdk_inflater *i, struct worker *w, const struct look *l, uint32_t at, void *out,
 			 struct err *err)
@@ -383,11 +402,15 @@ static int inflate_grain(struct vmdk_inflater *i, struct worker *w, const struct
 	const unsigned char *p;
 	struct marker m;
 
+	if (is_cut(i, off, VMDK_M_DATA))
+		return read_as_zeros(i, out, err);
 	if (fetch(i, w, off, VMDK_M_DATA + sizeof m.type, end, &p, err) == 0) {
 		m = marker_at(p);
 		if (check_marker(i, grain, &m, err) == 0 && fetch(i, w, off, VMDK_M_DATA + m.size, end, &p, err) == 0 &&
 		    inflate(i, w, grain, p + VMDK_M_DATA, m.size, out, err) == 0)
 			return 0;
+		if (is_cut(i, off, VMDK_M_DATA + m.size))
+			return read_as_zeros(i, out, err);
 	}
 	return err_wrap(err, "grain %" PRIu64 " at 0x%" PRIx64, grain, off);
 }

@@ -17,6 +17,7 @@ enum {
 	BATCH_BYTES = 128 << 10,
 	/* Tables built from markers: 64 TiB of usual grains; 16 MiB of pointers. */
 	BUILT_TABLES_MAX = 1 << 21,
+	BUILT_BYTES_MAX = 512 << 20, /* 8 TiB in grains of 64 KiB */
 	SKIPPED_TABLES = 256,
 };
 
@@ -32,6 +33,7 @@ struct vmdk_tables {
 	pthread_mutex_t lock; /* guards what follows */
 	uint32_t *directory;  /* sector of each table, 0: all its grains are not allocated; NULL: built */
 	uint32_t **built;     /* by table, NULL: nothing in it */
+	uint64_t built_bytes; /* of these tables */
 	struct slot *slots;   /* table n is in slot n % nslots or nowhere */
 	uint32_t nslots;
 };
@@ -145,8 +147,13 @@ int vmdk_tables_set(struct vmdk_tables *t, uint64_t grain, uint32_t sector, stru
 {
 	uint32_t **table = &t->built[grain / t->g.gtes];
 
-	if (!*table)
+	if (!*table) {
+		t->built_bytes += table_bytes(t);
+		if (t->built_bytes > BUILT_BYTES_MAX)
+			return err_set(err, ERR_CORRUPT, "its grains are in tables of more than %d MiB",
+				       BUILT_BYTES_MAX >> 20);
 		*table = calloc(t->g.gtes, sizeof **table);
+	}
 	if (!*table)
 		return err_nomem(err);
 	if ((*table)[grain % t->g.gtes])

@@ -1,4 +1,5 @@
 /* Reading VHD: differencing disks and their parents. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -67,6 +68,29 @@ static void test_chain_of_three_and_a_shorter_parent(void **state)
 	b = open_ok(*state, "top.vhd");
 	content_is(b, seeds);
 	map_is(b, "0+33:1 33+50:3 ");
+	block_close(b);
+}
+
+/* Hyper-V's layout: each clone's disk has its parent's name, in another folder; and Windows doesn't care for case. */
+static void test_parent_of_the_same_name(void **state)
+{
+	static struct vhd_fixture f;
+	struct image_folder *folder = *state;
+	unsigned seeds[SIZE / 512] = {0};
+	struct allowing a;
+	struct block *b;
+
+	assert_true(mkdirat(folder->folder.dirfd, "base", 0755) == 0 || errno == EEXIST);
+	put_base(folder, "base/Disk.VHD", seeds);
+	fixture_sparse(&f, VHD_DIFFERENCING, SIZE, 2, 1);
+	fixture_locator(&f, 0, "W2ku", "D:\\base\\disk.vhd");
+	fixture_locator(&f, 1, "W2ru", "..\\base\\disk.vhd");
+	fixture_put(&f, folder, "disk.vhd");
+	open_fails(folder, "disk.vhd", ERR_CORRUPT,
+		   "vhd 'disk.vhd': parent 'disk.vhd': 'disk.vhd': loop: this file is in the chain already");
+	allowing_open(&a, folder);
+	b = allowing_open_ok(&a, folder, "disk.vhd");
+	content_is(b, seeds);
 	block_close(b);
 }
 
@@ -242,6 +266,7 @@ int main(void)
 	    cmocka_unit_test(test_chain_of_three_and_a_shorter_parent),
 	    cmocka_unit_test(test_parent_names),
 	    cmocka_unit_test(test_parent_in_an_allowed_folder),
+	    cmocka_unit_test(test_parent_of_the_same_name),
 	    cmocka_unit_test(test_parent_errors),
 	    cmocka_unit_test(test_chain_depth),
 	    cmocka_unit_test(test_no_folder),

@@ -451,6 +451,23 @@ static void test_chain_hints(void **state)
 	}
 }
 
+/* Brackets make a datastore's name at its start only. */
+static void test_parent_with_brackets(void **state)
+{
+	static const int one[] = {0, FIX_NONE};
+	struct image_folder *folder = *state;
+	struct vmdk_fixture f;
+	struct block *b;
+
+	fixture_sparse(&f, 128, one, "");
+	fixture_put(&f, folder, "W [10] [x64].vmdk");
+	fixture_sparse(&f, 128, one + 1, "parentCID=11223344\nparentFileNameHint=\"W [10] [x64].vmdk\"\n");
+	fixture_put(&f, folder, "top.vmdk");
+	b = open_ok(folder, "top.vmdk");
+	fixture_check(b, 0, FIX_GRAIN, one);
+	block_close(b);
+}
+
 /* The same names, and another case, in a folder that the user allows; an image there finds its own parent beside it. */
 static void test_chain_in_an_allowed_folder(void **state)
 {
@@ -547,6 +564,7 @@ int main(void)
 	    cmocka_unit_test(test_threads),
 	    cmocka_unit_test(test_flat_extents),
 	    cmocka_unit_test(test_extents_with_other_names),
+	    cmocka_unit_test(test_parent_with_brackets),
 	    cmocka_unit_test(test_redundant_directory),
 	    cmocka_unit_test(test_descriptor_in_subfolder),
 	    cmocka_unit_test(test_split_sparse),

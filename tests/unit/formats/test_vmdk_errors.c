@@ -370,6 +370,23 @@ static void test_extents(void **state)
 		   "vmdk 'd.vmdk': extent 2 'short-flat.vmdk': NOACCESS: the disk has a part that can't be read; "
 		   "--allow-truncated makes it zeros");
 	text_fails(folder, "createType=\"vmfs\"", ERR_CORRUPT, "vmdk 'd.vmdk': the descriptor names no extent");
+	/* What has a parent all the same would read as a disk that is mostly empty. */
+	text_fails(
+	    folder,
+	    "parentCID=ffffffff\ncreateType=\"monolithicFlat\"\nRW 1 ZERO\n"
+	    "ddb.uuid.parent=\"0f0e0d0c-1111-2222-3333-444455556666\"",
+	    ERR_UNSUPPORTED,
+	    "vmdk 'd.vmdk': it is a snapshot of VirtualBox's on disk {0f0e0d0c-1111-2222-3333-444455556666}: merge "
+	    "it (VBoxManage snapshot … delete), or copy it with VBoxManage clonemedium");
+	text_fails(
+	    folder, "createType=\"monolithicFlat\"\nparentFileNameHint=\"base.vmdk\"\nRW 1 ZERO", ERR_CORRUPT,
+	    "vmdk 'd.vmdk': it names the parent 'base.vmdk', but its parentCID says that it has none: remove the "
+	    "name if that is right");
+	put_text(
+	    folder, "d.vmdk",
+	    "# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=ffffffff\ncreateType=\"monolithicFlat\"\nRW 1 ZERO\n"
+	    "ddb.uuid.parent=\"00000000-0000-0000-0000-000000000000\"\n");
+	block_close(open_ok(folder, "d.vmdk"));
 	text_fails(folder, "createType=\"vmfs\"\nRW 137438953472 ZERO\nRW 1 ZERO", ERR_CORRUPT,
 		   "vmdk 'd.vmdk': line 6: the disk gets larger than 64 TiB");
 	text_fails(folder, "createType=\"vmfs\"\nRW 18446744073709551615 ZERO\nRW 1 ZERO", ERR_CORRUPT,

@@ -5,7 +5,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <inttypes.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "core/base/checked.h"
+#include "core/base/zeros.h"
 #include "tests/unit/formats/image_folder.h"
 #include "tests/unit/formats/qemu_img.h"
 
@@ -93,6 +98,45 @@ static void round_trip(struct image_folder *f, const char *subformat, uint64_t s
 			 0);
 	check_disk(f, "image.vmdk", disk);
 	free(disk);
+}
+
+/* Its tables stand at the start, so all grains are known, and those behind the end read as zeros. */
+static void test_stream_that_was_cut(void **state)
+{
+	const struct open_options lenient = {.allow_truncated = true};
+	unsigned char *disk = make_disk(7), *got = malloc(DISK);
+	struct image_folder *f = *state;
+	char raw[100], image[100];
+	uint64_t same = 0, zeros = 0;
+	struct stat st;
+	struct block *b;
+
+	if (!have_qemu_img())
+		skip();
+	snprintf(raw, sizeof raw, "%s/raw", f->path);
+	snprintf(image, sizeof image, "%s/cut.vmdk", f->path);
+	put_file(f, "raw", disk, DISK);
+	assert_int_equal(run_program("qemu-img", "convert", "-f", "raw", "-O", "vmdk", "-o",
+				     "subformat=streamOptimized", raw, image, NULL),
+			 0);
+	assert_int_equal(stat(image, &st), 0);
+	assert_int_equal(truncate(image, st.st_size * 2 / 3 + 100), 0);
+	b = open_leniently(f, "cut.vmdk", &lenient);
+	assert_int_equal(block_pread(b, got, DISK, 0, &f->err), 0);
+	for (uint64_t at = 0, n; at < DISK; at += n) {
+		n = min_u64(65536, DISK - at);
+		if (memcmp(got + at, disk + at, n) == 0)
+			same++;
+		else if (all_zeros((char *)got + at, n))
+			zeros++;
+		else
+			fail_msg("other bytes at 0x%" PRIx64, at);
+	}
+	assert_true(same > 100 && zeros > 10);
+	assert_non_null(strstr(f->log, "'cut.vmdk' is cut off: it ends at 0x"));
+	block_close(b);
+	free(disk);
+	free(got);
 }
 
 static void test_monolithic_sparse(void **state)
@@ -183,7 +227,7 @@ int main(void)
 	    cmocka_unit_test(test_monolithic_sparse), cmocka_unit_test(test_stream_optimized),
 	    cmocka_unit_test(test_split_sparse),      cmocka_unit_test(test_monolithic_flat),
 	    cmocka_unit_test(test_split_flat),	      cmocka_unit_test(test_snapshot),
-	    cmocka_unit_test(test_many_extents),
+	    cmocka_unit_test(test_many_extents),      cmocka_unit_test(test_stream_that_was_cut),
 	};
 
 	return cmocka_run_group_tests(tests, image_folder_setup, image_folder_teardown);
