@@ -108,13 +108,18 @@ static bool aligned(struct image *q, uint64_t off, uint64_t at, const char *what
 
 static void read_extensions(struct image *q, const unsigned char *h, size_t len, uint64_t at)
 {
+	uint64_t backing = get_be64(h + QCOW2_H_BACKING_OFFSET);
+	bool bitmaps = q->v3 && get_be64(h + QCOW2_H_AUTOCLEAR) & QCOW2_BIT(QCOW2_AUTOCLEAR_BITMAPS_BIT);
+
+	if (backing && backing < len)
+		len = backing;
 	while (at + QCOW2_EXT_HEADER_SIZE <= len) {
 		uint32_t type = get_be32(h + at), size = get_be32(h + at + 4);
 		const unsigned char *data = h + at + QCOW2_EXT_HEADER_SIZE;
 
 		if (type == QCOW2_EXT_END || size > len - at - QCOW2_EXT_HEADER_SIZE)
 			return;
-		if (type == EXT_BITMAPS && size >= 24) {
+		if (type == EXT_BITMAPS && size >= 24 && bitmaps) { /* else they are lost */
 			q->bitmaps = get_be32(data);
 			q->bitmaps_size = get_be64(data + 8);
 			q->bitmaps_at = get_be64(data + 16);
@@ -285,7 +290,7 @@ static void packed_entry(struct image *q, uint64_t entry, uint64_t at, bool acti
 {
 	uint64_t host, len;
 
-	if (entry & QCOW2_COPIED && active)
+	if (entry & QCOW2_COPIED && active && !q->from) /* once, whatever the number of passes */
 		check_report(q->c, PROBLEM_FLAG, at,
 			     "L2 entry 0x%016" PRIx64 ": compressed and marked as the only reference", entry);
 	qcow2_compressed_range(q->bits, entry, &host, &len);
@@ -303,6 +308,8 @@ static void l2_entry(struct image *q, uint64_t entry, uint64_t at, bool active)
 		packed_entry(q, entry, at, active);
 		return;
 	}
+	if (entry & QCOW2_L2_RESERVED || ((!q->v3 || q->entry == 16) && entry & QCOW2_ZERO))
+		check_report(q->c, PROBLEM_ENTRY, at, "L2 entry 0x%016" PRIx64 ": reserved bits are set", entry);
 	if (!host || q->data_file)
 		return;
 	if (!aligned(q, host, at, "cluster"))
@@ -330,6 +337,10 @@ static int l2_table(struct image *q, uint64_t off, bool active, struct err *err)
 		if (both & both >> 32 & UINT32_MAX)
 			check_report(q->c, PROBLEM_ENTRY, off + i,
 				     "L2 bitmap 0x%016" PRIx64 ": subclusters that are both allocated and zero", both);
+		if (!(entry & QCOW2_OFFSET_MASK) && !q->data_file && both & UINT32_MAX)
+			check_report(
+			    q->c, PROBLEM_ENTRY, off + i,
+			    "L2 bitmap 0x%016" PRIx64 ": subclusters are allocated in a cluster without a place", both);
 		if (entry)
 			l2_entry(q, entry, off + i, active);
 	}
@@ -340,6 +351,8 @@ static int l1_entry(struct image *q, uint64_t entry, uint64_t at, bool active, s
 {
 	uint64_t off = entry & QCOW2_OFFSET_MASK;
 
+	if (entry & QCOW2_L1_RESERVED)
+		check_report(q->c, PROBLEM_ENTRY, at, "L1 entry 0x%016" PRIx64 ": reserved bits are set", entry);
 	if (!off || !aligned(q, off, at, "L2 table"))
 		return 0;
 	use(q, off, q->cluster, at, "L2 table");

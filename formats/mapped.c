@@ -14,6 +14,7 @@ enum {
 	INFLATED_BYTES = 2 << 20,
 	PAGE_BYTES = 64 << 10,
 	SKIPPED = 64, /* entries */
+	TABLES_A_LOOK = 64,
 };
 
 /* Units of one kind in a row, cut by the caller's range. */
@@ -240,12 +241,13 @@ static int next_run(struct mapped *m, uint64_t off, uint64_t max, struct run *ru
 	uint64_t last = (off + max - 1) / m->unit / m->per_table;
 	AUTO(page_putp) struct page *page = NULL;
 
+	/* The parent's runs may be short, and each asks again. */
+	if (m->parent)
+		last = min_u64(last, table + TABLES_A_LOOK);
 	while (m->directory && absent <= last && !m->directory[absent])
 		absent++;
 	if (absent > table) {
-		*run = (struct run){{.kind = UNIT_ABSENT}, max};
-		if (absent <= last)
-			run->len = absent * m->per_table * m->unit - off;
+		*run = (struct run){{.kind = UNIT_ABSENT}, min_u64(max, absent * m->per_table * m->unit - off)};
 		return 0;
 	}
 	page =

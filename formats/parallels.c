@@ -21,6 +21,7 @@ enum {
 	H_SECTORS = 36, /* u64; of the old format only the lower half */
 	H_IN_USE = 44,
 	H_FLAGS = 52,
+	H_EXTENSION = 56,  /* u64, sectors: where the format extension (dirty bitmaps) is; 0 none */
 	HEADER_BYTES = 64, /* the block allocation table follows */
 
 	VERSION = 2,
@@ -191,7 +192,7 @@ int parallels_hds_check(struct block *file, struct check *c, struct err *err)
 	/* Entries of the old format count sectors: clusters may begin at any. */
 	how = (struct mapped_check){
 	    .unit = hds->step,
-	    .leaks = hds->step == hds->m.unit,
+	    .leaks = hds->step == hds->m.unit && !get_le64(h + H_EXTENSION), /* which has clusters of its own */
 	    .own = {{0, hds->data_at, "header and table"}},
 	};
 	ret = mapped_check(&hds->m, &how, c, err);

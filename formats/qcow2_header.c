@@ -95,7 +95,8 @@ static int each_extension(const struct head *head,
 	uint64_t backing = get_be64(head->data + QCOW2_H_BACKING_OFFSET), at = head->header_length;
 	uint64_t end = min_u64(head->len, head->cluster);
 
-	if (backing > at && backing < end)
+	/* Old images have the name right behind the header: then there are no extensions. */
+	if (backing && backing < end)
 		end = backing;
 	while (at + QCOW2_EXT_HEADER_SIZE <= end) {
 		uint32_t type = get_be32(head->data + at), len = get_be32(head->data + at + 4);

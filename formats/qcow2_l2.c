@@ -217,13 +217,18 @@ static int run_in_table(const struct qcow2 *q, const unsigned char *table, uint6
 	return 0;
 }
 
+/* Tables that are passed over at a time where a backing image answers for them: its runs may be short, and each asks
+ * again. */
+enum { TABLES_A_LOOK = 64 };
+
 int qcow2_next_run(struct qcow2 *q, uint64_t off, uint64_t max, struct qcow2_run *run, struct err *err)
 {
 	uint64_t per_table = q->per_l2 << q->cluster_bits, index = off / per_table, end = index;
+	uint64_t most = q->backing ? TABLES_A_LOOK : UINT64_MAX;
 	AUTO(page_putp) struct page *table = NULL;
 
 	run->n = 0;
-	while (end * per_table < off + max && !q->l1[end])
+	while (end * per_table < off + max && !q->l1[end] && end - index < most)
 		end++;
 	if (end > index) {
 		run->kind = QCOW2_UNALLOCATED;

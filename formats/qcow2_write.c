@@ -503,7 +503,10 @@ int qcow2_create(int fd, const char *name, uint64_t size, const struct create_op
 	w->fd = -1;
 	pthread_mutex_init(&w->lock, NULL);
 	w->cluster_bits = (unsigned)__builtin_ctz(cluster);
-	w->cluster = w->tail = cluster; /* the header's cluster is taken */
+	w->cluster = cluster;
+	/* Behind the header's cluster, and behind all places where a raw disk shows what it is: a guest's btrfs, whose
+	 * superblock would be the first data that is written, must not make the image look like a raw one. */
+	w->tail = align_up(max_u64(cluster, PROBE_HEAD), cluster);
 	w->codec = (enum codec)options->codec;
 	w->level = options->level;
 	w->preallocation = (enum preallocation)options->preallocation;

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
@@ -36,10 +37,10 @@ int file_pread(int fd, void *data, size_t len, uint64_t off, struct err *err)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_sys(err, ERR_UNREADABLE, "read of %zu bytes at 0x%lx", len, (unsigned long)off);
+			return err_sys(err, ERR_UNREADABLE, "read of %zu bytes at 0x%" PRIx64, len, off);
 		if (!n)
-			return err_set(err, ERR_CORRUPT, "read of %zu bytes at 0x%lx: the file ends before", len,
-				       (unsigned long)off);
+			return err_set(err, ERR_CORRUPT, "read of %zu bytes at 0x%" PRIx64 ": the file ends before",
+				       len, off);
 		to += n;
 		off += (uint64_t)n;
 		len -= (size_t)n;
@@ -57,7 +58,7 @@ int file_pwrite(int fd, const void *data, size_t len, uint64_t off, struct err *
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_sys(err, ERR_INTERNAL, "write of %zu bytes at 0x%lx", len, (unsigned long)off);
+			return err_sys(err, ERR_INTERNAL, "write of %zu bytes at 0x%" PRIx64, len, off);
 		from += n;
 		off += (uint64_t)n;
 		len -= (size_t)n;
@@ -87,7 +88,7 @@ int file_pwritev(int fd, struct iovec *io, int n, uint64_t off, struct err *err)
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done < 0)
-			return err_sys(err, ERR_INTERNAL, "write of %d pieces at 0x%lx", n, (unsigned long)off);
+			return err_sys(err, ERR_INTERNAL, "write of %d pieces at 0x%" PRIx64, n, off);
 		off += (uint64_t)done;
 		iovec_advance(&io, &n, (size_t)done);
 	}

@@ -33,12 +33,13 @@ struct copying {
 
 static void copying_done(struct copying *c)
 {
+	/* As long as it is locked: then nobody else has begun with it. */
+	if (c->place.dirfd >= 0 && c->partial[0])
+		unlinkat(c->place.dirfd, c->partial, 0);
 	block_close(c->target);
 	block_close(c->source);
 	if (c->fd >= 0)
 		close(c->fd);
-	if (c->place.dirfd >= 0 && c->partial[0])
-		unlinkat(c->place.dirfd, c->partial, 0);
 	place_done(&c->place);
 }
 

@@ -170,6 +170,32 @@ static void test_backing_chain(void **state)
 	block_close(b);
 }
 
+/* As qemu 0.12 wrote it: version 2, the name right behind the header, no extensions. */
+static void test_backing_name_behind_the_header(void **state)
+{
+	struct scratch *s = *state;
+	unsigned char name[8 + 4];
+	struct block *b;
+	AUTO_FD int fd = -1;
+
+	if (!have_qemu_img())
+		skip();
+	make_raw(s, "base", MIB, 5);
+	assert_int_equal(run_program("qemu-img", "convert", "-f", "raw", "-O", "qcow2", path_in(s, "base"),
+				     path_in(s, "base.qcow2"), NULL),
+			 0);
+	assert_int_equal(run_program("qemu-img", "create", "-q", "-f", "qcow2", "-o", "compat=0.10", "-b", "base.qcow2",
+				     "-F", "qcow2", path_in(s, "image"), NULL),
+			 0);
+	fd = open(path_in(s, "image"), O_RDWR);
+	put_be64(name, 72);
+	assert_int_equal(file_pwrite(fd, name, 8, 8, NULL), 0);
+	assert_int_equal(file_pwrite(fd, "base.qcow2", 10, 72, NULL), 0);
+	b = open_image(s, "image");
+	assert_equals_raw(s, b, "base");
+	block_close(b);
+}
+
 static void test_backing_in_a_subfolder(void **state)
 {
 	struct scratch *s = *state;
@@ -429,6 +455,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_huge_sparse_image, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_generated_by_qemu, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_backing_chain, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_backing_name_behind_the_header, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_backing_in_a_subfolder, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_the_file_is_asked_seldom_where_its_holes_are, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_many_readers, setup, teardown),

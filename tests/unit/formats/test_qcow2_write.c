@@ -360,9 +360,38 @@ static void test_zeros_stay_unallocated(void **state)
 	assert_int_equal(block_zero(b, 4 * MIB, 60 * MIB, &s->err), 0);
 	finish(s, b);
 	assert_int_equal(stat(s->image, &st), 0);
-	/* header, one data cluster, L2, L1, refcount block, refcount table */
-	assert_int_equal(st.st_size, 6 * 65536);
+	/* header, a free one, one data cluster, L2, L1, refcount block, refcount table */
+	assert_int_equal(st.st_size, 7 * 65536);
 	free(data);
+}
+
+/* The first data of a guest whose disk is one btrfs: no reader may take the image for a raw disk. */
+static void test_guest_data_shows_no_raw_disk(void **state)
+{
+	static const unsigned sizes[] = {512, 4096, 65536};
+	struct scratch *s = *state;
+
+	for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		struct create_options options = {.cluster_size = sizes[i]};
+		struct folder folder = {.dirfd = file_open_dir(s->dir, &s->err), .path = s->dir};
+		struct block *b = create(s, 64 * MIB, &options);
+		unsigned char *data = calloc(1, MIB);
+
+		memset(data, 'g', MIB);
+		memcpy(data + 512, "EFI PART", 8);
+		memcpy(data + 4096, "EFI PART", 8);
+		memcpy(data + 0x8001, "CD001", 5);
+		memcpy(data + 0x10040, "_BHRfS_M", 8);
+		assert_int_equal(block_pwrite(b, data + 64 * KIB, MIB - 64 * KIB, 64 * KIB, &s->err), 0);
+		assert_int_equal(block_pwrite(b, data, 64 * KIB, 0, &s->err), 0);
+		finish(s, b);
+		assert_int_equal(image_open(&folder, "image", NULL, NULL, &b, &s->err), 0);
+		assert_string_equal(b->ops->name, "qcow2");
+		block_close(b);
+		unlink(s->image);
+		close(folder.dirfd);
+		free(data);
+	}
 }
 
 static void test_zero_and_rewrite_after_data(void **state)
@@ -620,7 +649,7 @@ static void test_full_file_system_is_a_temporary_failure(void **state)
 	assert_int_equal(qcow2_create(fd, "full", MIB, &options, &b, &s->err), 0);
 	assert_int_equal(block_pwrite(b, data, sizeof data, 0, &s->err), -1);
 	assert_int_equal(s->err.code, ERR_TEMPFAIL);
-	assert_string_equal(s->err.text, "qcow2 'full': write of 1 pieces at 0x10000: No space left on device");
+	assert_string_equal(s->err.text, "qcow2 'full': write of 1 pieces at 0x20000: No space left on device");
 	block_close(b);
 }
 
@@ -629,6 +658,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_every_codec_and_cluster_size, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_preallocated, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_guest_data_shows_no_raw_disk, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_preallocated_clusters_that_become_zeros, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_extended_l2, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_subclusters_of_zeros, setup, teardown),
