@@ -8,6 +8,7 @@
 #include "core/base/checked.h"
 #include "formats/facts.h"
 #include "formats/resolve.h"
+#include "formats/tables_once.h"
 
 enum {
 	TABLE_CACHE_BYTES = 4 << 20,
@@ -89,7 +90,8 @@ int mapped_start(struct mapped *m, struct err *err)
 	if (!m->directory)
 		m->per_table = mapped_units(m);
 	m->per_page = min_u64(m->per_table, PAGE_BYTES / m->entry_size);
-	if (m->directory ? check_directory(m, err) < 0 : check_flat_table(m, err) < 0)
+	if (m->directory ? check_directory(m, err) < 0 || tables_once(m->directory, mapped_tables(m), m->table, err) < 0
+			 : check_flat_table(m, err) < 0)
 		return -1;
 	m->b.unit = (uint32_t)min_u64(m->unit, UINT32_MAX);
 	if (m->codec) {

@@ -16,6 +16,7 @@
 #include "formats/qcow2_snapshot.h"
 #include "formats/registry.h"
 #include "formats/resolve.h"
+#include "formats/tables_once.h"
 
 enum {
 	L2_CACHE_BYTES = 4 << 20,      /* 64 tables of 64 KiB: 32 GiB of disk */
@@ -284,7 +285,7 @@ static int read_l1(struct qcow2 *q, const struct qcow2_header *h, struct err *er
 				       "L1 entry %" PRIu64 " is 0x%016" PRIx64 ": reserved bits or part of a cluster",
 				       i, entry);
 	}
-	return 0;
+	return tables_once(q->l1, q->l1_entries, "L2 table", err);
 }
 
 /* The format is what the image declares; what it doesn't declare must show itself (format_probe), never raw because
