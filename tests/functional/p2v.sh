@@ -258,7 +258,7 @@ says 2 'has no key' "$rehost" serve --listen 127.0.0.1:0 -os out --keys-from-std
 
 # ---- a disk that changes while it is read is no guest ----
 rm -rf out
-start_host --bwlimit 6M
+start_host --bwlimit 2M
 "$client" 127.0.0.1:"$port" "$token" web02.json 90 "$work/sda" > client.out 2> client.err &
 machine=$!
 until awk '$4 > 8388608 { found = 1 } END { exit !found }' client.out; do

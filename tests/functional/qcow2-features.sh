@@ -105,7 +105,7 @@ jq -e '.chain[0] | .snapshots == 65536 and (.snapshot_list | length) == 100' man
 # ---- encryption; the passphrase comes from a file or a descriptor
 printf 'open sesame' > secret
 for format in luks,encrypt.iter-time=10 aes; do
-	qemu-img create -q --object secret,id=s,file=secret -f qcow2 -o "encrypt.key-secret=s,encrypt.format=$format" \
+	patiently qemu-img create -q --object secret,id=s,file=secret -f qcow2 -o "encrypt.key-secret=s,encrypt.format=$format" \
 		locked.qcow2 4M
 	opts=driver=qcow2,file.filename=locked.qcow2,encrypt.key-secret=s
 	qemu-io --object secret,id=s,file=secret --image-opts -c 'write -P 1 1M 1M' -c 'write -P 2 3000k 5k' $opts > /dev/null
