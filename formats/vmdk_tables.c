@@ -150,8 +150,10 @@ int vmdk_tables_set(struct vmdk_tables *t, uint64_t grain, uint32_t sector, stru
 	if (!*table) {
 		t->built_bytes += table_bytes(t);
 		if (t->built_bytes > BUILT_BYTES_MAX)
-			return err_set(err, ERR_CORRUPT, "its grains are in tables of more than %d MiB",
-				       BUILT_BYTES_MAX >> 20);
+			return err_set(err, ERR_CORRUPT,
+				       "grain %" PRIu64 " at 0x%" PRIx64
+				       ": the tables up to it take more than %d MiB, which is the limit",
+				       grain, (uint64_t)sector * VMDK_SECTOR, BUILT_BYTES_MAX >> 20);
 		*table = calloc(t->g.gtes, sizeof **table);
 	}
 	if (!*table)
