@@ -139,6 +139,8 @@ damaged qed qed metadata
 check bad 1 overlap=1
 other qcow qcow 0
 other parallels parallels 1
+cp bad dirty && printf '\1' | dd of=dirty bs=1 seek=56 conv=notrunc status=none # the format extension: clusters that no entry names
+check dirty 0 beyond_file=1
 mkdir bundle && mv bad bundle/disk.hds
 cat > bundle/DiskDescriptor.xml << X
 <Parallels_disk_image Version="1.0"><Disk_Parameters><Disk_size>409600</Disk_size></Disk_Parameters><StorageData><Storage>
@@ -151,6 +153,34 @@ qemu-img convert -f raw -O vmdk -o subformat=streamOptimized disk.raw good
 check good 0
 damaged vmdk vmdk overlap
 check bad 0 entry=2 overlap=1 # the marker isn't that of the grain, and the redundant table is right still
+cp good bad && printf '\0\0\0\0' | dd of=bad bs=1 seek=$((128 * 512 + 8)) conv=notrunc status=none # the size of the first grain
+check bad 0 entry=1
+
+# What the reader refuses is an error here, too, though every cluster is counted right.
+# poke KIND: poked.qcow2, good.qcow2 with one bit or number set
+poke() {
+	cp good.qcow2 poked.qcow2
+	python3 - "$1" << 'POKE'
+import struct, sys
+with open("poked.qcow2", "r+b") as f:
+    def at(off, kind):
+        f.seek(off)
+        return struct.unpack(kind, f.read(struct.calcsize(kind)))[0]
+    l1 = at(40, ">Q")
+    l2 = at(l1, ">Q") & 0xfffffffffffe00
+    off, kind, value = {"L1": (l1, ">Q", at(l1, ">Q") | 1 << 60), "L2": (l2, ">Q", at(l2, ">Q") | 1 << 60),
+                        "subcluster": (l2 + 16 * 320 + 8, ">Q", 1), "bitmaps": (88, ">Q", 0)}[sys.argv[1]]
+    f.seek(off)
+    f.write(struct.pack(kind, value))
+POKE
+}
+made plain 65536
+for kind in L1 L2; do poke $kind && check poked.qcow2 0 entry=1; done
+made extended 65536
+poke subcluster && check poked.qcow2 0 entry=1
+made bitmaps 65536
+poke bitmaps && same poked.qcow2 "bitmaps that count no more"
+[ "$(jq '.chain[0].check.leaks > 0' ours.json)" = true ] || fail "bitmaps that count no more are no leak"
 
 # Extents are found as for reading: in another case, behind backslashes; those that are NOACCESS are not looked for.
 mkdir -p windows/disks
@@ -168,6 +198,8 @@ NOACCESS 2048 SPARSE "lost.vmdk"
 X
 check windows/disk.vmdk 0
 [ "$(jq '.chain[0].check | [.stopped, .passes]' -c ours.json)" = "[null,1]" ] || fail "extents: $(jq -c '.chain[0].check' ours.json)"
+sed 's/RW 409600/RW 409601/' windows/disk.vmdk > windows/longer.vmdk
+check windows/longer.vmdk 0 beyond_file=1
 truncate -s 1000K windows/disk-flat.vmdk
 check windows/disk.vmdk 0 beyond_file=1
 
