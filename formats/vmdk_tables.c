@@ -32,6 +32,8 @@ struct vmdk_tables {
 	uint64_t ntables;
 	pthread_mutex_t lock; /* guards what follows */
 	uint32_t *directory;  /* sector of each table, 0: all its grains are not allocated; NULL: built */
+	uint32_t *shared;     /* sectors of the tables that several entries name, sorted */
+	size_t nshared;
 	uint32_t **built;     /* by table, NULL: nothing in it */
 	uint64_t built_bytes; /* of these tables */
 	struct slot *slots;   /* table n is in slot n % nslots or nowhere */
@@ -83,6 +85,7 @@ void vmdk_tables_close(struct vmdk_tables *t)
 		free(t->built[i]);
 	free(t->slots);
 	free(t->built);
+	free(t->shared);
 	free(t->directory);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
@@ -102,6 +105,49 @@ static int check_directory(struct vmdk_tables *t, struct err *err)
 				       i, t->ntables, table_bytes(t), off, t->file->size);
 	}
 	return 0;
+}
+
+static int by_sector(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* As nearly all programs write them: in rising order, which needs no sorting. */
+static bool is_rising(const struct vmdk_tables *t)
+{
+	uint32_t last = 0;
+
+	for (uint64_t i = 0; i < t->ntables; i++) {
+		if (t->directory[i] && t->directory[i] <= last)
+			return false;
+		last = t->directory[i] ? t->directory[i] : last;
+	}
+	return true;
+}
+
+/* Several entries may name one table as long as it is empty: keep_table() looks. */
+static int find_shared(struct vmdk_tables *t, struct err *err)
+{
+	uint32_t *s;
+
+	if (is_rising(t))
+		return 0;
+	s = t->shared = malloc(t->ntables * sizeof *s);
+	if (!s)
+		return err_nomem(err);
+	memcpy(s, t->directory, t->ntables * sizeof *s);
+	qsort(s, t->ntables, sizeof *s, by_sector);
+	for (uint64_t i = 1; i < t->ntables; i++)
+		if (s[i] && s[i] == s[i - 1] && (!t->nshared || s[t->nshared - 1] != s[i]))
+			s[t->nshared++] = s[i];
+	return 0;
+}
+
+static bool is_shared(const struct vmdk_tables *t, uint64_t table)
+{
+	return t->nshared && bsearch(&t->directory[table], t->shared, t->nshared, sizeof *t->shared, by_sector);
 }
 
 int vmdk_tables_open(struct block *file, const struct vmdk_geometry *g, uint64_t gd_off, struct vmdk_tables **ret,
@@ -124,7 +170,7 @@ int vmdk_tables_open(struct block *file, const struct vmdk_geometry *g, uint64_t
 		return err_nomem(err);
 	if (block_pread(file, t->directory, bytes, gd_off, err) < 0)
 		return err_wrap(err, "grain directory");
-	if (check_directory(t, err) < 0)
+	if (check_directory(t, err) < 0 || find_shared(t, err) < 0)
 		return -1;
 	*ret = take_ptr(&t);
 	return 0;
@@ -201,6 +247,11 @@ static int keep_table(struct vmdk_tables *t, uint64_t table, const unsigned char
 		t->directory[table] = 0;
 		return 0;
 	}
+	if (is_shared(t, table))
+		return err_set(err, ERR_CORRUPT,
+			       "grain table %" PRIu64 " at 0x%" PRIx64
+			       ": another entry of the grain directory names it too",
+			       table, (uint64_t)t->directory[table] * VMDK_SECTOR);
 	if (!s->entries)
 		s->entries = malloc(table_bytes(t));
 	if (!s->entries)

@@ -127,6 +127,35 @@ static void read_fails(struct image_folder *folder, struct vmdk_fixture *f, cons
 	block_close(b);
 }
 
+/* A table with grains belongs to one entry of the directory; one without any may be everyone's. */
+static void test_shared_tables(void **state)
+{
+	struct image_folder *folder = *state;
+	struct vmdk_fixture f;
+	struct extent e;
+	struct block *b;
+
+	for (unsigned last = 22; last <= 26; last += 4) {
+		fixture_sparse(&f, UINT64_C(4) * 65536, two, "");
+		put_le32(f.data + 21 * 512 + 8, 26);
+		put_le32(f.data + 21 * 512 + 12, last);
+		fixture_put(&f, folder, "x.vmdk");
+		b = open_ok(folder, "x.vmdk");
+		if (last == 26) {
+			assert_int_equal(block_extent(b, 2 * FIX_GRAIN, b->size - 2 * FIX_GRAIN, &e, &folder->err), 0);
+			assert_int_equal(e.kind, EXTENT_HOLE);
+			assert_int_equal(e.len, b->size - 2 * FIX_GRAIN);
+		} else {
+			assert_int_equal(block_extent(b, 0, 512, &e, &folder->err), -1);
+			assert_string_equal(folder->err.text,
+					    "vmdk 'x.vmdk': grain table 0 at 0x2c00: another entry of "
+					    "the grain directory names it too");
+			assert_int_equal(folder->err.code, ERR_CORRUPT);
+		}
+		block_close(b);
+	}
+}
+
 static void test_grains(void **state)
 {
 	struct vmdk_fixture f;
@@ -499,6 +528,7 @@ int main(void)
 	    cmocka_unit_test(test_descriptor_inside),
 	    cmocka_unit_test(test_tables_beyond_the_end),
 	    cmocka_unit_test(test_too_many_tables),
+	    cmocka_unit_test(test_shared_tables),
 	    cmocka_unit_test(test_grains),
 	    cmocka_unit_test(test_inflated_length),
 	    cmocka_unit_test(test_truncated_stream),
