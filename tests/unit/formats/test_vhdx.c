@@ -9,6 +9,7 @@
 
 #include "formats/registry.h"
 #include "tests/unit/formats/vhdx_fixture.h"
+#include "tests/unit/support/mem_block.h"
 
 enum {
 	SECTORS = 2048, /* in a block */
@@ -321,6 +322,58 @@ static void test_log_with_the_table_and_a_longer_file(void **state)
 	assert_int_equal(data[8191], 0xdd);
 	map_is(b, "0+8:2 8+8:1 16+2032:2 ");
 	block_close(b);
+}
+
+/* Zeros over nearly all that a file may have are one run of the map, not a page each. */
+static void test_log_with_zeros_to_the_limit(void **state)
+{
+	const uint64_t behind = FIX_DATA + FIX_BLOCK - VHDX_PAGE;
+	unsigned char page[VHDX_PAGE];
+	struct vhdx_fixture f;
+	struct block *b;
+
+	fixture_new(&f, FIX_BLOCK, 512, 1);
+	fixture_block(&f, 0, 0, VHDX_FULL);
+	fixture_log(&f, 0, 5, 0,
+		    (struct fixture_descriptor[]){{FIX_DATA + VHDX_PAGE, VHDX_FILE_MAX - FIX_DATA - VHDX_PAGE, 0},
+						  {behind, 0, 0xee}},
+		    2);
+	fixture_put(&f, *state, "x.vhdx");
+	b = open_ok(*state, "x.vhdx");
+	map_is(b, "0+8:1 8+2032:2 2040+8:1 ");
+	assert_int_equal(
+	    block_pread(b, page, sizeof page, FIX_BLOCK - VHDX_PAGE, &((struct image_folder *)*state)->err), 0);
+	assert_int_equal(page[0], 0xee);
+	block_close(b);
+}
+
+/* The header that can't be read may be the one that counts: the other one is not taken instead. */
+static void test_unreadable_headers(void **state)
+{
+	static const uint64_t at[] = {VHDX_HEADER_1, VHDX_HEADER_2};
+	struct vhdx_fixture f;
+
+	(void)state;
+	fixture_new(&f, SIZE, 512, 1);
+	fixture_seal(&f);
+	for (size_t i = 0; i < 2; i++) {
+		struct mem_block *m = mem_new(f.len);
+		struct vhdx_header h;
+		struct err err = ERR_INIT;
+
+		memcpy(m->data, f.data, f.len);
+		memset(m->allocated, true, f.len / MEM_UNIT);
+		assert_int_equal(vhdx_header_read(&m->b, &h, &err), 0);
+		assert_int_equal(h.sequence, 7);
+		m->bad_off = at[i];
+		m->bad_len = 512;
+		m->bad_times = -1;
+		assert_int_equal(vhdx_header_read(&m->b, &h, &err), -1);
+		assert_int_equal(err.code, ERR_UNREADABLE);
+		assert_non_null(strstr(err.text, i ? "at 0x20000" : "at 0x10000"));
+		block_close(&m->b);
+	}
+	free(f.data);
 }
 
 static void log_fails(struct image_folder *folder, struct vhdx_fixture *f, const char *text)
@@ -658,6 +711,8 @@ int main(void)
 	    cmocka_unit_test(test_parent_errors),
 	    cmocka_unit_test(test_log_replay),
 	    cmocka_unit_test(test_log_with_the_table_and_a_longer_file),
+	    cmocka_unit_test(test_log_with_zeros_to_the_limit),
+	    cmocka_unit_test(test_unreadable_headers),
 	    cmocka_unit_test(test_hostile_logs),
 	    cmocka_unit_test(test_headers),
 	    cmocka_unit_test(test_hostile_regions),
