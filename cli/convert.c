@@ -295,7 +295,7 @@ static int run_convert(const struct command *self, int argc, char **argv, struct
 const struct command command_convert = {
     .name = "convert",
     .arguments = "INPUT…",
-    .summary = "make a libvirt/KVM guest of a machine: an OVA, OVF, VMX or bare disks",
+    .summary = "make a libvirt/KVM guest of a machine: an OVA, OVF, VMX, .vbox, libvirt XML or bare disks",
     .options = convert_options,
     .run = run_convert,
 };

@@ -40,11 +40,11 @@ struct image_rules reading_rules(const struct reading_arguments *a, const struct
 
 #define AT(member) offsetof(struct source_arguments, member)
 
-static const char *const inputs[] = {"ova", "ovf", "vmx", "disk", "local", NULL};
+static const char *const inputs[] = {"ova", "ovf", "vmx", "vbox", "libvirtxml", "disk", "local", NULL};
 
 const struct cli_option source_rows[] = {
-    {"input", 'i', CLI_TEXT, "KIND", inputs, "What the source is: ova, ovf, vmx or disk; found out when not given.",
-     AT(input)},
+    {"input", 'i', CLI_TEXT, "KIND", inputs,
+     "What the source is: ova, ovf, vmx, vbox, libvirtxml or disk; found out when not given.", AT(input)},
     {"if", 0, CLI_TEXT, "FORMAT", NULL,
      "Format of all disks (vmdk, qcow2, raw …), whatever is said of them elsewhere; needed for raw ones that hold "
      "nothing recognisable.",

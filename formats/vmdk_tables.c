@@ -19,6 +19,7 @@ enum {
 	BUILT_TABLES_MAX = 1 << 21,
 	BUILT_BYTES_MAX = 512 << 20, /* 8 TiB in grains of 64 KiB */
 	SKIPPED_TABLES = 256,
+	SORTED_TABLES_MAX = 1 << 20, /* 32 TiB in usual tables; 8 MiB to sort them */
 };
 
 struct slot {
@@ -127,20 +128,47 @@ static bool is_rising(const struct vmdk_tables *t)
 	return true;
 }
 
+static uint64_t count_used(const struct vmdk_tables *t)
+{
+	uint64_t n = 0;
+
+	for (uint64_t i = 0; i < t->ntables; i++)
+		n += t->directory[i] != 0;
+	return n;
+}
+
+/* The sectors of all tables, sorted; *ret is malloc'ed. */
+static int sort_used(const struct vmdk_tables *t, uint64_t used, uint32_t **ret, struct err *err)
+{
+	uint64_t n = 0;
+
+	if (used > SORTED_TABLES_MAX)
+		return err_set(err, ERR_CORRUPT,
+			       "grain directory: %" PRIu64 " tables, which don't stand in order: the limit is %d then",
+			       used, SORTED_TABLES_MAX);
+	*ret = malloc(used * sizeof **ret);
+	if (!*ret)
+		return err_nomem(err);
+	for (uint64_t i = 0; i < t->ntables; i++)
+		if (t->directory[i])
+			(*ret)[n++] = t->directory[i];
+	qsort(*ret, n, sizeof **ret, by_sector);
+	return 0;
+}
+
 /* Several entries may name one table as long as it is empty: keep_table() looks. */
 static int find_shared(struct vmdk_tables *t, struct err *err)
 {
+	uint64_t used = count_used(t);
 	uint32_t *s;
 
 	if (is_rising(t))
 		return 0;
-	s = t->shared = malloc(t->ntables * sizeof *s);
-	if (!s)
-		return err_nomem(err);
-	memcpy(s, t->directory, t->ntables * sizeof *s);
-	qsort(s, t->ntables, sizeof *s, by_sector);
-	for (uint64_t i = 1; i < t->ntables; i++)
-		if (s[i] && s[i] == s[i - 1] && (!t->nshared || s[t->nshared - 1] != s[i]))
+	if (sort_used(t, used, &t->shared, err) < 0)
+		return -1;
+	s = t->shared;
+	for (uint64_t i = 1; i < used; i++)
+		if (s[i] == s[i - 1] && (!t->nshared || s[t->nshared - 1] != s[i]))
 			s[t->nshared++] = s[i];
 	return 0;
 }

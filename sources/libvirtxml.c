@@ -6,6 +6,7 @@
 #include "core/base/checked.h"
 #include "core/base/file.h"
 #include "core/base/xml.h"
+#include "sources/host_disk.h"
 #include "sources/host_path.h"
 #include "sources/text.h"
 
@@ -44,18 +45,6 @@ static const char *text_at(struct domain *d, const struct xml_node *n, const cha
 
 /* --- numbers --- */
 
-/* A number up to max; 0 when there is none. */
-static int take_number(const char *what, const char *text, uint64_t max, uint64_t *ret, struct err *err)
-{
-	*ret = 0;
-	if (!*text)
-		return 0;
-	if (!text_u64(text, ret) || *ret > max)
-		return err_set(err, ERR_CORRUPT, "%s '%s': a number up to %llu is expected", what, text,
-			       (unsigned long long)max);
-	return 0;
-}
-
 /* libvirt's units of memory; none is KiB. 0: not known. */
 static uint64_t memory_unit(const char *unit)
 {
@@ -85,7 +74,7 @@ static int take_memory(struct domain *d, const struct xml_node *root, struct err
 	if (!factor)
 		return err_set(err, ERR_CORRUPT, "line %u: memory in '%s', which is no unit of libvirt's", xml_line(n),
 			       unit);
-	if (take_number("memory", text, MEMORY_MAX / factor, &number, err) < 0)
+	if (text_number("memory", text, MEMORY_MAX / factor, &number, err) < 0)
 		return -1;
 	d->m->memory = number * factor;
 	return 0;
@@ -97,10 +86,10 @@ static int take_cpus(struct domain *d, const struct xml_node *root, struct err *
 	struct machine *m = d->m;
 	uint64_t vcpus, sockets, cores, threads;
 
-	if (take_number("vcpu", text_at(d, root, "vcpu"), LIBVIRTXML_CPUS_MAX, &vcpus, err) < 0 ||
-	    take_number("sockets", attr(d, topology, "sockets"), LIBVIRTXML_CPUS_MAX, &sockets, err) < 0 ||
-	    take_number("cores", attr(d, topology, "cores"), LIBVIRTXML_CPUS_MAX, &cores, err) < 0 ||
-	    take_number("threads", attr(d, topology, "threads"), LIBVIRTXML_CPUS_MAX, &threads, err) < 0)
+	if (text_number("vcpu", text_at(d, root, "vcpu"), LIBVIRTXML_CPUS_MAX, &vcpus, err) < 0 ||
+	    text_number("sockets", attr(d, topology, "sockets"), LIBVIRTXML_CPUS_MAX, &sockets, err) < 0 ||
+	    text_number("cores", attr(d, topology, "cores"), LIBVIRTXML_CPUS_MAX, &cores, err) < 0 ||
+	    text_number("threads", attr(d, topology, "threads"), LIBVIRTXML_CPUS_MAX, &threads, err) < 0)
 		return -1;
 	m->vcpus = (unsigned)vcpus;
 	/* one that doesn't fit its number is none */
@@ -215,7 +204,7 @@ static int take_nbd(struct domain *d, const struct xml_node *source, struct disk
 		return err_set(err, ERR_POLICY,
 			       "its NBD server is on '%s': only localhost is taken; bring it here by a tunnel (ssh -L)",
 			       name);
-	if (take_number("port", *port ? port : "10809", PORT_MAX, &number, err) < 0)
+	if (text_number("port", *port ? port : "10809", PORT_MAX, &number, err) < 0)
 		return -1;
 	if (!number)
 		return err_set(err, ERR_CORRUPT, "port 0 is none");
@@ -224,15 +213,50 @@ static int take_nbd(struct domain *d, const struct xml_node *source, struct disk
 	return 0;
 }
 
+/* Our name of a format of libvirt's; NULL: by the image itself. */
+static const char *format_of(const char *type)
+{
+	static const char *const same[] = {"raw", "qcow2", "qcow", "qed", "vdi", "vmdk", "vhdx"};
+
+	for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+		if (!strcmp(type, same[i]))
+			return same[i];
+	return !strcmp(type, "vpc") ? "vhd" : NULL;
+}
+
+/* An image of this host; where it is, is looked up later (host_disk.h). */
+static int take_file(struct domain *d, const struct xml_node *n, const struct xml_node *source, struct disk *disk,
+		     struct err *err)
+{
+	const char *file = attr(d, source, "file");
+
+	if (!*file)
+		return err_set(err, ERR_CORRUPT, "it has no file");
+	if (source && xml_child(source, "slices"))
+		return err_set(err, ERR_UNSUPPORTED, "it is a slice of '%s', which is not understood", file);
+	if (xml_child(n, "transient"))
+		machine_note(d->m, "line %u: the disk forgot its changes at power-off; the result keeps them",
+			     xml_line(n));
+	disk->file = arena_strdup(d->a, file);
+	disk->format = arena_strdup(d->a, format_of(attr(d, xml_child(n, "driver"), "type")));
+	return 0;
+}
+
 static int take_source(struct domain *d, const struct xml_node *n, struct disk *disk, struct err *err)
 {
 	const struct xml_node *source = xml_child(n, "source");
 	const char *type = attr(d, n, "type");
 
-	if (!strcmp(type, "file") || !strcmp(type, "block"))
+	if (!strcmp(type, "file"))
+		return take_file(d, n, source, disk, err);
+	if (!strcmp(type, "block"))
+		return err_set(err, ERR_UNSUPPORTED, "it is the device '%s' of this host: `-i disk` takes devices",
+			       attr(d, source, "dev"));
+	if (!strcmp(type, "volume"))
 		return err_set(err, ERR_UNSUPPORTED,
-			       "it is '%s' of this host, which is not read from here yet: `-i disk` takes the images",
-			       attr(d, source, !strcmp(type, "file") ? "file" : "dev"));
+			       "it is volume '%s' of pool '%s': write its path, which `virsh vol-path` tells, as "
+			       "<disk type='file'> with <source file='PATH'/>",
+			       attr(d, source, "volume"), attr(d, source, "pool"));
 	if (strcmp(type, "network") != 0 || !source)
 		return err_set(err, ERR_UNSUPPORTED, "a disk of type '%s' is not understood", type);
 	return take_nbd(d, source, disk, err);
@@ -248,17 +272,19 @@ static int add_disk(struct domain *d, const struct xml_node *n, struct err *err)
 	if (d->m->disks.n == LIBVIRTXML_DISKS_MAX)
 		return err_set(err, ERR_CORRUPT, "there are more than %d disks", LIBVIRTXML_DISKS_MAX);
 	if (take_source(d, n, &disk, err) < 0 ||
-	    take_number("sector size", attr(d, xml_child(n, "blockio"), "logical_block_size"), 4096, &sector, err) <
+	    text_number("sector size", attr(d, xml_child(n, "blockio"), "logical_block_size"), 4096, &sector, err) <
 		0 ||
-	    take_number("boot order", attr(d, xml_child(n, "boot"), "order"), LIBVIRTXML_DISKS_MAX, &order, err) < 0)
+	    text_number("boot order", attr(d, xml_child(n, "boot"), "order"), LIBVIRTXML_DISKS_MAX, &order, err) < 0)
 		return -1;
 	if (sector && sector != 512 && sector != 4096)
 		return err_set(err, ERR_CORRUPT, "sectors of %u bytes: 512 or 4096 are expected", (unsigned)sector);
 	disk.logical_sector = (uint32_t)sector;
 	disk.boot_order = (int)order;
 	disk.serial = serial ? xml_text(serial, d->a) : NULL;
-	disk.file = arena_strdup(d->a, *dev ? dev : "disk");
-	disk.format = arena_strdup(d->a, "raw");
+	if (disk.live) {
+		disk.file = arena_strdup(d->a, *dev ? dev : "disk");
+		disk.format = arena_strdup(d->a, "raw");
+	}
 	*vec_push(d->a, &d->m->disks) = disk;
 	return 0;
 }
@@ -376,6 +402,16 @@ int libvirtxml_parse(const void *text, size_t len, struct machine *m, struct err
 	return take_domain(&d, xml_root(doc), err);
 }
 
+static int find_files(const char *folder, const struct source_options *options, struct machine *m, struct err *err)
+{
+	const struct host_disk_rules rules = {.folder = folder, .what = "XML", .beside = true};
+
+	VEC_FOR (disk, &m->disks)
+		if (!disk->live && host_disk_find(disk, &rules, options, m, err) < 0)
+			return err_wrap(err, "disk %zu", (size_t)(disk - m->disks.v) + 1);
+	return 0;
+}
+
 static int open_libvirtxml(const char *path, const struct source_options *options, struct machine *m, struct err *err)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(XML_FILE_MAX);
@@ -387,7 +423,7 @@ static int open_libvirtxml(const char *path, const struct source_options *option
 	dirfd = file_open_dir(folder, err);
 	if (dirfd < 0 || file_slurp(dirfd, file, &text, err) < 0)
 		return -1;
-	if (libvirtxml_parse(text.data, text.len, m, err) < 0)
+	if (libvirtxml_parse(text.data, text.len, m, err) < 0 || find_files(folder, options, m, err) < 0)
 		return err_wrap(err, "'%s/%s'", folder, file);
 	return 0;
 }
@@ -399,7 +435,7 @@ static int bid(const char *path, const char *head, size_t len)
 
 const struct source source_libvirtxml = {
     .kind = "libvirtxml",
-    .description = "libvirt XML with disks behind NBD servers of this host, as virt-p2v sends it",
+    .description = "libvirt XML with images of this host, or disks behind its NBD servers, as virt-p2v sends it",
     .bid = bid,
     .open = open_libvirtxml,
 };

@@ -10,9 +10,10 @@
 #include "sources/ova.h"
 #include "sources/physical.h"
 #include "sources/source.h"
+#include "sources/vbox.h"
 #include "sources/vmx.h"
 
-const struct source *const sources[] = {&source_ova,	    &source_vmx,  &source_physical,
+const struct source *const sources[] = {&source_ova,	    &source_vmx,  &source_vbox, &source_physical,
 					&source_libvirtxml, &source_disk, NULL};
 
 static int by_name(const char *kind, const struct source **ret, struct err *err)
@@ -60,9 +61,10 @@ static int by_bid(const char *path, const struct source **ret, struct err *err)
 		}
 	}
 	return best ? 0
-		    : err_set(err, ERR_UNSUPPORTED,
-			      "'%s' is neither a disk image nor an OVA, OVF or VMX, nor a folder with one of them",
-			      path);
+		    : err_set(
+			  err, ERR_UNSUPPORTED,
+			  "'%s' is neither a disk image nor an OVA, OVF, VMX or .vbox, nor a folder with one of them",
+			  path);
 }
 
 /* The user knows better than an OVF. */

@@ -2,6 +2,7 @@
 #include "sources/text.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -22,6 +23,16 @@ bool text_u64(const char *s, uint64_t *ret)
 			return false;
 	*ret = v;
 	return !*s;
+}
+
+int text_number(const char *what, const char *text, uint64_t max, uint64_t *ret, struct err *err)
+{
+	*ret = 0;
+	if (!*text)
+		return 0;
+	if (!text_u64(text, ret) || *ret > max)
+		return err_set(err, ERR_CORRUPT, "%s '%s': a number up to %" PRIu64 " is expected", what, text, max);
+	return 0;
 }
 
 static bool unit_word(const char *s, size_t len, uint64_t *ret_factor)

@@ -6,10 +6,14 @@
 #include <stdint.h>
 
 #include "core/base/arena.h"
+#include "core/base/err.h"
 #include "core/model/machine.h"
 
 /* Decimal digits and nothing else, up to 2^64 - 1. s may be NULL. */
 bool text_u64(const char *s, uint64_t *ret);
+
+/* Such a number up to max; 0 for "". what names it in the error, which is ERR_CORRUPT. */
+int text_number(const char *what, const char *text, uint64_t max, uint64_t *ret, struct err *err);
 
 /* The unit of a DMTF AllocationUnits text as a factor (DSP0004 annex C, the forms found in the wild): "byte * 2^20",
  * "byte * 2 ^ 20", "MegaBytes", "MB", "hertz * 10^6", "MegaHertz", "byte". False when it isn't known. */

@@ -219,8 +219,9 @@ const char *machine_arch_hint(const struct machine *m)
 {
 	const char *hint = m->os_hint ? m->os_hint : "";
 
-	/* VMware's words for its Arm products; those of x86 systems name no processor. */
-	return strncasecmp(hint, "arm", 3) == 0 && strstr(hint, "64") ? "aarch64" : NULL;
+	/* VMware's words for its Arm products ("arm-debian12-64"), VirtualBox's ("Debian12_arm64"); those of x86
+	 * systems name no processor. */
+	return (strncasecmp(hint, "arm", 3) == 0 && strstr(hint, "64")) || strstr(hint, "_arm64") ? "aarch64" : NULL;
 }
 
 struct json *machine_json(const struct machine *m)

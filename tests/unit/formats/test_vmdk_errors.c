@@ -156,6 +156,31 @@ static void test_shared_tables(void **state)
 	}
 }
 
+/* More tables than are sorted, each in front of the one before. */
+static void test_too_many_tables_out_of_order(void **state)
+{
+	enum { TABLES = (1 << 20) + 1, DIRECTORY = 1 << 20 };
+	struct image_folder *folder = *state;
+	unsigned char *directory = malloc((size_t)TABLES * 4);
+	struct vmdk_fixture f;
+	int fd;
+
+	fixture_sparse(&f, UINT64_C(256), two, "");
+	put_le64(f.data + 12, (uint64_t)TABLES * 65536);
+	put_le64(f.data + 56, DIRECTORY / 512);
+	fixture_put(&f, folder, "x.vmdk");
+	for (unsigned i = 0; i < TABLES; i++)
+		put_le32(directory + 4 * i, 4 * (TABLES - i) + DIRECTORY);
+	fd = openat(folder->folder.dirfd, "x.vmdk", O_WRONLY);
+	assert_int_equal(file_pwrite(fd, directory, (size_t)TABLES * 4, DIRECTORY, NULL), 0);
+	assert_int_equal(ftruncate(fd, (off_t)8 << 30), 0);
+	close(fd);
+	free(directory);
+	open_fails(
+	    folder, "x.vmdk", ERR_CORRUPT,
+	    "vmdk 'x.vmdk': grain directory: 1048577 tables, which don't stand in order: the limit is 1048576 then");
+}
+
 static void test_grains(void **state)
 {
 	struct vmdk_fixture f;
@@ -529,6 +554,7 @@ int main(void)
 	    cmocka_unit_test(test_tables_beyond_the_end),
 	    cmocka_unit_test(test_too_many_tables),
 	    cmocka_unit_test(test_shared_tables),
+	    cmocka_unit_test(test_too_many_tables_out_of_order),
 	    cmocka_unit_test(test_grains),
 	    cmocka_unit_test(test_inflated_length),
 	    cmocka_unit_test(test_truncated_stream),

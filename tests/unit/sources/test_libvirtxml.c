@@ -9,7 +9,9 @@
 #include <cmocka.h>
 
 #include "core/base/checked.h"
+#include "core/base/cleanup.h"
 #include "sources/libvirtxml.h"
+#include "tests/unit/sources/tarball.h"
 
 /* The shape that virt-p2v 1.42 writes. */
 static const char whole[] =
@@ -185,17 +187,66 @@ static void test_refused(void **state)
 	    "line 13: disk 'sda': it is reached by 'iscsi': only nbd is understood");
 	bad("protocol='nbd'", "protocol='nbd' name='x'", ERR_UNSUPPORTED,
 	    "line 13: disk 'sda': an NBD server with names for its exports or TLS is not understood");
+	bad("type='network' device='disk'", "type='file'", ERR_CORRUPT, "line 13: disk 'sda': it has no file");
 	bad("<disk type='network' device='disk'><driver name='qemu' type='raw'/><source protocol='nbd'>",
-	    "<disk type='file'><source file='/etc/shadow'>", ERR_UNSUPPORTED,
-	    "line 13: disk 'sda': it is '/etc/shadow' of this host, which is not read from here yet: `-i disk` takes "
-	    "the "
-	    "images");
-	bad("type='network' device='disk'", "type='volume'", ERR_UNSUPPORTED,
-	    "line 13: disk 'sda': a disk of type 'volume' is not understood");
+	    "<disk type='block'><source dev='/dev/vg/web'>", ERR_UNSUPPORTED,
+	    "line 13: disk 'sda': it is the device '/dev/vg/web' of this host: `-i disk` takes devices");
+	bad("<disk type='network' device='disk'><driver name='qemu' type='raw'/><source protocol='nbd'>",
+	    "<disk type='volume'><source pool='ssd' volume='web'>", ERR_UNSUPPORTED,
+	    "line 13: disk 'sda': it is volume 'web' of pool 'ssd': write its path, which `virsh vol-path` tells, as "
+	    "<disk type='file'> with <source file='PATH'/>");
+	bad("<disk type='network' device='disk'><driver name='qemu' type='raw'/><source protocol='nbd'>",
+	    "<disk type='file'><source file='x.img'><slices/>", ERR_UNSUPPORTED,
+	    "line 13: disk 'sda': it is a slice of 'x.img', which is not understood");
+	bad("type='network' device='disk'", "type='vhostuser'", ERR_UNSUPPORTED,
+	    "line 13: disk 'sda': a disk of type 'vhostuser' is not understood");
 	bad("52:54:00:AA:00:01", "52:54", ERR_CORRUPT, "line 16: '52:54' is no address of a network card");
 	bad("<name>web01</name>", "", ERR_CORRUPT, "the machine's name has 0 bytes: 1 to 4096 are expected");
 	bad("<?xml version='1.0'?>\n", "<!DOCTYPE domain [<!ENTITY a 'b'>]>", ERR_POLICY,
 	    "'the domain' has a DOCTYPE: document type definitions are not read; remove it if you trust the file");
+}
+
+/* Images of this host: by the path where it is allowed, else beside the XML. */
+static void test_files(void **state)
+{
+	static const char text[] =
+	    "<domain type='kvm'><name>web</name><memory>1048576</memory><devices>"
+	    "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>"
+	    "<source file='%s/images/web.qcow2' index='1'/><target dev='vda' bus='virtio'/></disk>"
+	    "<disk type='file'><driver name='qemu' type='vpc'/><source file='/far/away/data.vhd'/>"
+	    "<target dev='vdb' bus='virtio'/></disk></devices></domain>";
+	AUTO(scratch_done) struct scratch s = scratch_new();
+	const char *images = strdup(scratch_path(&s, "images")), *path;
+	const struct source_options allowed = {.allow_parent = (const char *const[]){images, NULL}}, none = {0};
+	char xml[1000];
+
+	assert_int_equal(mkdir(images, 0755), 0);
+	assert_int_equal(mkdir(scratch_path(&s, "xml"), 0755), 0);
+	scratch_text(&s, "images/web.qcow2", "x");
+	scratch_text(&s, "xml/data.vhd", "x");
+	snprintf(xml, sizeof xml, text, s.path);
+	path = scratch_text(&s, "xml/web.xml", xml);
+	for (int i = 0; i < 2; i++) {
+		AUTO(machine_freep) struct machine *m = NULL;
+		struct err err = ERR_INIT;
+
+		assert_int_equal(source_open(&path, 1, i ? &allowed : &none, &m, &err), i ? 0 : -1);
+		if (!i) {
+			assert_int_equal(err.code, ERR_POLICY);
+			assert_non_null(strstr(err.text, "/images/web.qcow2' leads outside the machine's folder, no "
+							 "--allow-parent allows it, and there is no 'web.qcow2' beside "
+							 "the XML"));
+			continue;
+		}
+		assert_string_equal(m->disks.v[0].folder, images);
+		assert_string_equal(m->disks.v[0].file, "web.qcow2");
+		assert_string_equal(m->disks.v[0].format, "qcow2");
+		assert_false(m->disks.v[0].live);
+		assert_string_equal(strrchr(m->disks.v[1].folder, '/'), "/xml");
+		assert_string_equal(m->disks.v[1].file, "data.vhd");
+		assert_string_equal(m->disks.v[1].format, "vhd");
+	}
+	free((char *)images);
 }
 
 static void test_not_a_domain(void **state)
@@ -211,9 +262,9 @@ static void test_not_a_domain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_machine),	 cmocka_unit_test(test_disks),	 cmocka_unit_test(test_cards),
-	    cmocka_unit_test(test_of_libvirt),	 cmocka_unit_test(test_numbers), cmocka_unit_test(test_refused),
-	    cmocka_unit_test(test_not_a_domain),
+	    cmocka_unit_test(test_machine),    cmocka_unit_test(test_disks),	    cmocka_unit_test(test_cards),
+	    cmocka_unit_test(test_of_libvirt), cmocka_unit_test(test_numbers),	    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_files),      cmocka_unit_test(test_not_a_domain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,7 +40,7 @@ static void the_table(void **state)
 		assert_non_null((*s)->bid);
 		assert_non_null((*s)->open);
 	}
-	assert_int_equal(n, 5);
+	assert_int_equal(n, 6);
 }
 
 static void two_disks_are_one_machine(void **state)
@@ -139,13 +139,13 @@ static void what_is_no_source(void **state)
 
 	bad(&s, &gone, 1, &none, ERR_UNREADABLE, "cannot open '/gone': No such file or directory");
 	bad(&s, &dir, 1, &none, ERR_UNSUPPORTED,
-	    "'' is neither a disk image nor an OVA, OVF or VMX, nor a folder with one of them");
+	    "'' is neither a disk image nor an OVA, OVF, VMX or .vbox, nor a folder with one of them");
 	assert_int_equal(mkfifo(fifo, 0600), 0);
 	bad(&s, &fifo, 1, &none, ERR_UNSUPPORTED,
-	    "'/fifo' is neither a disk image nor an OVA, OVF or VMX, nor a folder with one of them");
+	    "'/fifo' is neither a disk image nor an OVA, OVF, VMX or .vbox, nor a folder with one of them");
 	bad(&s, &dir, 0, &none, ERR_USAGE, "no source is given");
 	bad(&s, &dir, 1, &glance, ERR_USAGE,
-	    "there is no source 'glance': there are ova, vmx, physical, libvirtxml, disk");
+	    "there is no source 'glance': there are ova, vmx, vbox, physical, libvirtxml, disk");
 	two[0] = two[1] = dir;
 	bad(&s, two, 2, &vmx, ERR_USAGE, "'' is a whole machine (vmx): only one can be converted at a time");
 	empty = scratch_text(&s, "x.vmx", "config.version = \"8\"\n");
