@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/base/file.h"
+#include "core/base/log.h"
 #include "run/journal.h"
 
 struct partial {
@@ -74,6 +75,32 @@ int partial_open(const char *dir, const char *name, bool force, struct partial *
 		return -1;
 	*ret = take_ptr(&p);
 	return 0;
+}
+
+/* Whether the real path, or a folder above it, is that file. */
+static bool lies_in(char *path, const struct stat *outer)
+{
+	struct stat st;
+
+	for (char *slash = path + strlen(path); slash; slash = strrchr(path, '/')) {
+		*slash = '\0';
+		if (stat(*path ? path : "/", &st) == 0 && st.st_dev == outer->st_dev && st.st_ino == outer->st_ino)
+			return true;
+	}
+	return false;
+}
+
+int partial_spares(const struct partial *p, const char *path, struct err *err)
+{
+	AUTO_FREE char *real = realpath(path, NULL);
+	struct stat st;
+
+	if (!p->force || !real || fstatat(p->parent_fd, p->name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !lies_in(real, &st))
+		return 0;
+	return err_set(err, ERR_BLOCKED,
+		       "target '%s', which --force replaces, holds the source '%s': choose another name with -on, or "
+		       "another folder with -os",
+		       p->final, path);
 }
 
 int partial_dirfd(const struct partial *p)
@@ -154,6 +181,16 @@ int partial_remove_scaffold(struct partial *p, struct err *err)
 	return each_name(p->fd, remove_if_scaffold, err);
 }
 
+/* The result is in its place: whatever becomes of the old one, it is published. */
+static void remove_replaced(struct partial *p)
+{
+	struct err err = ERR_INIT;
+
+	if (file_sync_dir(p->parent_fd, &err) < 0 || file_remove_tree(p->parent_fd, p->hidden, &err) < 0)
+		log_warn("'%s' is published; what it replaced is left in '%s' (%s): rehost clean removes it", p->final,
+			 p->path, err.text);
+}
+
 int partial_publish(struct partial *p, struct err *err)
 {
 	if (file_sync_dir(p->fd, err) < 0)
@@ -163,10 +200,10 @@ int partial_publish(struct partial *p, struct err *err)
 
 		snprintf(spare, sizeof spare, ".%s.old.partial",
 			 p->name); /* rehost clean knows it, should we be killed */
-		if (file_rename_exchange(p->parent_fd, p->hidden, p->name, spare, err) < 0 ||
-		    file_sync_dir(p->parent_fd, err) < 0)
+		if (file_rename_exchange(p->parent_fd, p->hidden, p->name, spare, err) < 0)
 			return -1;
-		return file_remove_tree(p->parent_fd, p->hidden, err);
+		remove_replaced(p);
+		return 0;
 	}
 	if (file_rename_noreplace(p->parent_fd, p->hidden, p->name, err) < 0)
 		return -1;

@@ -13,6 +13,10 @@ struct partial;
  * can't be written: ERR_BLOCKED; another run holds the lock: ERR_TEMPFAIL. */
 int partial_open(const char *dir, const char *name, bool force, struct partial **ret, struct err *err);
 
+/* ERR_BLOCKED when the result that --force replaces, DIR/NAME, is `path` or holds it: it would be removed with it. A
+ * path that isn't there is held by nothing. */
+int partial_spares(const struct partial *p, const char *path, struct err *err);
+
 int partial_dirfd(const struct partial *p);	    /* for reading and writing names in it */
 const char *partial_path(const struct partial *p);  /* absolute: for messages and the io process */
 const char *partial_final(const struct partial *p); /* absolute path of DIR/NAME */

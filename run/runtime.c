@@ -15,7 +15,7 @@
 #include "core/base/cleanup.h"
 #include "core/base/file.h"
 
-static const char prefix[] = "rehost-";
+static const char prefix[] = "rehost-io-";
 
 enum { STALE_SECONDS = 60 /* between making a folder and locking it a run is defenceless */ };
 
@@ -29,17 +29,44 @@ static const char *base_folder(void)
 	return dir;
 }
 
-/* Left by a run that was killed: nobody holds its lock. */
-static bool is_stale(int dirfd, const char *name)
+static bool has_our_name(const char *name)
 {
-	AUTO_FD int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return !strncmp(name, prefix, sizeof prefix - 1) && strlen(name) == sizeof prefix - 1 + 6;
+}
+
+/* Left by a run that was killed: nobody holds its lock. */
+static bool is_stale(int fd)
+{
 	struct stat st;
 
-	if (strncmp(name, prefix, sizeof prefix - 1) != 0 || strlen(name) != sizeof prefix - 1 + 6)
-		return false;
 	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid() || (st.st_mode & 07777) != 0700)
 		return false;
 	return st.st_mtim.tv_sec + STALE_SECONDS < time(NULL) && flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+/* Only sockets, and the folder when nothing else was in it: it may be somebody's own that is called alike. */
+static void remove_sockets(int parent, const char *name, int fd)
+{
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *e;
+	struct stat st;
+
+	if (!dir)
+		return;
+	while ((e = readdir(dir)))
+		if (fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode))
+			unlinkat(fd, e->d_name, 0);
+	closedir(dir);
+	unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+static void sweep_one(int parent, const char *name)
+{
+	AUTO_FD int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (is_stale(fd))
+		remove_sockets(parent, name, fd);
 }
 
 static void sweep(const char *base)
@@ -50,8 +77,8 @@ static void sweep(const char *base)
 	if (!dir)
 		return;
 	while ((e = readdir(dir)))
-		if (is_stale(dirfd(dir), e->d_name))
-			file_remove_tree(dirfd(dir), e->d_name, NULL);
+		if (has_our_name(e->d_name))
+			sweep_one(dirfd(dir), e->d_name);
 	closedir(dir);
 }
 

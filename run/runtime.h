@@ -11,8 +11,8 @@ struct runtime {
 	int fd;			     /* holds the lock that says it is in use */
 };
 
-/* Makes rehost-XXXXXX, mode 0700, in $XDG_RUNTIME_DIR when that is ours, else in /tmp. Folders of that name, ours, a
- * minute old and locked by nobody, are removed first. */
+/* Makes rehost-io-XXXXXX, mode 0700, in $XDG_RUNTIME_DIR when that is ours, else in /tmp. Folders of that name, ours, a
+ * minute old, locked by nobody and with nothing but sockets in them, are removed first. */
 int runtime_open(struct runtime *r, struct err *err);
 /* Removes it. */
 void runtime_close(struct runtime *r);

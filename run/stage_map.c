@@ -236,6 +236,23 @@ static void report_disks(struct run *r)
 	}
 }
 
+/* What is read must not be what --force replaces. */
+static int spare_sources(const struct run *r, struct err *err)
+{
+	const char *const *allow = r->o->rules.allow_parent;
+
+	for (size_t i = 0; i < r->o->ninputs; i++)
+		if (partial_spares(r->partial, r->o->inputs[i], err) < 0)
+			return -1;
+	VEC_FOR (d, &r->machine->disks)
+		if (d->folder && partial_spares(r->partial, d->folder, err) < 0)
+			return -1;
+	for (; allow && *allow; allow++)
+		if (partial_spares(r->partial, *allow, err) < 0)
+			return -1;
+	return 0;
+}
+
 int stage_map(struct run *r, struct err *err)
 {
 	int resumed = 0;
@@ -243,6 +260,8 @@ int stage_map(struct run *r, struct err *err)
 	phase_begin(r, "map", "opening the disks");
 	if (keeps_files(r)) {
 		if (partial_open(r->o->output_dir ? r->o->output_dir : ".", r->name, r->o->force, &r->partial, err) < 0)
+			return -1;
+		if (spare_sources(r, err) < 0)
 			return -1;
 		if (r->o->events.partial)
 			r->o->events.partial(partial_path(r->partial), r->o->events.opaque);

@@ -54,4 +54,12 @@ qemu-img compare -q -f raw -F qcow2 want.raw elsewhere/web/web-sda.qcow2 || fail
 for key in '<name>' '<uuid>' '<mac '; do
 	[ "$(grep -c -- "$key" out/web/web.xml)" = "$(grep -c -- "$key" elsewhere/web/web.xml)" ] || fail "$key is not as before"
 done
+# A target that holds the source is none, with --force neither.
+mkdir parent && cp -a vm parent/web
+cd parent
+says 3 'exists already' "$rehost" convert -q web --no-convert
+says 3 'holds the source .web.' "$rehost" convert -q web --no-convert --force
+cd ..
+diff -r vm parent/web > diff || fail "the source has changed: $(cat diff)"
+[ "$(ls -A parent)" = "$(printf 'log\nweb')" ] || fail "left: $(ls -A parent)"
 echo "machines of VirtualBox and libvirt are read with the disks that they name"

@@ -56,6 +56,37 @@ static struct partial *opened(struct fixture *f, bool force)
 	return p;
 }
 
+/* --force never removes what is being read: the old result, a folder in it, a link to it. */
+static void the_source_is_spared(void **state)
+{
+	struct fixture *f = *state;
+	struct partial *p = opened(f, false);
+	struct err err = ERR_INIT;
+	char link[128], text[400];
+
+	assert_int_equal(partial_publish(p, NULL), 0);
+	partial_close(p);
+	p = opened(f, true);
+	snprintf(link, sizeof link, "%s/link", f->dir);
+	assert_int_equal(symlink("web01", link), 0);
+	for (int i = 0; i < 3; i++) {
+		const char *path = i == 0 ? link : there(f, i == 1 ? "web01" : "web01/web01.xml") ? f->path : "";
+
+		assert_int_equal(partial_spares(p, path, &err), -1);
+		snprintf(text, sizeof text,
+			 "target '%s/web01', which --force replaces, holds the source '%s': choose another name with "
+			 "-on, or another folder with -os",
+			 f->dir, path);
+		assert_string_equal(err.text, text);
+		assert_int_equal(err.code, ERR_BLOCKED);
+		err_clear(&err);
+	}
+	assert_int_equal(partial_spares(p, f->dir, &err), 0);
+	assert_false(there(f, "gone"));
+	assert_int_equal(partial_spares(p, f->path, &err), 0);
+	partial_close(p);
+}
+
 static void nothing_final_before_publish(void **state)
 {
 	struct fixture *f = *state;
@@ -176,6 +207,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(nothing_final_before_publish, setup, teardown),
 	    cmocka_unit_test_setup_teardown(an_existing_target_is_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_target_that_appears_meanwhile_is_refused, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_source_is_spared, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_second_run_is_told_to_wait, setup, teardown),
 	    cmocka_unit_test_setup_teardown(discarding_leaves_nothing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(only_scaffold_is_removed, setup, teardown),

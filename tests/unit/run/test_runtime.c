@@ -37,8 +37,8 @@ static bool exists(const char *path)
 	return lstat(path, &st) == 0;
 }
 
-/* A folder in base with a file in it, that many seconds old. */
-static void leave(const char *name, mode_t mode, int age)
+/* A folder in base with a socket, or a file, in it, that many seconds old. */
+static void leave_with(const char *name, mode_t mode, int age, mode_t kind)
 {
 	struct timespec then[2] = {{.tv_sec = time(NULL) - age}, {.tv_sec = time(NULL) - age}};
 	char path[128], file[140];
@@ -46,8 +46,13 @@ static void leave(const char *name, mode_t mode, int age)
 	snprintf(path, sizeof path, "%s/%s", base, name);
 	assert_int_equal(mkdir(path, mode), 0);
 	snprintf(file, sizeof file, "%s/0", path);
-	assert_int_equal(close(open(file, O_CREAT | O_WRONLY, 0600)), 0);
+	assert_int_equal(mknod(file, kind | 0600, 0), 0);
 	assert_int_equal(utimensat(AT_FDCWD, path, then, 0), 0);
+}
+
+static void leave(const char *name, mode_t mode, int age)
+{
+	leave_with(name, mode, age, S_IFSOCK);
 }
 
 static bool is_left(const char *name)
@@ -86,22 +91,24 @@ static void test_sweeps_what_killed_runs_left(void **state)
 	char held[128];
 	int fd;
 
-	leave("rehost-aaaaaa", 0700, 100);
-	leave("rehost-young1", 0700, 5);
-	leave("rehost-public", 0755, 100);
-	leave("rehost-held11", 0700, 100);
-	leave("rehost-otherlength", 0700, 100);
+	leave("rehost-io-aaaaaa", 0700, 100);
+	leave("rehost-io-young1", 0700, 5);
+	leave("rehost-io-public", 0755, 100);
+	leave("rehost-io-held11", 0700, 100);
+	leave("rehost-io-otherlength", 0700, 100);
 	leave("other-aaaaaa", 0700, 100);
-	snprintf(held, sizeof held, "%s/rehost-held11", base);
+	leave_with("rehost-io-theirs", 0700, 100, S_IFREG);
+	snprintf(held, sizeof held, "%s/rehost-io-held11", base);
 	fd = open(held, O_RDONLY | O_DIRECTORY);
 	assert_int_equal(flock(fd, LOCK_EX), 0);
 	assert_int_equal(runtime_open(&r, &err), 0);
-	assert_false(is_left("rehost-aaaaaa"));
-	assert_true(is_left("rehost-young1"));
-	assert_true(is_left("rehost-public"));
-	assert_true(is_left("rehost-held11"));
-	assert_true(is_left("rehost-otherlength"));
+	assert_false(is_left("rehost-io-aaaaaa"));
+	assert_true(is_left("rehost-io-young1"));
+	assert_true(is_left("rehost-io-public"));
+	assert_true(is_left("rehost-io-held11"));
+	assert_true(is_left("rehost-io-otherlength"));
 	assert_true(is_left("other-aaaaaa"));
+	assert_true(is_left("rehost-io-theirs/0"));
 	runtime_close(&r);
 	close(fd);
 }
@@ -118,7 +125,7 @@ static void test_falls_back_to_tmp(void **state)
 	for (size_t i = 0; i < sizeof unfit / sizeof *unfit; i++) {
 		setenv("XDG_RUNTIME_DIR", unfit[i], 1);
 		assert_int_equal(runtime_open(&r, &err), 0);
-		assert_memory_equal(r.path, "/tmp/rehost-", 12);
+		assert_memory_equal(r.path, "/tmp/rehost-io-", 15);
 		runtime_close(&r);
 	}
 }
