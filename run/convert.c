@@ -145,12 +145,14 @@ static int run_phases(struct run *r, struct err *err)
 }
 
 /* Errors of the input leave nothing; what a rerun can go on from stays: a guest that is converted is not thrown away
- * for what this host lacks, or for a target that somebody else made meanwhile. */
+ * for what this host lacks, for a target that somebody else made meanwhile, or for a source that is out of reach: not
+ * mounted, or in a folder that this time isn't allowed. */
 static bool leaves_nothing(const struct run *r, const struct err *err)
 {
-	bool refused = err->code == ERR_USAGE || err->code == ERR_BLOCKED || err->code == ERR_HOST;
+	bool refused = err->code == ERR_USAGE || err->code == ERR_BLOCKED || err->code == ERR_HOST ||
+		       err->code == ERR_UNREADABLE || err->code == ERR_POLICY;
 
-	return stage_input_failed(err) || (refused && !r->converted);
+	return refused ? !r->converted : stage_input_failed(err);
 }
 
 static int run_once(const struct run_options *options, struct json **ret, struct err *err)

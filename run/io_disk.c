@@ -238,8 +238,11 @@ static int old_graft(struct io_disk_state *d, const struct io_place *place, stru
 	AUTO_FD int delta = open_part(place, -1, "delta", d->index, 0, err);
 	AUTO_FD int map = delta < 0 ? -1 : open_part(place, -1, "map", d->index, 0, err);
 
-	if (map < 0 || graft_thaw(d->source, delta, map, &d->graft, err) < 0)
+	if (map < 0 || graft_thaw(d->source, delta, map, &d->graft, err) < 0) {
+		if (err && (err->code == ERR_CORRUPT || err->code == ERR_UNREADABLE))
+			err->code = ERR_VERIFY; /* our own file's damage, not the input's */
 		return -1;
+	}
 	take_fd(&delta);
 	return 0;
 }

@@ -150,7 +150,7 @@ static int try_resume(struct run *r, struct err *err)
 		return 0;
 	}
 	if (start_io(r, true, err) < 0) {
-		r->converted = !stage_input_failed(err);
+		r->converted = err->code != ERR_VERIFY; /* that is damage of what was left */
 		if (r->converted)
 			return err_wrap(err, "cannot resume from '%s'", partial_path(r->partial));
 		log_warn("'%s' can't be resumed (%s): starting anew", partial_path(r->partial), err->text);

@@ -47,6 +47,20 @@ cmp nbd.raw want.raw || fail "what nbdcopy got differs"
 "$rehost" convert -q -i disk top/top.qcow2 -os out --no-convert "${allow[@]}" || fail "convert"
 qemu-img compare -q -f raw -F qcow2 want.raw out/top/top-sda.qcow2 || fail "the converted disk differs"
 
+# An interrupted run is not thrown away when the next one lacks the option.
+"$rehost" convert -q -i disk top/top.qcow2 -os slow --no-convert --bwlimit 64K "${allow[@]}" 2> /dev/null &
+slow=$!
+for _ in $(seq 100); do grep -qs converted slow/.top.partial/journal* && break; sleep 0.1; done
+kill -INT $slow && wait $slow && fail "it was too fast to be interrupted"
+names_in() { find "$1" -mindepth 1 -printf '%P\n' | sort; }
+names_in slow/.top.partial > left
+got=0 && "$rehost" convert -q -i disk top/top.qcow2 -os slow --no-convert 2> log || got=$?
+{ [ "$got" = 4 ] && grep -q 'cannot resume from' log; } || fail "without --allow-parent: $got $(cat log)"
+names_in slow/.top.partial > now
+cmp left now || fail "something is gone: $(cat now)"
+"$rehost" convert -i disk top/top.qcow2 -os slow --no-convert "${allow[@]}" > log 2>&1 || fail "resume: $(cat log)"
+qemu-img compare -q -f raw -F qcow2 want.raw slow/top/top-sda.qcow2 || fail "the resumed disk differs"
+
 # The boot proof, before qemu opens anything.
 sed "s,<source file=.*,<source file='$work/top/top.qcow2'/>," out/top/top.xml > top.xml
 grep -qF "'$work/top/top.qcow2'" top.xml || fail "the XML names no disk: $(cat top.xml)"
