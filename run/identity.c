@@ -1,12 +1,17 @@
 /* Identity of a source disk: sizes, times and sampled bytes of its files. */
 #include "run/identity.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "core/base/checked.h"
+#include "core/base/cleanup.h"
+#include "core/base/clock.h"
 #include "core/base/file.h"
 #include "formats/sample.h"
 
@@ -34,6 +39,36 @@ int identity_add_block(struct identity *id, struct block *b, struct err *err)
 	id->files++;
 	id->size += b->size;
 	return sample_block(b, &id->hash, err);
+}
+
+/* The first line of a small file; "" when it can't be read. */
+static void first_line(const char *path, char *line, size_t size)
+{
+	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, line, size - 1);
+
+	line[n > 0 ? n : 0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+}
+
+void identity_device(const char *folder, const char *file, char text[IDENTITY_DEVICE_TEXT])
+{
+	enum { WORD = 40, LINE = 512 };
+	AUTO_FD int dirfd = folder ? file_open_dir(folder, NULL) : -1;
+	char path[64], boot[WORD], stat_line[LINE];
+	unsigned long long written;
+	struct stat st;
+
+	text[0] = '\0';
+	if (dirfd < 0 || fstatat(dirfd, file, &st, 0) < 0 || !S_ISBLK(st.st_mode))
+		return;
+	snprintf(path, sizeof path, "/sys/dev/block/%u:%u/stat", major(st.st_rdev), minor(st.st_rdev));
+	first_line(path, stat_line, sizeof stat_line);
+	first_line("/proc/sys/kernel/random/boot_id", boot, sizeof boot);
+	if (*boot && sscanf(stat_line, "%*u %*u %*u %*u %*u %*u %llu", &written) == 1)
+		snprintf(text, IDENTITY_DEVICE_TEXT, "%s %llu", boot, written);
+	else
+		snprintf(text, IDENTITY_DEVICE_TEXT, "unknown at %" PRIu64, clock_ns());
 }
 
 void identity_text(const struct identity *id, char text[IDENTITY_TEXT])

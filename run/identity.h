@@ -24,6 +24,12 @@ int identity_add(struct identity *id, int fd, const char *name, struct err *err)
 struct block;
 int identity_add_block(struct identity *id, struct block *b, struct err *err);
 
+/* What tells whether the block device folder/file was written between two runs, as its node has no time: this start of
+ * the host and the sectors written since, by sysfs (Documentation/ABI/stable/sysfs-block, "stat"). "" for what is no
+ * block device; where it can't be known, a text that is never the same again. */
+enum { IDENTITY_DEVICE_TEXT = 96 };
+void identity_device(const char *folder, const char *file, char text[IDENTITY_DEVICE_TEXT]);
+
 /* "2 files 1073741824 bytes 1700000000.123456789 0123456789abcdef" */
 void identity_text(const struct identity *id, char text[IDENTITY_TEXT]);
 

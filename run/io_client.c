@@ -20,6 +20,7 @@
 #include "core/base/checked.h"
 #include "core/base/child.h"
 #include "core/base/file.h"
+#include "core/base/utf8.h"
 #include "core/base/keys.h"
 #include "core/base/log.h"
 #include "net/address.h"
@@ -251,6 +252,9 @@ static int describe_disk(struct io_client *io, unsigned i, struct handover *h, s
 		return -1;
 	if (hand_lanes(d, h, to, err) < 0)
 		return -1;
+	if (!utf8_valid(d->file, strlen(d->file)))
+		return err_set(err, ERR_UNSUPPORTED, "disk %u: the name '%s' is not UTF-8: rename the file", i + 1,
+			       d->file);
 	js_set_str(to, "folder", d->folder);
 	js_set_str(to, "file", d->file);
 	js_set_u64(to, "window_off", d->window_off);

@@ -7,6 +7,7 @@
 #include "core/base/pkgfile.h"
 #include "core/model/version.h"
 #include "drivers-inject/windows.h"
+#include "run/identity.h"
 #include "run/logfile.h"
 #include "run/space.h"
 #include "run/stages.h"
@@ -72,6 +73,18 @@ int stage_source(struct run *r, struct err *err)
 	return 0;
 }
 
+/* Of disks that are block devices, whether they were written since: samples alone could miss it. */
+static void add_devices(const struct run *r, struct json *id)
+{
+	struct json *devices = js_set(id, "devices", js_array());
+	char text[IDENTITY_DEVICE_TEXT];
+
+	VEC_FOR (d, &r->machine->disks) {
+		identity_device(d->live ? NULL : d->folder, d->file, text);
+		js_add_str(devices, text);
+	}
+}
+
 /* What must be the same for a rerun to resume. */
 static struct json *run_identity(const struct run *r)
 {
@@ -98,6 +111,7 @@ static struct json *run_identity(const struct run *r)
 	js_set_bool(options, "undo-log", r->o->undo_log);
 	js_set_str(options, "undo-from", r->o->undo_from);
 	js_set_u64(options, "on-read-error", r->o->on_read_error);
+	add_devices(r, id);
 	return id;
 }
 
@@ -145,7 +159,8 @@ static int try_resume(struct run *r, struct err *err)
 	if (journal_phase(r->journal) < PHASE_CONVERTED)
 		return 0;
 	if (!js_equal(journal_run(r->journal), id)) {
-		log_warn("'%s' was left by a run of another machine or with other options: starting anew",
+		log_warn("'%s' was left by a run of another machine, with other options, or before a device was "
+			 "written: starting anew",
 			 partial_path(r->partial));
 		return 0;
 	}

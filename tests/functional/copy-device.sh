@@ -16,6 +16,29 @@ undo() {
 }
 trap undo EXIT
 
+# A conversion of a device that was written between two tries begins anew, also when no sampled place has changed.
+head -c 40M /dev/zero | tr '\0' '\252' > source
+loop=$(losetup -f --show source 2> /dev/null) || { loop='' && skip "no loop device"; }
+interrupted() { # converts until the first chunks are copied
+	"$rehost" convert -q -i disk -if raw "$loop" -on dev -os out --no-convert --bwlimit 4M 2> /dev/null &
+	for _ in $(seq 100); do grep -qs '"phase":"converted"' out/.dev.partial/journal* && break; sleep 0.1; done
+	sleep 3
+	kill -INT $! && wait $! && fail "it was too fast to be interrupted"
+	[ -d out/.dev.partial ] || fail "nothing is left"
+}
+interrupted
+printf x | dd of="$loop" bs=1 seek=3000000 conv=notrunc,fsync status=none
+"$rehost" convert -i disk -if raw "$loop" -on dev -os out --no-convert > log 2>&1 || fail "the second try: $(cat log)"
+grep -q 'before a device was written: starting anew' log || fail "what was written went unnoticed: $(cat log)"
+qemu-img compare -q -f raw -F qcow2 "$loop" out/dev/dev-sda.qcow2 || fail "two moments of the device are mixed"
+rm -r out
+interrupted
+"$rehost" convert -i disk -if raw "$loop" -on dev -os out --no-convert > log 2>&1 || fail "the third try: $(cat log)"
+! grep -q 'starting anew' log || fail "nothing was written: $(cat log)"
+qemu-img compare -q -f raw -F qcow2 "$loop" out/dev/dev-sda.qcow2 || fail "the resumed result differs"
+losetup -d "$loop"
+loop=
+
 # A device of 40 MiB full of old data, a disk of 33 MiB with holes, zeros and data.
 head -c 40M /dev/zero | tr '\0' '\377' > old
 loop=$(losetup -f --show old 2> /dev/null) || { loop='' && skip "no loop device"; }
