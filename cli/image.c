@@ -287,7 +287,8 @@ static int run_copy(const struct command *self, int argc, char **argv, struct er
 					   .create = a.create.v,
 					   .force = a.force,
 					   .threads = a.threads,
-					   .bytes = terminal_events().bytes};
+					   .bytes = terminal_events().bytes,
+					   .unfinished = terminal_unfinished};
 	if (image_copy(&copy, &done, err) < 0)
 		return -1;
 	terminal_end();

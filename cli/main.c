@@ -1,8 +1,10 @@
 /* The program: finds the command, runs it, prints its error once. */
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/completion.h"
@@ -80,11 +82,20 @@ static int made(int ret, struct err *err)
 	return err_exit_status(err->code);
 }
 
+/* A standard stream that is closed would be the next file that is opened, and what is told would go into it. */
+static void open_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			_exit(1);
+}
+
 int main(int argc, char **argv)
 {
 	struct err err = ERR_INIT;
 	const struct command *c;
 
+	open_streams();
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN);
 	if (v2v_is_name(argv[0]))

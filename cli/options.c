@@ -136,13 +136,20 @@ static const struct cli_option *row_of(const struct cli_option *table, int answe
 	return table;
 }
 
+/* getopt takes the beginning of a name for all of it: `--keys SECRET` would be --keys-from-stdin and an input. */
+static bool is_spelled(const char *word, const char *name)
+{
+	word += strspn(word, "-");
+	return strcspn(word, "=") == strlen(name) && !strncmp(word, name, strlen(name));
+}
+
 int options_parse(const struct cli_option *table, int argc, char **argv, void *into, struct positionals *ret,
 		  struct err *err)
 {
 	char letters[2 * OPTION_ROWS_MAX + 2];
 	struct option longs[OPTION_ROWS_MAX + 1];
 	struct option_rows rows;
-	int answer;
+	int answer, at = -1;
 
 	options_unfold(table, &rows);
 	if (rows.n > OPTION_ROWS_MAX)
@@ -151,9 +158,15 @@ int options_parse(const struct cli_option *table, int argc, char **argv, void *i
 	make_getopt(rows.v, rows.n, letters, longs);
 	opterr = 0;
 	optind = 1;
-	while ((answer = getopt_long_only(argc, argv, letters, longs, NULL)) != -1) {
+	while ((answer = getopt_long_only(argc, argv, letters, longs, &at)) != -1) {
+		const char *word = argv[optind - 1 - (optarg && optarg == argv[optind - 1])];
+
 		if (answer == '?')
-			return err_set(err, ERR_USAGE, "unknown option '%s'", argv[optind - 1]);
+			return err_set(err, ERR_USAGE, "unknown option '%.*s'", (int)strcspn(word, "="), word);
+		if (at >= 0 && !is_spelled(word, longs[at].name))
+			return err_set(err, ERR_USAGE, "unknown option '%.*s'; did you mean --%s?",
+				       (int)strcspn(word, "="), word, longs[at].name);
+		at = -1;
 		if (answer == ':')
 			return err_set(err, ERR_USAGE, "option '%s' needs a value", argv[optind - 1]);
 		if (set_value(row_of(rows.v, answer), optarg, into, err) < 0)

@@ -123,10 +123,13 @@ static int put(const char *path, const struct buf *text, struct err *err)
 	AUTO_FD int dirfd = -1;
 	struct arena a = {0};
 	const char *folder, *name;
+	struct stat st;
 	int ret;
 
 	if (!strcmp(path, "-"))
 		return terminal_print(text, err);
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return err_set(err, ERR_USAGE, "'%s' is no regular file; - is standard output", path);
 	ret = split(path, &a, &folder, &dirfd, &name, err);
 	if (!ret)
 		ret = file_replace(dirfd, name, buf_str(text), text->len, 0644, err);

@@ -32,6 +32,7 @@ static struct {
 	char phase[200];
 	uint64_t done, total, first_done;
 	char partial[4096];
+	char unfinished[4096];
 } term = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void event(const char *kind, const char *text)
@@ -217,6 +218,11 @@ static void partial(const char *path, void *opaque)
 	snprintf(term.partial, sizeof term.partial, "%s", path);
 }
 
+void terminal_unfinished(const char *path, void *opaque)
+{
+	snprintf(term.unfinished, sizeof term.unfinished, "%s", path);
+}
+
 struct run_events terminal_events(void)
 {
 	return (struct run_events){.phase = terminal_phase, .bytes = bytes, .partial = partial};
@@ -270,6 +276,8 @@ static void interrupted(int signal_number)
 	    (write(STDERR_FILENO, resume, sizeof resume - 1) < 0 ||
 	     write(STDERR_FILENO, term.partial, strlen(term.partial)) < 0 || write(STDERR_FILENO, "\n", 1) < 0))
 		_exit(1);
+	if (term.unfinished[0])
+		unlink(term.unfinished);
 	_exit(128 + signal_number);
 }
 

@@ -22,6 +22,8 @@ void terminal_end(void);
 
 /* Callbacks for run_machine() and friends. */
 struct run_events terminal_events(void);
+/* A file of no use to a later run: a signal that ends the program removes it. */
+void terminal_unfinished(const char *path, void *opaque);
 void terminal_phase(const char *what, void *opaque);
 
 /* "rehost: text" on stderr, or an NDJSON event. When a partial folder is left: the line that resumes (this command

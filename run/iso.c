@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -159,6 +160,11 @@ static void new_file_done(struct new_file *f)
 
 static int new_file_open(const char *path, bool force, struct new_file *f, struct err *err)
 {
+	struct stat st;
+
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return err_set(err, ERR_USAGE, "'%s' is no regular file: write a new file, then `dd` it to a stick",
+			       path);
 	if (!force && access(path, F_OK) == 0)
 		return err_set(err, ERR_BLOCKED, "'%s' exists; --force replaces it", path);
 	if (asprintf(&f->partial, "%s.partial", path) < 0) {
@@ -168,20 +174,24 @@ static int new_file_open(const char *path, bool force, struct new_file *f, struc
 	f->path = strdup(path);
 	if (!f->path)
 		return err_nomem(err);
-	f->fd = open(f->partial, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	return f->fd < 0 ? err_sys(err, ERR_BLOCKED, "cannot create '%s'", f->partial) : 0;
+	f->fd = open(f->partial, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (f->fd < 0)
+		return err_sys(err, ERR_BLOCKED, "cannot create '%s'", f->partial);
+	if (flock(f->fd, LOCK_EX | LOCK_NB) < 0 || !file_is_at(f->fd, AT_FDCWD, f->partial)) {
+		close(take_fd(&f->fd)); /* it isn't ours to remove */
+		return err_set(err, ERR_TEMPFAIL, "'%s' is locked: another run is writing it", f->partial);
+	}
+	return ftruncate(f->fd, 0) < 0 ? err_sys(err, ERR_BLOCKED, "cannot empty '%s'", f->partial) : 0;
 }
 
 static int new_file_publish(struct new_file *f, bool force, struct err *err)
 {
-	int ret;
-
 	if (fsync(f->fd) < 0)
 		return err_sys(err, ERR_HOST, "cannot write '%s'", f->partial);
-	ret =
-	    force ? rename(f->partial, f->path) : renameat2(AT_FDCWD, f->partial, AT_FDCWD, f->path, RENAME_NOREPLACE);
-	if (ret < 0)
+	if (force && rename(f->partial, f->path) < 0)
 		return err_sys(err, ERR_BLOCKED, "cannot give '%s' its name", f->path);
+	if (!force && file_rename_noreplace(AT_FDCWD, f->partial, f->path, err) < 0)
+		return -1;
 	close(take_fd(&f->fd));
 	return 0;
 }

@@ -51,6 +51,14 @@ static void copied(uint64_t done, void *opaque)
 		c->o->bytes(done, c->total, c->o->opaque);
 }
 
+static void tell_unfinished(const struct copying *c)
+{
+	AUTO_FREE char *path = NULL;
+
+	if (c->o->unfinished && asprintf(&path, "%s/%s", c->place.dir, c->partial) >= 0)
+		c->o->unfinished(path, c->o->opaque);
+}
+
 /* Emptied only under its lock, so that two copies to one name don't write into each other. */
 static int open_partial(struct copying *c, struct err *err)
 {
@@ -66,6 +74,7 @@ static int open_partial(struct copying *c, struct err *err)
 	if (ftruncate(fd, 0) < 0)
 		return err_sys(err, ERR_BLOCKED, "cannot empty '%s/%s'", c->place.dir, name);
 	memcpy(c->partial, name, sizeof name);
+	tell_unfinished(c);
 	return take_fd(&fd);
 }
 

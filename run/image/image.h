@@ -44,6 +44,8 @@ struct image_copy_options {
 	bool force;			    /* an existing target is replaced, a held device written */
 	unsigned threads;		    /* 0: one a core */
 	void (*bytes)(uint64_t done, uint64_t total, void *opaque); /* allocated data; may be NULL */
+	/* The file that is written until it gets the target's name; may be NULL. */
+	void (*unfinished)(const char *path, void *opaque);
 	void *opaque;
 };
 
@@ -73,7 +75,7 @@ int image_compare(struct block *a, struct block *b, const struct image_compare_o
 /* Every extent of the image as an array of {offset, length, kind}: "data", "zero" or "hole", neighbours merged. */
 int image_map(struct block *b, struct json **ret, struct err *err);
 
-/* Serves the image at path read-only over NBD on a Unix socket that must not exist, until SIGINT or SIGTERM; calls
+/* Serves the image at path read-only over NBD on a Unix socket that must not exist, until SIGINT, SIGTERM or SIGHUP; calls
  * ready() when clients can connect. Removes the socket. Confines the process (image_confine()) before it opens the
  * image. */
 int image_serve(const char *path, const char *format, const struct image_rules *rules, const char *socket_path,

@@ -32,11 +32,14 @@ static int serve_until_signal(struct block *b, int listen_fd, const char *socket
 	struct nbd_server_options options = {.block = b, .readonly = true, .listen_fd = listen_fd};
 	struct nbd_server *server = NULL;
 	sigset_t ends;
+	struct sigaction hangup;
 	int got;
 
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGINT);
 	sigaddset(&ends, SIGTERM);
+	if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) /* as nohup leaves it */
+		sigaddset(&ends, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &ends, NULL);
 	if (nbd_server_start(&options, &server, err) < 0)
 		return -1;

@@ -156,4 +156,17 @@ nbdcopy "$(cat cut.ready)" nbd.raw || fail "nbdcopy of a cut image"
 kill $server
 wait $server || fail "nbd of a cut image ended with $?: $(cat said)"
 grep -q "^warning: 'cut.vmdk' is cut off" said || fail "nbd serves a cut image without a warning: $(cat said)"
+# A copy that a signal ends leaves nothing; closed standard streams don't become the target.
+head -c 32M /dev/urandom > random.raw
+for signal in INT TERM HUP; do
+	"$rehost" copy -q -f raw random.raw ended.qcow2 --bwlimit 2M &
+	copy=$!
+	for _ in $(seq 50); do [ -e .ended.qcow2.partial ] && break; sleep 0.1; done
+	kill -$signal $copy
+	got=0 && wait $copy || got=$?
+	[ "$got" -gt 128 ] || fail "copy ended with $got on $signal"
+	[ -z "$(find . -name '*ended*')" ] || fail "$signal: left: $(find . -name '*ended*')"
+done
+"$rehost" copy -v -f raw random.raw closed.raw -O raw <&- >&- 2>&- || fail "copy without standard streams"
+cmp random.raw closed.raw || fail "something was told into the target"
 echo "copies, comparisons, map and export agree with qemu-img and nbdcopy$note"

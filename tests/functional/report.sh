@@ -49,5 +49,8 @@ says 2 "proof 'proof/boot.json': a batch has a proof for each machine already" "
 echo '{}' > proof/other.json
 says 4 "'proof/other.json': no 'level': it is no boot proof" "$rehost" report web01 --proof proof/other.json
 says 4 "missing/x.html\|'missing'" "$rehost" report web01 --html missing/x.html
+mkfifo pipe
+says 2 "'pipe' is no regular file; - is standard output" "$rehost" report web01 --junit pipe
+[ -p pipe ] || fail "the pipe was replaced"
 says 75 "No space left on device" "$rehost" report web01 --html - > /dev/full
 echo "text, pages and JUnit's XML of a machine and a batch"

@@ -101,6 +101,9 @@ static void fails(char **argv, const char *text)
 static void errors_name_the_option(void **state)
 {
 	fails((char *[]){"convert", "--nonsense", NULL}, "unknown option '--nonsense'");
+	fails((char *[]){"convert", "--secret=all:key:s3cret", NULL}, "unknown option '--secret'");
+	fails((char *[]){"convert", "--thr", "4", NULL}, "unknown option '--thr'; did you mean --threads?");
+	fails((char *[]){"convert", "a", "--netw=x", "b", NULL}, "unknown option '--netw'; did you mean --network?");
 	fails((char *[]){"convert", "-os", NULL}, "option '-os' needs a value");
 	fails((char *[]){"convert", "-of", "vdi", NULL}, "option --of: 'vdi' is not one of qcow2, raw");
 	fails((char *[]){"convert", "-j", "4x", NULL}, "option --threads: '4x' is not a number");

@@ -117,6 +117,31 @@ static void check_configured(struct fixture *f, const char *text)
 	assert_string_equal(buf_str(&list), buf_str(&expected));
 }
 
+/* What isn't a file is not replaced by one; what a killed run left is no obstacle. */
+static void the_target_is_a_file(void **state)
+{
+	struct fixture *f = *state;
+	struct err err = ERR_INIT;
+	char partial[300];
+	struct stat st;
+
+	assert_int_equal(mkfifo(f->out, 0600), 0);
+	assert_int_equal(iso_configure(f->iso, f->out, "a=b\n", true, &err), -1);
+	assert_int_equal(err.code, ERR_USAGE);
+	assert_non_null(strstr(err.text, "is no regular file"));
+	assert_int_equal(lstat(f->out, &st), 0);
+	assert_true(S_ISFIFO(st.st_mode));
+	assert_int_equal(unlink(f->out), 0);
+	snprintf(partial, sizeof partial, "%s.partial", f->out);
+	write_all(partial, "left", 4);
+	assert_int_equal(iso_configure(f->iso, f->out, "a=b\n", false, &err), 0);
+	check_configured(f, "a=b\n");
+	assert_int_equal(access(partial, F_OK), -1);
+	err_clear(&err);
+	assert_int_equal(iso_configure(f->iso, f->out, "a=b\n", false, &err), -1);
+	assert_int_equal(err.code, ERR_BLOCKED);
+}
+
 static void only_the_slot_changes(void **state)
 {
 	struct fixture *f = *state;
@@ -248,6 +273,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(only_the_slot_changes),
+	    TEST(the_target_is_a_file),
 	    TEST(a_second_time),
 	    TEST(an_existing_file_stays),
 	    TEST(no_slot),
