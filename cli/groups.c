@@ -2,6 +2,7 @@
 #include "cli/groups.h"
 
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli/terminal.h"
@@ -110,6 +111,8 @@ const struct cli_option key_rows[] = {
 
 int read_keys(const struct key_arguments *a, struct keys *ret, struct err *err)
 {
+	if (a->list.n || a->from_stdin) /* a passphrase in memory is for no core dump */
+		setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 	for (size_t i = 0; i < a->list.n; i++) {
 		if (keys_add(ret, a->list.v[i], err) < 0)
 			return -1;

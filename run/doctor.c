@@ -181,8 +181,8 @@ static void check_scratch(const struct doctor_options *o, struct doctor *d)
 
 	check_space(d, "scratch", "the folder for results,", o->scratch ? o->scratch : ".", SCRATCH_WARN, SCRATCH_FAIL,
 		    "name a folder with more room: -os DIR");
-	check_space(d, "cache", "the folder that the appliance is built in,", cache ? cache : "/var/tmp", CACHE_WARN,
-		    CACHE_WARN / 2, "name a folder with more room: LIBGUESTFS_CACHEDIR=DIR");
+	check_space(d, "cache", "the folder that the appliance is built in,", cache ? cache : file_tmpdir(), CACHE_WARN,
+		    CACHE_WARN / 2, "name a folder with more room: LIBGUESTFS_CACHEDIR=DIR or TMPDIR=DIR");
 }
 
 static void check_memory(const struct doctor_options *o, struct doctor *d)
