@@ -79,6 +79,15 @@ static int find_machine(struct vbox *v, const struct xml_node *root, struct err 
 
 /* --- hardware --- */
 
+/* What depends on the processor's kind: in <Platform> since version 1.20, before that in the hardware. */
+static const struct xml_node *platform_part(const struct vbox *v, const char *name)
+{
+	const struct xml_node *platform = xml_child(v->machine, "Platform"), *n = xml_child(v->hardware, name);
+
+	platform = platform ? platform : xml_child(v->hardware, "Platform");
+	return n || !platform ? n : xml_child(platform, name);
+}
+
 static int read_basics(struct vbox *v, struct err *err)
 {
 	const struct xml_node *description = xml_child(v->machine, "Description");
@@ -92,7 +101,7 @@ static int read_basics(struct vbox *v, struct err *err)
 	m->annotation = description ? xml_text(description, v->a) : NULL;
 	if (!text_uuid(*own ? own : attr(v, v->machine, "uuid"), m->uuid))
 		m->uuid[0] = '\0';
-	if (text_number("CPU count", attr(v, xml_child(v->hardware, "CPU"), "count"), VBOX_CPUS_MAX, &cpus, err) < 0 ||
+	if (text_number("CPU count", attr(v, platform_part(v, "CPU"), "count"), VBOX_CPUS_MAX, &cpus, err) < 0 ||
 	    text_number("RAMSize", attr(v, xml_child(v->hardware, "Memory"), "RAMSize"), VBOX_MEMORY_MAX, &mib, err) <
 		0)
 		return -1;
@@ -118,7 +127,7 @@ static void read_firmware(struct vbox *v)
 static void read_rest(struct vbox *v)
 {
 	const char *tpm = attr(v, xml_child(v->hardware, "TrustedPlatformModule"), "type");
-	const char *clock = attr(v, xml_child(v->hardware, "RTC"), "localOrUTC");
+	const char *clock = attr(v, platform_part(v, "RTC"), "localOrUTC");
 
 	v->m->tpm = *tpm && strcasecmp(tpm, "None") != 0;
 	v->m->clock = !strcasecmp(clock, "UTC") ? CLOCK_UTC : CLOCK_LOCALTIME;

@@ -172,6 +172,19 @@ static void of_virtualbox_4(void **state)
 	assert_string_equal(m->disks.v[0].format, "vhd");
 }
 
+/* Version 1.20: processors and clock have a place of their own. */
+static void of_virtualbox_7_1_on_arm(void **state)
+{
+	AUTO(machine_freep)
+	struct machine *m =
+	    good("<Hardware><CPU count=\"4\"><PAE enabled=\"true\"/></CPU>",
+		 "<Platform architecture=\"ARM\"><RTC localOrUTC=\"UTC\"/><CPU count=\"8\"/></Platform><Hardware>",
+		 &none);
+
+	assert_int_equal(m->vcpus, 8);
+	assert_int_equal(m->clock, CLOCK_UTC);
+}
+
 static void what_is_refused(void **state)
 {
 	AUTO(machine_freep)
@@ -258,8 +271,10 @@ static void the_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(the_machine),     cmocka_unit_test(the_disks),	  cmocka_unit_test(the_cards),
-	    cmocka_unit_test(of_virtualbox_4), cmocka_unit_test(what_is_refused), cmocka_unit_test(the_files),
+	    cmocka_unit_test(the_machine),     cmocka_unit_test(the_disks),
+	    cmocka_unit_test(the_cards),       cmocka_unit_test(of_virtualbox_7_1_on_arm),
+	    cmocka_unit_test(of_virtualbox_4), cmocka_unit_test(what_is_refused),
+	    cmocka_unit_test(the_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
