@@ -79,6 +79,18 @@ char *host_path_first(struct arena *a, const char *path, const char *end)
 	return first;
 }
 
+int host_path_description(const char *path, const char *end, struct arena *a, char **ret_folder, char **ret_file,
+			  struct err *err)
+{
+	unsigned count = host_path_endings(path, end);
+
+	if (count > 1)
+		return err_set(err, ERR_BLOCKED, "'%s' has %u %s files: name one of them", path, count, end);
+	if (count)
+		path = arena_printf(a, "%s/%s", path, host_path_first(a, path, end));
+	return host_path_split(path, a, ret_folder, ret_file, err);
+}
+
 static bool folder_has_entries(int fd)
 {
 	DIR *dir = fdopendir(fd);

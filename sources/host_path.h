@@ -19,6 +19,11 @@ char *host_path_stem(struct arena *a, const char *path);
 unsigned host_path_endings(const char *path, const char *end);
 char *host_path_first(struct arena *a, const char *path, const char *end);
 
+/* Splits the path of a machine's description, or of a folder with one that ends so, as host_path_split() does.
+ * ERR_BLOCKED: the folder has several. */
+int host_path_description(const char *path, const char *end, struct arena *a, char **ret_folder, char **ret_file,
+			  struct err *err);
+
 /* Finds signs that dirfd/name is in use: VMware's name.lck (a file, or a folder with something in it), a write lock of
  * qemu's, a mounted or held block device. In use: ERR_BLOCKED with advice, or with force a note in m. */
 int host_path_in_use(int dirfd, const char *name, bool force, struct machine *m, struct err *err);

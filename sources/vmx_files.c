@@ -65,19 +65,13 @@ static int open_in(const char *folder, const char *file, const struct source_opt
 static int open_vmx(const char *path, const struct source_options *options, struct machine *m, struct err *err)
 {
 	char *folder, *file;
-	const char *inside = host_path_first(&m->arena, path, ".vmx");
-	unsigned count = host_path_endings(path, ".vmx");
 
-	if (count > 1)
-		return err_set(err, ERR_BLOCKED, "'%s' has %u .vmx files: name one of them", path, count);
-	if (inside)
-		path = arena_printf(&m->arena, "%s/%s", path, inside);
-	if (host_path_split(path, &m->arena, &folder, &file, err) < 0)
+	if (host_path_description(path, ".vmx", &m->arena, &folder, &file, err) < 0)
 		return -1;
 	if (open_in(folder, file, options, m, err) < 0)
-		return err_wrap(err, "'%s'", path);
+		return err_wrap(err, "'%s/%s'", folder, file);
 	if (!m->name)
-		m->name = host_path_stem(&m->arena, path);
+		m->name = host_path_stem(&m->arena, file);
 	return 0;
 }
 

@@ -10,7 +10,7 @@
 #include "core/base/checked.h"
 #include "core/base/cleanup.h"
 #include "sources/vbox.h"
-#include "tests/unit/sources/tarball.h"
+#include "tests/unit/sources/cannot_open.h"
 
 static const struct source_options none, force = {.force = true};
 
@@ -176,10 +176,9 @@ static void of_virtualbox_4(void **state)
 static void of_virtualbox_7_1_on_arm(void **state)
 {
 	AUTO(machine_freep)
-	struct machine *m =
-	    good("<Hardware><CPU count=\"4\"><PAE enabled=\"true\"/></CPU>",
-		 "<Platform architecture=\"ARM\"><RTC localOrUTC=\"UTC\"/><CPU count=\"8\"/></Platform><Hardware>",
-		 &none);
+	struct machine *m = good(
+	    "<Hardware><CPU count=\"4\"><PAE enabled=\"true\"/></CPU>",
+	    "<Platform architecture=\"ARM\"><RTC localOrUTC=\"UTC\"/><CPU count=\"8\"/></Platform><Hardware>", &none);
 
 	assert_int_equal(m->vcpus, 8);
 	assert_int_equal(m->clock, CLOCK_UTC);
@@ -217,19 +216,6 @@ static void what_is_refused(void **state)
 	    "'the settings' is not well-formed XML: line 25 column 33: Opening and ending tag mismatch: Software line "
 	    "13 "
 	    "and Hardware");
-}
-
-static void cannot_open(const struct scratch *s, const char *path, enum err_code code, const char *says)
-{
-	struct machine *m = NULL;
-	struct err err = ERR_INIT;
-	char *at;
-
-	assert_int_equal(source_open(&path, 1, &none, &m, &err), -1);
-	while ((at = strstr(err.text, s->path)))
-		memmove(at, at + strlen(s->path), strlen(at + strlen(s->path)) + 1);
-	assert_string_equal(err.text, says);
-	assert_int_equal(err.code, code);
 }
 
 /* Absolute paths of another computer stand for the file beside; two of one name must not become one disk. */

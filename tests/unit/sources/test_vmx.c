@@ -10,7 +10,7 @@
 #include "core/base/checked.h"
 #include "core/base/cleanup.h"
 #include "sources/vmx.h"
-#include "tests/unit/sources/tarball.h"
+#include "tests/unit/sources/cannot_open.h"
 
 #define HEAD "config.version = \"8\"\nvirtualHW.version = \"13\"\n"
 
@@ -263,19 +263,6 @@ static void binary_and_endless(void **state)
 }
 
 /* --- the files --- */
-
-static void cannot_open(const struct scratch *s, const char *path, enum err_code code, const char *says)
-{
-	struct machine *m = NULL;
-	struct err err = ERR_INIT;
-	char *at;
-
-	assert_int_equal(source_open(&path, 1, &none, &m, &err), -1);
-	while ((at = strstr(err.text, s->path)))
-		memmove(at, at + strlen(s->path), strlen(at + strlen(s->path)) + 1);
-	assert_string_equal(err.text, says);
-	assert_int_equal(err.code, code);
-}
 
 static void opens_file_or_folder(void **state)
 {
