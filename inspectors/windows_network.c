@@ -354,52 +354,169 @@ static bool is_taken(const struct windows_look *l, unsigned nic)
 	return false;
 }
 
-static void match_by_mac(struct windows_look *l)
-{
-	VEC_FOR (n, &l->w->nics)
-		for (unsigned k = 0; k < l->machine->nics.n && n->nic < 0 && *n->mac; k++)
-			if (strcasecmp(n->mac, l->machine->nics.v[k].mac) == 0 && !is_taken(l, k)) {
-				n->nic = (int)k;
-				n->reason = arena_strdup(&l->i->arena, "the same MAC");
-			}
-}
-
-/* A card with another MAC in the same slot was there before. */
+/* A card with another MAC in the same slot was there before; one whose MAC we made may be any. */
 static bool may_be(const struct windows_nic *n, const struct nic *card)
 {
 	return n->nic < 0 && (!*n->mac || card->mac_generated);
 }
 
-static void match_by_slot(struct windows_look *l)
+static bool has_mac(const struct windows_nic *n, const struct nic *card)
 {
-	VEC_FOR (n, &l->w->nics)
-		for (unsigned k = 0; k < l->machine->nics.n && n->nic < 0 && n->slot >= 0; k++)
-			if (n->slot == l->machine->nics.v[k].pci_slot && may_be(n, &l->machine->nics.v[k]) &&
-			    !is_taken(l, k)) {
-				n->nic = (int)k;
-				n->reason = arena_printf(&l->i->arena, "the same slot %d", n->slot);
-			}
+	return n->nic < 0 && *n->mac && strcasecmp(n->mac, card->mac) == 0;
 }
 
-/* As many cards are left as connections: then it is the first for the first. */
-static void match_by_order(struct windows_look *l)
+static bool is_in_slot(const struct windows_nic *n, const struct nic *card)
+{
+	return n->slot >= 0 && n->slot == card->pci_slot;
+}
+
+static bool has_slot(const struct windows_nic *n, const struct nic *card)
+{
+	return may_be(n, card) && is_in_slot(n, card);
+}
+
+static bool is_model(const struct windows_nic *n, enum nic_model model)
+{
+	static const struct {
+		enum nic_model model;
+		const char *device;
+	} known[] = {
+	    {NIC_VMXNET3, "PCI\\VEN_15AD&DEV_07B0"}, {NIC_VMXNET, "PCI\\VEN_15AD&DEV_0720"},
+	    {NIC_VMXNET2, "PCI\\VEN_15AD&DEV_0720"}, {NIC_E1000E, "PCI\\VEN_8086&DEV_10D3"},
+	    {NIC_E1000, "PCI\\VEN_8086&DEV_100F"},   {NIC_E1000, "PCI\\VEN_8086&DEV_100E"},
+	    {NIC_E1000, "PCI\\VEN_8086&DEV_1004"},   {NIC_PCNET, "PCI\\VEN_1022&DEV_2000"},
+	    {NIC_RTL8139, "PCI\\VEN_10EC&DEV_8139"}, {NIC_VIRTIO, "PCI\\VEN_1AF4&DEV_1000"},
+	    {NIC_VIRTIO, "PCI\\VEN_1AF4&DEV_1041"},
+	};
+
+	for (size_t k = 0; n->device && k < sizeof known / sizeof *known; k++)
+		if (known[k].model == model && strncasecmp(n->device, known[k].device, strlen(known[k].device)) == 0)
+			return true;
+	return false;
+}
+
+/* What decides between connections of which each may be the card's: its kind, its slot, that it has fixed addresses. */
+static unsigned rank(const struct windows_nic *n, const struct nic *card)
+{
+	return (is_model(n, card->model) ? 4 : 0) + (is_in_slot(n, card) ? 2 : 0) +
+	       (n->addresses.n || n->ipv6.n ? 1 : 0);
+}
+
+typedef bool connection_test(const struct windows_nic *n, const struct nic *card);
+
+/* The best for a card; *ret_tie: another one is as good. */
+static struct windows_nic *best_of(struct windows_look *l, const struct nic *card, connection_test *test, bool *ret_tie)
+{
+	struct windows_nic *best = NULL;
+
+	*ret_tie = false;
+	VEC_FOR (n, &l->w->nics) {
+		if (!test(n, card))
+			continue;
+		if (best && rank(n, card) == rank(best, card))
+			*ret_tie = true;
+		if (best && rank(n, card) <= rank(best, card))
+			continue;
+		best = n;
+		*ret_tie = false;
+	}
+	return best;
+}
+
+static void give(struct windows_look *l, struct windows_nic *n, unsigned nic, bool guessed, const char *reason)
+{
+	n->nic = (int)nic;
+	n->guessed = guessed;
+	n->reason = arena_strdup(&l->i->arena, reason);
+}
+
+/* Those that could have had the card have a reason for having none; an address of the command line's choice ends the
+ * contest. */
+static void tell_losers(struct windows_look *l, const struct nic *card, connection_test *test, const char *what)
+{
+	VEC_FOR (n, &l->w->nics)
+		if (!card->ip && test(n, card))
+			n->reason = arena_printf(&l->i->arena, "%s, but another connection was taken", what);
+}
+
+/* After a change of the adapter's type two connections have the same MAC. */
+static void match_by_mac(struct windows_look *l)
+{
+	for (unsigned k = 0; k < l->machine->nics.n; k++) {
+		const struct nic *card = &l->machine->nics.v[k];
+		bool tie;
+		struct windows_nic *best = best_of(l, card, has_mac, &tie);
+
+		if (!best)
+			continue;
+		give(l, best, k, tie, tie ? "the same MAC as another connection" : "the same MAC");
+		tell_losers(l, card, has_mac, "the same MAC");
+	}
+}
+
+static void match_by_slot(struct windows_look *l)
+{
+	for (unsigned k = 0; k < l->machine->nics.n; k++) {
+		const struct nic *card = &l->machine->nics.v[k];
+		bool tie;
+		struct windows_nic *best = is_taken(l, k) ? NULL : best_of(l, card, has_slot, &tie);
+		const char *slot = arena_printf(&l->i->arena, "the same slot %d", card->pci_slot);
+
+		if (!best)
+			continue;
+		give(l, best, k, tie, tie ? arena_printf(&l->i->arena, "%s as another connection", slot) : slot);
+		tell_losers(l, card, has_slot, slot);
+	}
+}
+
+/* Several for one card: only if one is better than all others. */
+static void match_last(struct windows_look *l, unsigned nic, size_t connections)
+{
+	const struct nic *card = &l->machine->nics.v[nic];
+	bool tie;
+	struct windows_nic *best = best_of(l, card, may_be, &tie);
+
+	if (!best || tie)
+		return;
+	give(l, best, nic, connections > 1 || *best->mac,
+	     connections > 1 ? "the best for the only card that is left" : "the only one that is left");
+	tell_losers(l, card, may_be, "it may be the card's");
+}
+
+/* As many cards are left as connections that may be theirs: then it is the first for the first. */
+static void match_in_order(struct windows_look *l)
+{
+	for (unsigned k = 0; k < l->machine->nics.n; k++)
+		VEC_FOR (n, &l->w->nics)
+			if (!is_taken(l, k) && may_be(n, &l->machine->nics.v[k]))
+				give(l, n, k, true, "the order of the cards");
+}
+
+/* May it be some card that is left? */
+static bool may_be_left(const struct windows_look *l, const struct windows_nic *n)
+{
+	for (unsigned k = 0; k < l->machine->nics.n; k++)
+		if (!is_taken(l, k) && may_be(n, &l->machine->nics.v[k]))
+			return true;
+	return false;
+}
+
+static void match_the_rest(struct windows_look *l)
 {
 	size_t cards = 0, connections = 0;
+	unsigned last = 0;
 
 	for (unsigned k = 0; k < l->machine->nics.n; k++)
-		cards += !is_taken(l, k);
+		if (!is_taken(l, k)) {
+			last = k;
+			cards++;
+		}
 	VEC_FOR (n, &l->w->nics)
-		connections += n->nic < 0 && !*n->mac;
-	if (!cards || cards != connections)
-		return;
-	VEC_FOR (n, &l->w->nics)
-		for (unsigned k = 0; k < l->machine->nics.n && n->nic < 0 && !*n->mac; k++)
-			if (!is_taken(l, k)) {
-				n->nic = (int)k;
-				n->guessed = cards > 1;
-				n->reason = arena_strdup(&l->i->arena, cards > 1 ? "the order of the cards"
-										 : "the only one that is left");
-			}
+		connections += may_be_left(l, n);
+	if (cards == 1)
+		match_last(l, last, connections);
+	else if (cards == connections)
+		match_in_order(l);
 }
 
 /* What of the settings isn't carried over. */
@@ -420,6 +537,42 @@ static void report_settings(struct windows_look *l, const struct windows_nic *n,
 			    name);
 }
 
+/* A card without a connection, and without an address from the command line. */
+static bool has_open_card(const struct windows_look *l)
+{
+	for (unsigned k = 0; k < l->machine->nics.n; k++)
+		if (!is_taken(l, k) && !l->machine->nics.v[k].ip)
+			return true;
+	return false;
+}
+
+static const char *fixed_setting(const struct windows_nic *n)
+{
+	return n->addresses.n ? n->addresses.v[0].address
+	       : n->ipv6.n    ? n->ipv6.v[0].address
+	       : n->dns.n     ? n->dns.v[0]
+			      : NULL;
+}
+
+/* With a reason of its own it lost a card to another connection. */
+static void report_no_card(struct windows_look *l, struct windows_nic *n, const char *name)
+{
+	const char *setting = fixed_setting(n);
+	bool lost = n->reason != NULL;
+
+	if (!lost)
+		n->reason = arena_strdup(&l->i->arena, "no card of the machine has its MAC or slot");
+	if (setting && (lost || has_open_card(l)))
+		finding_add(l->i, "W-NET-NO-CARD", SEVERITY_WARNING, n->device,
+			    "If a card is to have its address, give it with --mac MAC:ip:…",
+			    "the fixed settings of the connection '%s' (%s) go to no network card: %s", name, setting,
+			    n->reason);
+	else if (n->addresses.n)
+		finding_add(l->i, "I-NET-NO-CARD", SEVERITY_INFO, n->device, NULL,
+			    "the connection '%s' (%s) is configured, but the machine has no network card for it", name,
+			    n->addresses.v[0].address);
+}
+
 static void report(struct windows_look *l)
 {
 	VEC_FOR (n, &l->w->nics) {
@@ -427,17 +580,12 @@ static void report(struct windows_look *l)
 
 		report_settings(l, n, name);
 		if (n->guessed)
-			finding_add(
-			    l->i, "W-NET-NAME-GUESSED", SEVERITY_WARNING, n->device,
-			    "Check which network each connection is on.",
-			    "the settings of the connection '%s' were taken for network card %d by the order of the "
-			    "cards only",
-			    name, n->nic + 1);
-		if (n->nic < 0 && n->addresses.n)
-			finding_add(
-			    l->i, "I-NET-NO-CARD", SEVERITY_INFO, n->device, NULL,
-			    "the connection '%s' (%s) is configured, but the machine has no network card for it", name,
-			    n->addresses.v[0].address);
+			finding_add(l->i, "W-NET-NAME-GUESSED", SEVERITY_WARNING, n->device,
+				    "Check which network each connection is on.",
+				    "the settings of the connection '%s' were taken for network card %d by a guess: %s",
+				    name, n->nic + 1, n->reason);
+		if (n->nic < 0)
+			report_no_card(l, n, name);
 	}
 }
 
@@ -447,10 +595,7 @@ int windows_network(struct windows_look *l, struct err *err)
 		return -1;
 	match_by_mac(l);
 	match_by_slot(l);
-	match_by_order(l);
-	VEC_FOR (n, &l->w->nics)
-		if (!n->reason)
-			n->reason = arena_strdup(&l->i->arena, "no card of the machine has its MAC or slot");
+	match_the_rest(l);
 	report(l);
 	return 0;
 }

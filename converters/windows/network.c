@@ -202,12 +202,24 @@ static int add_card(struct work *w, unsigned nic, struct err *err)
 	return 0;
 }
 
+/* Has some card neither a connection's settings nor an address of the command line's choice? */
+static bool is_card_without(const struct work *w)
+{
+	for (unsigned nic = 0; nic < w->c->machine->nics.n; nic++)
+		if (!connection_of(w, nic) && !w->c->machine->nics.v[nic].ip)
+			return true;
+	return false;
+}
+
 /* Cards that the source didn't have any more either: their addresses would be in use for Windows. Connections that no
- * card of a slot is behind (teams, tunnels, switches) stay. */
+ * card of a slot is behind (teams, tunnels, switches) stay, and so do settings that may be meant for a card. */
 static void forget_old_ghosts(struct work *w)
 {
+	bool open = is_card_without(w);
+
 	VEC_FOR (n, &w->c->inspection->windows->nics)
-		if (n->nic < 0 && is_gone(w, n) && strncasecmp(n->device, "PCI\\", 4) == 0)
+		if (n->nic < 0 && is_gone(w, n) && strncasecmp(n->device, "PCI\\", 4) == 0 &&
+		    !(open && (n->addresses.n || n->ipv6.n || n->dns.n)))
 			network_script_forget(w->script, n->device, n->guid);
 }
 

@@ -26,7 +26,7 @@ struct windows_nic {
 	int slot;	   /* number of its slot as the firmware tells it (VMware's pciSlotNumber), -1 unknown */
 	int nic;	   /* index into machine->nics, -1 none: a ghost */
 	char *reason;	   /* why it is that card, or none */
-	bool guessed;	   /* by the order of the cards only */
+	bool guessed;	   /* as reason says: by the order of the cards, or there is another as good */
 	bool dhcp;	   /* addresses come from a server; else those below are fixed */
 	VEC(struct windows_address) addresses;
 	VEC(struct windows_gateway) gateways;

@@ -222,6 +222,39 @@ static void test_name_servers(void **state)
 	assert_non_null(strstr(script, "call :forget \"PCI\\VEN_15AD&DEV_07B0\\005056FFFFAA100100\" " GUID));
 }
 
+/* Settings that may be meant for a card which got none stay where they are. */
+static void test_card_unknown(void **state)
+{
+	static const char other[] = "{6A2B0F4C-2222-4E57-9D3C-0A1B2C3D4E02}";
+	struct linux_fixture *f = *state;
+	struct nic *card = add_nic(f, "52:54:00:00:00:01", -1);
+	struct static_ip ip = {.address = (char *)"192.0.2.77", .prefix = 24};
+	const char *script;
+
+	plant_windows(f);
+	plant_kernel(f);
+	card->mac_generated = true;
+	card->model = NIC_UNKNOWN;
+	add(f, CONFIG "SYSTEM",
+	    arena_printf(&f->files.arena,
+			 "[ControlSet001\\Control\\Network\\" NET_CLASS "\\%s\\Connection]\n\"Name\"=\"old\"\n"
+			 "\"PnpInstanceID\"=\"PCI\\\\VEN_8086&DEV_100E\\\\1\"\n"
+			 "[ControlSet001\\Control\\Network\\" NET_CLASS
+			 "\\{6A2B0F4C-3333-4E57-9D3C-0A1B2C3D4E02}\\Connection]\n"
+			 "\"PnpInstanceID\"=\"PCI\\\\VEN_8086&DEV_100E\\\\2\"\n"
+			 "[ControlSet001\\Services\\Tcpip6\\Parameters\\Interfaces\\%s]\n"
+			 "\"NameServer\"=\"2001:db8::53\"\n",
+			 other, other));
+	script = network_script(f, "PCI\\\\VEN_15AD&DEV_07B0\\\\005056FFFFAA100100", "");
+	assert_null(strstr(script, GUID));
+	assert_null(strstr(script, other));
+	assert_non_null(strstr(script, "call :forget \"PCI\\VEN_8086&DEV_100E\\2\""));
+	card->ip = &ip;
+	script = network_script(f, "PCI\\\\VEN_15AD&DEV_07B0\\\\005056FFFFAA100100", "");
+	assert_non_null(strstr(script, GUID));
+	assert_non_null(strstr(script, other));
+}
+
 /* To forget "PCI" would be to forget every device of the machine. */
 static void test_half_a_device(void **state)
 {
@@ -305,7 +338,7 @@ int main(void)
 	    LINUX_TEST(test_names_with_quotes), LINUX_TEST(test_too_many_products), LINUX_TEST(test_long_commands),
 	    LINUX_TEST(test_unknown_processor), LINUX_TEST(test_full_esp),	    LINUX_TEST(test_damaged_store),
 	    LINUX_TEST(test_name_servers),	LINUX_TEST(test_half_a_device),	    LINUX_TEST(test_removal_commands),
-	    LINUX_TEST(test_earlier_steps),
+	    LINUX_TEST(test_earlier_steps),	LINUX_TEST(test_card_unknown),
 	};
 
 	return cmocka_run_group_tests_name("windows steps", tests, NULL, NULL);

@@ -288,6 +288,98 @@ static void test_connections_guessed(void **state)
 	connection(f, "{E}", "third", "PCI\\\\VEN_1022&DEV_2000\\\\4&47B7341&0&0890", fixed);
 	i = inspected(f, m);
 	assert_int_equal(i->windows->nics.v[0].nic, -1);
+	assert_non_null(finding(i, "W-NET-NO-CARD"));
+	assert_null(finding(i, "I-NET-NO-CARD"));
+}
+
+/* The adapter's type was changed and its MAC kept: the old device comes first by its GUID. */
+static void test_same_mac(void **state)
+{
+	static const char here[] = "[ControlSet001\\Enum\\PCI\\VEN_15AD&DEV_07B0&SUBSYS_07B015AD&REV_01\\"
+				   "FF290C0007A866FE00]\n\"UINumber\"=dword:000000c0\n";
+	struct fixture *f = *state;
+	AUTO(machine_freep) struct machine *m = machine_new();
+	AUTO(inspection_freep) struct inspection *i = NULL;
+	struct nic *card = add_nic(m, "00:0c:29:66:a8:07", 192);
+
+	plant_windows(f);
+	connection(f, "{A}", "old", E1000E "000C29FFFF66A80700", fixed);
+	connection(f, "{B}", "new", VMXNET3 "FF290C0007A866FE00", "");
+	card->model = NIC_VMXNET3;
+	i = inspected(f, m);
+	assert_int_equal(i->windows->nics.v[1].nic, 0);
+	assert_false(i->windows->nics.v[1].guessed);
+	assert_string_equal(finding(i, "W-NET-NO-CARD")->text,
+			    "the fixed settings of the connection 'old' (10.1.2.3) go to no network card: the same "
+			    "MAC, but another connection was taken");
+	inspection_free(i);
+	card->model = NIC_UNKNOWN; /* then who has addresses */
+	i = inspected(f, m);
+	assert_int_equal(i->windows->nics.v[0].nic, 0);
+	assert_null(finding(i, "W-NET-NO-CARD"));
+	inspection_free(i);
+	add_to(f, CONFIG "SYSTEM", here); /* the slot tells more */
+	i = inspected(f, m);
+	assert_int_equal(i->windows->nics.v[1].nic, 0);
+	inspection_free(i);
+	card->pci_slot = -1;
+	connection(f, "{B}", "new", VMXNET3 "FF290C0007A866FE00", fixed);
+	i = inspected(f, m);
+	assert_true(i->windows->nics.v[0].nic == 0 && i->windows->nics.v[0].guessed);
+	assert_string_equal(finding(i, "W-NET-NAME-GUESSED")->text,
+			    "the settings of the connection 'old' were taken for network card 1 by a guess: the same "
+			    "MAC as another connection");
+}
+
+/* The source states no MAC, Windows knows the one that its card had there. */
+static void test_generated_mac(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(machine_freep) struct machine *m = machine_new();
+	AUTO(inspection_freep) struct inspection *i = NULL;
+	struct static_ip ip = {.address = (char *)"10.1.2.9", .prefix = 24};
+	struct nic *card = add_nic(m, "52:54:00:00:00:01", -1);
+
+	plant_windows(f);
+	card->mac_generated = true;
+	connection(f, "{C}", "third", VMXNET3 "FF565000AAAAAAFE00", fixed);
+	i = inspected(f, m);
+	assert_true(i->windows->nics.v[0].nic == 0 && i->windows->nics.v[0].guessed);
+	assert_string_equal(finding(i, "W-NET-NAME-GUESSED")->text,
+			    "the settings of the connection 'third' were taken for network card 1 by a guess: the "
+			    "only one that is left");
+	inspection_free(i);
+	connection(f, "{A}", "first", E1000E "000C29FFFF66A80700", "");
+	i = inspected(f, m);
+	assert_int_equal(i->windows->nics.v[1].nic, 0);
+	assert_null(finding(i, "W-NET-NO-CARD"));
+	inspection_free(i);
+	connection(f, "{A}", "first", E1000E "000C29FFFF66A80700", fixed);
+	i = inspected(f, m);
+	assert_true(i->windows->nics.v[0].nic == -1 && i->windows->nics.v[1].nic == -1);
+	assert_non_null(strstr(finding(i, "W-NET-NO-CARD")->fix, "--mac MAC:ip:"));
+	inspection_free(i);
+	card->ip = &ip;
+	i = inspected(f, m);
+	assert_null(finding(i, "W-NET-NO-CARD"));
+	assert_non_null(finding(i, "I-NET-NO-CARD"));
+}
+
+/* As many made-up MACs as connections. */
+static void test_generated_macs(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(machine_freep) struct machine *m = machine_new();
+	AUTO(inspection_freep) struct inspection *i = NULL;
+
+	plant_windows(f);
+	add_nic(m, "52:54:00:00:00:01", -1)->mac_generated = true;
+	add_nic(m, "52:54:00:00:00:02", -1)->mac_generated = true;
+	connection(f, "{A}", "first", E1000E "000C29FFFF66A80700", fixed);
+	connection(f, "{C}", "third", VMXNET3 "FF565000AAAAAAFE00", fixed);
+	i = inspected(f, m);
+	for (int n = 0; n < 2; n++)
+		assert_true(i->windows->nics.v[n].nic == n && i->windows->nics.v[n].guessed);
 }
 
 #define IPV6_STORE "ControlSet001\\Control\\Nsi\\{eb004a01-9b1a-11d4-9123-0050047759bc}\\10"
@@ -583,6 +675,9 @@ int main(void)
 	    FIXTURE_TEST(test_connections),
 	    FIXTURE_TEST(test_connections_by_slot),
 	    FIXTURE_TEST(test_connections_guessed),
+	    FIXTURE_TEST(test_same_mac),
+	    FIXTURE_TEST(test_generated_mac),
+	    FIXTURE_TEST(test_generated_macs),
 	    FIXTURE_TEST(test_fixed_ipv6),
 	    FIXTURE_TEST(test_wins),
 	    FIXTURE_TEST(test_odd_addresses),
