@@ -160,10 +160,16 @@ static const struct plain_driver {
 	   {"pciide", "System Bus Extender", true},
 	   {NULL}};
 
-/* Windows XP and Server 2003 look here; QEMU's IDE controller is Intel's PIIX3. */
-static const char *const ide_devices[][2] = {
-    {"primary_ide_channel", "atapi"},	   {"secondary_ide_channel", "atapi"}, {"*pnp0600", "atapi"},
-    {"pci#ven_8086&dev_7010", "intelide"}, {"pci#cc_0101", "pciide"},
+/* Windows XP and Server 2003 look here; QEMU's IDE controller is Intel's PIIX3, which the driver for any such
+ * controller drives, too. */
+static const struct ide_device {
+	const char *id, *services[2]; /* the first one that is installed */
+} ide_devices[] = {
+    {"primary_ide_channel", {"atapi"}},
+    {"secondary_ide_channel", {"atapi"}},
+    {"*pnp0600", {"atapi"}},
+    {"pci#ven_8086&dev_7010", {"intelide", "pciide"}},
+    {"pci#cc_0101", {"pciide"}},
 };
 
 static int has_program(struct injection *j, const char *name, bool *ret, struct err *err)
@@ -215,6 +221,20 @@ static int start_all(struct injection *j, const struct plain_driver *list, struc
 	return 0;
 }
 
+/* A device that is tied to a driver which isn't there would be left without any. */
+static int tie_ide_device(struct injection *j, const struct ide_device *d, struct err *err)
+{
+	bool there = false;
+
+	for (size_t i = 0; i < 2 && d->services[i] && !there; i++) {
+		if (has_program(j, d->services[i], &there, err) < 0)
+			return -1;
+		if (there && boot_critical(j, d->id, d->services[i], CLASS_IDE, WHY_PLAIN, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int boot_plain(struct injection *j, struct err *err)
 {
 	const struct windows_version *v = &j->w->version;
@@ -224,7 +244,7 @@ int boot_plain(struct injection *j, struct err *err)
 	if (start_all(j, ide, err) < 0)
 		return -1;
 	for (size_t i = 0; i < sizeof ide_devices / sizeof *ide_devices; i++)
-		if (boot_critical(j, ide_devices[i][0], ide_devices[i][1], CLASS_IDE, WHY_PLAIN, err) < 0)
+		if (tie_ide_device(j, &ide_devices[i], err) < 0)
 			return -1;
 	return 0;
 }

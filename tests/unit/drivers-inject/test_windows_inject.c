@@ -340,6 +340,25 @@ static void test_xp_without_virtio(void **state)
 			       "+\"ClassGUID\"=\"{4D36E96A-E325-11CE-BFC1-08002BE10318}\"\n"));
 	/* pciide.sys isn't there. */
 	assert_string_equal(finding(&o, "W-BOOT-DISK-DRIVER")->evidence, "/Windows/System32/drivers/pciide.sys");
+	assert_null(strstr(changes(f, SYSTEM), "pci#cc_0101"));
+	outcome_done(&o);
+}
+
+/* Windows was installed on SCSI disks: the driver for any IDE controller drives Intel's, too. */
+static void test_xp_without_intelide(void **state)
+{
+	static const char other[] = "[ControlSet001\\Control\\CriticalDeviceDatabase\\pci#ven_8086&dev_7010]\n"
+				    "\"Service\"=\"intelide\"\n";
+	struct fixture *f = *state;
+	const struct guest_case g = {"5.2.3790 s i386", arena_printf(&f->arena, "%s%s", old_system, other), NULL};
+	struct outcome o = {.i = inspection_new()};
+
+	make_guest(f, &g);
+	shell(f, arena_printf(&f->arena, "cd %s/Windows/System32/drivers && mv intelide.sys pciide.sys", f->dir));
+	assert_int_equal(inject_with(f, &g, &o), 0);
+	assert_non_null(strstr(changes(f, SYSTEM), "-\"Service\"=\"intelide\"\n+\"Service\"=\"pciide\"\n"));
+	assert_non_null(strstr(changes(f, SYSTEM), "pci#cc_0101]\n+\"Service\"=\"pciide\"\n"));
+	assert_null(strstr(changes(f, SYSTEM), "Services\\intelide"));
 	outcome_done(&o);
 }
 
@@ -565,6 +584,7 @@ int main(void)
 	    FIXTURE_TEST(test_no_disk_driver),
 	    FIXTURE_TEST(test_other_disk_driver),
 	    FIXTURE_TEST(test_xp_without_virtio),
+	    FIXTURE_TEST(test_xp_without_intelide),
 	    FIXTURE_TEST(test_doubts),
 	    FIXTURE_TEST(test_damaged_packages),
 	    FIXTURE_TEST(test_no_room),
