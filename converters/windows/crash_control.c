@@ -1,15 +1,15 @@
-/* Step crash-control: a machine that fails to boot on its new hardware stands still with its message on the screen. */
+/* Step crash-control: a machine that fails to boot on its new hardware stands still with its message on the screen,
+ * until its first boot is at its end. */
 #include "converters/windows/windows.h"
 
 static int run(const struct step_context *c, struct err *err)
 {
-	struct hive *h = c->windows->guest.system;
-	const char *key = ccs_key(c, "Control\\CrashControl");
+	static const char key[] = "Control\\CrashControl";
 
-	if (!hive_has_key(h, key))
+	if (!hive_has_key(c->windows->guest.system, ccs_key(c, key)))
 		return 0;
-	if (hive_set_dword(h, key, "AutoReboot", 0, "a crash stays on the screen instead of a restart in a circle",
-			   err) < 0)
+	if (boot_script_set_for_now(c, key, "AutoReboot", 0,
+				    "a crash stays on the screen instead of a restart in a circle", err) < 0)
 		return -1;
 	return windows_commit(c, err);
 }
@@ -21,7 +21,7 @@ static bool applies(const struct step_context *c)
 
 const struct step step_windows_crash_control = {
     .id = "crash-control",
-    .summary = "no restart after a crash",
+    .summary = "no restart after a crash at the first boot",
     .applies = applies,
     .run = run,
 };

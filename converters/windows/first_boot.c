@@ -10,8 +10,8 @@
 
 #include "converters/windows/windows.h"
 
-#define TEXT_MAX     (1 << 20)
-#define RESTORE_STEP "90-settings"
+#define TEXT_MAX (1 << 20)
+#define RESTORE	 "90-" /* begins the names of steps that put settings back */
 
 /* cmd.exe runs files with other line ends, too, but finds no labels in them now and then. */
 static int with_crlf(const char *text, struct buf *out, struct err *err)
@@ -81,19 +81,22 @@ static void restore_line(const struct first_boot_restore *r, struct buf *b)
 		buf_addf(b, "reg delete \"%s\\%s\" /v %s /f\n", key, r->key, r->name);
 }
 
-/* What was set for the first boot only gets its old value back. */
+/* What was set for the first boot only gets its old value back: a step each, so that the one of an earlier conversion
+ * that was never booted stays beside those of this one. */
 static void add_restores(const struct step_context *c)
 {
-	AUTO(buf_done) struct buf b = BUF_INIT(TEXT_MAX);
+	struct windows_work *w = c->windows;
 
-	if (!c->windows->restores.n)
-		return;
-	buf_adds(&b, "@echo off\n");
-	VEC_FOR (r, &c->windows->restores)
+	VEC_FOR (r, &w->restores) {
+		AUTO(buf_done) struct buf b = BUF_INIT(TEXT_MAX);
+
+		buf_adds(&b, "@echo off\n");
 		restore_line(r, &b);
-	buf_adds(&b, "exit /b 0\n");
-	boot_script_add(c, RESTORE_STEP, "settings that were changed for the first boot only get their old values back",
-			buf_str(&b));
+		buf_adds(&b, "exit /b 0\n");
+		boot_script_add(c, arena_printf(&w->arena, RESTORE "%s", r->name),
+				"a setting that was changed for the first boot only gets its old value back",
+				buf_str(&b));
+	}
 }
 
 /* A guest that is converted again after its first boot would take its scripts for done. */
@@ -131,7 +134,7 @@ static int drop_other_steps(const struct step_context *c, struct err *err)
 	if (c->guest->ops->list(c->guest, folder, &w->arena, &names, err) < 0)
 		return -1;
 	VEC_FOR (name, &names.list)
-		if (!is_step(w, *name) && strcmp(*name, RESTORE_STEP ".cmd") != 0 &&
+		if (!is_step(w, *name) && strncmp(*name, RESTORE, strlen(RESTORE)) != 0 &&
 		    guest_drop(c->guest, c->log, arena_printf(&w->arena, "%s/%s", folder, *name),
 			       "an earlier conversion left it for a first boot that never was", err) < 0)
 			return -1;
@@ -193,7 +196,7 @@ static int run(const struct step_context *c, struct err *err)
 
 static bool applies(const struct step_context *c)
 {
-	return c->windows->scripts.n > 0;
+	return c->windows->scripts.n || c->windows->restores.n;
 }
 
 const struct step step_windows_first_boot = {

@@ -332,13 +332,43 @@ static void test_earlier_steps(void **state)
 	assert_true(guest_exists(f->files.g, "/Windows/rehost/steps/20-network.cmd"));
 }
 
+/* What is set for the first boot only is put back, even where nothing else is to be done then. */
+static void test_crash_control(void **state)
+{
+	static const struct {
+		const char *before, *line; /* NULL: nothing to be put back */
+	} cases[] = {
+	    {"\"AutoReboot\"=dword:00000001\n", "reg add \"HKLM\\SYSTEM\\CurrentControlSet\\Control\\CrashControl\" "
+						"/v AutoReboot /t REG_DWORD /d 1 /f\r\n"},
+	    {"", "reg delete \"HKLM\\SYSTEM\\CurrentControlSet\\Control\\CrashControl\" /v AutoReboot /f\r\n"},
+	    {"\"AutoReboot\"=dword:00000000\n", NULL},
+	};
+	static const char script[] = "/Windows/rehost/steps/90-AutoReboot.cmd";
+	struct linux_fixture *f = *state;
+
+	for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
+		file_remove_tree(AT_FDCWD, arena_printf(&f->files.arena, "%s/Windows", f->files.dir), NULL);
+		plant_windows(f);
+		plant_kernel(f);
+		add(f, CONFIG "SYSTEM",
+		    arena_printf(&f->files.arena, "[ControlSet001\\Control\\CrashControl]\n%s", cases[n].before));
+		for (unsigned again = 0; again < 2; again++) {
+			f->inspection->windows = NULL;
+			assert_int_equal(convert(f), 0);
+			assert_int_equal(guest_exists(f->files.g, script), cases[n].line != NULL);
+		}
+		if (cases[n].line)
+			assert_non_null(strstr(text_of(&f->files, script), cases[n].line));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    LINUX_TEST(test_names_with_quotes), LINUX_TEST(test_too_many_products), LINUX_TEST(test_long_commands),
 	    LINUX_TEST(test_unknown_processor), LINUX_TEST(test_full_esp),	    LINUX_TEST(test_damaged_store),
 	    LINUX_TEST(test_name_servers),	LINUX_TEST(test_half_a_device),	    LINUX_TEST(test_removal_commands),
-	    LINUX_TEST(test_earlier_steps),	LINUX_TEST(test_card_unknown),
+	    LINUX_TEST(test_earlier_steps),	LINUX_TEST(test_card_unknown),	    LINUX_TEST(test_crash_control),
 	};
 
 	return cmocka_run_group_tests_name("windows steps", tests, NULL, NULL);
