@@ -41,23 +41,24 @@ static bool is_suffix(const char *text)
 	       !text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_")];
 }
 
-/* How devices of the new machine's cards begin. */
-static const char *new_device(enum net_bus bus)
+/* How devices of the new machine's cards begin. Models of other makers have another subsystem in QEMU than in other
+ * machines. A virtio card is transitional on a conventional bus; elsewhere it depends on the port that it is on. */
+static const char *new_device(const struct caps *caps)
 {
-	switch (bus) {
+	switch (caps->net) {
 	case NET_BUS_E1000E:
-		return "PCI\\VEN_8086&DEV_10D3";
+		return "PCI\\VEN_8086&DEV_10D3&SUBSYS_00008086";
 	case NET_BUS_E1000:
-		return "PCI\\VEN_8086&DEV_100E";
+		return "PCI\\VEN_8086&DEV_100E&SUBSYS_11001AF4";
 	case NET_BUS_RTL8139:
-		return "PCI\\VEN_10EC&DEV_8139";
+		return "PCI\\VEN_10EC&DEV_8139&SUBSYS_11001AF4";
 	case NET_BUS_VMXNET3:
 		return "PCI\\VEN_15AD&DEV_07B0";
 	case NET_BUS_VIRTIO:
 	case NET_BUS_UNKNOWN:
 		break;
 	}
-	return "PCI\\VEN_1AF4";
+	return caps->board == BOARD_PC ? "PCI\\VEN_1AF4&DEV_1000" : "PCI\\VEN_1AF4";
 }
 
 /* "PCI\VEN_15AD&DEV_07B0&…\…": less than these three names is a key with other devices below it. */
@@ -71,7 +72,7 @@ static bool is_instance(const char *device)
 /* A device of another kind than the new machine's cards isn't in it. */
 static bool is_gone(const struct work *w, const struct windows_nic *n)
 {
-	const char *stays = new_device(w->c->caps->net);
+	const char *stays = new_device(w->c->caps);
 
 	return n->device && boot_script_quotable(n->device) && is_instance(n->device) && is_guid(n->guid) &&
 	       strncasecmp(n->device, stays, strlen(stays)) != 0;

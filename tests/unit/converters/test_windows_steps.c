@@ -255,6 +255,23 @@ static void test_card_unknown(void **state)
 	assert_non_null(strstr(script, other));
 }
 
+/* VMware's e1000e isn't QEMU's, although it is the same model. */
+static void test_same_model(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant_windows(f);
+	plant_kernel(f);
+	add_nic(f, "00:0c:29:66:a8:07", -1);
+	assert_non_null(
+	    strstr(network_script(f, "PCI\\\\VEN_8086&DEV_10D3&SUBSYS_07D015AD&REV_00\\\\000C29FFFF66A80700", ""),
+		   "call :forget \"PCI\\VEN_8086&DEV_10D3&SUBSYS_07D015AD&REV_00\\000C29FFFF66A80700\" "));
+	assert_int_equal(f->caps.net, NET_BUS_E1000E);
+	assert_null(
+	    strstr(network_script(f, "PCI\\\\VEN_8086&DEV_10D3&SUBSYS_00008086&REV_00\\\\000C29FFFF66A80700", ""),
+		   "call :forget"));
+}
+
 /* To forget "PCI" would be to forget every device of the machine. */
 static void test_half_a_device(void **state)
 {
@@ -369,6 +386,7 @@ int main(void)
 	    LINUX_TEST(test_unknown_processor), LINUX_TEST(test_full_esp),	    LINUX_TEST(test_damaged_store),
 	    LINUX_TEST(test_name_servers),	LINUX_TEST(test_half_a_device),	    LINUX_TEST(test_removal_commands),
 	    LINUX_TEST(test_earlier_steps),	LINUX_TEST(test_card_unknown),	    LINUX_TEST(test_crash_control),
+	    LINUX_TEST(test_same_model),
 	};
 
 	return cmocka_run_group_tests_name("windows steps", tests, NULL, NULL);
