@@ -19,11 +19,12 @@ enum {
 struct foreign_kind {
 	const char *id;
 	const char *services[NAMES]; /* drivers, file system filters, programs */
-	const char *products[4];     /* what DisplayName begins with in the list of installed programs */
+	const char *products[NAMES]; /* what DisplayName begins with in the list of installed programs */
 	bool before_vista; /* newer Windows has these drivers in the box and starts them only where they fit */
 };
 
-/* Names as the products' own .inf files and services have them; only those are touched that are there. */
+/* Names as the products' own .inf files and services have them; only those are touched that are there. Of products the
+ * names of what is installed in guests: maker and series alone are those of management programs, too. */
 static const struct foreign_kind kinds[] = {
     {.id = "vmware",
      .services = {"pvscsi",	     "vmscsi",	      "vmci",	 "vsock",	 "vmrawdsk",
@@ -49,7 +50,12 @@ static const struct foreign_kind kinds[] = {
     {.id = "citrix",
      .services = {"xenevtchn", "xenutil", "xensvc", "xennet6", "xeninp", "scsifilt", "xenbus_monitor", "XenSvc",
 		  "XenServerGuestAgent", "CitrixXenGuestAgent", "xenbusmonitor"},
-     .products = {"Citrix Tools for Virtual Machines", "Citrix XenServer", "Citrix Hypervisor", "XenServer"}},
+     .products = {"Citrix Tools for Virtual Machines", "Citrix Xen Windows x86 PV Drivers",
+		  "Citrix Xen Windows x64 PV Drivers", "Citrix XenServer Tools Installer",
+		  "Citrix XenServer Windows Guest Agent", "Citrix XenServer VSS Provider",
+		  "Citrix XenServer Windows Management Agent", "Citrix XenServer PV Tools", "Citrix VM Tools",
+		  "Citrix Hypervisor Windows Management Agent", "Citrix Hypervisor PV Tools",
+		  "XenServer Windows Management Agent", "XenServer PV Tools", "XenServer VM Tools"}},
     {.id = "parallels",
      .services = {"prl_boot", "prl_dd", "prl_eth5", "prl_fs", "prl_memdev", "prl_mouf", "prl_pv32", "prl_pv64",
 		  "prl_scsi", "prl_sound", "prl_strg", "prl_tg", "prl_time", "prl_uprof", "prl_va", "prl_tools"},
@@ -134,7 +140,7 @@ static int clean_classes(struct found *f, struct err *err)
 
 static bool is_product_of(const struct foreign_kind *k, const char *display_name)
 {
-	for (unsigned n = 0; n < 4 && k->products[n]; n++)
+	for (unsigned n = 0; n < NAMES && k->products[n]; n++)
 		if (strncasecmp(display_name, k->products[n], strlen(k->products[n])) == 0)
 			return true;
 	return false;

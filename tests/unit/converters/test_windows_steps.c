@@ -333,6 +333,36 @@ static void test_removal_commands(void **state)
 	}
 }
 
+/* A management console may run on a guest of any hypervisor. */
+static void test_management_programs(void **state)
+{
+	static const struct {
+		const char *name;
+		bool is_tools;
+	} cases[] = {
+	    {"XenServer PowerShell SDK", false},
+	    {"Citrix XenServer Conversion Manager Console", false},
+	    {"Citrix Hypervisor Conversion Manager Console", false},
+	    {"Citrix Hypervisor PV Tools", true},
+	    {"Citrix XenServer Windows Management Agent", true},
+	    {"XenServer VM Tools for Windows", true},
+	};
+	struct linux_fixture *f = *state;
+
+	plant_windows(f);
+	plant_kernel(f);
+	for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
+		add(f, CONFIG "SOFTWARE",
+		    arena_printf(&f->files.arena,
+				 "[" UNINSTALL "\\P]\n\"DisplayName\"=\"%s\"\n\"UninstallString\"=\"C:\\\\un.exe\"\n",
+				 cases[n].name));
+		f->inspection->windows = NULL;
+		assert_int_equal(convert(f), 0);
+		assert_int_equal(guest_exists(f->files.g, "/Windows/rehost/steps/50-foreign-tools.cmd"),
+				 cases[n].is_tools);
+	}
+}
+
 /* A step of an earlier conversion that was never booted would run beside those of this one. */
 static void test_earlier_steps(void **state)
 {
@@ -382,11 +412,13 @@ static void test_crash_control(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    LINUX_TEST(test_names_with_quotes), LINUX_TEST(test_too_many_products), LINUX_TEST(test_long_commands),
-	    LINUX_TEST(test_unknown_processor), LINUX_TEST(test_full_esp),	    LINUX_TEST(test_damaged_store),
-	    LINUX_TEST(test_name_servers),	LINUX_TEST(test_half_a_device),	    LINUX_TEST(test_removal_commands),
-	    LINUX_TEST(test_earlier_steps),	LINUX_TEST(test_card_unknown),	    LINUX_TEST(test_crash_control),
-	    LINUX_TEST(test_same_model),
+	    LINUX_TEST(test_names_with_quotes), LINUX_TEST(test_too_many_products),
+	    LINUX_TEST(test_long_commands),	LINUX_TEST(test_unknown_processor),
+	    LINUX_TEST(test_full_esp),		LINUX_TEST(test_damaged_store),
+	    LINUX_TEST(test_name_servers),	LINUX_TEST(test_half_a_device),
+	    LINUX_TEST(test_removal_commands),	LINUX_TEST(test_earlier_steps),
+	    LINUX_TEST(test_card_unknown),	LINUX_TEST(test_crash_control),
+	    LINUX_TEST(test_same_model),	LINUX_TEST(test_management_programs),
 	};
 
 	return cmocka_run_group_tests_name("windows steps", tests, NULL, NULL);
