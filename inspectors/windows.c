@@ -198,34 +198,64 @@ static const char *arch_of_machine(unsigned machine)
 	}
 }
 
+static const char *arch_of_program(const struct buf *head)
+{
+	uint32_t pe;
+
+	if (head->len <= PE_OFFSET_AT + 4 || memcmp(head->data, "MZ", 2) != 0)
+		return NULL;
+	pe = get_le32(head->data + PE_OFFSET_AT);
+	if (!range_inside(pe, 6, head->len) || memcmp(head->data + pe, "PE\0", 4) != 0)
+		return NULL;
+	return arch_of_machine(get_le16(head->data + pe + 4));
+}
+
+/* CompactOS compresses the system's files in a way that ntfs-3g can't read by itself; *ret_unreadable tells that. */
+static int read_kernel(struct windows_look *l, char **ret_path, struct buf *head, bool *ret_unreadable, struct err *err)
+{
+	struct arena *a = &l->i->arena;
+	struct err why = ERR_INIT;
+
+	if (win_path(l->guest, arena_printf(a, "%s/System32/ntoskrnl.exe", l->w->systemroot), a, ret_path, &why) == 0 &&
+	    (!*ret_path || l->guest->ops->head(l->guest, *ret_path, PE_HEAD, head, &why) == 0))
+		return 0;
+	*ret_unreadable = why.code == ERR_UNREADABLE;
+	return *ret_unreadable ? 0 : err_set(err, why.code, "%s", why.text);
+}
+
+static void report_arch(struct windows_look *l, const char *path, bool unreadable)
+{
+	const char *arch = l->i->os.arch;
+
+	if (arch && (strcmp(arch, "x86_64") == 0 || strcmp(arch, "i386") == 0))
+		return;
+	if (!arch && unreadable)
+		finding_add(l->i, "B-ARCHITECTURE", SEVERITY_BLOCKER, path,
+			    "On the source, in case its system files are compressed: compact /compactos:never, "
+			    "then " SHUTDOWN "; or copy it with --no-convert.",
+			    "for which processor this Windows is can't be told: its kernel can't be read");
+	else
+		finding_add(l->i, "B-ARCHITECTURE", SEVERITY_BLOCKER, path,
+			    "Copy it with --no-convert, and describe the machine by hand; there is nothing to be done "
+			    "on the source.",
+			    "Windows for %s processors isn't converted: only that for x86 is (i386, x86_64)",
+			    arch ? arch : "unknown");
+}
+
 /* The kernel's own header decides; libguestfs looks at a program. */
 static int read_arch(struct windows_look *l, struct err *err)
 {
 	AUTO(buf_done) struct buf head = BUF_INIT(PE_HEAD);
-	struct arena *a = &l->i->arena;
-	const char *arch = NULL;
-	char *path;
-	uint32_t pe;
+	bool unreadable = false;
+	char *path = NULL;
+	const char *arch;
 
-	if (win_path(l->guest, arena_printf(a, "%s/System32/ntoskrnl.exe", l->w->systemroot), a, &path, err) < 0)
+	if (read_kernel(l, &path, &head, &unreadable, err) < 0)
 		return -1;
-	if (path && l->guest->ops->head(l->guest, path, PE_HEAD, &head, err) < 0)
-		return -1;
-	if (head.len > PE_OFFSET_AT + 4 && memcmp(head.data, "MZ", 2) == 0) {
-		pe = get_le32(head.data + PE_OFFSET_AT);
-		if (range_inside(pe, 6, head.len) && memcmp(head.data + pe, "PE\0", 4) == 0)
-			arch = arch_of_machine(get_le16(head.data + pe + 4));
-	}
+	arch = arch_of_program(&head);
 	if (arch)
-		l->i->os.arch = arena_strdup(a, arch);
-	arch = l->i->os.arch;
-	if (!arch || (strcmp(arch, "x86_64") != 0 && strcmp(arch, "i386") != 0))
-		finding_add(
-		    l->i, "B-ARCHITECTURE", SEVERITY_BLOCKER, path,
-		    "Copy it with --no-convert, and describe the machine by hand; there is nothing to be done on the "
-		    "source.",
-		    "Windows for %s processors isn't converted: only that for x86 is (i386, x86_64)",
-		    arch ? arch : "unknown");
+		l->i->os.arch = arena_strdup(&l->i->arena, arch);
+	report_arch(l, path, unreadable);
 	return 0;
 }
 

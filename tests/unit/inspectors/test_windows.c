@@ -520,6 +520,26 @@ static void test_unknown_architecture(void **state)
 	expect_blocker(f, "B-ARCHITECTURE", "--no-convert");
 }
 
+/* What ntfs-3g makes of a file that CompactOS has compressed is a link to nowhere; programs were readable or not. */
+static void test_unreadable_kernel(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(machine_freep) struct machine *m = machine_new();
+	AUTO(inspection_freep) struct inspection *i = inspection_new();
+	const char *kernel = on_host(f, "/Windows/System32/ntoskrnl.exe");
+
+	plant_windows(f);
+	assert_int_equal(unlink(kernel), 0);
+	assert_int_equal(symlink("unsupported reparse tag 0x80000017", kernel), 0);
+	i->os.family = OS_WINDOWS;
+	i->os.arch = arena_strdup(&i->arena, "x86_64");
+	if (inspect_guest(f->g, m, i, &f->err) < 0)
+		fail_msg("%s", f->err.text);
+	assert_null(finding(i, "B-ARCHITECTURE"));
+	assert_string_equal(i->windows->version.arch, "x86_64");
+	expect_blocker(f, "B-ARCHITECTURE", "compact /compactos:never");
+}
+
 static void soil(struct fixture *f, const char *path)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(HIVE_FILE_MAX);
@@ -684,6 +704,7 @@ int main(void)
 	    FIXTURE_TEST(test_team),
 	    FIXTURE_TEST(test_arm64),
 	    FIXTURE_TEST(test_unknown_architecture),
+	    FIXTURE_TEST(test_unreadable_kernel),
 	    FIXTURE_TEST(test_dirty_hive),
 	    FIXTURE_TEST(test_broken_hive),
 	    FIXTURE_TEST(test_no_space),
