@@ -19,7 +19,8 @@ static const char tail[] = "ipconfig /all\n"
 			   "if defined failed exit /b 1\n"
 			   "exit /b 0\n";
 
-/* A driver that the script before this one installed needs a while until its card is there: up to five minutes. */
+/* A driver that the script before this one installed needs a while until its card is there: up to five minutes. No call
+ * gets a name, whose percent signs and carets it would take for its own. */
 static const char find[] =
     "\n"
     "rem MAC: sets name, and guid when the cable is plugged in; fails when there is no such card.\n"
@@ -28,20 +29,17 @@ static const char find[] =
     "set \"guid=\"\n"
     "set \"tries=0\"\n"
     ":look\n"
-    "for /f usebackq^ tokens^=1^,5^,7^ delims^=^\" %%a in (`getmac /v /nh /fo csv`) do if /i \"%%b\"==\"%~1\" call "
-    ":found "
-    "\"%%a\" \"%%c\"\n"
-    "if defined name exit /b 0\n"
+    "for /f usebackq^ tokens^=1^,5^,7^ delims^=^\" %%a in (`getmac /v /nh /fo csv`) do if /i \"%%b\"==\"%~1\" if not "
+    "defined name (set \"name=%%a\" & set \"transport=%%c\")\n"
+    "if defined name goto found\n"
     "set /a tries+=1\n"
     "if %tries% geq 60 exit /b 1\n"
     "ping -n 6 127.0.0.1 >nul\n"
     "goto look\n"
     "\n"
-    "rem NAME TRANSPORT: \\Device\\Tcpip_{GUID}, or words when it isn't connected.\n"
+    "rem The transport is \\Device\\Tcpip_{GUID}, or words when it isn't connected.\n"
     ":found\n"
-    "if defined name exit /b 0\n"
-    "set \"name=%~1\"\n"
-    "for /f \"tokens=2 delims=_\" %%g in (\"%~2\") do set \"guid=%%g\"\n"
+    "for /f \"tokens=2 delims=_\" %%g in (\"%transport%\") do set \"guid=%%g\"\n"
     "exit /b 0\n";
 static const char rename_card[] =
     "\n"
