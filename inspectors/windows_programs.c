@@ -8,7 +8,7 @@
 
 #define UNINSTALL "Microsoft\\Windows\\CurrentVersion\\Uninstall"
 
-enum { PROGRAMS_MAX = 4096 };
+enum { PROGRAMS_MAX = 4096, START_DISABLED = 4 };
 
 /* What says that a kind of tools is installed: a service, or the beginning of a program's name. */
 static const struct tools {
@@ -92,20 +92,21 @@ static int look_at_programs(struct windows_look *l, const char *list, struct err
 	return 0;
 }
 
-/* Windows itself has Hyper-V's drivers from 2008 R2 on: only those of a guest of it are started at boot. */
+/* Windows itself has Hyper-V's drivers from 2008 R2 on: only a guest of it has devices on its bus. (Which devices a
+ * service drives, Windows notes in a key that no file has.) */
 static bool is_in_use(struct windows_look *l, const char *id, const char *service)
 {
 	const char *key = windows_key(l, "Services\\%s", service);
-	uint32_t start = 4, count = 0;
+	struct names devices;
+	uint32_t start;
 
 	if (!hive_has_key(l->system, key))
 		return false;
 	if (strcmp(id, "hyperv") != 0)
 		return true;
-	if (hive_dword(l->system, key, "Start", 4, &start, NULL) < 0 || start == 4 ||
-	    hive_dword(l->system, arena_printf(&l->i->arena, "%s\\Enum", key), "Count", 0, &count, NULL) < 0)
-		return false;
-	return count > 0;
+	return hive_dword(l->system, key, "Start", START_DISABLED, &start, NULL) == 0 && start != START_DISABLED &&
+	       hive_subkeys(l->system, windows_key(l, "Enum\\VMBUS"), &l->i->arena, &devices, NULL) == 0 &&
+	       devices.list.n > 0;
 }
 
 static void look_at_services(struct windows_look *l)

@@ -187,6 +187,32 @@ static void test_programs(void **state)
 	assert_non_null(finding(i, "I-POWERSHELL-SIGNED"));
 }
 
+/* Windows has the drivers in the box; a guest of Hyper-V has devices for them. */
+static void test_hyperv(void **state)
+{
+	static const struct {
+		const char *more;
+		unsigned agents;
+	} steps[] = {
+	    {"[ControlSet001\\Services\\storvsc]\n\"Start\"=dword:00000000\n[ControlSet001\\Enum\\VMBUS]\n", 1},
+	    {"[ControlSet001\\Enum\\VMBUS\\{f8b3781a-1e82-4818-a1c3-63d806ec15bb}]\n", 2},
+	    {"[ControlSet001\\Services\\storvsc]\n\"Start\"=dword:00000004\n", 1},
+	};
+	struct fixture *f = *state;
+	AUTO(machine_freep) struct machine *m = machine_new();
+
+	plant_windows(f);
+	for (size_t k = 0; k < sizeof steps / sizeof *steps; k++) {
+		AUTO(inspection_freep) struct inspection *i = NULL;
+
+		add_to(f, CONFIG "SYSTEM", steps[k].more);
+		i = inspected(f, m);
+		assert_int_equal(i->agents.n, steps[k].agents);
+		if (i->agents.n > 1)
+			assert_string_equal(i->agents.v[1].evidence, "service storvsc");
+	}
+}
+
 static struct nic *add_nic(struct machine *m, const char *mac, int slot)
 {
 	struct nic *n = vec_push(&m->arena, &m->nics);
@@ -692,6 +718,7 @@ int main(void)
 	    FIXTURE_TEST(test_windows_11),
 	    FIXTURE_TEST(test_activation),
 	    FIXTURE_TEST(test_programs),
+	    FIXTURE_TEST(test_hyperv),
 	    FIXTURE_TEST(test_connections),
 	    FIXTURE_TEST(test_connections_by_slot),
 	    FIXTURE_TEST(test_connections_guessed),
