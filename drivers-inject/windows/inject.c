@@ -16,8 +16,7 @@ static bool needs_more_with_secure_boot(const struct injection *j, const struct 
 	       d->program->binary.signature == SIGNATURE_CROSS;
 }
 
-/* Its program must be one that starts before any catalogue is looked at. */
-static const char *against_boot(const struct injection *j, const struct driver_choice *d)
+const char *against_boot(const struct injection *j, const struct driver_choice *d)
 {
 	if (!d->package)
 		return d->why ? d->why : "there is no driver source";

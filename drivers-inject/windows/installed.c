@@ -42,7 +42,7 @@ static int has_program(struct injection *j, const char *service, bool *ret, stru
 }
 
 /* Which of the device's two ids Windows knows a driver for, before plug and play runs. */
-static int find_ids(struct injection *j, enum driver_kind k, struct err *err)
+static int find_ids(struct injection *j, enum driver_kind k, bool ret[static 2], struct err *err)
 {
 	bool database = hive_has_key(j->w->system, DATABASE);
 	const char *key = database ? DATABASE "\\DeviceIds\\PCI" : CRITICAL;
@@ -59,41 +59,51 @@ static int find_ids(struct injection *j, enum driver_kind k, struct err *err)
 
 			if (!database && strncasecmp(name, "PCI#", 4) == 0)
 				name += 4;
-			j->chosen.v[k].ids[i] |= strncasecmp(name, id, strlen(id)) == 0;
+			ret[i] |= strncasecmp(name, id, strlen(id)) == 0;
 		}
 	}
 	return 0;
 }
 
-static int find_one(struct injection *j, enum driver_kind k, struct err *err)
+static bool is_disk(enum driver_kind k)
+{
+	return driver_devices[k].pci[0] != NULL;
+}
+
+static int find_one(struct injection *j, enum driver_kind k, struct driver_choice *ret, struct err *err)
 {
 	enum { BOOT_START = 0, OTHER = 99 };
 	const char *key = arena_printf(j->a, SERVICES "%s", services[k]);
-	bool disk = driver_devices[k].pci[0] != NULL;
-	struct driver_choice *d = &j->chosen.v[k];
 	uint32_t start;
 
 	if (!hive_has_key(j->w->system, key))
 		return 0;
-	if (has_program(j, key, &d->installed, err) < 0 ||
+	if (has_program(j, key, &ret->installed, err) < 0 ||
 	    hive_dword(j->w->system, key, "Start", OTHER, &start, err) < 0)
 		return -1;
-	if (!disk) {
+	if (!is_disk(k)) {
 		/* Whatever it drives: plug and play decides. */
-		d->ids[0] = d->ids[1] = d->installed;
+		ret->ids[0] = ret->ids[1] = ret->installed;
 		return 0;
 	}
-	if (find_ids(j, k, err) < 0)
+	if (find_ids(j, k, ret->ids, err) < 0)
 		return -1;
-	d->installed &= start == BOOT_START && (d->ids[0] || d->ids[1]) &&
-			!hive_has_key(j->w->system, arena_printf(j->a, "%s\\StartOverride", key));
+	ret->installed &= start == BOOT_START && (ret->ids[0] || ret->ids[1]) &&
+			  !hive_has_key(j->w->system, arena_printf(j->a, "%s\\StartOverride", key));
 	return 0;
 }
 
 int find_installed(struct injection *j, struct err *err)
 {
-	for (enum driver_kind k = DRIVER_UNKNOWN + 1; k < DRIVER_KINDS; k++)
-		if (services[k] && !j->chosen.v[k].package && find_one(j, k, err) < 0)
+	for (enum driver_kind k = DRIVER_UNKNOWN + 1; k < DRIVER_KINDS; k++) {
+		struct driver_choice *d = &j->chosen.v[k], own = {0};
+
+		if (!services[k] || (d->package && !(is_disk(k) && against_boot(j, d))))
+			continue;
+		if (find_one(j, k, &own, err) < 0)
 			return -1;
+		if (own.installed)
+			*d = own;
+	}
 	return 0;
 }

@@ -19,7 +19,12 @@ struct injection {
 	enum driver_kind boot; /* what drives the boot disk, by a package or installed; unknown: no virtio */
 };
 
-/* Of devices without a package: whether the guest has a driver of its own, for disks one that Windows starts from. */
+/* Why Windows can't start from a disk with this package, a part of a sentence; NULL: it can. Its program must be one
+ * that starts before any catalogue is looked at. */
+const char *against_boot(const struct injection *j, const struct driver_choice *d);
+
+/* Of devices without a package: whether the guest has a driver of its own, for disks one that Windows starts from; that
+ * also takes the place of a package which it can't start from. */
 int find_installed(struct injection *j, struct err *err);
 
 /* Copies the files of all chosen packages, and the program of the boot disk to System32\drivers. */

@@ -411,6 +411,34 @@ static void test_installed(void **state)
 	}
 }
 
+/* The source has a package, but Windows would not start with it: what it starts with now stays. */
+static void test_installed_instead_of_package(void **state)
+{
+	static const char system[] = "[Select]\n\"Current\"=dword:00000001\n"
+				     "[ControlSet001\\Services\\viostor]\n\"Start\"=dword:00000000\n"
+				     "\"ImagePath\"=expand_sz:\"System32\\\\drivers\\\\viostor.sys\"\n"
+				     "[DriverDatabase\\DeviceIds\\PCI\\VEN_1AF4&DEV_1042&SUBSYS_11001AF4&REV_01]\n"
+				     "\"oem3.inf\"=hex:01,ff,00,00\n";
+	struct guest_case g = {"10.0.19045 x86_64", system, "os=w10 sign=cross drivers=viostor,netkvm", 0, NULL, true};
+	struct fixture *f = *state;
+	struct outcome o;
+
+	plant(f, "/Windows/System32/drivers/viostor.sys", "MZ its own");
+	o = inject(f, &g);
+	assert_true(o.caps.disk == DISK_BUS_VIRTIO_BLK && o.caps.board == BOARD_Q35 && !o.caps.safe_mode);
+	assert_string_equal(text_of(f, "/Windows/System32/drivers/viostor.sys"), "MZ its own");
+	assert_string_equal(finding(&o, "I-DRIVER-INSTALLED")->text,
+			    "The guest has these drivers already, and they stay: viostor.");
+	assert_non_null(strstr(finding(&o, "W-DRIVER-CROSS-SIGNED")->text, ": netkvm."));
+	assert_int_equal(o.staged.list.n, 1);
+	outcome_done(&o);
+	g.secure_boot = false;
+	o = inject(f, &g);
+	assert_null(finding(&o, "I-DRIVER-INSTALLED"));
+	assert_int_equal(o.staged.list.n, 2);
+	outcome_done(&o);
+}
+
 /* Tied to no device: it doesn't start for the boot disk. Then tied to the old one alone. */
 static void test_installed_not_for_boot(void **state)
 {
@@ -592,6 +620,7 @@ int main(void)
 	    FIXTURE_TEST(test_sha2),
 	    FIXTURE_TEST(test_secure_boot),
 	    FIXTURE_TEST(test_installed),
+	    FIXTURE_TEST(test_installed_instead_of_package),
 	    FIXTURE_TEST(test_installed_not_for_boot),
 	    FIXTURE_TEST(test_old_label),
 	};
