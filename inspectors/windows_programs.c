@@ -8,13 +8,13 @@
 
 #define UNINSTALL "Microsoft\\Windows\\CurrentVersion\\Uninstall"
 
-enum { PROGRAMS_MAX = 4096, START_DISABLED = 4 };
+enum { PROGRAMS_MAX = 4096, PROGRAM_NAMES = 8, START_DISABLED = 4 };
 
 /* What says that a kind of tools is installed: a service, or the beginning of a program's name. */
 static const struct tools {
 	const char *id;
 	const char *services[4];
-	const char *programs[4];
+	const char *programs[PROGRAM_NAMES];
 } tools[] = {
     {"vmware-tools", {"VMTools", "vmci", "pvscsi"}, {"VMware Tools"}},
     {"hyperv", {"netvsc", "storvsc"}, {"Microsoft Hyper-V Guest", "Microsoft Hyper-V Integration"}},
@@ -24,7 +24,10 @@ static const struct tools {
     {"xen",
      {"xenbus", "rhelscsi", "xenvbd"},
      {"Red Hat Paravirtualized Xen", "Xen PV", "SUSE Virtual Machine Driver Pack"}},
-    {"citrix", {"xenevtchn", "xensvc"}, {"Citrix Tools for Virtual Machines", "Citrix XenServer", "XenServer"}},
+    {"citrix",
+     {"xenevtchn", "xensvc"},
+     {"Citrix Tools for Virtual Machines", "Citrix Xen Windows", "Citrix XenServer Tools", "Citrix XenServer Windows",
+      "Citrix Hypervisor PV Tools", "XenServer VM Tools", "XenServer PV Tools", "XenServer Windows"}},
     {"parallels", {"prl_strg", "prl_tools", "prl_boot"}, {"Parallels Tools"}},
     {"qemu-guest-agent", {"QEMU-GA"}, {"QEMU guest agent"}},
 };
@@ -60,7 +63,7 @@ static void add_agent(struct windows_look *l, const char *id, const char *eviden
 static void look_at_program(struct windows_look *l, const char *name, const char *version)
 {
 	for (size_t k = 0; k < sizeof tools / sizeof *tools; k++)
-		for (size_t n = 0; n < 4 && tools[k].programs[n]; n++)
+		for (size_t n = 0; n < PROGRAM_NAMES && tools[k].programs[n]; n++)
 			if (begins(name, tools[k].programs[n]))
 				add_agent(l, tools[k].id,
 					  arena_printf(&l->i->arena, "%s%s%s", name, version ? " " : "",

@@ -187,6 +187,26 @@ static void test_programs(void **state)
 	assert_non_null(finding(i, "I-POWERSHELL-SIGNED"));
 }
 
+static void test_management_programs(void **state)
+{
+	static const char *const names[] = {"XenServer PowerShell SDK", "Citrix XenServer Conversion Manager Console",
+					    "XenServer VM Tools for Windows"};
+	struct fixture *f = *state;
+	AUTO(machine_freep) struct machine *m = machine_new();
+
+	plant_windows(f);
+	for (size_t k = 0; k < 3; k++) {
+		AUTO(inspection_freep) struct inspection *i = NULL;
+
+		add_to(f, CONFIG "SOFTWARE",
+		       arena_printf(&f->arena,
+				    "[Microsoft\\Windows\\CurrentVersion\\Uninstall\\{4}]\n\"DisplayName\"=\"%s\"\n",
+				    names[k]));
+		i = inspected(f, m);
+		assert_int_equal(i->agents.n, k < 2 ? 1 : 2); /* and VMware Tools */
+	}
+}
+
 /* Windows has the drivers in the box; a guest of Hyper-V has devices for them. */
 static void test_hyperv(void **state)
 {
@@ -718,6 +738,7 @@ int main(void)
 	    FIXTURE_TEST(test_windows_11),
 	    FIXTURE_TEST(test_activation),
 	    FIXTURE_TEST(test_programs),
+	    FIXTURE_TEST(test_management_programs),
 	    FIXTURE_TEST(test_hyperv),
 	    FIXTURE_TEST(test_connections),
 	    FIXTURE_TEST(test_connections_by_slot),
