@@ -7,6 +7,8 @@
 
 #include "core/base/checked.h"
 
+enum { SATA_PORTS = 6 }; /* of a controller */
+
 struct builder {
 	struct domain *d;
 	const struct qemu_host *host;
@@ -242,16 +244,17 @@ static void add_usb(struct builder *b)
 		addf(b, "-device", "usb-kbd,bus=usb.0");
 }
 
-/* A SATA disk's port: q35 has six on board; others get a controller when the first disk asks. */
-static int sata_device(struct builder *b, const struct domain_disk *disk, const char *kind, const char **ret)
+/* A SATA disk's port: q35 has six on board; others, and further disks, get controllers of six. */
+static const char *sata_device(struct builder *b, const char *kind)
 {
-	if (b->sata == 6)
-		return err_set(b->err, ERR_UNSUPPORTED, "disk '%s': there are six SATA ports", disk->target);
-	if (b->d->board != BOARD_Q35 && !b->sata)
-		addf(b, "-device", "ahci,id=sata");
-	*ret = arena_printf(&b->d->arena, "ide-%s,bus=%s.%u", kind, b->d->board == BOARD_Q35 ? "ide" : "sata", b->sata);
-	b->sata++;
-	return 0;
+	unsigned on_board = b->d->board == BOARD_Q35 ? SATA_PORTS : 0, place = b->sata++;
+
+	if (place < on_board)
+		return arena_printf(&b->d->arena, "ide-%s,bus=ide.%u", kind, place);
+	place -= on_board;
+	if (place % SATA_PORTS == 0)
+		addf(b, "-device", "ahci,id=sata%u", place / SATA_PORTS);
+	return arena_printf(&b->d->arena, "ide-%s,bus=sata%u.%u", kind, place / SATA_PORTS, place % SATA_PORTS);
 }
 
 static int ide_device(struct builder *b, const struct domain_disk *disk, const char *kind, const char **ret)
@@ -279,7 +282,8 @@ static int disk_device(struct builder *b, const struct domain_disk *disk, const 
 		*ret = arena_printf(&b->d->arena, "scsi-%s,bus=scsi.0,scsi-id=%u", kind, b->scsi++);
 		return 0;
 	case DOMAIN_BUS_SATA:
-		return sata_device(b, disk, kind, ret);
+		*ret = sata_device(b, kind);
+		return 0;
 	case DOMAIN_BUS_IDE:
 		return ide_device(b, disk, kind, ret);
 	case DOMAIN_BUS_USB:
