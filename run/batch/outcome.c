@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,6 +46,24 @@ enum outcome_state outcome_state(const struct json *outcome)
 	return state_by_name(js_get_str(outcome, "state", ""));
 }
 
+/* Its own fault; the other signals are sent: by people, by the machine that goes down, by the kernel short of memory.
+ */
+static bool is_crash(int status)
+{
+	switch (status - 128) {
+	case SIGILL:
+	case SIGTRAP:
+	case SIGABRT:
+	case SIGBUS:
+	case SIGFPE:
+	case SIGSEGV:
+	case SIGSYS:
+		return true;
+	default:
+		return false;
+	}
+}
+
 enum outcome_state outcome_of_status(int status)
 {
 	switch (status) {
@@ -58,7 +77,7 @@ enum outcome_state outcome_of_status(int status)
 	case 75:
 		return OUTCOME_UNKNOWN;
 	default: /* 128 + signal: interrupted or killed */
-		return status > 128 ? OUTCOME_UNKNOWN : OUTCOME_FAILED;
+		return status > 128 && !is_crash(status) ? OUTCOME_UNKNOWN : OUTCOME_FAILED;
 	}
 }
 

@@ -184,9 +184,10 @@ static int conclude(struct unit_work *w, const struct unit_end *end, struct err 
 
 	if (lease_check(w->lease, err) < 0)
 		return -1;
-	if (outcome_state(outcome) == OUTCOME_BLOCKED && w->work[0] &&
-	    file_remove_tree(w->state_fd, w->work, err) < 0) /* nothing that another attempt could go on from */
-		return -1;
+	/* What there is stays, be it a result or something to go on from: a source may be out of reach on one host
+	 * only. Of a machine that it refuses, the conversion has removed everything but this folder. */
+	if (w->work[0])
+		unlinkat(w->state_fd, w->work, AT_REMOVEDIR);
 	if (outcome_write(w->state_fd, outcome, err) < 0)
 		return -1;
 	return err_set(err, code_of(end->status), "%s: %s: %s", w->unit.name,
@@ -327,6 +328,8 @@ static int prove(struct unit_work *w, const struct history *h, struct err *err)
 		w->proof = report_proof(boot, w->job->path);
 	if (end.status == 0)
 		return 0;
+	if (outcome_of_status(end.status) == OUTCOME_BLOCKED) /* of the result: the machine was converted */
+		end.status = err_exit_status(ERR_BOOT);
 	report = result < 0 ? NULL : attempt_read(result, ATTEMPT_REPORT);
 	end.report = report;
 	end.error = w->attempt.last_error[0] ? w->attempt.last_error : "the boot proof failed";
