@@ -81,20 +81,21 @@ static int describe(const struct unit *u, struct machine **ret, struct err *err)
 	return opened;
 }
 
-uint64_t plan_source_bytes(const struct unit *u, struct err *err)
+int plan_source(const struct unit *u, struct plan_source *ret, struct err *err)
 {
 	AUTO(machine_freep) struct machine *m = NULL;
-	uint64_t ret = 0;
 
+	*ret = (struct plan_source){0};
 	if (describe(u, &m, err) < 0)
-		return 0;
+		return -1;
+	ret->memory = m->memory;
 	VEC_FOR (disk, &m->disks) {
 		AUTO_FD int dirfd = disk->folder ? file_open_dir(disk->folder, NULL) : -1;
 		uint64_t bytes = disk->window_len ? disk->window_len : dirfd < 0 ? 0 : file_bytes(dirfd, disk->file);
 
-		ret = add_fits(ret, bytes, &ret) ? ret : UINT64_MAX;
+		ret->bytes = add_fits(ret->bytes, bytes, &ret->bytes) ? ret->bytes : UINT64_MAX;
 	}
-	return ret;
+	return 0;
 }
 
 /* ---- what is known of a machine ---- */
@@ -142,12 +143,17 @@ static int judge(struct plan *p, struct plan_machine *m, const struct unit_check
 	return 0;
 }
 
+/* A check that was refused early (the source is in use) tells neither size nor memory. */
 static int use_check(struct plan *p, struct plan_machine *m, const struct unit_check *c, struct err *err)
 {
+	struct plan_source source = {0};
+
 	if (judge(p, m, c, err) < 0)
 		return -1;
-	m->unit.bytes = c->allocated ? c->allocated : plan_source_bytes(&m->unit, NULL);
-	estimate(&m->unit, c->seconds > 0 ? c->seconds : WORK_SECONDS, c->memory);
+	if (!c->allocated || !c->memory)
+		plan_source(&m->unit, &source, NULL);
+	m->unit.bytes = c->allocated ? c->allocated : source.bytes;
+	estimate(&m->unit, c->seconds > 0 ? c->seconds : WORK_SECONDS, c->memory ? c->memory : source.memory);
 	return 0;
 }
 
@@ -172,12 +178,13 @@ static int check_all(const struct plan_options *o, struct plan *p, struct err *e
 static void describe_all(struct plan *p)
 {
 	VEC_FOR (m, &p->machines) {
+		struct plan_source source;
 		struct err why = ERR_INIT;
 
-		m->unit.bytes = plan_source_bytes(&m->unit, &why);
-		estimate(&m->unit, WORK_SECONDS, 0);
-		if (why.code != ERR_NONE)
+		if (plan_source(&m->unit, &source, &why) < 0)
 			m->note = arena_strdup(&p->arena, why.text);
+		m->unit.bytes = source.bytes;
+		estimate(&m->unit, WORK_SECONDS, source.memory);
 	}
 }
 

@@ -34,9 +34,14 @@ struct plan {
 int plan_make(const struct plan_options *o, struct plan *ret, struct err *err);
 void plan_done(struct plan *p);
 
-/* Bytes that the files of a machine take on the source, as far as its description tells; 0: it can't be opened, and why
- * is in err. */
-uint64_t plan_source_bytes(const struct unit *u, struct err *err);
+/* What a machine's description tells without its disks. */
+struct plan_source {
+	uint64_t bytes;	 /* that its files take on the source; 0: not known */
+	uint64_t memory; /* bytes, the machine's own */
+};
+
+/* All 0 when the description can't be opened: then -1. */
+int plan_source(const struct unit *u, struct plan_source *ret, struct err *err);
 
 /* {"schema":"rehost-batch-plan-1", …}; docs/batch.md has it. */
 struct json *plan_json(const struct plan *p, const char *job);

@@ -110,6 +110,25 @@ static void first_by_priority_then_by_size(void **state)
 	assert_int_equal(f->plan.machines.v[2].unit.seconds, 60);
 }
 
+/* A guest that boots for its proof has the memory that its description says, though no check has looked. */
+static void room_for_the_proof(void **state)
+{
+	static const char xml[] = "<domain><name>vm</name><memory unit='GiB'>16</memory><vcpu>2</vcpu>"
+				  "<os><type machine='q35'>hvm</type></os><devices><disk type='file'>"
+				  "<driver type='raw'/><source file='%s/big'/><target dev='vda' bus='virtio'/>"
+				  "</disk></devices></domain>";
+	struct fixture *f = *state;
+	char path[200], text[1000];
+
+	disk(f, "big", 4096);
+	snprintf(path, sizeof path, "%s/vm.xml", f->dir);
+	snprintf(text, sizeof text, xml, f->dir);
+	assert_int_equal(file_replace(AT_FDCWD, path, text, strlen(text), 0600, &f->err), 0);
+	made(f, "machines: [{source: vm.xml, proof: login, priority: 1}, {source: vm.xml, name: unproven}]\n");
+	assert_int_equal(f->plan.machines.v[0].unit.memory_mib, 16 * 1024 + 512);
+	assert_int_equal(f->plan.machines.v[1].unit.memory_mib, 2048);
+}
+
 static void printed(void **state)
 {
 	struct fixture *f = *state;
@@ -236,6 +255,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(first_by_priority_then_by_size),
+	    TEST(room_for_the_proof),
 	    TEST(printed),
 	    TEST(a_source_that_is_not_there_stops_nothing),
 	    TEST(nothing_is_written_for_a_bad_manifest),
