@@ -10,6 +10,7 @@
 
 #include "core/base/file.h"
 #include "core/base/log.h"
+#include "run/batch/plan.h"
 #include "run/batch/runner_private.h"
 #include "run/batch/unit_private.h"
 #include "run/report/report.h"
@@ -21,6 +22,7 @@ struct history {
 	unsigned failures; /* since a failed or blocked outcome was last set aside */
 	bool set_aside;	   /* one was */
 	bool unblocked;	   /* it was blocked, and set aside: to be tried whatever the plan found */
+	bool tried;	   /* since then something was run */
 	int last_status;   /* of the last one that ended in an orderly way; 0 none */
 };
 
@@ -76,6 +78,13 @@ static int open_places(struct unit_work *w, struct err *err)
 
 /* ---- history ---- */
 
+static bool has_run(int attempt_fd)
+{
+	struct stat st;
+
+	return fstatat(attempt_fd, ATTEMPT_EVENTS, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0;
+}
+
 /* From the last attempt to the first. */
 static void look_at_attempt(int fd, struct history *h)
 {
@@ -88,6 +97,7 @@ static void look_at_attempt(int fd, struct history *h)
 		h->set_aside = true;
 	if (end && !h->last_status)
 		h->last_status = status;
+	h->tried |= !h->set_aside && has_run(fd);
 	h->failures += end && !h->set_aside && outcome_of_status(status) == OUTCOME_FAILED;
 }
 
@@ -368,6 +378,31 @@ static int refuse(struct unit_work *w, const struct history *h, const char *text
 	return end_badly(w, &end, h, err);
 }
 
+/* A result from before somebody had the unit tried again: the source may be another since, as may we. It goes when
+ * there is a source to convert in its place. */
+static int drop_stale_result(struct unit_work *w, const struct history *h, struct err *err)
+{
+	AUTO_FD int work = -1;
+	struct plan_source source;
+	struct err why = ERR_INIT;
+	struct unit_end end = {.error = why.text};
+
+	if (!h->set_aside || h->tried || !has_result(w))
+		return 0;
+	if (plan_source(&w->unit, &source, &why) < 0) {
+		end.status = err_exit_status(why.code);
+		return end_badly(w, &end, h, err);
+	}
+	log_info("%s: what an earlier attempt made is from before it was to be tried again: converted anew",
+		 w->unit.name);
+	work = openat(w->state_fd, w->work, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (work < 0)
+		return err_sys(err, ERR_TEMPFAIL, "%s: cannot open '%s'", w->unit.name, w->work);
+	if (file_remove_tree(work, w->unit.name, &why) < 0)
+		return err_set(err, ERR_TEMPFAIL, "%s: %s", w->unit.name, why.text);
+	return 0;
+}
+
 /* Somebody else made out/NAME just now, or the host failed us. */
 static int publish(struct unit_work *w, const struct history *h, struct err *err)
 {
@@ -401,7 +436,8 @@ static int go(struct unit_work *w, struct err *err)
 		return err_wrap(err, "%s", w->unit.name);
 	if (done)
 		return 0;
-	if (begin(w, &h, err) < 0 || (!has_result(w) && convert(w, &h, err) < 0) || prove(w, &h, err) < 0)
+	if (begin(w, &h, err) < 0 || drop_stale_result(w, &h, err) < 0 || (!has_result(w) && convert(w, &h, err) < 0) ||
+	    prove(w, &h, err) < 0)
 		return -1;
 	return publish(w, &h, err);
 }

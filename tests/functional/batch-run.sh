@@ -106,13 +106,17 @@ says 0 "already done" "$rehost" batch unit --job job --index 0
 says 4 "missing: already blocked: " "$rehost" batch unit --job job --index 6
 
 echo "what failed and what was blocked, once more"
+mv silent.raw away.raw
+says 9 "4 of 12 machines are done, 0 failed, 8 blocked" "$rehost" batch resume job --failed --pause 1
+[ -d job/state/000004/work/no-system ] || fail "a result is given up, though there is no source to convert in its place"
+mv away.raw silent.raw
 loader silent.raw 'web login: \r\n'
 cp plain.qcow2 gone.qcow2
 mv plain.vmdk cut.vmdk
 rm -r job/out/taken
-says 9 "8 of 12 machines are done, 1 failed, 3 blocked" "$rehost" batch resume job --failed --blocked --pause 1
-states job | grep -E '(cut|orphan|taken|planned-out) ' > ends
-[ "$(grep -c 'done 0' ends)" = 4 ] || fail "$(cat ends)"
+says 9 "9 of 12 machines are done, 0 failed, 3 blocked" "$rehost" batch resume job --failed --blocked --pause 1
+states job | grep -E '(cut|orphan|taken|planned-out|no-system) ' > ends # the last one is converted anew: its source may have changed, and has
+[ "$(grep -c 'done 0' ends)" = 5 ] || fail "$(cat ends)"
 
 # ---- a kill between the rename and the outcome ----
 
@@ -136,7 +140,7 @@ no_leftovers job
 mv job/state/000000/done.json .
 says 3 "'out/good-raw' exists already and isn't this unit's" "$rehost" batch unit --job job --index 0
 
-# ---- kills ----
+# ---- kills and refusals ----
 
 # big_job JOB [OPTION…]: four of 24 MiB.
 big_job() {
@@ -189,6 +193,38 @@ seen_done
 no_leftovers killed
 contents killed > killed.sums
 diff reference.sums killed.sums || fail "other contents than undisturbed"
+
+# ---- refused, and nothing lost ----
+
+# Killed amid its copy, then the source is out of reach; then somebody else makes a folder of the result's name.
+echo "blocked with work behind it"
+new_job lost
+unit lost big0 ".source = \"$work/big0.raw\" | .arguments = \$ARGS.positional" --no-convert "${slow[@]}"
+seal_job lost
+state=lost/state/000000
+"$rehost" batch unit --job lost --index 0 2> log &
+unit=$!
+until [ -s $state/work/.big0.partial/big0-sda.qcow2 ]; do sleep 0.05; done
+sleep 0.5
+kill -9 $unit
+{ wait $unit || :; } 2> /dev/null
+no_workers "$work/lost" "a kill"
+mv big0.raw away.raw
+says 4 "big0: blocked: " "$rehost" batch unit --job lost --index 0
+[ -s $state/work/.big0.partial/big0-sda.qcow2 ] || fail "a source out of reach costs what was copied"
+mv away.raw big0.raw
+"$rehost" batch resume lost --blocked 2> log &
+runner=$!
+until [ -s $state/attempt-2/events.ndjson ]; do sleep 0.05; done
+mkdir -p lost/out/big0 && touch lost/out/big0/somebodys
+wait $runner && fail "published into somebody's folder"
+[ "$(states lost)" = "big0 blocked 3" ] || fail "$(states lost)"
+[ -e $state/work/big0/big0.xml ] || fail "a folder in the way costs the result"
+inode=$(stat -c %i $state/work/big0/big0-sda.qcow2)
+rm -r lost/out/big0
+"$rehost" batch resume lost --blocked -q || fail "the last resume: $("$rehost" batch status lost)"
+[ "$(stat -c %i lost/out/big0/big0-sda.qcow2)" = "$inode" ] || fail "converted again, when only publishing was left"
+no_leftovers lost
 
 # ---- asked to end ----
 
