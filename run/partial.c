@@ -168,7 +168,7 @@ bool partial_is_scaffold(const char *name)
 		if (!strncmp(name, parts[i], strlen(parts[i])) && *number && !number[strspn(number, "0123456789")])
 			return true;
 	}
-	return !strcmp(name, JOURNAL_FILE);
+	return !strcmp(name, JOURNAL_FILE) || file_is_temporary(name);
 }
 
 static int remove_if_scaffold(int dirfd, const char *name, struct err *err)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -288,28 +290,50 @@ int file_slurp_tail(int fd, const char *name, struct buf *b, struct err *err)
 	return 0;
 }
 
-static int write_synced(int dirfd, const char *name, const void *data, size_t len, mode_t mode, struct err *err)
-{
-	AUTO_FD int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+#define TEMPORARY_END ".new"
 
-	if (fd < 0)
-		return err_sys(err, ERR_BLOCKED, "cannot create '%s'", name);
-	if (file_pwrite(fd, data, len, 0, err) < 0)
-		return err_wrap(err, "'%s'", name);
-	if (fsync(fd) < 0)
-		return err_sys(err, ERR_INTERNAL, "cannot sync '%s'", name);
+enum { TEMPORARY_DIGITS = 16 };
+
+bool file_is_temporary(const char *name)
+{
+	return name[0] == '.' && strspn(name + 1, "0123456789abcdef") == TEMPORARY_DIGITS &&
+	       !strcmp(name + 1 + TEMPORARY_DIGITS, TEMPORARY_END);
+}
+
+/* In the same folder, and no other writer's: two hosts may write one file. */
+static int temporary_name(const char *name, char ret[PATH_MAX], struct err *err)
+{
+	const char *slash = strrchr(name, '/');
+	int folder = slash ? (int)(slash - name) + 1 : 0;
+	uint64_t random;
+
+	if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+		return err_sys(err, ERR_INTERNAL, "cannot get a random number");
+	snprintf(ret, PATH_MAX, "%.*s.%0*" PRIx64 TEMPORARY_END, folder, name, TEMPORARY_DIGITS, random);
 	return 0;
+}
+
+static int write_synced(int fd, const void *data, size_t len, struct err *err)
+{
+	if (file_pwrite(fd, data, len, 0, err) < 0)
+		return -1;
+	return fsync(fd) < 0 ? err_sys(err, ERR_INTERNAL, "cannot sync") : 0;
 }
 
 int file_replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode, struct err *err)
 {
-	char temporary[300];
+	char temporary[PATH_MAX];
+	AUTO_FD int fd = -1;
 	int ret;
 
-	snprintf(temporary, sizeof temporary, "%.250s.new", name);
-	ret = write_synced(dirfd, temporary, data, len, mode, err);
+	if (temporary_name(name, temporary, err) < 0)
+		return -1;
+	fd = openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (fd < 0)
+		return err_sys(err, ERR_BLOCKED, "cannot create '%s'", name);
+	ret = write_synced(fd, data, len, err) < 0 ? err_wrap(err, "'%s'", name) : 0;
 	if (!ret && renameat(dirfd, temporary, dirfd, name) < 0)
-		ret = err_sys(err, ERR_INTERNAL, "cannot rename '%s' to '%s'", temporary, name);
+		ret = err_sys(err, ERR_INTERNAL, "cannot replace '%s'", name);
 	if (!ret)
 		return file_sync_dir(dirfd, err);
 	unlinkat(dirfd, temporary, 0);

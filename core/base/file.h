@@ -47,8 +47,11 @@ int file_slurp_fd(int fd, const char *name, struct buf *buf, struct err *err);
 /* As much of the file's end as the buf's max allows. */
 int file_slurp_tail(int fd, const char *name, struct buf *buf, struct err *err);
 
-/* Creates or replaces dirfd/name with data, synced: written to a temporary name, then renamed over it. */
+/* Creates or replaces dirfd/name with data, synced: written to a temporary name, then renamed over it. Of several who
+ * do so at once one wins. Who is killed amid it leaves a temporary file in the folder. */
 int file_replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode, struct err *err);
+/* Whether it is the name of such a file, without its folder. */
+bool file_is_temporary(const char *name);
 
 /* mkdir -p of path with mode 0755 & ~umask. */
 int file_mkdirs(const char *path, struct err *err);

@@ -10,10 +10,12 @@ void live_report_step(struct live_report *l, const struct job *job)
 	struct err err = ERR_INIT;
 	double began = clock_seconds(), took;
 
-	if (l->failed || began < l->next)
+	if (began < l->next)
 		return;
-	if (batch_report(job, &err) < 0) {
-		log_warn("no report while it runs: %s", err.text);
+	if (batch_report(job, &err) == 0)
+		l->failed = false;
+	else if (!l->failed) {
+		log_warn("no report for now: %s", err.text);
 		l->failed = true;
 	}
 	took = clock_seconds() - began;

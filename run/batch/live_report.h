@@ -13,10 +13,10 @@ enum {
 /* Zeroed memory is the beginning. */
 struct live_report {
 	double next; /* monotonic seconds */
-	bool failed; /* told; not tried again */
+	bool failed; /* the last time, and told */
 };
 
-/* Writes them when it is time; a failure is only a warning. */
+/* Writes them when it is time; a failure is only a warning, and the next time may do better. */
 void live_report_step(struct live_report *l, const struct job *job);
 /* Writes them once more, at the end of a run. */
 void live_report_end(const char *job);

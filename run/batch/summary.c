@@ -1,6 +1,7 @@
 /* A job as a whole: counts, sums, and each machine's state. */
 #include "run/batch/summary.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@ enum {
 	/* Of a machine: ten times what a large server has. A guest that makes thousands has them in its own report, and
 	 * leaves the others their place in the job's. */
 	FINDINGS_MAX = 100,
+	LEFTOVER_SECONDS = 600, /* nobody writes a page for so long */
 };
 
 struct totals {
@@ -270,6 +272,25 @@ static int render_failed(const struct job *job, const struct json *m, struct err
 	return !report || fd < 0 ? -1 : render(report, fd, "report.html", report_html_machine, err);
 }
 
+/* What a process left that was killed while it wrote a page, on whatever host: old by the file system's clock. */
+static void remove_leftovers(const struct job *job)
+{
+	int fd = openat(job->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *e;
+	struct stat page, st;
+
+	if (!dir)
+		return;
+	if (fstatat(job->fd, "report.json", &page, AT_SYMLINK_NOFOLLOW) < 0)
+		page.st_mtim.tv_sec = 0;
+	while ((e = readdir(dir)))
+		if (file_is_temporary(e->d_name) && fstatat(job->fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    page.st_mtim.tv_sec - st.st_mtim.tv_sec > LEFTOVER_SECONDS)
+			unlinkat(job->fd, e->d_name, 0);
+	closedir(dir);
+}
+
 int batch_report(const struct job *job, struct err *err)
 {
 	AUTO(js_freep) struct json *s = NULL;
@@ -285,5 +306,6 @@ int batch_report(const struct job *job, struct err *err)
 	if (render(s, job->fd, "report.json", as_json, err) < 0 ||
 	    render(s, job->fd, "report.html", report_html_batch, err) < 0)
 		return -1;
+	remove_leftovers(job);
 	return render(s, job->fd, "junit.xml", as_junit, err);
 }

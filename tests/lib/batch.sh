@@ -39,10 +39,11 @@ no_workers() { # JOB WHEN: within five seconds
 	done
 }
 
-# Of a job that is over: nothing half-made; what failed for good keeps its work folder.
+# Of a job that is over: nothing half-made; what failed for good keeps its work folder. A page that a killed runner was
+# writing may be there: another report takes it away, ten minutes later.
 no_leftovers() { # JOB
 	local left
-	left=$(find "$1" -name '.*' -o -name '*.new' -o -name publish.json -o -name '*.partial')
+	left=$(find "$1" \( -name '.*' -o -name '*.new' -o -name publish.json -o -name '*.partial' \) ! -path "$1/.*.new")
 	[ -z "$left" ] || fail "left in the job folder: $left"
 	for left in "$1"/state/*/work; do
 		[ ! -e "$left" ] || [ -e "$left/../failed.json" ] || fail "$left is left of a unit that is over: $(ls -A "$left/..")"

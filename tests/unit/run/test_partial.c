@@ -179,7 +179,7 @@ static void discarding_leaves_nothing(void **state)
 
 static void only_scaffold_is_removed(void **state)
 {
-	static const char *const names[] = {"journal.ndjson", "delta-0", "map-12", "spool-3"};
+	static const char *const names[] = {"journal.ndjson", "delta-0", "map-12", "spool-3", ".0123456789abcdef.new"};
 	static const char *const others[] = {"delta-", "delta-0.xml", "map-0-sda.qcow2", "journal.ndjson.new",
 					     "web01.xml"};
 	struct fixture *f = *state;

@@ -6,8 +6,10 @@
 #include <cmocka.h>
 #include <seccomp.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -249,6 +251,64 @@ static void the_end_of_a_file(void **state)
 	assert_string_equal(buf_str(&none), "");
 }
 
+static void nothing_temporary(const struct place *p)
+{
+	DIR *dir = opendir(p->dir);
+	const struct dirent *e;
+
+	assert_non_null(dir);
+	while ((e = readdir(dir)))
+		assert_false(file_is_temporary(e->d_name));
+	closedir(dir);
+}
+
+enum { WRITES = 200 };
+
+static void *write_often(void *opaque)
+{
+	const struct place *p = opaque;
+	char text[8192];
+
+	memset(text, 'x', sizeof text);
+	for (unsigned i = 0; i < WRITES; i++)
+		if (file_replace(p->fd, "f", text, sizeof text, 0600, NULL) < 0)
+			return opaque;
+	return NULL;
+}
+
+/* Reports of one job, written by several hosts. */
+static void two_that_replace_the_same(void **state)
+{
+	struct place *p = *state;
+	char text[10];
+	pthread_t other;
+	void *failed;
+
+	assert_int_equal(pthread_create(&other, NULL, write_often, p), 0);
+	for (unsigned i = 0; i < WRITES; i++) {
+		AUTO(buf_done) struct buf found = BUF_INIT(10000);
+
+		assert_int_equal(file_replace(p->fd, "f", "short", 5, 0600, &p->err), 0);
+		assert_int_equal(file_slurp(p->fd, "f", &found, &p->err), 0);
+		snprintf(text, sizeof text, "%.5s", buf_str(&found));
+		assert_true(found.len == 5 ? !strcmp(text, "short") : found.len == 8192 && !strcmp(text, "xxxxx"));
+	}
+	assert_int_equal(pthread_join(other, &failed), 0);
+	assert_null(failed);
+	nothing_temporary(p);
+}
+
+static void temporary_names(void **state)
+{
+	(void)state;
+	assert_true(file_is_temporary(".0123456789abcdef.new"));
+	assert_false(file_is_temporary("0123456789abcdef.new"));
+	assert_false(file_is_temporary(".0123456789abcde.new"));
+	assert_false(file_is_temporary(".0123456789abcdef.news"));
+	assert_false(file_is_temporary(".0123456789abcdef"));
+	assert_false(file_is_temporary(""));
+}
+
 static void replace_is_all_or_nothing(void **state)
 {
 	struct place *p = *state;
@@ -260,7 +320,7 @@ static void replace_is_all_or_nothing(void **state)
 	assert_holds(p, "f", "new");
 	assert_int_equal(fstatat(p->fd, "f", &st, 0), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	assert_false(exists(p, "f.new"));
+	nothing_temporary(p);
 
 	signal(SIGXFSZ, SIG_IGN);
 	getrlimit(RLIMIT_FSIZE, &limit);
@@ -269,14 +329,18 @@ static void replace_is_all_or_nothing(void **state)
 	assert_int_equal(file_replace(p->fd, "f", "newer", 5, 0600, &p->err), -1);
 	setrlimit(RLIMIT_FSIZE, &limit);
 	signal(SIGXFSZ, SIG_DFL);
-	assert_string_equal(p->err.text, "'f.new': write of 5 bytes at 0x0: File too large");
+	assert_string_equal(p->err.text, "'f': write of 5 bytes at 0x0: File too large");
 	assert_holds(p, "f", "new");
-	assert_false(exists(p, "f.new"));
+	nothing_temporary(p);
 
 	assert_int_equal(mkdirat(p->fd, "d", 0755), 0);
 	assert_int_equal(file_replace(p->fd, "d", "x", 1, 0600, &p->err), -1);
-	assert_string_equal(p->err.text, "cannot rename 'd.new' to 'd': Is a directory");
-	assert_false(exists(p, "d.new"));
+	assert_string_equal(p->err.text, "cannot replace 'd': Is a directory");
+	nothing_temporary(p);
+	assert_int_equal(file_replace(p->fd, "d/deep", "x", 1, 0600, &p->err), 0);
+	assert_holds(p, "d/deep", "x");
+	assert_int_equal(file_replace(p->fd, "absent/f", "x", 1, 0600, &p->err), -1);
+	assert_string_equal(p->err.text, "cannot create 'absent/f': No such file or directory");
 }
 
 static void mkdirs_makes_what_is_missing(void **state)
@@ -467,6 +531,8 @@ int main(void)
 	    TEST(slurp_is_bounded),
 	    TEST(the_end_of_a_file),
 	    TEST(replace_is_all_or_nothing),
+	    TEST(two_that_replace_the_same),
+	    TEST(temporary_names),
 	    TEST(mkdirs_makes_what_is_missing),
 	    TEST(renames),
 	    TEST(folders_move_without_noreplace),
