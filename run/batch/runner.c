@@ -426,9 +426,10 @@ static bool is_waiting(const struct runner *r)
 	return false;
 }
 
+/* Who looks on is told once even when nothing is left to do: the job's pages may be those of a run that was killed. */
 static void work(struct runner *r)
 {
-	while (r->running || (is_waiting(r) && !r->stopping)) {
+	do {
 		reap(r);
 		if (faccessat(r->job->fd, RUNNER_CANCELLED, F_OK, 0) == 0 || r->signals.stopped)
 			if (!r->stopping)
@@ -437,7 +438,7 @@ static void work(struct runner *r)
 		look(r);
 		if (r->running || is_waiting(r))
 			signals_wait(&r->signals, LOOK_EVERY_MS);
-	}
+	} while (r->running || (is_waiting(r) && !r->stopping));
 }
 
 /* ---- all ---- */

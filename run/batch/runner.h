@@ -53,7 +53,8 @@ struct runner_options {
 	bool resume;	   /* takes up a job that was cancelled */
 	bool retry_failed; /* what failed is tried once more; what is blocked */
 	bool retry_blocked;
-	/* A unit has changed its state; looks on twice a second. May be NULL. */
+	/* A unit has changed its state; looks on twice a second, and once at least when the run is the job's. May be
+	 * NULL. */
 	void (*changed)(const struct runner_view *v, const struct runner_unit *u, void *opaque);
 	void (*tick)(const struct runner_view *v, void *opaque);
 	void *opaque;

@@ -93,14 +93,20 @@ grep -q "source file=\"$work/job/out/two-disks/two-disks-sdb.qcow2\"" job/out/tw
 echo "status, report, nothing left to do"
 "$rehost" batch status job --json > status.json 2> log && fail "status 0 of a job that isn't done"
 [ "$(jq -c .counts status.json)" = '{"done":4,"failed":1,"blocked":7,"running":0,"waiting":0}' ] || fail "counts: $(jq -c .counts status.json)"
+touch -d '1 hour ago' job/.0123456789abcdef.new
+touch job/.fedcba9876543210.new
 "$rehost" batch report job > /dev/null || fail "report"
+[ "$(find job -name '*.new')" = job/.fedcba9876543210.new ] || fail "what another writer left: $(find job -name '*.new')"
+rm job/.fedcba9876543210.new
 [ "$(jq '.machines | length' job/report.json)" = 12 ] || fail "report.json: $(jq -c .counts job/report.json)"
 xmllint --noout job/junit.xml || fail "junit.xml"
 if command -v chromedriver > /dev/null; then
 	python3 "$top/tests/batch/browser.py" --walk job || fail "the page in a browser"
 fi
 find job -type f -name '*.json' -path '*/state/*' -exec sha256sum {} + | sort > before
+sed -i 's/data-running="false"/data-running="true"/' job/report.html # as a run leaves it that was killed
 says 9 "4 of 12" "$rehost" batch resume job -j 2
+grep -q 'data-running="false"' job/report.html || fail "nothing was left to do, and the page says that the job still runs"
 find job -type f -name '*.json' -path '*/state/*' -exec sha256sum {} + | sort | diff before - || fail "a resume changed what was over"
 says 0 "already done" "$rehost" batch unit --job job --index 0
 says 4 "missing: already blocked: " "$rehost" batch unit --job job --index 6
