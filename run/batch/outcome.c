@@ -109,11 +109,12 @@ int outcome_check(const struct json *j, const struct unit *unit, enum outcome_st
 	return 0;
 }
 
-/* *ret NULL: there is no such file. */
+/* *ret NULL: there is no such file. One that can't be read now says nothing against it. */
 static int read_one(int dirfd, const struct unit *unit, enum outcome_state state, struct json **ret, struct err *err)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(OUTCOME_MAX);
 	AUTO(js_freep) struct json *j = NULL;
+	struct err why = ERR_INIT;
 	char name[FILE_NAME_TEXT];
 	AUTO_FD int fd = -1;
 
@@ -123,9 +124,10 @@ static int read_one(int dirfd, const struct unit *unit, enum outcome_state state
 	if (fd < 0 && errno == ENOENT)
 		return 0;
 	if (fd < 0)
-		return err_sys(err, ERR_CORRUPT, "'%s'", name);
-	if (file_slurp_fd(fd, name, &text, err) < 0)
-		return -1;
+		return err_sys(err, errno == ELOOP ? ERR_CORRUPT : ERR_TEMPFAIL, "'%s'", name);
+	if (file_slurp_fd(fd, name, &text, &why) < 0)
+		return err_set(err, why.code == ERR_CORRUPT || why.sys == EISDIR ? ERR_CORRUPT : ERR_TEMPFAIL, "%s",
+			       why.text);
 	j = js_parse(buf_str(&text), text.len, err);
 	if (!j || outcome_check(j, unit, state, err) < 0)
 		return err_wrap(err, "'%s'", name);
@@ -145,14 +147,16 @@ int outcome_read(int dirfd, const struct unit *unit, struct json **ret, struct e
 
 /* ---- writing ---- */
 
-static int remove_others(int dirfd, enum outcome_state state, struct err *err)
+/* An outcome is only made where there is none that is believed: what is there, somebody may want to look at. */
+static int move_others(int dirfd, enum outcome_state state, struct err *err)
 {
-	char name[FILE_NAME_TEXT];
+	char name[FILE_NAME_TEXT], to[FILE_NAME_TEXT + sizeof OUTCOME_ODD];
 
 	for (size_t i = 0; i < STATES; i++) {
 		file_name(states[i].state, name);
-		if (states[i].state != state && unlinkat(dirfd, name, 0) < 0 && errno != ENOENT)
-			return err_sys(err, ERR_INTERNAL, "cannot remove '%s'", name);
+		snprintf(to, sizeof to, "%s" OUTCOME_ODD, name);
+		if (states[i].state != state && renameat(dirfd, name, dirfd, to) < 0 && errno != ENOENT)
+			return err_sys(err, ERR_INTERNAL, "cannot rename '%s' to '%s'", name, to);
 	}
 	return 0;
 }
@@ -165,7 +169,7 @@ int outcome_write(int dirfd, const struct json *outcome, struct err *err)
 
 	if (js_print(outcome, true, &text) < 0)
 		return err_set(err, ERR_INTERNAL, "an outcome is over %d bytes", OUTCOME_MAX);
-	if (remove_others(dirfd, state, err) < 0)
+	if (move_others(dirfd, state, err) < 0)
 		return -1;
 	file_name(state, name);
 	return file_replace(dirfd, name, buf_str(&text), text.len, 0644, err);
@@ -175,7 +179,7 @@ int outcome_commit(int dirfd, const char *from, enum outcome_state state, struct
 {
 	char name[FILE_NAME_TEXT];
 
-	if (remove_others(dirfd, state, err) < 0)
+	if (move_others(dirfd, state, err) < 0)
 		return -1;
 	file_name(state, name);
 	if (renameat(dirfd, from, dirfd, name) < 0)

@@ -14,6 +14,7 @@
 #include "run/batch/job.h"
 
 #define OUTCOME_SCHEMA "rehost-outcome-1"
+#define OUTCOME_ODD    ".odd" /* behind the name of one that wasn't believed, and then made anew */
 
 enum outcome_state {
 	OUTCOME_UNKNOWN = 0,
@@ -29,7 +30,7 @@ const char *outcome_state_name(enum outcome_state state);
 enum outcome_state outcome_of_status(int status);
 
 /* The outcome there is, checked: its schema, whose it is, its state against its file's name. *ret NULL: none.
- * ERR_CORRUPT tells what is wrong with it. */
+ * ERR_CORRUPT tells what is wrong with it, ERR_TEMPFAIL that it can't be read now. */
 int outcome_read(int dirfd, const struct unit *unit, struct json **ret, struct err *err);
 /* The same check, of one that isn't in its place yet. */
 int outcome_check(const struct json *j, const struct unit *unit, enum outcome_state state, struct err *err);

@@ -456,14 +456,16 @@ static int tell(const struct unit_work *w, const struct json *outcome, struct er
 }
 
 /* One that can't be believed is made anew. */
-static struct json *known_outcome(const struct unit_work *w)
+static int known_outcome(const struct unit_work *w, struct json **ret, struct err *err)
 {
-	struct err err = ERR_INIT;
-	struct json *ret = NULL;
+	struct err why = ERR_INIT;
 
-	if (outcome_read(w->state_fd, &w->unit, &ret, &err) < 0)
-		log_warn("%s: outcome: %s: made anew", w->unit.name, err.text);
-	return ret;
+	if (outcome_read(w->state_fd, &w->unit, ret, &why) == 0)
+		return 0;
+	if (why.code != ERR_CORRUPT)
+		return err_set(err, why.code, "%s: outcome: %s", w->unit.name, why.text);
+	log_warn("%s: outcome: %s: made anew", w->unit.name, why.text);
+	return 0;
 }
 
 static int check_cancelled(const struct unit_work *w, struct err *err)
@@ -476,14 +478,16 @@ static int check_cancelled(const struct unit_work *w, struct err *err)
 /* Who cancels marks the job and then looks at the leases: marked before we have ours, nobody would tell us. */
 static int claim(struct unit_work *w, struct json **ret_outcome, struct err *err)
 {
-	*ret_outcome = known_outcome(w);
+	if (known_outcome(w, ret_outcome, err) < 0)
+		return -1;
 	if (*ret_outcome)
 		return 0;
 	if (check_cancelled(w, err) < 0 || signals_open(&w->signals, err) < 0)
 		return -1;
 	if (lease_take(w->state_fd, w->o->lease, &w->lease, err) < 0)
 		return err_wrap(err, "%s", w->unit.name);
-	*ret_outcome = known_outcome(w); /* since we looked */
+	if (known_outcome(w, ret_outcome, err) < 0) /* since we looked */
+		return -1;
 	return *ret_outcome ? 0 : check_cancelled(w, err);
 }
 

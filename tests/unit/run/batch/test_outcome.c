@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -101,6 +103,7 @@ static void written_and_read(void **state)
 	assert_int_equal(outcome_state(f->read), OUTCOME_FAILED);
 	put(f, "done", 0);
 	assert_false(there(f, "failed.json")); /* one truth */
+	assert_true(there(f, "failed.json.odd"));
 	assert_int_equal(read_it(f), 0);
 	assert_int_equal(outcome_state(f->read), OUTCOME_DONE);
 }
@@ -163,6 +166,28 @@ static void a_torn_or_linked_file(void **state)
 	assert_int_equal(symlinkat("/etc/passwd", f->dir.fd, "blocked.json"), 0);
 	assert_int_equal(read_it(f), -1);
 	assert_string_equal(f->err.text, "'blocked.json': Too many levels of symbolic links");
+	assert_int_equal(f->err.code, ERR_CORRUPT);
+}
+
+/* Nothing is known then, which is another thing than none or an odd one. */
+static void one_that_cant_be_read(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit limit, none;
+
+	put(f, "done", 0);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	none = (struct rlimit){0, limit.rlim_max};
+	setrlimit(RLIMIT_NOFILE, &none);
+	assert_int_equal(read_it(f), -1);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	assert_string_equal(f->err.text, "'done.json': Too many open files");
+	assert_int_equal(f->err.code, ERR_TEMPFAIL);
+	unlinkat(f->dir.fd, "done.json", 0);
+	assert_int_equal(mkdirat(f->dir.fd, "done.json", 0755), 0);
+	assert_int_equal(read_it(f), -1);
+	assert_string_equal(f->err.text, "cannot read 'done.json': Is a directory");
+	assert_int_equal(f->err.code, ERR_CORRUPT);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -170,7 +195,8 @@ static void a_torn_or_linked_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(statuses), TEST(written_and_read), TEST(set_aside), TEST(not_believed), TEST(a_torn_or_linked_file),
+	    TEST(statuses),	TEST(written_and_read),	     TEST(set_aside),
+	    TEST(not_believed), TEST(a_torn_or_linked_file), TEST(one_that_cant_be_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
