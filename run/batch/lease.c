@@ -314,6 +314,15 @@ bool lease_is_held(int dirfd, enum lease_kind kind, struct holder *ret)
 	return true;
 }
 
+bool lease_was_left(int dirfd, unsigned attempt)
+{
+	char name[LEASE_ATTEMPT_TEXT + sizeof "/" LEFT_FILE];
+
+	lease_attempt_name(attempt, name);
+	strcat(name, "/" LEFT_FILE);
+	return faccessat(dirfd, name, F_OK, 0) == 0;
+}
+
 const struct holder *lease_holder(const struct lease *l)
 {
 	return &l->holder;

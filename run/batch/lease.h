@@ -50,6 +50,8 @@ enum lease_kind lease_kind(const struct lease *l); /* LEASE_FLOCK or LEASE_HEART
 /* "attempt-K", the folder's name. */
 void lease_attempt_name(unsigned attempt, char ret[LEASE_ATTEMPT_TEXT]);
 
+/* Without locks: the attempt has ended in an orderly way, and all that it had started before it. */
+bool lease_was_left(int dirfd, unsigned attempt);
 /* By looking only: whether somebody holds it now; *ret is who, when that can be read (else its pid is 0). */
 bool lease_is_held(int dirfd, enum lease_kind kind, struct holder *ret);
 /* The highest attempt's number; -1: none was begun yet. */

@@ -348,26 +348,46 @@ static int prove(struct unit_work *w, const struct history *h, struct err *err)
 
 /* ---- an attempt ---- */
 
-/* Where there is no lock that tells that the last attempt has ended, each has a folder of its own; what one left that
- * said how it ended goes on with the next. */
+/* Nothing of an attempt is at work any more: it left, or said how it ended before it was killed. */
+static bool is_over(const struct unit_work *w, unsigned attempt)
+{
+	char end[LEASE_ATTEMPT_TEXT + sizeof "/" ATTEMPT_END];
+
+	lease_attempt_name(attempt, end);
+	strcat(end, "/" ATTEMPT_END);
+	return lease_was_left(w->state_fd, attempt) || faccessat(w->state_fd, end, F_OK, 0) == 0;
+}
+
+static void remove_work(const struct unit_work *w, const char *name)
+{
+	struct err why = ERR_INIT;
+
+	if (file_remove_tree(w->state_fd, name, &why) < 0)
+		log_warn("%s: what an earlier attempt left stays: %s", w->unit.name, why.text);
+}
+
+/* Where there is no lock that tells that the earlier attempts have ended, each has a folder of its own. Of those that
+ * are known to be over the last one's goes on as ours; older ones are of no use. */
 static int choose_work(struct unit_work *w, struct err *err)
 {
-	unsigned attempt = lease_attempt(w->lease);
-	char before[UNIT_WORK_TEXT], end[LEASE_ATTEMPT_TEXT + sizeof "/" ATTEMPT_END];
-	char name[LEASE_ATTEMPT_TEXT];
+	char before[UNIT_WORK_TEXT];
+	bool taken = false;
 
 	snprintf(w->work, sizeof w->work, "work");
 	if (lease_kind(w->lease) == LEASE_FLOCK)
 		return 0;
-	snprintf(w->work, sizeof w->work, "work-%u", attempt);
-	if (!attempt)
-		return 0;
-	snprintf(before, sizeof before, "work-%u", attempt - 1);
-	lease_attempt_name(attempt - 1, name);
-	snprintf(end, sizeof end, "%s/" ATTEMPT_END, name);
-	if (faccessat(w->state_fd, end, F_OK, 0) == 0 && renameat(w->state_fd, before, w->state_fd, w->work) < 0 &&
-	    errno != ENOENT)
-		return err_sys(err, ERR_TEMPFAIL, "cannot take over '%s'", before);
+	snprintf(w->work, sizeof w->work, "work-%u", lease_attempt(w->lease));
+	for (unsigned i = lease_attempt(w->lease); i--;) {
+		if (!is_over(w, i))
+			continue;
+		snprintf(before, sizeof before, "work-%u", i);
+		if (taken)
+			remove_work(w, before);
+		else if (renameat(w->state_fd, before, w->state_fd, w->work) == 0)
+			taken = true;
+		else if (errno != ENOENT)
+			return err_sys(err, ERR_TEMPFAIL, "cannot take over '%s'", before);
+	}
 	return 0;
 }
 
