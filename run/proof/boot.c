@@ -391,7 +391,7 @@ static void watch(struct proof *p)
 			new_level(p);
 			new = true;
 		}
-		if (p->e.level >= p->o->wanted || p->gone || is_stuck(p))
+		if (p->e.level >= p->o->wanted || p->gone || p->qmp.write_error[0] || is_stuck(p))
 			return;
 		if (new)
 			tell(p);
@@ -425,6 +425,17 @@ static char *unproven(struct proof *p)
 			    p->d.video ? "none in text on the screen" : "there is no screen");
 }
 
+/* The guest's disks are overlays in a file of ours: what these can't take says nothing of the guest. */
+static int overlay_failed(struct proof *p, struct err *err)
+{
+	struct err why = ERR_INIT;
+
+	err_record(&why, p->qmp.no_space ? ERR_TEMPFAIL : ERR_HOST, "%s '%s' for what the guest writes: %s",
+		   p->qmp.no_space ? "no space in" : "cannot write to", file_tmpdir(), p->qmp.write_error);
+	p->r->failure = arena_strdup(&p->r->arena, why.text);
+	return err_set(err, why.code, "boot proof of '%s': %s", p->d.name, why.text);
+}
+
 static int verdict(struct proof *p, struct err *err)
 {
 	struct boot_result *r = p->r;
@@ -436,6 +447,8 @@ static int verdict(struct proof *p, struct err *err)
 	if (r->level >= p->o->wanted)
 		return 0;
 	r->seconds = seconds(p);
+	if (p->qmp.write_error[0])
+		return overlay_failed(p, err);
 	r->failure = p->e.failure[0] ? arena_strdup(&r->arena, p->e.failure) : unproven(p);
 	screenshot(p, "failure");
 	return err_set(err, ERR_BOOT, "boot proof of '%s': reached %s in %.0f s, expected %s: %s", p->d.name,

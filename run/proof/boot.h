@@ -50,8 +50,9 @@ struct boot_result {
 };
 
 /* 0 when the wanted level was reached; ERR_BOOT when not, with what was seen; ERR_HOST when qemu or firmware is
- * missing; other codes for an unreadable or unsupported XML. ret is filled as far as the proof came and always needs
- * boot_result_done(). Call it from the main thread: qemu dies with the thread that started it. */
+ * missing or the overlay can't be written, ERR_TEMPFAIL when there is no space for it; other codes for an unreadable or
+ * unsupported XML. ret is filled as far as the proof came and always needs boot_result_done(). Call it from the main
+ * thread: qemu dies with the thread that started it. */
 int boot_prove(const struct boot_options *options, struct boot_result *ret, struct err *err);
 void boot_result_done(struct boot_result *r);
 

@@ -55,6 +55,15 @@ static int take_line(struct qmp *q, struct json **ret, struct err *err)
 	return *ret ? 0 : err_wrap(err, "qemu's answer");
 }
 
+/* What the guest reads is its disk's, and so the guest's own trouble. */
+static void take_io_error(struct qmp *q, const struct json *data)
+{
+	if (q->write_error[0] || strcmp(js_get_str(data, "operation", ""), "write") != 0)
+		return;
+	snprintf(q->write_error, sizeof q->write_error, "%s", js_get_str(data, "reason", "no reason was given"));
+	q->no_space = js_get_bool(data, "nospace", false);
+}
+
 /* True when the message was an event. */
 static bool take_event(struct qmp *q, const struct json *message)
 {
@@ -68,6 +77,8 @@ static bool take_event(struct qmp *q, const struct json *message)
 		q->shutdown = true;
 	else if (!strcmp(event, "GUEST_PANICKED"))
 		q->panicked = true;
+	else if (!strcmp(event, "BLOCK_IO_ERROR"))
+		take_io_error(q, js_get(message, "data"));
 	return true;
 }
 

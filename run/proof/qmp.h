@@ -17,6 +17,8 @@ struct qmp {
 	/* what qemu told unasked */
 	unsigned resets;
 	bool shutdown, panicked;
+	char write_error[80]; /* of a file that it writes to, the first: "No space left on device"; "" none */
+	bool no_space;	      /* that it was: the guest stands still */
 };
 
 /* Greeting and capabilities. Each command waits a minute for its answer; qemu gone or silent is ERR_HOST. */

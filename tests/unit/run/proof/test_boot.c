@@ -1,11 +1,14 @@
 /* Tests of run/proof/boot.c with qemu and boot sectors that play a guest's part. */
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -273,9 +276,9 @@ static void test_a_machine_that_keeps_resetting(void **state)
 	assert_non_null(strstr(f->result.failure, "the machine was reset "));
 }
 
-static void test_the_disk_is_not_written(void **state)
+/* Writes its own first sector back with the text changed (int 13h, AH=03), and says "t login: " when that went well. */
+static void make_disk_that_writes(struct fixture *f, unsigned char sector[512])
 {
-	/* Writes its own first sector back with the text changed: int 13h, AH=03. */
 	static const unsigned char writes[] = {
 	    0xfc, 0x31, 0xc0, 0x8e, 0xd8, 0x8e, 0xc0, /* ds = es = 0 */
 	    0xbc, 0x00, 0x7c,			      /* mov sp, 0x7c00 */
@@ -286,22 +289,55 @@ static void test_the_disk_is_not_written(void **state)
 	    0xbe, 0x28, 0x7c,			      /* mov si, text at 0x28 */
 	    0xeb, 0x10,				      /* jmp say, at 0x36 */
 	};
-	unsigned char sector[512] = {[510] = 0x55, [511] = 0xaa}, after[512];
-	struct fixture *f = *state;
-	int fd;
 
-	NEEDS_QEMU();
+	memset(sector, 0, 512);
+	sector[510] = 0x55;
+	sector[511] = 0xaa;
 	memcpy(sector, writes, sizeof writes);
 	memcpy(sector + 0x28, "t login: ", 10);
 	memcpy(sector + 0x36, (const unsigned char[]){0xac, 0x84, 0xc0, 0x74, 0x03, 0xee, 0xeb, 0xf8, 0xf4, 0xeb, 0xfd},
 	       11);
 	write_disk(f, sector);
 	make_xml(f, "<serial/>");
+}
+
+static void test_the_disk_is_not_written(void **state)
+{
+	unsigned char sector[512], after[512];
+	struct fixture *f = *state;
+	int fd;
+
+	NEEDS_QEMU();
+	make_disk_that_writes(f, sector);
 	assert_int_equal(boot(f, 60), 0);
 	fd = open(f->disk, O_RDONLY);
 	assert_int_equal(file_pread(fd, after, sizeof after, 0, NULL), 0);
 	close(fd);
 	assert_memory_equal(after, sector, sizeof sector);
+}
+
+/* The place for what the guest writes is a file system of its own here, with room for an overlay without data. */
+static void test_no_space_for_the_overlay(void **state)
+{
+	unsigned char sector[512];
+	struct fixture *f = *state;
+	char tmp[100];
+
+	NEEDS_QEMU();
+	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+		print_message("SKIP: may not mount\n");
+		skip();
+	}
+	snprintf(tmp, sizeof tmp, "%s/tmp", f->folder);
+	assert_int_equal(mkdir(tmp, 0700), 0);
+	make_disk_that_writes(f, sector);
+	assert_int_equal(mount("none", tmp, "tmpfs", 0, "size=288k"), 0);
+	setenv("TMPDIR", tmp, 1);
+	assert_int_equal(boot(f, 120), -1);
+	unsetenv("TMPDIR");
+	umount2(tmp, MNT_DETACH);
+	assert_int_equal(f->err.code, ERR_TEMPFAIL);
+	assert_non_null(strstr(f->err.text, "boot proof of 't': no space in '"));
 }
 
 /* Whether a process has the text in its command line. */
@@ -381,6 +417,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_silence_is_no_success, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_a_machine_that_keeps_resetting, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_the_disk_is_not_written, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_no_space_for_the_overlay, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_qemu_dies_with_us, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_what_stops_before_qemu, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_qemu_that_does_not_start, set_up, tear_down),

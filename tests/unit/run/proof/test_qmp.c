@@ -16,6 +16,12 @@
 	"[\"oob\"]}}\r\n"
 #define EVENT(name) "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"" name "\", \"data\": {}}\r\n"
 
+#define IO_ERROR(operation, action, nospace, reason)                                                                   \
+	"{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"BLOCK_IO_ERROR\", \"data\": "             \
+	"{\"device\": \"\", "                                                                                          \
+	"\"operation\": \"" operation "\", \"action\": \"" action "\", \"nospace\": " nospace                          \
+	", \"reason\": \"" reason "\"}}\r\n"
+
 struct talk {
 	int ours, theirs;
 	struct qmp q;
@@ -89,6 +95,23 @@ static void test_commands_and_events(void **state)
 	end(&t);
 }
 
+static void test_errors_of_the_overlay(void **state)
+{
+	struct err err = ERR_INIT;
+	struct talk t;
+
+	assert_int_equal(begin(&t, GREETING "{\"return\": {}}\r\n", &err), 0);
+	say(&t, IO_ERROR("read", "report", "false", "Input/output error"));
+	assert_int_equal(qmp_poll(&t.q, &err), 0);
+	assert_string_equal(t.q.write_error, "");
+	say(&t, IO_ERROR("write", "stop", "true", "No space left on device") EVENT("STOP")
+		    IO_ERROR("write", "report", "false", "Input/output error"));
+	assert_int_equal(qmp_poll(&t.q, &err), 0);
+	assert_string_equal(t.q.write_error, "No space left on device");
+	assert_true(t.q.no_space);
+	end(&t);
+}
+
 static void test_refusals(void **state)
 {
 	struct err err = ERR_INIT;
@@ -127,6 +150,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_commands_and_events),
+	    cmocka_unit_test(test_errors_of_the_overlay),
 	    cmocka_unit_test(test_refusals),
 	    cmocka_unit_test(test_who_does_not_speak_qmp),
 	};
