@@ -53,6 +53,7 @@ struct unit {
 	const char *group, *source_group; /* NULL none */
 	unsigned priority;		  /* higher is earlier */
 	enum boot_level proof;		  /* unknown: none is asked for */
+	unsigned proof_timeout;		  /* seconds; 0: that of `rehost boot` */
 	unsigned retries;		  /* attempts after the first one that failed */
 	uint64_t bytes;			  /* allocated on the source; 0 not known */
 	unsigned seconds;		  /* estimated; 0 not known */

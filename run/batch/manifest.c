@@ -317,6 +317,7 @@ static void fill_unit(const struct loader *l, const struct settings *s, struct u
 	u->priority = number_of(l, s, MANIFEST_PRIORITY, 0);
 	u->retries = number_of(l, s, MANIFEST_RETRIES, RETRIES_DEFAULT);
 	u->proof = proof ? boot_level_by_name(proof->text) : BOOT_LEVEL_UNKNOWN;
+	u->proof_timeout = number_of(l, s, MANIFEST_PROOF_TIMEOUT, 0);
 	compose(l, s, &words);
 	u->arguments.v = words.v.v;
 	u->arguments.n = words.v.n;

@@ -8,8 +8,9 @@
 
 enum {
 	PRIORITY_MAX = 1000,
-	RETRIES_MAX = 20,    /* what fails so often fails always */
-	WORD_BYTES_MAX = 40, /* no key is longer */
+	RETRIES_MAX = 20,		  /* what fails so often fails always */
+	PROOF_SECONDS_MAX = 24 * 60 * 60, /* a file system that is checked without KVM takes hours */
+	WORD_BYTES_MAX = 40,		  /* no key is longer */
 };
 
 static const char *const proofs[] = {"none", "firmware", "kernel", "login", NULL};
@@ -38,6 +39,8 @@ static const struct manifest_key own[] = {
      "Higher ones are converted first (default: 0); among equals the biggest."},
     {"proof", MANIFEST_PROOF, MANIFEST_TEXT, ANYWHERE, 0, NULL, proofs,
      "How far the result must boot before it counts as done (default: none)."},
+    {"proof-timeout", MANIFEST_PROOF_TIMEOUT, MANIFEST_NUMBER, ANYWHERE, PROOF_SECONDS_MAX, NULL, NULL,
+     "How many seconds the boot proof may take (0, and default: 300)."},
     {"retries", MANIFEST_RETRIES, MANIFEST_NUMBER, ANYWHERE, RETRIES_MAX, NULL, NULL,
      "How often a machine that failed is tried again (default: 2)."},
 };

@@ -301,22 +301,26 @@ static int convert(struct unit_work *w, const struct history *h, struct err *err
 static const char *const *boot_words(struct unit_work *w)
 {
 	const char *result = unit_result_path(w);
-	const char *const all[] = {"rehost",
-				   "boot",
-				   "--json",
-				   "--progress",
-				   "json",
-				   "--level",
-				   boot_level_name(w->unit.proof),
-				   "--disks",
-				   result,
-				   "--shots",
-				   arena_printf(&w->arena, "%s/shots", attempt_path(w)),
-				   arena_printf(&w->arena, "%s/%s.xml", result, w->unit.name),
-				   NULL};
+	const char *xml = arena_printf(&w->arena, "%s/%s.xml", result, w->unit.name);
+	const char *const head[] = {"rehost",
+				    "boot",
+				    "--json",
+				    "--progress",
+				    "json",
+				    "--level",
+				    boot_level_name(w->unit.proof),
+				    "--disks",
+				    result,
+				    "--shots",
+				    arena_printf(&w->arena, "%s/shots", attempt_path(w)),
+				    NULL};
+	const char *const time[] = {"--timeout", arena_printf(&w->arena, "%u", w->unit.proof_timeout), NULL};
 	words to = {0};
 
-	add_all(w, &to, all);
+	add_all(w, &to, head);
+	if (w->unit.proof_timeout)
+		add_all(w, &to, time);
+	add(w, &to, xml);
 	add(w, &to, NULL);
 	return to.v;
 }

@@ -57,6 +57,7 @@ struct json *unit_json(const struct unit *u)
 	js_set_str(j, "source_group", u->source_group);
 	js_set_u64(j, "priority", u->priority);
 	js_set_str(j, "proof", unit_proof_name(u->proof));
+	js_set_u64(j, "proof_timeout", u->proof_timeout);
 	js_set_u64(j, "retries", u->retries);
 	add_amounts(j, u);
 	add_blocked(j, u);
@@ -142,6 +143,12 @@ static int get_proof(const struct reader *r, const char *key, enum boot_level *r
 	return 0;
 }
 
+/* Plans that are older than the key haven't it. */
+static int get_proof_timeout(const struct reader *r, struct unit *u)
+{
+	return js_get(r->from, "proof_timeout") ? get_number(r, "proof_timeout", &u->proof_timeout) : 0;
+}
+
 static int get_amounts(const struct reader *unit, struct unit *u)
 {
 	struct reader estimate = *unit, resources = *unit;
@@ -188,7 +195,7 @@ int unit_from_json(const struct json *j, struct arena *a, struct unit *ret, stru
 	if (get_number(&r, "index", &ret->index) < 0 || get_name(&r, ret) < 0 || get_sources(&r, ret) < 0 ||
 	    get_texts(&r, "arguments", NULL, &ret->arguments.v, &ret->arguments.n) < 0 ||
 	    get_number(&r, "priority", &ret->priority) < 0 || get_proof(&r, "proof", &ret->proof) < 0 ||
-	    get_number(&r, "retries", &ret->retries) < 0 || get_amounts(&r, ret) < 0)
+	    get_proof_timeout(&r, ret) < 0 || get_number(&r, "retries", &ret->retries) < 0 || get_amounts(&r, ret) < 0)
 		return -1;
 	get_optional(&r, "group", &ret->group);
 	get_optional(&r, "source_group", &ret->source_group);

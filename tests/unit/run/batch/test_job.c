@@ -44,6 +44,7 @@ static int setup(void **state)
 				    .source_group = "esx1",
 				    .priority = 10,
 				    .proof = BOOT_LOGIN,
+				    .proof_timeout = 900,
 				    .retries = 2,
 				    .bytes = 5368709120,
 				    .seconds = 90,
@@ -114,6 +115,7 @@ static void read_as_written(void **state)
 	assert_string_equal(u.source_group, "esx1");
 	assert_int_equal(u.priority, 10);
 	assert_int_equal(u.proof, BOOT_LOGIN);
+	assert_int_equal(u.proof_timeout, 900);
 	assert_int_equal(u.retries, 2);
 	assert_int_equal(u.bytes, 5368709120);
 	assert_int_equal(u.seconds, 90);
@@ -259,6 +261,7 @@ static void odd_units(void **state)
 	    {"arguments", "[1]", "\"arguments\" isn't a list of texts"},
 	    {"priority", "\"high\"", "\"priority\" isn't a number below 2^32"},
 	    {"proof", "\"desktop\"", "\"proof\" isn't none, firmware, kernel or login"},
+	    {"proof_timeout", "\"long\"", "\"proof_timeout\" isn't a number below 2^32"},
 	    {"retries", "4294967296", "\"retries\" isn't a number below 2^32"},
 	    {"estimate", "{}", "\"seconds\" isn't a number below 2^32"},
 	    {"resources", "[]", "\"cpus\" isn't a number below 2^32"},

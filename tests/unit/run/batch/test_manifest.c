@@ -88,7 +88,8 @@ static const char *const yaml = "name: wave 3\n"
 				"    network: backup\n"
 				"    undo-log: false\n"
 				"    key: [all:file:keys/db, /dev/sda2:file:/root/x:key:y]\n"
-				"    bwlimit: 20M\n";
+				"    bwlimit: 20M\n"
+				"    proof-timeout: 1200\n";
 
 static const char *const json =
     "\xef\xbb\xbf{\"machines\": [\n"
@@ -136,6 +137,7 @@ static void yaml_with_defaults_and_groups(void **state)
 	    "--bwlimit 20M --key all:file:/srv/wave3/keys/db --key /dev/sda2:file:/root/x:key:y --network backup");
 	assert_null(db->group);
 	assert_int_equal(db->proof, BOOT_KERNEL);
+	assert_int_equal(db->proof_timeout, 1200);
 	assert_int_equal(db->retries, 2);
 	assert_int_equal(db->priority, 0);
 }
@@ -253,6 +255,7 @@ static void wrong_values(void **state)
 	    {M "priority:", "3:12: priority: an empty value isn't a number from 0 to 1000"},
 	    {M "priority: [1]", "3:13: priority: a list isn't a number from 0 to 1000"},
 	    {M "priority: {a: 1}", "3:13: priority: what has keys of its own isn't a number from 0 to 1000"},
+	    {M "proof-timeout: 86401", "3:18: proof-timeout: '86401' isn't a number from 0 to 86400"},
 	    {M "retries: 21", "3:12: retries: '21' isn't a number from 0 to 20"},
 	    {M "undo-log: yes", "3:13: undo-log: 'yes' isn't true or false"},
 	    {M "undo-log: 'true'", "3:13: undo-log: 'true' in quotes isn't true or false"},

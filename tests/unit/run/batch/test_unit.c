@@ -44,15 +44,23 @@ static void leave(const char *folder, const char *name, bool whole)
 	file_replace(fd, ATTEMPT_REPORT, "{}", 2, 0600, NULL);
 }
 
+/* What TEST_COUNT keeps: "b", with its time "b900". */
+static bool note(char **argv, const char *command)
+{
+	const char *seconds = value(argv, "--timeout");
+	AUTO_FD int fd = open(getenv("TEST_COUNT"), O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+	return dprintf(fd, "%s%s", command, seconds ? seconds : "") > 0;
+}
+
 /* TEST_CONVERT and TEST_BOOT are how the commands end: an exit status, above 128 by a signal. */
 static int run_as_program(char **argv)
 {
 	bool boot = !strcmp(argv[1], "boot");
 	int status = atoi(getenv(boot ? "TEST_BOOT" : "TEST_CONVERT"));
-	AUTO_FD int count = open(getenv("TEST_COUNT"), O_WRONLY | O_CREAT | O_APPEND, 0600);
 
 	fprintf(stderr, "{\"event\":\"phase\",\"seconds\":0,\"text\":\"at it\"}\n");
-	if (write(count, boot ? "b" : "c", 1) != 1)
+	if (!note(argv, boot ? "b" : "c"))
 		return 1;
 	if (!boot)
 		file_mkdirs(value(argv, "-os"), NULL);
@@ -216,6 +224,17 @@ static void a_result_stays_without_a_source(void **state)
 	ran(f, "cb");
 }
 
+static void a_proof_has_its_time(void **state)
+{
+	struct fixture *f = *state;
+
+	f->unit.proof = BOOT_KERNEL;
+	f->unit.proof_timeout = 900;
+	plan(f);
+	ends(f, "0", "0", ERR_NONE);
+	ran(f, "cb900");
+}
+
 static void a_crash_is_a_failure(void **state)
 {
 	struct fixture *f = *state;
@@ -267,6 +286,7 @@ int main(int argc, char **argv)
 	    TEST(tried_again_is_converted_anew),
 	    TEST(a_result_stays_without_a_source),
 	    TEST(a_crash_is_a_failure),
+	    TEST(a_proof_has_its_time),
 	    TEST(work_is_taken_over),
 	};
 
