@@ -223,34 +223,37 @@ static int check_xml(struct verify *v, struct err *err)
 	static const char *const tiers[] = {"schema", "libvirt", "disks"};
 	struct verify_xml_job job = {.dirfd = v->dirfd, .folder = v->folder, .name = v->xml, .seal = v->seal};
 	struct json *to;
+	int status;
 
 	if (!v->o->xml)
 		return 0;
 	begin(v, "judging the XML");
 	to = js_set(v->report, "xml", js_object());
-	if (verify_xml(&job, to, err) < 0)
-		return -1;
+	status = verify_xml(&job, to, err);
 	for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++) {
 		const struct json *tier = js_get(to, tiers[i]);
 
 		if (tier && !strcmp(js_get_str(tier, "result", ""), "failed"))
 			note_problem(v, arena_printf(&v->arena, "'%s': %s", v->xml, js_get_str(tier, "text", "")));
 	}
-	return 0;
+	return status < 0 ? err_wrap(err, "'%s'", v->xml) : 0;
 }
 
-/* Of a folder that somebody else may have made, only its own disks are opened. */
-static bool may_boot(struct verify *v)
+/* Of a folder that somebody else may have made, only its own disks are opened. *ret false: something is wrong. */
+static int may_boot(struct verify *v, bool *ret, struct err *err)
 {
 	struct verify_xml_job job = {.dirfd = v->dirfd, .folder = v->folder, .name = v->xml, .seal = v->seal};
 	struct err why = ERR_INIT;
 
-	if (verify_xml_opens(&job, &why) == 0)
-		return true;
+	*ret = verify_xml_opens(&job, &why) == 0;
+	if (*ret)
+		return 0;
+	if (!verify_is_verdict(why.code))
+		return err_set(err, why.code, "'%s' isn't booted: %s", v->xml, why.text);
 	if (v->problems) /* another one is what the error says */
 		log_warn("'%s' isn't booted: %s", v->xml, why.text);
 	note_problem(v, arena_printf(&v->arena, "'%s' isn't booted: %s", v->xml, why.text));
-	return false;
+	return 0;
 }
 
 /* Only ERR_BOOT is a verdict: everything else says that nothing could be proven. */
@@ -263,8 +266,13 @@ static int check_boot(struct verify *v, struct err *err)
 				 .timeout = v->o->boot_timeout,
 				 .tick = v->o->events.phase,
 				 .opaque = v->o->events.opaque};
+	bool may = false;
 
-	if (v->o->boot == BOOT_LEVEL_UNKNOWN || !may_boot(v))
+	if (v->o->boot == BOOT_LEVEL_UNKNOWN)
+		return 0;
+	if (may_boot(v, &may, err) < 0)
+		return -1;
+	if (!may)
 		return 0;
 	if (!o.folder)
 		o.folder = arena_printf(&v->arena, "%s-boot", v->name);

@@ -57,6 +57,11 @@ static void say(struct judge *j, const char *tier, enum verdict v, const char *f
 	js_set_str(to, "text", text);
 }
 
+bool verify_is_verdict(enum err_code code)
+{
+	return code == ERR_VERIFY || code == ERR_CORRUPT || code == ERR_POLICY;
+}
+
 static bool have(const char *program)
 {
 	char path[PATH_MAX];
@@ -198,10 +203,12 @@ static void judge_libvirt(struct judge *j, const char *path)
 	}
 	buf_clear(&said);
 	status = virsh(j, (const char *const[]){"define", "--validate", path}, &said, &err);
-	if (status == 0)
+	if (status < 0)
+		say(j, "libvirt", SKIPPED, "%s", err.text);
+	else if (status == 0)
 		say(j, "libvirt", OK, "libvirt defines the domain");
 	else
-		say(j, "libvirt", FAILED, "%s", status < 0 ? err.text : one_line(&said));
+		say(j, "libvirt", FAILED, "%s", one_line(&said));
 }
 
 static int by_libvirt(struct judge *j, struct err *err)
@@ -303,17 +310,30 @@ static int parse_named(struct judge *j, struct named *named, struct err *err)
 	return check_named(j, named, err);
 }
 
-static void judge_disks(struct judge *j)
+/* What is wrong is said; what couldn't be looked at is an error. */
+static int fail(struct judge *j, const char *tier, const struct err *why, struct err *err)
+{
+	bool verdict = verify_is_verdict(why->code);
+
+	say(j, tier, verdict ? FAILED : SKIPPED, "%s", why->text);
+	return verdict ? 0 : err_set(err, why->code, "%s", why->text);
+}
+
+static int judge_disks(struct judge *j, struct err *err)
 {
 	struct named named = {0};
-	struct err err = ERR_INIT;
+	struct err why = ERR_INIT;
 
-	if (parse_named(j, &named, &err) < 0)
-		say(j, "disks", err.code == ERR_UNSUPPORTED ? SKIPPED : FAILED, "%s", err.text);
-	else if (check_opened(j, &named, &err) < 0)
-		say(j, "disks", FAILED, "%s", err.text);
-	else
-		say(j, "disks", OK, "%zu disk%s as described", named.n, named.n == 1 ? "" : "s");
+	if (parse_named(j, &named, &why) < 0) {
+		if (why.code != ERR_UNSUPPORTED)
+			return fail(j, "disks", &why, err);
+		say(j, "disks", SKIPPED, "%s", why.text);
+		return 0;
+	}
+	if (check_opened(j, &named, &why) < 0)
+		return fail(j, "disks", &why, err);
+	say(j, "disks", OK, "%zu disk%s as described", named.n, named.n == 1 ? "" : "s");
+	return 0;
 }
 
 /* ---- */
@@ -332,14 +352,9 @@ static int judge_all(struct judge *j, struct err *err)
 	struct err why = ERR_INIT;
 
 	js_set_str(j->ret, "file", j->job->name);
-	if (slurp(j, &why) < 0 || xml_parse(buf_str(&j->xml), j->xml.len, j->job->name, &doc, &why) < 0) {
-		say(j, "schema", FAILED, "%s", why.text);
-		return 0;
-	}
-	if (by_libvirt(j, err) < 0)
-		return -1;
-	judge_disks(j);
-	return 0;
+	if (slurp(j, &why) < 0 || xml_parse(buf_str(&j->xml), j->xml.len, j->job->name, &doc, &why) < 0)
+		return fail(j, "schema", &why, err);
+	return by_libvirt(j, err) < 0 ? -1 : judge_disks(j, err);
 }
 
 int verify_xml(const struct verify_xml_job *job, struct json *ret, struct err *err)

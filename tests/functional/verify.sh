@@ -149,6 +149,8 @@ complains "the source has 2 disks, the result 1"
 step "XML and evidence"
 verify 0 --json --xml "$result/web01.xml"
 [ "$(jq -c '[.xml | .schema, .libvirt, .disks | .result]' told)" = '["ok","ok","ok"]' ] || fail "$(jq .xml told)"
+TMPDIR=/nonexistent verify 8 --boot login "$result" # nothing differs: it can't be looked at
+complains "'web01.xml' isn't booted: cannot make a temporary file in '/nonexistent'"
 PATH=/nonexistent verify 0 --json --xml "$result"
 [ "$(jq -c '[.xml | .schema, .libvirt, .disks | .result]' told)" = '["skipped","skipped","ok"]' ] || fail "$(jq .xml told)"
 verify 6 --xml copy
