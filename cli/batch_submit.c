@@ -42,6 +42,8 @@ static const struct cli_option options[] = {
     {"storage-class", 0, CLI_TEXT, "NAME", NULL, "kubernetes: of the claim that is written.", AT(how.storage_class)},
     {"mount", 0, CLI_LIST, "CLAIM:PATH", NULL, "kubernetes: a volume claim with sources, and where they stand in it.",
      AT(mounts)},
+    {"blocked", 0, CLI_FLAG, NULL, NULL, "Try again what was blocked, too: by the plan, or by an attempt.",
+     AT(how.retry_blocked)},
     {"dry-run", 0, CLI_FLAG, NULL, NULL, "Print what would be run or written, and leave it there.", AT(dry_run)},
     OPTION_GROUP(quiet_rows, AT(talk)),
     {0},

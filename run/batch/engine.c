@@ -97,6 +97,20 @@ static struct json *outcome_of(const struct job *job, const struct unit *unit)
 	return ret;
 }
 
+static bool is_to_be_tried(const struct submission *s, const struct json *outcome)
+{
+	switch (outcome_state(outcome)) {
+	case OUTCOME_DONE:
+		return false;
+	case OUTCOME_BLOCKED:
+		return s->options->retry_blocked;
+	case OUTCOME_FAILED:
+	case OUTCOME_UNKNOWN:
+		break;
+	}
+	return true;
+}
+
 static int collect(struct submission *s, struct err *err)
 {
 	for (unsigned i = 0; i < s->job->nunits; i++) {
@@ -106,19 +120,19 @@ static int collect(struct submission *s, struct err *err)
 		if (job_unit(s->job, i, &s->arena, &unit, err) < 0)
 			return -1;
 		outcome = outcome_of(s->job, &unit);
-		if (!outcome || outcome_state(outcome) == OUTCOME_FAILED)
+		if (is_to_be_tried(s, outcome))
 			*vec_push(&s->arena, &s->units) = unit;
 	}
 	return 0;
 }
 
-static int set_aside_failures(struct submission *s, struct err *err)
+static int set_aside_outcomes(struct submission *s, struct err *err)
 {
 	VEC_FOR (unit, &s->units) {
 		AUTO(js_freep) struct json *outcome = outcome_of(s->job, unit);
 		AUTO_FD int fd = outcome ? open_state(s->job, unit->index) : -1;
 
-		if (outcome && outcome_state(outcome) == OUTCOME_FAILED && outcome_set_aside(fd, outcome, err) < 0)
+		if (outcome && is_to_be_tried(s, outcome) && outcome_set_aside(fd, outcome, err) < 0)
 			return err_wrap(err, "unit %u '%s'", unit->index, unit->name);
 	}
 	return 0;
@@ -229,7 +243,7 @@ static int make_folder(int dirfd, const char *name, struct err *err)
 int engine_submit(const struct engine *e, struct submission *s, struct err *err)
 {
 	if (make_folder(s->job->fd, "state", err) < 0 || make_folder(s->job->fd, ENGINE_DIR, err) < 0 ||
-	    set_aside_failures(s, err) < 0)
+	    set_aside_outcomes(s, err) < 0)
 		return -1;
 	if (unlinkat(s->job->fd, RUNNER_CANCELLED, 0) < 0 && errno != ENOENT)
 		return err_sys(err, ERR_BLOCKED, "cannot remove '" RUNNER_CANCELLED "' from the job folder");

@@ -28,6 +28,7 @@ struct engine_options {
 	const char *claim;	   /* Kubernetes: an existing volume claim with the job folder; NULL: one is written */
 	const char *storage_class; /* Kubernetes: of the claim that is written; NULL the cluster's default */
 	const char *const *mounts; /* Kubernetes: "CLAIM:PATH" with the sources, NULL-terminated; may be NULL */
+	bool retry_blocked;	   /* what is blocked is tried again, too */
 };
 
 /* What is to be handed over. Texts live in the arena. */
@@ -60,11 +61,11 @@ extern const struct engine *const engines[]; /* ends with NULL */
 
 const struct engine *engine_find(const char *name);
 
-/* Collects the units that are neither done nor blocked, and has the engine prepare. ERR_BLOCKED when an earlier
- * submission is still at work. s->units.n is 0 when nothing is left to do; nothing was prepared then. */
+/* Collects the units that are neither done nor (unless asked for) blocked, and has the engine prepare. ERR_BLOCKED when
+ * an earlier submission is still at work. s->units.n is 0 when nothing is left to do; nothing was prepared then. */
 int engine_prepare(const struct engine *e, const struct job *job, const struct engine_options *options,
 		   struct submission *s, struct err *err);
-/* Sets failed outcomes aside, so that those units are tried again, takes up a job that was cancelled, submits, and
+/* Sets their outcomes aside, so that those units are tried again, takes up a job that was cancelled, submits, and
  * notes it in state/engine.json. */
 int engine_submit(const struct engine *e, struct submission *s, struct err *err);
 void submission_done(struct submission *s);

@@ -251,6 +251,26 @@ static void test_failures_are_tried_again(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
+static void test_blocked_ones_when_asked(void **state)
+{
+	struct fixture *f = *state;
+	struct engine_options o = plain;
+	char path[512];
+
+	begin(f, no_groups);
+	outcome(f, 0, "done", 0);
+	outcome(f, 1, "blocked", 3);
+	snprintf(path, sizeof path, "%s/state/000001/blocked.json", f->path);
+	prepare(f, &engine_slurm, &plain);
+	assert_int_equal(f->s.units.n, UNITS - 2);
+	o.retry_blocked = true;
+	prepare(f, &engine_slurm, &o);
+	assert_int_equal(f->s.units.n, UNITS - 1);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(engine_submit(&engine_slurm, &f->s, &f->err), 0);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
 static void test_book(void **state)
 {
 	struct fixture *f = *state;
@@ -378,6 +398,7 @@ int main(void)
 	    TEST(test_slurm_source_groups),
 	    TEST(test_only_what_is_left),
 	    TEST(test_failures_are_tried_again),
+	    TEST(test_blocked_ones_when_asked),
 	    TEST(test_book),
 	    TEST(test_half_submitted),
 	    TEST(test_parallel),
