@@ -1,4 +1,5 @@
 /* Publishing a unit's result: the outcome is written under another name, the result renamed, then the outcome. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,30 +27,50 @@ bool unit_is_published(const struct unit_work *w)
 
 /* ---- which result it is ---- */
 
-/* Its report tells one run from every other: it holds times. */
+/* After a failed open: no such thing is there, as against one that can't be opened now. */
+static bool is_not_there(void)
+{
+	return errno == ENOENT || errno == ENOTDIR || errno == ELOOP;
+}
+
+/* A file of an attempt or a result. ERR_VERIFY: it isn't there, or is another thing; ERR_TEMPFAIL: it can't be read
+ * now, and so nothing is decided by it. */
+static int read_text(int dirfd, const char *name, struct buf *text, struct err *err)
+{
+	AUTO_FD int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct err why = ERR_INIT;
+
+	if (fd < 0)
+		return err_sys(err, is_not_there() ? ERR_VERIFY : ERR_TEMPFAIL, "cannot open '%s'", name);
+	if (file_slurp_fd(fd, name, text, &why) == 0)
+		return 0;
+	return err_set(err, why.code == ERR_CORRUPT || why.sys == EISDIR ? ERR_VERIFY : ERR_TEMPFAIL, "%s", why.text);
+}
+
+/* Its report tells one run from every other: it holds times. Errors as above. */
 static int hash_report(int dirfd, const char *name, char ret[JOB_HASH_HEX], struct err *err)
 {
 	AUTO_FD int folder = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	AUTO(buf_done) struct buf text = BUF_INIT(ATTEMPT_FILE_MAX);
-	AUTO_FD int fd = -1;
 
 	if (folder < 0)
-		return err_sys(err, ERR_VERIFY, "cannot open '%s'", name);
-	fd = openat(folder, ATTEMPT_REPORT, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(err, ERR_VERIFY, "cannot open '%s/" ATTEMPT_REPORT "'", name);
-	if (file_slurp_fd(fd, ATTEMPT_REPORT, &text, err) < 0)
-		return -1;
+		return err_sys(err, is_not_there() ? ERR_VERIFY : ERR_TEMPFAIL, "cannot open '%s'", name);
+	if (read_text(folder, ATTEMPT_REPORT, &text, err) < 0)
+		return err_wrap(err, "'%s'", name);
 	job_hash(buf_str(&text), text.len, ret);
 	return 0;
 }
 
-static bool is_result(int dirfd, const char *name, const struct json *intent)
+static int is_result(int dirfd, const char *name, const struct json *intent, bool *ret, struct err *err)
 {
+	struct err why = ERR_INIT;
 	char hash[JOB_HASH_HEX];
 
-	return hash_report(dirfd, name, hash, NULL) == 0 &&
-	       !strcmp(hash, js_get_str(js_get(intent, "result"), "report", ""));
+	*ret = false;
+	if (hash_report(dirfd, name, hash, &why) < 0)
+		return why.code == ERR_VERIFY ? 0 : err_set(err, why.code, "%s", why.text);
+	*ret = !strcmp(hash, js_get_str(js_get(intent, "result"), "report", ""));
+	return 0;
 }
 
 /* ---- the steps ---- */
@@ -166,11 +187,19 @@ static bool is_work_name(const char *name)
 	return !name[4] || (name[4] == '-' && name[5] && !name[5 + strspn(name + 5, "0123456789")]);
 }
 
-static bool is_there(const struct unit_work *w, const char *work, const struct json *intent)
+/* Where the result is, if it was published or not, and whether it is the one that is meant. */
+static int find_result(const struct unit_work *w, const struct json *intent, bool *ret, struct err *err)
 {
-	AUTO_FD int fd = openat(w->state_fd, work, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	const char *work = js_get_str(js_get(intent, "result"), "work", "");
+	AUTO_FD int fd = -1;
 
-	return fd >= 0 && is_result(fd, w->unit.name, intent);
+	*ret = false;
+	if (unit_is_published(w))
+		return is_result(w->out_fd, w->unit.name, intent, ret, err);
+	fd = openat(w->state_fd, work, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return is_not_there() ? 0 : err_sys(err, ERR_TEMPFAIL, "cannot open '%s'", work);
+	return is_result(fd, w->unit.name, intent, ret, err);
 }
 
 static bool is_intent(const struct unit_work *w, unsigned attempt, const struct json *intent)
@@ -183,10 +212,13 @@ static bool is_intent(const struct unit_work *w, unsigned attempt, const struct 
 static int finish(struct unit_work *w, unsigned attempt, const struct json *intent, bool *ret_done, struct err *err)
 {
 	const char *work = js_get_str(js_get(intent, "result"), "work", "");
+	bool ours;
 
 	if (!is_intent(w, attempt, intent))
 		return 0;
-	if (unit_is_published(w) ? !is_result(w->out_fd, w->unit.name, intent) : !is_there(w, work, intent))
+	if (find_result(w, intent, &ours, err) < 0)
+		return -1;
+	if (!ours)
 		return 0;
 	if (!unit_is_published(w) && move(w, work, err) < 0)
 		return -1;
@@ -194,6 +226,19 @@ static int finish(struct unit_work *w, unsigned attempt, const struct json *inte
 		return -1;
 	*ret_done = true;
 	log_info("%s: an earlier attempt was about to publish it: finished", w->unit.name);
+	return 0;
+}
+
+/* NULL: there is none that can be believed. */
+static int read_intent(int attempt_fd, struct json **ret, struct err *err)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT(ATTEMPT_FILE_MAX);
+	struct err why = ERR_INIT;
+
+	*ret = NULL;
+	if (read_text(attempt_fd, INTENT_FILE, &text, &why) < 0)
+		return why.code == ERR_VERIFY ? 0 : err_set(err, why.code, "%s", why.text);
+	*ret = js_parse(buf_str(&text), text.len, NULL);
 	return 0;
 }
 
@@ -206,10 +251,11 @@ static int finish_attempt(struct unit_work *w, unsigned attempt, bool *ret_done,
 
 	lease_attempt_name(attempt, name);
 	fd = openat(w->state_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	intent = fd < 0 ? NULL : attempt_read(fd, INTENT_FILE);
-	if (intent && finish(w, attempt, intent, ret_done, err) < 0)
+	if (fd < 0)
+		return is_not_there() ? 0 : err_sys(err, ERR_TEMPFAIL, "cannot open '%s'", name);
+	if (read_intent(fd, &intent, err) < 0 || (intent && finish(w, attempt, intent, ret_done, err) < 0))
 		return -1;
-	return fd < 0 || *ret_done ? 0 : file_remove_tree(fd, INTENT_FILE, err);
+	return *ret_done ? 0 : file_remove_tree(fd, INTENT_FILE, err);
 }
 
 int unit_finish(struct unit_work *w, bool *ret_done, struct err *err)
