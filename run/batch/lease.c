@@ -316,11 +316,11 @@ bool lease_is_held(int dirfd, enum lease_kind kind, struct holder *ret)
 
 bool lease_was_left(int dirfd, unsigned attempt)
 {
-	char name[LEASE_ATTEMPT_TEXT + sizeof "/" LEFT_FILE];
+	char name[LEASE_ATTEMPT_TEXT], left[LEASE_ATTEMPT_TEXT + sizeof "/" LEFT_FILE];
 
 	lease_attempt_name(attempt, name);
-	strcat(name, "/" LEFT_FILE);
-	return faccessat(dirfd, name, F_OK, 0) == 0;
+	snprintf(left, sizeof left, "%s/" LEFT_FILE, name);
+	return faccessat(dirfd, left, F_OK, 0) == 0;
 }
 
 const struct holder *lease_holder(const struct lease *l)

@@ -355,10 +355,10 @@ static int prove(struct unit_work *w, const struct history *h, struct err *err)
 /* Nothing of an attempt is at work any more: it left, or said how it ended before it was killed. */
 static bool is_over(const struct unit_work *w, unsigned attempt)
 {
-	char end[LEASE_ATTEMPT_TEXT + sizeof "/" ATTEMPT_END];
+	char name[LEASE_ATTEMPT_TEXT], end[LEASE_ATTEMPT_TEXT + sizeof "/" ATTEMPT_END];
 
-	lease_attempt_name(attempt, end);
-	strcat(end, "/" ATTEMPT_END);
+	lease_attempt_name(attempt, name);
+	snprintf(end, sizeof end, "%s/" ATTEMPT_END, name);
 	return lease_was_left(w->state_fd, attempt) || faccessat(w->state_fd, end, F_OK, 0) == 0;
 }
 

@@ -44,11 +44,18 @@ static void leave(const char *folder, const char *name, bool whole)
 	file_replace(fd, ATTEMPT_REPORT, "{}", 2, 0600, NULL);
 }
 
+static const char *told(const char *name)
+{
+	const char *ret = getenv(name);
+
+	return ret ? ret : "";
+}
+
 /* What TEST_COUNT keeps: "b", with its time "b900". */
 static bool note(char **argv, const char *command)
 {
 	const char *seconds = value(argv, "--timeout");
-	AUTO_FD int fd = open(getenv("TEST_COUNT"), O_WRONLY | O_CREAT | O_APPEND, 0600);
+	AUTO_FD int fd = open(told("TEST_COUNT"), O_WRONLY | O_CREAT | O_APPEND, 0600);
 
 	return dprintf(fd, "%s%s", command, seconds ? seconds : "") > 0;
 }
@@ -57,7 +64,7 @@ static bool note(char **argv, const char *command)
 static int run_as_program(char **argv)
 {
 	bool boot = !strcmp(argv[1], "boot");
-	int status = atoi(getenv(boot ? "TEST_BOOT" : "TEST_CONVERT"));
+	int status = atoi(told(boot ? "TEST_BOOT" : "TEST_CONVERT"));
 
 	fprintf(stderr, "{\"event\":\"phase\",\"seconds\":0,\"text\":\"at it\"}\n");
 	if (!note(argv, boot ? "b" : "c"))
