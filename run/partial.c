@@ -31,6 +31,8 @@ static int name_exists(int dirfd, const char *name)
 
 static int make_folder(struct partial *p, const char *dir, struct err *err)
 {
+	int unlocked;
+
 	if (mkdirat(p->parent_fd, p->hidden, 0755) < 0) {
 		if (errno != EEXIST)
 			return err_sys(err, ERR_BLOCKED, "cannot write to '%s'", dir);
@@ -39,7 +41,10 @@ static int make_folder(struct partial *p, const char *dir, struct err *err)
 	p->fd = openat(p->parent_fd, p->hidden, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (p->fd < 0)
 		return err_sys(err, ERR_BLOCKED, "cannot open '%s/%s'", dir, p->hidden);
-	if (flock(p->fd, LOCK_EX | LOCK_NB) < 0 || !file_is_at(p->fd, p->parent_fd, p->hidden))
+	unlocked = flock(p->fd, LOCK_EX | LOCK_NB);
+	if (unlocked && errno != EWOULDBLOCK)
+		log_warn("'%s/%s' can't be locked (%s): no other run may work on it", dir, p->hidden, strerror(errno));
+	else if (unlocked || !file_is_at(p->fd, p->parent_fd, p->hidden))
 		return err_set(err, ERR_TEMPFAIL, "'%s/%s' is locked: another run is working on it", dir, p->hidden);
 	return 0;
 }
