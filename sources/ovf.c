@@ -435,6 +435,7 @@ static int parse(struct ovf_parser *p)
 	VEC_FOR (i, &p->items)
 		if (read_item(p, i) < 0)
 			return -1;
+	ovf_vbox_macs(p);
 	return 0;
 }
 

@@ -198,10 +198,34 @@ int ovf_read_disk(struct ovf_parser *p, const struct ovf_item *i)
 
 /* --- network and drives --- */
 
+/* oVirt numbers the models: its VmInterfaceType; the others are of no use elsewhere. */
+static enum nic_model nic_model_of(const char *text)
+{
+	static const struct {
+		const char *number;
+		enum nic_model model;
+	} ovirt[] = {{"1", NIC_RTL8139}, {"2", NIC_E1000}, {"3", NIC_VIRTIO}};
+
+	for (size_t i = 0; i < sizeof ovirt / sizeof *ovirt; i++)
+		if (text && !strcmp(text, ovirt[i].number))
+			return ovirt[i].model;
+	return text_nic_model(text);
+}
+
+/* oVirt has it in MACAddress, and in Address the card's place on the PCI bus. */
+static void nic_mac(struct ovf_parser *p, const struct ovf_item *i, struct nic *n)
+{
+	const char *address = ovf_item_text(p, i, "Address");
+
+	if (text_mac(ovf_item_text(p, i, "MACAddress"), n->mac) || text_mac(address, n->mac))
+		return;
+	if (address && *address)
+		machine_note(p->m, "%s: '%s' is not a MAC address", i->words, address);
+}
+
 int ovf_read_nic(struct ovf_parser *p, const struct ovf_item *i)
 {
-	const char *model = ovf_item_text(p, i, "ResourceSubType"), *mac = ovf_item_text(p, i, "Address"), *slot,
-		   *automatic;
+	const char *model = ovf_item_text(p, i, "ResourceSubType"), *slot, *automatic;
 	size_t position = p->m->nics.n;
 	uint64_t number;
 	struct nic *n;
@@ -211,11 +235,10 @@ int ovf_read_nic(struct ovf_parser *p, const struct ovf_item *i)
 	n = vec_push(p->a, &p->m->nics);
 	n->kind = NET_NETWORK;
 	n->network = arena_strdup(p->a, or_empty(ovf_item_text(p, i, "Connection")));
-	n->model = text_nic_model(model);
+	n->model = nic_model_of(model);
 	if (n->model == NIC_UNKNOWN && model && *model)
 		machine_note(p->m, "%s: the model '%s' is not known", i->words, model);
-	if (mac && *mac && !text_mac(mac, n->mac))
-		machine_note(p->m, "%s: '%s' is not a MAC address", i->words, mac);
+	nic_mac(p, i, n);
 	automatic = ovf_item_text(p, i, "AutomaticAllocation");
 	n->connected = !automatic || !*automatic || text_true(automatic);
 	slot = ovf_config(p, i->node, "slotInfo.pciSlotNumber");
@@ -223,6 +246,27 @@ int ovf_read_nic(struct ovf_parser *p, const struct ovf_item *i)
 		slot = ovf_config(p, p->hardware, arena_printf(p->a, "ethernet%zu.pciSlotNumber", position));
 	n->pci_slot = text_u64(slot, &number) && number <= INT32_MAX ? (int)number : -1;
 	return 0;
+}
+
+void ovf_vbox_macs(struct ovf_parser *p)
+{
+	const struct xml_node *adapter = xml_child(xml_path(p->system, "Machine/Hardware/Network"), "Adapter");
+	const char *macs[NICS_MAX] = {NULL};
+	size_t count = 0;
+	uint64_t slot;
+
+	for (; adapter; adapter = xml_next(adapter, "Adapter"))
+		if (text_true(xml_attr_raw(adapter, "enabled")) && text_u64(xml_attr_raw(adapter, "slot"), &slot) &&
+		    slot < NICS_MAX)
+			macs[slot] = or_empty(xml_attr_raw(adapter, "MACAddress"));
+	for (slot = 0; slot < NICS_MAX; slot++)
+		if (macs[slot])
+			macs[count++] = macs[slot];
+	if (count != p->m->nics.n)
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (!*p->m->nics.v[i].mac)
+			text_mac(macs[i], p->m->nics.v[i].mac);
 }
 
 int ovf_read_removable(struct ovf_parser *p, const struct ovf_item *i)

@@ -60,5 +60,8 @@ char *ovf_config(struct ovf_parser *p, const struct xml_node *n, const char *key
 int ovf_read_disk(struct ovf_parser *p, const struct ovf_item *i);
 int ovf_read_nic(struct ovf_parser *p, const struct ovf_item *i);
 int ovf_read_removable(struct ovf_parser *p, const struct ovf_item *i);
+/* VirtualBox states MAC addresses only in its own description beside: the cards get those of the adapters that are
+ * enabled there, in the order of their slots, when there are as many. */
+void ovf_vbox_macs(struct ovf_parser *p);
 
 #endif

@@ -192,6 +192,43 @@ static void virtualbox_says_more_beside(void **state)
 	assert_string_equal(m->uuid, "39a69c87-0433-4945-8e25-b89431544a28");
 }
 
+static void addresses_of_virtualbox(void **state)
+{
+#define VBOX(items, adapters)                                                                                          \
+	HEAD FILES DISK SYSTEM DISK_ITEM items "</VirtualHardwareSection><Machine><Hardware><Network>" adapters        \
+					       "</Network></Hardware></Machine></VirtualSystem></Envelope>"
+#define ADAPTER(slot, enabled, mac) "<Adapter slot='" slot "' enabled='" enabled "' MACAddress='" mac "'/>"
+	AUTO(machine_freep) struct machine *m = NULL;
+	AUTO(machine_freep) struct machine *own = NULL;
+	AUTO(machine_freep) struct machine *fewer = NULL;
+
+	m = good(VBOX(ITEM("10", "") ITEM("10", ""),
+		      ADAPTER("2", "true", "080027000002") ADAPTER("1", "false", "080027000001")
+			  ADAPTER("0", "true", "080027000000")));
+	assert_string_equal(m->nics.v[0].mac, "08:00:27:00:00:00");
+	assert_string_equal(m->nics.v[1].mac, "08:00:27:00:00:02");
+	own = good(
+	    VBOX(ITEM("10", "<rasd:Address>00:50:56:01:02:03</rasd:Address>"), ADAPTER("0", "true", "080027000000")));
+	assert_string_equal(own->nics.v[0].mac, "00:50:56:01:02:03");
+	fewer = good(VBOX(ITEM("10", ""), ADAPTER("0", "true", "080027000000") ADAPTER("1", "true", "080027000001")));
+	assert_string_equal(fewer->nics.v[0].mac, "");
+#undef ADAPTER
+#undef VBOX
+}
+
+static void cards_of_ovirt(void **state)
+{
+	AUTO(machine_freep)
+	struct machine *m = good(HEAD FILES DISK SYSTEM DISK_ITEM ITEM(
+	    "10", "<rasd:ResourceSubType>3</rasd:ResourceSubType><rasd:Connection>ovirtmgmt</rasd:Connection>"
+		  "<rasd:MACAddress>56:6f:0b:1c:00:01</rasd:MACAddress>"
+		  "<rasd:Address>{type=pci, slot=0x00, bus=0x02, domain=0x0000, function=0x0}</rasd:Address>") TAIL);
+
+	assert_string_equal(m->nics.v[0].mac, "56:6f:0b:1c:00:01");
+	assert_int_equal(m->nics.v[0].model, NIC_VIRTIO);
+	assert_int_equal(m->notes.n, 0);
+}
+
 static void a_system_by_name(void **state)
 {
 	static const char two[] =
@@ -280,6 +317,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_real_descriptor),	 cmocka_unit_test(policy_slots_and_firmware),
 	    cmocka_unit_test(capacity_by_property),	 cmocka_unit_test(virtualbox_says_more_beside),
+	    cmocka_unit_test(addresses_of_virtualbox),	 cmocka_unit_test(cards_of_ovirt),
 	    cmocka_unit_test(a_system_by_name),		 cmocka_unit_test(what_is_refused),
 	    cmocka_unit_test(more_than_any_machine_has),
 	};
