@@ -301,6 +301,8 @@ static int read_item(struct ovf_parser *p, const struct ovf_item *i)
 	case RESOURCE_DISK:
 	case RESOURCE_LOGICAL_DISK:
 		return ovf_read_disk(p, i);
+	case RESOURCE_STORAGE_EXTENT:
+		return ovf_is_backed(p, i) ? ovf_read_disk(p, i) : read_other(p, i);
 	case RESOURCE_ETHERNET:
 		return ovf_read_nic(p, i);
 	case RESOURCE_FLOPPY:

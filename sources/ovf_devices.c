@@ -171,6 +171,13 @@ static void place_on_parent(struct ovf_parser *p, const struct ovf_item *i, enum
 		*bus = (unsigned)n;
 }
 
+bool ovf_is_backed(struct ovf_parser *p, const struct ovf_item *i)
+{
+	const char *resource = or_empty(ovf_item_text(p, i, "HostResource"));
+
+	return resource_id(resource, "disk") || resource_id(resource, "file");
+}
+
 int ovf_read_disk(struct ovf_parser *p, const struct ovf_item *i)
 {
 	const char *resource = or_empty(ovf_item_text(p, i, "HostResource")), *id, *iops;
@@ -272,11 +279,11 @@ void ovf_vbox_macs(struct ovf_parser *p)
 int ovf_read_removable(struct ovf_parser *p, const struct ovf_item *i)
 {
 	struct removable *r = vec_push(p->a, &p->m->removables);
-	const char *resource = or_empty(ovf_item_text(p, i, "HostResource"));
 
 	r->kind = i->type == RESOURCE_FLOPPY ? REMOVABLE_FLOPPY : REMOVABLE_CDROM;
 	place_on_parent(p, i, &r->controller, &r->bus, &r->unit);
-	if (resource_id(resource, "file") || resource_id(resource, "disk"))
-		machine_note(p->m, "%s: its medium '%s' is left out, the drive is empty", i->words, resource);
+	if (ovf_is_backed(p, i))
+		machine_note(p->m, "%s: its medium '%s' is left out, the drive is empty", i->words,
+			     ovf_item_text(p, i, "HostResource"));
 	return 0;
 }

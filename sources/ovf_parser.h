@@ -16,7 +16,8 @@ enum ovf_resource {
 	RESOURCE_CD = 15,
 	RESOURCE_DVD = 16,
 	RESOURCE_DISK = 17,
-	RESOURCE_STORAGE = 20, /* "other storage device": SATA, NVMe */
+	RESOURCE_STORAGE_EXTENT = 19, /* XenCenter's disks */
+	RESOURCE_STORAGE = 20,	      /* "other storage device": SATA, NVMe */
 	RESOURCE_USB = 23,
 	RESOURCE_VIDEO = 24,
 	RESOURCE_LOGICAL_DISK = 31,
@@ -57,6 +58,8 @@ const struct ovf_item *ovf_find_item(struct ovf_parser *p, const char *id);
 /* The value of a vmw:Config beneath n, NULL when it isn't there. */
 char *ovf_config(struct ovf_parser *p, const struct xml_node *n, const char *key);
 
+/* Whether its HostResource has the form of a disk or a file. */
+bool ovf_is_backed(struct ovf_parser *p, const struct ovf_item *i);
 int ovf_read_disk(struct ovf_parser *p, const struct ovf_item *i);
 int ovf_read_nic(struct ovf_parser *p, const struct ovf_item *i);
 int ovf_read_removable(struct ovf_parser *p, const struct ovf_item *i);

@@ -229,6 +229,17 @@ static void cards_of_ovirt(void **state)
 	assert_int_equal(m->notes.n, 0);
 }
 
+static void disks_of_xencenter(void **state)
+{
+	AUTO(machine_freep)
+	struct machine *m = good(HEAD FILES DISK SYSTEM ITEM(
+	    "19", "<rasd:InstanceID>8</rasd:InstanceID><rasd:HostResource>ovf:/disk/d1</rasd:HostResource>")
+				     ITEM("19", "<rasd:HostResource>sr/of/a/host</rasd:HostResource>") TAIL);
+
+	assert_int_equal(m->disks.n, 1);
+	assert_true(m->disks.v[0].capacity == GIB);
+}
+
 static void a_system_by_name(void **state)
 {
 	static const char two[] =
@@ -315,11 +326,11 @@ static void more_than_any_machine_has(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(every_real_descriptor),	 cmocka_unit_test(policy_slots_and_firmware),
-	    cmocka_unit_test(capacity_by_property),	 cmocka_unit_test(virtualbox_says_more_beside),
-	    cmocka_unit_test(addresses_of_virtualbox),	 cmocka_unit_test(cards_of_ovirt),
-	    cmocka_unit_test(a_system_by_name),		 cmocka_unit_test(what_is_refused),
-	    cmocka_unit_test(more_than_any_machine_has),
+	    cmocka_unit_test(every_real_descriptor),   cmocka_unit_test(policy_slots_and_firmware),
+	    cmocka_unit_test(capacity_by_property),    cmocka_unit_test(virtualbox_says_more_beside),
+	    cmocka_unit_test(addresses_of_virtualbox), cmocka_unit_test(cards_of_ovirt),
+	    cmocka_unit_test(disks_of_xencenter),      cmocka_unit_test(a_system_by_name),
+	    cmocka_unit_test(what_is_refused),	       cmocka_unit_test(more_than_any_machine_has),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
