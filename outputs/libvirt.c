@@ -271,6 +271,22 @@ static const char *bus_word(enum disk_bus bus)
 	return "virtio";
 }
 
+/* Without one libvirt makes of a disk's name a LUN of target 0, which PVSCSI hasn't, and from the eighth disk on
+ * further controllers of another model. */
+static void write_scsi_address(struct domain *d, size_t disk)
+{
+	struct scsi_place place = shared_scsi_place(d->job, disk);
+	struct xml_writer *w = &d->w;
+
+	xml_open(w, "address");
+	xml_attrf(w, "type", "drive");
+	xml_attrf(w, "controller", "%u", place.controller);
+	xml_attrf(w, "bus", "0");
+	xml_attrf(w, "target", "%u", place.target);
+	xml_attrf(w, "unit", "0");
+	xml_close(w);
+}
+
 /* <target dev= bus=> with the next free name of the bus. SATA and SCSI share the names sdX. */
 static void write_target(struct domain *d, enum disk_bus bus)
 {
@@ -346,6 +362,8 @@ static void write_disk(struct domain *d, size_t i)
 		xml_attrf(w, "order", "%u", order);
 		xml_close(w);
 	}
+	if (shared_is_scsi(d->bus))
+		write_scsi_address(d, i);
 	xml_close(w);
 }
 
@@ -385,19 +403,16 @@ static void write_floppy(struct domain *d, unsigned n)
 	xml_close(&d->w);
 }
 
-/* The adapter of disks on a SCSI bus. */
-static void write_scsi(struct domain *d)
+/* An adapter of disks on a SCSI bus. */
+static void write_scsi(struct domain *d, unsigned index)
 {
-	const char *model = d->bus == DISK_BUS_VIRTIO_SCSI ? "virtio-scsi"
-			    : d->bus == DISK_BUS_PVSCSI	   ? "vmpvscsi"
-			    : d->bus == DISK_BUS_LSISAS	   ? "lsisas1068"
-							   : NULL;
+	const char *model = d->bus == DISK_BUS_PVSCSI	? "vmpvscsi"
+			    : d->bus == DISK_BUS_LSISAS ? "lsisas1068"
+							: "virtio-scsi";
 
-	if (!model)
-		return;
 	xml_open(&d->w, "controller");
 	xml_attrf(&d->w, "type", "scsi");
-	xml_attrf(&d->w, "index", "0");
+	xml_attrf(&d->w, "index", "%u", index);
 	xml_attrf(&d->w, "model", "%s", model);
 	if (d->job->performance && d->bus == DISK_BUS_VIRTIO_SCSI)
 		attribute(d, "driver", "iothread", "1");
@@ -416,7 +431,8 @@ static void write_disks(struct domain *d)
 		else if (r->kind == REMOVABLE_FLOPPY && d->board != BOARD_VIRT && floppies < 2)
 			write_floppy(d, floppies++);
 	}
-	write_scsi(d);
+	for (unsigned i = 0; i < shared_scsi_controllers(d->job); i++)
+		write_scsi(d, i);
 }
 
 /* --- network and the rest --- */

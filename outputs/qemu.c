@@ -124,7 +124,7 @@ static const char *disk_device(enum disk_bus bus)
 	case DISK_BUS_VIRTIO_SCSI:
 	case DISK_BUS_PVSCSI:
 	case DISK_BUS_LSISAS:
-		return "scsi-hd,bus=scsi0.0";
+		return "scsi-hd";
 	case DISK_BUS_SATA:
 	case DISK_BUS_IDE:
 		return "ide-hd";
@@ -150,19 +150,29 @@ static void ata_place(struct script *s, size_t place, char *ret, size_t size)
 		option(s, "-device", "ahci,id=ahci%zu", (place - built_in) / 6);
 }
 
+static void disk_place(struct script *s, size_t i, char *ret, size_t size)
+{
+	struct scsi_place scsi = shared_scsi_place(s->job, i);
+
+	*ret = '\0';
+	if (shared_is_scsi(s->bus))
+		snprintf(ret, size, ",bus=scsi%u.0,scsi-id=%u", scsi.controller, scsi.target);
+	else if (s->bus == DISK_BUS_SATA || s->bus == DISK_BUS_IDE)
+		ata_place(s, i, ret, size);
+}
+
 static void write_disk(struct script *s, struct arena *a, size_t i)
 {
 	const struct output_disk *d = &s->job->disks[i];
 	const struct io_policy *p = &s->m->disks.v[i].policy;
 	unsigned order = shared_boot_order(s->job, i);
-	char serial[SERIAL_MAX + 1], place[48] = "", sectors[80] = "", boot[32] = "", limits[96] = "";
+	char serial[SERIAL_MAX + 1], place[48], sectors[80] = "", boot[32] = "", limits[96] = "";
 
 	shared_serial(s->job, i, serial);
 	if (p->iops || p->bytes_per_second)
 		snprintf(limits, sizeof limits, ",throttling.iops-total=%" PRIu64 ",throttling.bps-total=%" PRIu64,
 			 p->iops, p->bytes_per_second);
-	if (s->bus == DISK_BUS_SATA || s->bus == DISK_BUS_IDE)
-		ata_place(s, i, place, sizeof place);
+	disk_place(s, i, place, sizeof place);
 	if (d->logical_sector > 512)
 		snprintf(sectors, sizeof sectors, ",logical_block_size=%" PRIu32 ",physical_block_size=%" PRIu32,
 			 d->logical_sector, d->logical_sector);
@@ -240,6 +250,16 @@ static void write_rest(struct script *s)
 	write_screen(s);
 }
 
+static void write_scsi(struct script *s)
+{
+	const char *device = s->bus == DISK_BUS_PVSCSI	 ? "pvscsi"
+			     : s->bus == DISK_BUS_LSISAS ? "mptsas1068"
+							 : "virtio-scsi-pci";
+
+	for (unsigned i = 0; i < shared_scsi_controllers(s->job); i++)
+		option(s, "-device", "%s,id=scsi%u", device, i);
+}
+
 static void write_script(struct script *s, struct arena *a)
 {
 	buf_addf(s->out,
@@ -251,12 +271,7 @@ static void write_script(struct script *s, struct arena *a)
 	write_firmware(s);
 	buf_addf(s->out, "exec qemu-system-%s \\\n", board_arch(s->board));
 	write_machine(s);
-	if (s->bus == DISK_BUS_VIRTIO_SCSI)
-		option(s, "-device", "virtio-scsi-pci,id=scsi0");
-	else if (s->bus == DISK_BUS_PVSCSI)
-		option(s, "-device", "pvscsi,id=scsi0");
-	else if (s->bus == DISK_BUS_LSISAS)
-		option(s, "-device", "mptsas1068,id=scsi0");
+	write_scsi(s);
 	for (size_t i = 0; i < s->job->ndisks; i++)
 		write_disk(s, a, i);
 	write_cdroms(s);

@@ -5,7 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/checked.h"
 #include "core/base/hash.h"
+
+enum {
+	/* libvirt's schema has two digits for a target; virtio-scsi has 256 of them. */
+	VIRTIO_SCSI_TARGETS = 64,
+	/* A wide bus without its controller's own place, 7: LSI's SAS model has 8, of PVSCSI SeaBIOS looks at 7. */
+	SCSI_TARGETS = 7,
+};
 
 enum board shared_board(const struct output_job *job)
 {
@@ -28,6 +36,28 @@ enum disk_bus shared_disk_bus(const struct output_job *job)
 		break;
 	}
 	return DISK_BUS_VIRTIO_BLK;
+}
+
+bool shared_is_scsi(enum disk_bus bus)
+{
+	return bus == DISK_BUS_VIRTIO_SCSI || bus == DISK_BUS_PVSCSI || bus == DISK_BUS_LSISAS;
+}
+
+static unsigned scsi_targets(const struct output_job *job)
+{
+	return shared_disk_bus(job) == DISK_BUS_VIRTIO_SCSI ? VIRTIO_SCSI_TARGETS : SCSI_TARGETS;
+}
+
+struct scsi_place shared_scsi_place(const struct output_job *job, size_t disk)
+{
+	unsigned targets = scsi_targets(job);
+
+	return (struct scsi_place){(unsigned)disk / targets, (unsigned)disk % targets};
+}
+
+unsigned shared_scsi_controllers(const struct output_job *job)
+{
+	return shared_is_scsi(shared_disk_bus(job)) ? (unsigned)div_round_up(job->ndisks, scsi_targets(job)) : 0;
 }
 
 void shared_serial(const struct output_job *job, size_t disk, char ret[SERIAL_MAX + 1])

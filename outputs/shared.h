@@ -11,11 +11,21 @@ enum {
 	IDE_MAX = 4,	 /* two channels of two */
 };
 
+/* Where a disk is on a SCSI bus; its LUN is 0. */
+struct scsi_place {
+	unsigned controller, target;
+};
+
 /* caps->board; q35 when it isn't known. */
 enum board shared_board(const struct output_job *job);
 
 /* caps->disk, with IDE on a machine that has none (all but pc) made SATA and unknown made virtio-blk. */
 enum disk_bus shared_disk_bus(const struct output_job *job);
+
+/* Whether the disks are on a SCSI bus, where each is then, and how many controllers they take. */
+bool shared_is_scsi(enum disk_bus bus);
+struct scsi_place shared_scsi_place(const struct output_job *job, size_t disk);
+unsigned shared_scsi_controllers(const struct output_job *job);
 
 /* The source's serial, else one derived from name and position that is the same in every run: letters, digits and '-'.
  */

@@ -307,6 +307,14 @@ static void many_disks_on_each_bus(void **state)
 		must_have(&xml, "<iotune>\n        <total_bytes_sec>52428800</total_bytes_sec>\n"
 				"        <total_iops_sec>1000</total_iops_sec>\n      </iotune>");
 		libvirt_accepts(state, &xml);
+		if (buses[i] == DISK_BUS_VIRTIO_SCSI) {
+			must_have(&xml, "controller=\"0\" bus=\"0\" target=\"13\" unit=\"0\"/>");
+			must_not_have(&xml, "<controller type=\"scsi\" index=\"1\"");
+		} else if (buses[i] == DISK_BUS_PVSCSI) {
+			must_have(&xml, "controller=\"1\" bus=\"0\" target=\"6\" unit=\"0\"/>");
+			must_have(&xml, "<controller type=\"scsi\" index=\"0\" model=\"vmpvscsi\"/>");
+			must_have(&xml, "<controller type=\"scsi\" index=\"1\" model=\"vmpvscsi\"/>");
+		}
 	}
 }
 
