@@ -125,6 +125,26 @@ static void write_policy(struct domain *d)
 	xml_close(&d->w);
 }
 
+static void firmware_feature(struct domain *d, const char *name, bool enabled)
+{
+	xml_open(&d->w, "feature");
+	xml_attrf(&d->w, "enabled", "%s", enabled ? "yes" : "no");
+	xml_attrf(&d->w, "name", "%s", name);
+	xml_close(&d->w);
+}
+
+/* Without keys Secure Boot is there, but refuses nothing. */
+static void write_firmware(struct domain *d)
+{
+	bool secure = shared_secure_boot(d->job);
+
+	xml_open(&d->w, "firmware");
+	if (secure)
+		firmware_feature(d, "enrolled-keys", true);
+	firmware_feature(d, "secure-boot", secure);
+	xml_close(&d->w);
+}
+
 static void write_os(struct domain *d)
 {
 	struct xml_writer *w = &d->w;
@@ -138,14 +158,8 @@ static void write_os(struct domain *d)
 	xml_attrf(w, "machine", "%s", board_name(d->board));
 	xml_textf(w, "hvm");
 	xml_close(w);
-	if (uefi) {
-		xml_open(w, "firmware");
-		xml_open(w, "feature");
-		xml_attrf(w, "enabled", "%s", shared_secure_boot(d->job) ? "yes" : "no");
-		xml_attrf(w, "name", "secure-boot");
-		xml_close(w);
-		xml_close(w);
-	}
+	if (uefi)
+		write_firmware(d);
 	xml_close(w);
 }
 

@@ -108,20 +108,49 @@ static enum tristate yes_or_no(const char *word)
 	return !strcmp(word, "yes") ? TRI_YES : !strcmp(word, "no") ? TRI_NO : TRI_UNKNOWN;
 }
 
+/* What <firmware><feature name= enabled=> says. */
+static enum tristate feature(struct domain *d, const struct xml_node *os, const char *name)
+{
+	enum tristate said = TRI_UNKNOWN;
+
+	for (const struct xml_node *n = xml_path(os, "firmware/feature"); n; n = xml_next(n, "feature"))
+		if (!strcmp(attr(d, n, "name"), name))
+			said = yes_or_no(attr(d, n, "enabled"));
+	return said;
+}
+
+/* Debian's, Fedora's and SUSE's names of variables with Microsoft's keys: OVMF_VARS_4M.ms.fd, OVMF_VARS.secboot.fd,
+ * ovmf-x86_64-smm-ms-vars.bin. */
+static bool has_keys(const char *template)
+{
+	return strstr(template, ".ms.") || strstr(template, "secboot") || strstr(template, "-ms-");
+}
+
+/* A firmware that can (loader's secure, the feature) enforces it only with keys, which are in the variables: those that
+ * were made from a template with Microsoft's keys have them, unless the features say otherwise. */
+static enum tristate secure_boot(struct domain *d, const struct xml_node *os)
+{
+	const char *template = attr(d, xml_child(os, "nvram"), "template");
+	enum tristate can = yes_or_no(attr(d, xml_child(os, "loader"), "secure")), said = feature(d, os, "secure-boot");
+	enum tristate keys = feature(d, os, "enrolled-keys");
+
+	if (said == TRI_NO || keys == TRI_NO || (can == TRI_NO && said == TRI_UNKNOWN))
+		return TRI_NO;
+	if (said == TRI_YES || keys == TRI_YES)
+		return TRI_YES;
+	return can == TRI_YES && has_keys(template) ? TRI_YES : TRI_UNKNOWN;
+}
+
 static void take_firmware(struct domain *d, const struct xml_node *root)
 {
-	const struct xml_node *os = xml_child(root, "os"), *loader = os ? xml_child(os, "loader") : NULL,
-			      *feature = os ? xml_path(os, "firmware/feature") : NULL;
+	const struct xml_node *os = xml_child(root, "os");
 	const char *word = attr(d, os, "firmware");
 
-	if (!strcmp(word, "efi") || !strcmp(attr(d, loader, "type"), "pflash"))
+	if (!strcmp(word, "efi") || !strcmp(attr(d, xml_child(os, "loader"), "type"), "pflash"))
 		d->m->firmware = FIRMWARE_UEFI;
 	else if (!strcmp(word, "bios"))
 		d->m->firmware = FIRMWARE_BIOS;
-	d->m->secure_boot = yes_or_no(attr(d, loader, "secure"));
-	for (; feature; feature = xml_next(feature, "feature"))
-		if (!strcmp(attr(d, feature, "name"), "secure-boot"))
-			d->m->secure_boot = yes_or_no(attr(d, feature, "enabled"));
+	d->m->secure_boot = secure_boot(d, os);
 }
 
 /* virt-p2v says "variable" with its basis where the machine's clock is off by some seconds. */

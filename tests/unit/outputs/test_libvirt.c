@@ -189,7 +189,8 @@ static void a_uefi_guest_with_and_without_secure_boot(void **state)
 	buf_clear(&xml);
 	f.m->secure_boot = TRI_YES;
 	must_write(&f, &xml);
-	must_have(&xml, "<feature enabled=\"yes\" name=\"secure-boot\"/>");
+	must_have(&xml, "<feature enabled=\"yes\" name=\"enrolled-keys\"/>\n"
+			"      <feature enabled=\"yes\" name=\"secure-boot\"/>");
 	must_have(&xml, "<smm state=\"on\"/>");
 	libvirt_accepts(state, &xml);
 }

@@ -105,6 +105,39 @@ static void test_disks(void **state)
 	machine_free(m);
 }
 
+static void test_secure_boot(void **state)
+{
+#define FEATURE(name, enabled) "<feature enabled='" enabled "' name='" name "'/>"
+#define LOADER		       "<loader readonly='yes' secure='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.secboot.fd</loader>"
+	static const struct {
+		const char *os;
+		enum tristate secure;
+	} cases[] = {
+	    {LOADER, TRI_UNKNOWN},
+	    {LOADER "<nvram template='/usr/share/OVMF/OVMF_VARS_4M.fd'>/v.fd</nvram>", TRI_UNKNOWN},
+	    {LOADER "<nvram template='/usr/share/OVMF/OVMF_VARS_4M.ms.fd'>/v.fd</nvram>", TRI_YES},
+	    {LOADER "<nvram template='/usr/share/edk2/ovmf/OVMF_VARS.secboot.fd'/>", TRI_YES},
+	    {LOADER "<nvram template='/usr/share/qemu/ovmf-x86_64-smm-ms-vars.bin'/>", TRI_YES},
+	    {"<loader secure='no' type='pflash'/><nvram template='x.ms.fd'/>", TRI_NO},
+	    {"<firmware>" FEATURE("secure-boot", "yes") "</firmware>", TRI_YES},
+	    {"<firmware>" FEATURE("enrolled-keys", "yes") FEATURE("secure-boot", "yes") "</firmware>" LOADER, TRI_YES},
+	    {"<firmware>" FEATURE("enrolled-keys", "no") FEATURE("secure-boot", "yes") "</firmware>" LOADER, TRI_NO},
+	};
+	char text[1024];
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct machine *m = machine_new();
+
+		snprintf(text, sizeof text, "<os firmware='efi'>%s<type arch='x86_64'>hvm</type></os>", cases[i].os);
+		assert_int_equal(parse("<os><type arch='x86_64'>hvm</type></os>", text, m, NULL), 0);
+		assert_int_equal(m->firmware, FIRMWARE_UEFI);
+		assert_int_equal(m->secure_boot, cases[i].secure);
+		machine_free(m);
+	}
+#undef LOADER
+#undef FEATURE
+}
+
 static void test_cards(void **state)
 {
 	struct machine *m = machine_new();
@@ -262,9 +295,9 @@ static void test_not_a_domain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_machine),    cmocka_unit_test(test_disks),	    cmocka_unit_test(test_cards),
-	    cmocka_unit_test(test_of_libvirt), cmocka_unit_test(test_numbers),	    cmocka_unit_test(test_refused),
-	    cmocka_unit_test(test_files),      cmocka_unit_test(test_not_a_domain),
+	    cmocka_unit_test(test_machine), cmocka_unit_test(test_disks),      cmocka_unit_test(test_secure_boot),
+	    cmocka_unit_test(test_cards),   cmocka_unit_test(test_of_libvirt), cmocka_unit_test(test_numbers),
+	    cmocka_unit_test(test_refused), cmocka_unit_test(test_files),      cmocka_unit_test(test_not_a_domain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
