@@ -13,6 +13,7 @@ enum {
 	VIRTIO_SCSI_TARGETS = 64,
 	/* A wide bus without its controller's own place, 7: LSI's SAS model has 8, of PVSCSI SeaBIOS looks at 7. */
 	SCSI_TARGETS = 7,
+	SERIAL_SEEN = 256, /* bytes of a source's serial that are looked at */
 };
 
 enum board shared_board(const struct output_job *job)
@@ -60,17 +61,41 @@ unsigned shared_scsi_controllers(const struct output_job *job)
 	return shared_is_scsi(shared_disk_bus(job)) ? (unsigned)div_round_up(job->ndisks, scsi_targets(job)) : 0;
 }
 
-void shared_serial(const struct output_job *job, size_t disk, char ret[SERIAL_MAX + 1])
+/* The first or the last bytes of the source's serial, without what isn't fine in one. */
+static void stated_serial(const struct disk *d, bool last, char ret[SERIAL_MAX + 1])
 {
 	static const char fine[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
-	const struct disk *d = &job->machine->disks.v[disk];
+	char all[SERIAL_SEEN + 1];
 	size_t n = 0;
 
-	for (const char *s = d->serial; s && *s && n < SERIAL_MAX; s++)
+	for (const char *s = d->serial; s && *s && n < SERIAL_SEEN; s++)
 		if (strchr(fine, *s))
-			ret[n++] = *s;
-	ret[n] = '\0';
-	if (!n)
+			all[n++] = *s;
+	all[n] = '\0';
+	snprintf(ret, SERIAL_MAX + 1, "%.*s", SERIAL_MAX, last && n > SERIAL_MAX ? all + n - SERIAL_MAX : all);
+}
+
+static bool serial_of_another(const struct output_job *job, size_t disk, const char *serial)
+{
+	char first[SERIAL_MAX + 1], last[SERIAL_MAX + 1];
+
+	VEC_FOR (d, &job->machine->disks) {
+		stated_serial(d, false, first);
+		stated_serial(d, true, last);
+		if (d != &job->machine->disks.v[disk] && (!strcmp(first, serial) || !strcmp(last, serial)))
+			return true;
+	}
+	return false;
+}
+
+void shared_serial(const struct output_job *job, size_t disk, char ret[SERIAL_MAX + 1])
+{
+	const struct disk *d = &job->machine->disks.v[disk];
+
+	stated_serial(d, false, ret);
+	if (*ret && serial_of_another(job, disk, ret)) /* the names of a SAN's disks differ at their ends */
+		stated_serial(d, true, ret);
+	if (!*ret || serial_of_another(job, disk, ret))
 		snprintf(ret, SERIAL_MAX + 1, "%08" PRIx32 "-%.8s", (uint32_t)hash_xxh3(job->name, strlen(job->name)),
 			 d->id);
 }

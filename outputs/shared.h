@@ -27,8 +27,8 @@ bool shared_is_scsi(enum disk_bus bus);
 struct scsi_place shared_scsi_place(const struct output_job *job, size_t disk);
 unsigned shared_scsi_controllers(const struct output_job *job);
 
-/* The source's serial, else one derived from name and position that is the same in every run: letters, digits and '-'.
- */
+/* The source's serial, of which the first bytes count, or the last where the first are those of another disk, too; else
+ * one derived from name and position that is the same in every run: letters, digits and '-'. */
 void shared_serial(const struct output_job *job, size_t disk, char ret[SERIAL_MAX + 1]);
 
 /* Boot order of a disk: as the machine says, or the order of the disks when it says nothing. */

@@ -513,6 +513,27 @@ static void hostile_words_are_escaped(void **state)
 	libvirt_accepts(state, &xml);
 }
 
+static void serials_of_a_san(void **state)
+{
+	static const char *const serials[] = {"naa.600a098038304437415d4b6a59684a31",
+					      "naa.600a098038304437415d4b6a59684a32", "WD-1", "same", "same"};
+	AUTO(job_done) struct job_fixture f;
+	AUTO(buf_done) struct buf xml = BUF_INIT(MAX);
+
+	job_init(&f);
+	while (f.m->disks.n < sizeof serials / sizeof *serials)
+		job_add_disk(&f);
+	for (size_t i = 0; i < f.m->disks.n; i++)
+		f.m->disks.v[i].serial = arena_strdup(&f.m->arena, serials[i]);
+	machine_complete(f.m);
+	must_write(&f, &xml);
+	must_have(&xml, "<serial>4437415d4b6a59684a31</serial>");
+	must_have(&xml, "<serial>4437415d4b6a59684a32</serial>");
+	must_have(&xml, "<serial>WD-1</serial>");
+	must_have(&xml, "<serial>707534d3-sdd</serial>");
+	must_have(&xml, "<serial>707534d3-sde</serial>");
+}
+
 static void without_an_inspection(void **state)
 {
 	AUTO(job_done) struct job_fixture f;
@@ -545,6 +566,7 @@ int main(void)
 	    cmocka_unit_test(windows_xp_on_pc),
 	    cmocka_unit_test(windows_without_drivers),
 	    cmocka_unit_test(hostile_words_are_escaped),
+	    cmocka_unit_test(serials_of_a_san),
 	    cmocka_unit_test(without_an_inspection),
 	};
 
