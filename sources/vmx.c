@@ -192,37 +192,22 @@ static void read_nic(struct vmx *x, unsigned i)
 	n->pci_slot = text_u64(slot, &v) && v <= INT32_MAX ? (int)v : -1;
 }
 
-/* "ethernet7.present" gives 7; -1 for other keys. */
-static int nic_number(const char *key)
+/* Without .present VMware shows no card. Where it is missing, what has an address was a card once and may have lost its
+ * line by hand; other keys alone are what a removed card left behind. */
+static bool has_nic(const struct vmx *x, unsigned i)
 {
-	const char *digits = key + 8;
-	size_t n;
-	int i = 0;
+	const char *present = vmx_getf(&x->keys, "ethernet%u.present", i);
 
-	if (strncasecmp(key, "ethernet", 8))
-		return -1;
-	n = strspn(digits, "0123456789");
-	if (!n || n > 3 || digits[n] != '.')
-		return -1;
-	for (; n; n--)
-		i = 10 * i + (*digits++ - '0');
-	return i < NICS_MAX ? i : -1;
+	if (filled(present))
+		return !is_false(present);
+	return filled(vmx_getf(&x->keys, "ethernet%u.address", i)) ||
+	       filled(vmx_getf(&x->keys, "ethernet%u.generatedAddress", i));
 }
 
 static void read_nics(struct vmx *x)
 {
-	bool seen[NICS_MAX] = {false};
-
-	VEC_FOR (e, &x->keys.entries) {
-		int i = nic_number(e->key);
-
-		if (i >= 0 && strcasecmp(strchr(e->key, '.'), ".present"))
-			seen[i] = true;
-		else if (i >= 0 && !is_false(e->value))
-			seen[i] = true;
-	}
 	for (unsigned i = 0; i < NICS_MAX; i++)
-		if (seen[i] && !is_false(vmx_getf(&x->keys, "ethernet%u.present", i)))
+		if (has_nic(x, i))
 			read_nic(x, i);
 }
 

@@ -142,6 +142,7 @@ static void network_adapters(void **state)
 					"ethernet3.present = \"TRUE\"\n"
 					"ethernet3.connectionType = \"bridged\"\n"
 					"ethernet3.generatedAddress = \"zz\"\n"
+					"ethernet4.pciSlotNumber = \"33\"\n" /* of a card that was removed */
 					"ethernet10.present = \"TRUE\"\n"
 					"ethernet10.connectionType = \"custom\"\n"
 					"ethernet10.vnet = \"/dev/vmnet2\"\n"
