@@ -199,6 +199,8 @@ static void write_features(struct domain *d)
 	}
 	if (shared_secure_boot(d->job) && d->board == BOARD_Q35)
 		switched_on(d, "smm");
+	if (shared_needs_remapping(d->job))
+		attribute(d, "ioapic", "driver", "qemu");
 	/* Older Windows doesn't look for a hypervisor. */
 	if (shared_windows_from(d->job, 6, 0))
 		write_hyperv(d);
@@ -576,6 +578,19 @@ static void write_screen(struct domain *d)
 	xml_close(w);
 }
 
+static void write_iommu(struct domain *d)
+{
+	struct xml_writer *w = &d->w;
+
+	xml_open(w, "iommu");
+	xml_attrf(w, "model", "intel");
+	xml_open(w, "driver");
+	xml_attrf(w, "intremap", "on");
+	xml_attrf(w, "eim", "on");
+	xml_close(w);
+	xml_close(w);
+}
+
 static void write_virtual_parts(struct domain *d)
 {
 	struct xml_writer *w = &d->w;
@@ -627,6 +642,8 @@ int libvirt_xml(const struct output_job *job, struct buf *out, struct err *err)
 	write_consoles(&d);
 	write_screen(&d);
 	write_virtual_parts(&d);
+	if (shared_needs_remapping(job))
+		write_iommu(&d);
 	xml_close(&d.w);
 	xml_close(&d.w);
 	return xml_end(&d.w, err);

@@ -38,6 +38,10 @@ struct output {
 extern const struct output *const outputs[];
 const struct output *output_by_name(const char *name);
 
+/* Before a job: a machine with more processors than QEMU gives its board gets as many as it gives, without the source's
+ * sockets and cores, and a note. */
+void output_fit(struct machine *m, const struct caps *caps);
+
 /* The libvirt domain XML as text, for --print-xml too. */
 int libvirt_xml(const struct output_job *job, struct buf *out, struct err *err);
 

@@ -97,7 +97,11 @@ static void write_machine(struct script *s)
 	       : s->secure	      ? ",smm=on"
 				      : "",
 	       shared_windows_from(s->job, 5, 0) && s->board != BOARD_VIRT ? ",vmport=off" : "");
-	buf_adds(s->out, "\t-accel kvm -accel tcg \\\n");
+	if (shared_needs_remapping(s->job)) /* which QEMU has with KVM only */
+		buf_adds(s->out, "\t-accel kvm,kernel-irqchip=split \\\n"
+				 "\t-device intel-iommu,intremap=on,eim=on \\\n");
+	else
+		buf_adds(s->out, "\t-accel kvm -accel tcg \\\n");
 	option(s, "-cpu", "max%s", shared_windows_from(s->job, 6, 0) ? HYPERV : "");
 	option(s, "-m", "%" PRIu64, div_round_up(m->memory, MIB));
 	if (m->sockets && m->cores && m->threads && (uint64_t)m->sockets * m->cores * m->threads == m->vcpus)

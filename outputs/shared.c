@@ -13,6 +13,7 @@ enum {
 	VIRTIO_SCSI_TARGETS = 64,
 	/* A wide bus without its controller's own place, 7: LSI's SAS model has 8, of PVSCSI SeaBIOS looks at 7. */
 	SCSI_TARGETS = 7,
+	APIC_MAX = 255,	   /* processors that the 8 bits of an interrupt's destination reach */
 	SERIAL_SEEN = 256, /* bytes of a source's serial that are looked at */
 };
 
@@ -37,6 +38,38 @@ enum disk_bus shared_disk_bus(const struct output_job *job)
 		break;
 	}
 	return DISK_BUS_VIRTIO_BLK;
+}
+
+/* QEMU 7.2's max_cpus of a board; later ones of q35 take more. */
+static unsigned vcpus_max(enum board board)
+{
+	switch (board) {
+	case BOARD_PC:
+		return APIC_MAX;
+	case BOARD_VIRT:
+		return 512;
+	case BOARD_Q35:
+	case BOARD_UNKNOWN:
+		break;
+	}
+	return 288;
+}
+
+void output_fit(struct machine *m, const struct caps *caps)
+{
+	unsigned max = vcpus_max(caps->board);
+
+	if (m->vcpus <= max)
+		return;
+	machine_note(m, "the machine gets %u of its %u processors: QEMU's %s takes no more", max, m->vcpus,
+		     board_name(caps->board == BOARD_UNKNOWN ? BOARD_Q35 : caps->board));
+	m->vcpus = max;
+	m->sockets = m->cores = m->threads = 0;
+}
+
+bool shared_needs_remapping(const struct output_job *job)
+{
+	return shared_board(job) == BOARD_Q35 && job->machine->vcpus > APIC_MAX;
 }
 
 bool shared_is_scsi(enum disk_bus bus)

@@ -19,6 +19,9 @@ struct scsi_place {
 /* caps->board; q35 when it isn't known. */
 enum board shared_board(const struct output_job *job);
 
+/* More processors than interrupts reach by an APIC's 8 bits of id: they need an IOMMU that remaps interrupts. */
+bool shared_needs_remapping(const struct output_job *job);
+
 /* caps->disk, with IDE on a machine that has none (all but pc) made SATA and unknown made virtio-blk. */
 enum disk_bus shared_disk_bus(const struct output_job *job);
 

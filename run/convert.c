@@ -9,6 +9,7 @@
 #include "core/base/pkgfile.h"
 #include "core/model/version.h"
 #include "drivers-inject/windows.h"
+#include "outputs/output.h"
 #include "run/boot_disk.h"
 #include "run/stages.h"
 
@@ -111,8 +112,8 @@ static int reach_converted(struct run *r, struct err *err)
 	return 0;
 }
 
-/* Known when the guest has been looked into: by its firmware. */
-static int choose_boot_disk(struct run *r, struct err *err)
+/* Known when the guest has been looked into: the disk to start from by its firmware, the processors by its board. */
+static int fit_machine(struct run *r, struct err *err)
 {
 	AUTO_FREE bool *startable = calloc(r->machine->disks.n, sizeof *startable);
 
@@ -121,6 +122,7 @@ static int choose_boot_disk(struct run *r, struct err *err)
 	for (unsigned i = 0; i < r->machine->disks.n; i++)
 		startable[i] = r->firmware == FIRMWARE_UEFI ? io_disk(r->io, i)->esp : io_disk(r->io, i)->boot_code;
 	boot_disk_choose(r->machine, startable);
+	output_fit(r->machine, &r->caps);
 	js_set(r->report, "machine", machine_json(r->machine));
 	return 0;
 }
@@ -132,12 +134,12 @@ static int run_phases(struct run *r, struct err *err)
 	if (stage_source(r, err) < 0 || stage_map(r, err) < 0)
 		return -1;
 	if (r->resumed)
-		return restore_converted(r, err) < 0 || choose_boot_disk(r, err) < 0 ? -1 : stage_deliver(r, err);
+		return restore_converted(r, err) < 0 || fit_machine(r, err) < 0 ? -1 : stage_deliver(r, err);
 	if (r->o->no_convert)
 		stage_no_guest(r);
 	else if (stage_guest(r, err) < 0)
 		return -1;
-	if (choose_boot_disk(r, err) < 0)
+	if (fit_machine(r, err) < 0)
 		return -1;
 	if (r->o->depth != RUN_CONVERT)
 		return stage_plan(r, err);

@@ -513,6 +513,33 @@ static void hostile_words_are_escaped(void **state)
 	libvirt_accepts(state, &xml);
 }
 
+static void more_processors_than_an_apic_reaches(void **state)
+{
+	AUTO(job_done) struct job_fixture f;
+	AUTO(buf_done) struct buf xml = BUF_INIT(MAX);
+
+	job_init(&f);
+	f.m->vcpus = 512;
+	f.m->sockets = 2;
+	f.m->cores = 256;
+	f.m->threads = 1;
+	output_fit(f.m, &f.caps);
+	assert_string_equal(f.m->notes.v[0], "the machine gets 288 of its 512 processors: QEMU's q35 takes no more");
+	must_write(&f, &xml);
+	must_have(&xml, "<vcpu>288</vcpu>");
+	must_have(&xml, "<ioapic driver=\"qemu\"/>");
+	must_have(&xml, "<iommu model=\"intel\">\n      <driver intremap=\"on\" eim=\"on\"/>");
+	must_not_have(&xml, "topology");
+	libvirt_accepts(state, &xml);
+	buf_clear(&xml);
+	f.caps.board = BOARD_PC;
+	output_fit(f.m, &f.caps);
+	must_write(&f, &xml);
+	must_have(&xml, "<vcpu>255</vcpu>");
+	must_not_have(&xml, "iommu");
+	libvirt_accepts(state, &xml);
+}
+
 static void serials_of_a_san(void **state)
 {
 	static const char *const serials[] = {"naa.600a098038304437415d4b6a59684a31",
@@ -566,6 +593,7 @@ int main(void)
 	    cmocka_unit_test(windows_xp_on_pc),
 	    cmocka_unit_test(windows_without_drivers),
 	    cmocka_unit_test(hostile_words_are_escaped),
+	    cmocka_unit_test(more_processors_than_an_apic_reaches),
 	    cmocka_unit_test(serials_of_a_san),
 	    cmocka_unit_test(without_an_inspection),
 	};

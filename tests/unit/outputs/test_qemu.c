@@ -90,6 +90,11 @@ static void a_bios_guest(void **state)
 	must_have(&out, "-netdev\nuser,id=net0\n-device\nvirtio-net-pci,netdev=net0,mac=00:50:56:aa:00:01\n");
 	must_have(&out, "\n-extra\n");
 	assert_int_equal(faccessat(p.fd, "web01.xml", R_OK, 0), 0);
+	f.m->vcpus = 256;
+	buf_clear(&out);
+	write_script(&f, &p);
+	words(&p, &out);
+	must_have(&out, "-accel\nkvm,kernel-irqchip=split\n-device\nintel-iommu,intremap=on,eim=on\n-cpu\n");
 }
 
 static void words_stay_words(void **state)
