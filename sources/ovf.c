@@ -435,6 +435,8 @@ static int parse(struct ovf_parser *p)
 	note_unknown_sections(p, p->envelope);
 	note_unknown_sections(p, p->system);
 	VEC_FOR (i, &p->items)
+		ovf_read_controller(p, i);
+	VEC_FOR (i, &p->items)
 		if (read_item(p, i) < 0)
 			return -1;
 	ovf_vbox_macs(p);

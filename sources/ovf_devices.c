@@ -11,9 +11,22 @@
 enum {
 	DISKS_MAX = 256, /* ESXi 8: 4 controllers of 64 */
 	NICS_MAX = 64,	 /* ESXi 8: 10 */
+	DRIVES_MAX = 256,
+	ATTR_MAX = 4096, /* a path, an URI, a number */
 };
 
 /* --- disks --- */
+
+/* An attribute of a disk, a file or a property, which several items may name. */
+static char *short_attr(struct ovf_parser *p, const struct xml_node *n, const char *name)
+{
+	const char *value = xml_attr_raw(n, name);
+
+	if (!value || strlen(value) <= ATTR_MAX)
+		return xml_attr(n, name, p->a);
+	machine_note(p->m, "line %u: %s has more than %d bytes, of which the first count", xml_line(n), name, ATTR_MAX);
+	return arena_strndup(p->a, value, ATTR_MAX);
+}
 
 static const struct xml_node *by_attr(const struct xml_node *parent, const char *element, const char *attr,
 				      const char *value)
@@ -41,14 +54,14 @@ static const char *property(struct ovf_parser *p, const char *text)
 			const struct xml_node *n = by_attr(s, "Property", "key", key);
 
 			if (n)
-				return xml_attr(n, "value", p->a);
+				return short_attr(p, n, "value");
 		}
 	return NULL;
 }
 
 static int disk_capacity(struct ovf_parser *p, const struct xml_node *n, const char *id, struct disk *d)
 {
-	const char *text = xml_attr(n, "capacity", p->a), *units = xml_attr(n, "capacityAllocationUnits", p->a);
+	const char *text = short_attr(p, n, "capacity"), *units = short_attr(p, n, "capacityAllocationUnits");
 	uint64_t unit = 1;
 
 	if (text && *text == '$') {
@@ -80,10 +93,10 @@ static const char *format_of(const char *uri)
 static int disk_file(struct ovf_parser *p, const struct xml_node *n, struct disk *d)
 {
 	struct ovf_file *f = vec_push(p->a, &p->ovf->files);
-	const char *chunk = xml_attr(n, "chunkSize", p->a), *compression = xml_attr(n, "compression", p->a);
-	const char *size = xml_attr(n, "size", p->a);
+	const char *chunk = short_attr(p, n, "chunkSize"), *compression = short_attr(p, n, "compression");
+	const char *size = short_attr(p, n, "size");
 
-	f->href = xml_attr(n, "href", p->a);
+	f->href = short_attr(p, n, "href");
 	if (!f->href || !*f->href)
 		return err_set(p->err, ERR_CORRUPT, "line %u: a File has no href", xml_line(n));
 	if (chunk && *chunk && strcmp(chunk, "0"))
@@ -119,8 +132,8 @@ static int disk_by_id(struct ovf_parser *p, const char *id, struct disk *d)
 		return err_set(p->err, ERR_CORRUPT, "there is no Disk with the id '%s' in the DiskSection", id);
 	if (disk_capacity(p, n, id, d) < 0)
 		return -1;
-	file = xml_attr(n, "fileRef", p->a);
-	parent = xml_attr(n, "parentRef", p->a);
+	file = short_attr(p, n, "fileRef");
+	parent = short_attr(p, n, "parentRef");
 	if (!file || !*file)
 		return err_set(p->err, ERR_UNSUPPORTED,
 			       "disk '%s' has no file: an empty disk of %" PRIu64 " bytes is not made here; "
@@ -129,7 +142,7 @@ static int disk_by_id(struct ovf_parser *p, const char *id, struct disk *d)
 	if (parent && *parent)
 		return err_set(p->err, ERR_UNSUPPORTED,
 			       "disk '%s' holds only the differences to disk '%s': export it in full", id, parent);
-	d->format = arena_strdup(p->a, format_of(xml_attr(n, "format", p->a)));
+	d->format = arena_strdup(p->a, format_of(short_attr(p, n, "format")));
 	return file_by_id(p, file, d);
 }
 
@@ -144,31 +157,34 @@ static const char *resource_id(const char *resource, const char *kind)
 												 : NULL;
 }
 
+void ovf_read_controller(struct ovf_parser *p, struct ovf_item *i)
+{
+	const char *model = ovf_item_text(p, i, "ResourceSubType");
+	uint64_t n;
+
+	i->controller = i->type == RESOURCE_IDE ? CONTROLLER_IDE : text_scsi_model(model);
+	if (i->controller == CONTROLLER_UNKNOWN && i->type == RESOURCE_SCSI) {
+		i->controller = CONTROLLER_LSILOGIC;
+		if (model && *model)
+			machine_note(p->m, "%s: the SCSI model '%s' is not known: taken as lsilogic", i->words, model);
+	}
+	if (text_u64(ovf_item_text(p, i, "Address"), &n) && n < 1024)
+		i->bus = (unsigned)n;
+}
+
 /* The controller an item hangs on. */
 static void place_on_parent(struct ovf_parser *p, const struct ovf_item *i, enum controller *controller, unsigned *bus,
 			    unsigned *unit)
 {
 	const struct ovf_item *parent = ovf_find_item(p, ovf_item_text(p, i, "Parent"));
-	const char *model;
 	uint64_t n;
 
 	if (text_u64(ovf_item_text(p, i, "AddressOnParent"), &n) && n < 1024)
 		*unit = (unsigned)n;
 	if (!parent)
 		return;
-	model = ovf_item_text(p, parent, "ResourceSubType");
-	if (parent->type == RESOURCE_IDE)
-		*controller = CONTROLLER_IDE;
-	else
-		*controller = text_scsi_model(model);
-	if (*controller == CONTROLLER_UNKNOWN && parent->type == RESOURCE_SCSI) {
-		*controller = CONTROLLER_LSILOGIC;
-		if (model && *model)
-			machine_note(p->m, "%s: the SCSI model '%s' is not known: taken as lsilogic", parent->words,
-				     model);
-	}
-	if (text_u64(ovf_item_text(p, parent, "Address"), &n) && n < 1024)
-		*bus = (unsigned)n;
+	*controller = parent->controller;
+	*bus = parent->bus;
 }
 
 bool ovf_is_backed(struct ovf_parser *p, const struct ovf_item *i)
@@ -278,8 +294,11 @@ void ovf_vbox_macs(struct ovf_parser *p)
 
 int ovf_read_removable(struct ovf_parser *p, const struct ovf_item *i)
 {
-	struct removable *r = vec_push(p->a, &p->m->removables);
+	struct removable *r;
 
+	if (p->m->removables.n == DRIVES_MAX)
+		return err_set(p->err, ERR_CORRUPT, "there are more than %d drives", DRIVES_MAX);
+	r = vec_push(p->a, &p->m->removables);
 	r->kind = i->type == RESOURCE_FLOPPY ? REMOVABLE_FLOPPY : REMOVABLE_CDROM;
 	place_on_parent(p, i, &r->controller, &r->bus, &r->unit);
 	if (ovf_is_backed(p, i))

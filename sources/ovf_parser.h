@@ -29,6 +29,9 @@ struct ovf_item {
 	const char *words; /* what it is called, for messages */
 	uint64_t type;
 	bool of_configuration; /* stands only in the chosen deployment option */
+	/* of what hangs on it: read once, as many items may name it */
+	enum controller controller;
+	unsigned bus;
 };
 
 struct ovf_parser {
@@ -58,6 +61,8 @@ const struct ovf_item *ovf_find_item(struct ovf_parser *p, const char *id);
 /* The value of a vmw:Config beneath n, NULL when it isn't there. */
 char *ovf_config(struct ovf_parser *p, const struct xml_node *n, const char *key);
 
+/* Fills controller and bus. */
+void ovf_read_controller(struct ovf_parser *p, struct ovf_item *i);
 /* Whether its HostResource has the form of a disk or a file. */
 bool ovf_is_backed(struct ovf_parser *p, const struct ovf_item *i);
 int ovf_read_disk(struct ovf_parser *p, const struct ovf_item *i);

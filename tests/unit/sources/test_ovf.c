@@ -300,6 +300,31 @@ static void what_is_refused(void **state)
 	    "'x.ovf': an item: VirtualQuantity '0' is not a number of CPUs");
 }
 
+/* A text that many items lead to must not be copied for each. */
+static void long_texts_are_read_once(void **state)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(8 << 20);
+	AUTO(machine_freep) struct machine *m = NULL;
+
+	buf_adds(&b, HEAD FILES "<DiskSection><Disk ovf:diskId='d1' ovf:fileRef='f1' ovf:format='");
+	for (unsigned i = 0; i < 20000; i++)
+		buf_addf(&b, "%050u", i);
+	buf_adds(&b, "'/></DiskSection>" SYSTEM
+		     "<Item><rasd:ResourceType>6</rasd:ResourceType><rasd:InstanceID>1</rasd:InstanceID>"
+		     "<rasd:ResourceSubType>");
+	for (unsigned i = 0; i < 20000; i++)
+		buf_addf(&b, "%050u", i);
+	buf_adds(&b, "</rasd:ResourceSubType></Item>");
+	for (unsigned i = 0; i < 100; i++)
+		buf_adds(&b, ITEM("17", "<rasd:Parent>1</rasd:Parent><rasd:HostResource>/disk/d1</rasd:HostResource>"));
+	buf_adds(&b, TAIL);
+	m = good(buf_str(&b));
+	assert_int_equal(m->disks.n, 100);
+	assert_int_equal(m->disks.v[99].controller, CONTROLLER_LSILOGIC);
+	assert_true(arena_size(&m->arena) < 10 * MIB);
+	assert_string_equal(m->notes.v[1], "line 1: format has more than 4096 bytes, of which the first count");
+}
+
 static void more_than_any_machine_has(void **state)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(1 << 20);
@@ -321,16 +346,23 @@ static void more_than_any_machine_has(void **state)
 		buf_adds(&b, ITEM("1", ""));
 	buf_adds(&b, TAIL);
 	bad(buf_str(&b), ERR_CORRUPT, "'x.ovf': there are more than 1024 hardware items");
+	buf_clear(&b);
+	buf_adds(&b, HEAD SYSTEM);
+	for (unsigned i = 0; i < 257; i++)
+		buf_adds(&b, ITEM("15", ""));
+	buf_adds(&b, TAIL);
+	bad(buf_str(&b), ERR_CORRUPT, "'x.ovf': there are more than 256 drives");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(every_real_descriptor),   cmocka_unit_test(policy_slots_and_firmware),
-	    cmocka_unit_test(capacity_by_property),    cmocka_unit_test(virtualbox_says_more_beside),
-	    cmocka_unit_test(addresses_of_virtualbox), cmocka_unit_test(cards_of_ovirt),
-	    cmocka_unit_test(disks_of_xencenter),      cmocka_unit_test(a_system_by_name),
-	    cmocka_unit_test(what_is_refused),	       cmocka_unit_test(more_than_any_machine_has),
+	    cmocka_unit_test(every_real_descriptor),	 cmocka_unit_test(policy_slots_and_firmware),
+	    cmocka_unit_test(capacity_by_property),	 cmocka_unit_test(virtualbox_says_more_beside),
+	    cmocka_unit_test(addresses_of_virtualbox),	 cmocka_unit_test(cards_of_ovirt),
+	    cmocka_unit_test(disks_of_xencenter),	 cmocka_unit_test(a_system_by_name),
+	    cmocka_unit_test(what_is_refused),		 cmocka_unit_test(long_texts_are_read_once),
+	    cmocka_unit_test(more_than_any_machine_has),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
