@@ -12,6 +12,7 @@
 enum {
 	SAFE_NAME_MAX = 64,
 	NOTES_MAX = 100, /* a source made of unknown things must not fill the report */
+	NOTE_MAX = 4096, /* bytes of one, for the same reason: a path fits */
 };
 
 struct machine *machine_new(void)
@@ -27,8 +28,19 @@ void machine_free(struct machine *m)
 	free(m);
 }
 
+/* Where text, which was cut behind NOTE_MAX bytes, ends with a whole character. */
+static size_t whole_end(const char *text)
+{
+	size_t end = NOTE_MAX;
+
+	while (end && ((unsigned char)text[end - 1] & 0xc0) == 0x80)
+		end--;
+	return end && (unsigned char)text[end - 1] >= 0xc0 ? end - 1 : end;
+}
+
 void machine_note(struct machine *m, const char *fmt, ...)
 {
+	char text[NOTE_MAX + 1];
 	va_list ap;
 
 	if (m->notes.n > NOTES_MAX)
@@ -36,8 +48,10 @@ void machine_note(struct machine *m, const char *fmt, ...)
 	if (m->notes.n == NOTES_MAX)
 		fmt = "there is more to note than is listed here";
 	va_start(ap, fmt);
-	*vec_push(&m->arena, &m->notes) = arena_vprintf(&m->arena, fmt, ap);
+	if (vsnprintf(text, sizeof text, fmt, ap) > NOTE_MAX)
+		text[whole_end(text)] = '\0';
 	va_end(ap);
+	*vec_push(&m->arena, &m->notes) = arena_strdup(&m->arena, text);
 }
 
 void disk_id(unsigned index, char buf[8])

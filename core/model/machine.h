@@ -131,7 +131,8 @@ struct machine *machine_new(void);
 void machine_free(struct machine *m);
 DEFINE_CLEANUP(struct machine *, machine_free)
 
-/* Adds a note: what the source held that has no place here, in one sentence. */
+/* Adds a note: what the source held that has no place here, in one sentence. Of one the first
+ * 4096 bytes are kept, of all the first hundred. */
 void machine_note(struct machine *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Fills what is missing once for all users: disk ids in order (sda … sdz, sdaa …), MACs (locally administered 52:54:00,

@@ -98,6 +98,21 @@ static void json_has_the_hardware(void **state)
 	assert_null(js_get_str(j, "uuid", NULL));
 }
 
+static void a_note_is_bounded(void **state)
+{
+	AUTO(machine_freep) struct machine *m = machine_new();
+	char text[6002] = "x";
+
+	for (size_t i = 1; i + 2 < sizeof text; i += 2)
+		memcpy(text + i, "\xc3\xbc", 2);
+	machine_note(m, "%s", text);
+	assert_int_equal(strlen(m->notes.v[0]), 4095); /* not half of a character */
+	assert_memory_equal(m->notes.v[0], text, 4095);
+	for (unsigned i = 0; i < 200; i++)
+		machine_note(m, "%u", i);
+	assert_int_equal(m->notes.n, 101);
+}
+
 static void hardware_from_json(void **state)
 {
 	AUTO(machine_freep) struct machine *m = machine_new(), *other = machine_new(), *third = machine_new();
@@ -185,6 +200,7 @@ int main(void)
 	    cmocka_unit_test(safe_names),
 	    cmocka_unit_test(complete_fills_once_and_alike),
 	    cmocka_unit_test(json_has_the_hardware),
+	    cmocka_unit_test(a_note_is_bounded),
 	    cmocka_unit_test(hardware_from_json),
 	    cmocka_unit_test(caps_as_json),
 	    cmocka_unit_test(boards_and_processors),
