@@ -9,7 +9,7 @@
 #include "sources/text.h"
 
 enum {
-	KEYS_MAX = 8192, /* real files have 40 to 300; this many make the search for duplicates 33 million compares */
+	LINES_MAX = 8192, /* real files have 40 to 300; this many make the search for doubles 33 million compares */
 	KEY_MAX = 128,
 };
 
@@ -72,12 +72,12 @@ static int add(struct vmx_keys *k, const char *key, size_t key_len, const char *
 	struct vmx_entry e = {.key = arena_strndup(&k->arena, key, key_len)};
 	char *raw = arena_strndup(&k->arena, value, value_len);
 
+	if (k->lines++ == LINES_MAX)
+		return err_set(err, ERR_CORRUPT, "there are more than %d lines with keys", LINES_MAX);
 	if (vmx_get(k, e.key)) {
 		machine_note(k->notes, "line %u: '%s' is there twice, the first counts", line, e.key);
 		return 0;
 	}
-	if (k->entries.n == KEYS_MAX)
-		return err_set(err, ERR_CORRUPT, "there are more than %d keys", KEYS_MAX);
 	unescape(raw);
 	e.value = text_utf8(&k->arena, raw);
 	*vec_push(&k->arena, &k->entries) = e;

@@ -13,11 +13,12 @@ struct vmx_entry {
 struct vmx_keys {
 	struct arena arena; /* of all that is in here; for arena_done() */
 	VEC(struct vmx_entry) entries;
+	unsigned lines;	       /* with a key, also with one that is there already */
 	struct machine *notes; /* borrowed: lines that were left out become notes of it */
 };
 
-/* k is empty but for notes. What is no VMX file, or has more than 8192 keys, is ERR_CORRUPT; the arena is to be freed
- * then, too. */
+/* k is empty but for notes. What is no VMX file, or has more than 8192 lines with keys, is ERR_CORRUPT; the arena is to
+ * be freed then, too. */
 int vmx_keys_parse(struct vmx_keys *k, const char *text, size_t len, struct err *err);
 
 /* The value of a key in any case; NULL: it isn't there. */

@@ -260,7 +260,12 @@ static void binary_and_endless(void **state)
 	for (unsigned i = 0; i < 8193; i++)
 		buf_addf(&b, "k%u = \"\"\n", i);
 	assert_int_equal(vmx_parse(buf_str(&b), b.len, &none, m, &err), -1);
-	assert_string_equal(err.text, "there are more than 8192 keys");
+	assert_string_equal(err.text, "there are more than 8192 lines with keys");
+	buf_clear(&b); /* nor one key again and again */
+	for (unsigned i = 0; i < 8193; i++)
+		buf_adds(&b, "k=\n");
+	assert_int_equal(vmx_parse(buf_str(&b), b.len, &none, m, &err), -1);
+	assert_string_equal(err.text, "there are more than 8192 lines with keys");
 }
 
 /* --- the files --- */
