@@ -116,11 +116,13 @@ void manifest_done(struct manifest *m)
 struct job {
 	const char *name;
 	struct package_member member;
+	unsigned id; /* from 1 */
 };
 
 struct pass {
 	struct package *package;
 	const struct manifest *manifest;
+	unsigned *job_of; /* of each line; 0 none */
 	const char *name; /* of the manifest */
 	const volatile bool *stop;
 	char *data; /* READ_SIZE bytes */
@@ -157,10 +159,15 @@ static int feed(struct pass *pass, const struct job *job, struct digest **digest
 	return 0;
 }
 
+static bool concerns(const struct pass *pass, const struct manifest_line *l, const struct job *job)
+{
+	return pass->job_of[l - pass->manifest->lines.v] == job->id;
+}
+
 static int compare(struct pass *pass, const struct job *job, char found[][DIGEST_HEX_MAX])
 {
 	VEC_FOR (l, &pass->manifest->lines)
-		if (l->kind && !strcmp(l->name, job->name) && strcmp(l->digest, found[l->kind]))
+		if (concerns(pass, l, job) && strcmp(l->digest, found[l->kind]))
 			return err_set(pass->err, ERR_CORRUPT,
 				       "manifest '%s' line %u: '%s' has the %s %s, expected %s: it was changed or "
 				       "damaged",
@@ -175,7 +182,7 @@ static int check_file(struct pass *pass, const struct job *job)
 	int ret;
 
 	VEC_FOR (l, &pass->manifest->lines)
-		if (l->kind && !digests[l->kind] && !strcmp(l->name, job->name))
+		if (concerns(pass, l, job) && !digests[l->kind])
 			digests[l->kind] = digest_new(l->kind);
 	ret = feed(pass, job, digests);
 	for (enum digest_kind k = DIGEST_SHA1; k <= DIGEST_SHA512; k++)
@@ -184,25 +191,46 @@ static int check_file(struct pass *pass, const struct job *job)
 	return ret < 0 ? err_wrap(pass->err, "'%s'", job->name) : compare(pass, job, found);
 }
 
+static bool same_place(const struct package_member *a, const struct package_member *b)
+{
+	return a->off == b->off && a->dev == b->dev && a->ino == b->ino;
+}
+
+/* The job of a line: the one of its name or, as percent-encoding gives a file several, of its file, or a new one. *ret
+ * is 0 when the file isn't there. */
+static int find_job(struct pass *pass, const struct manifest_line *l, struct job *jobs, size_t *n, unsigned *ret)
+{
+	struct package_member member;
+	struct err missing = ERR_INIT;
+
+	*ret = 0;
+	for (size_t i = 0; i < *n && !*ret; i++)
+		if (!strcmp(jobs[i].name, l->name))
+			*ret = jobs[i].id;
+	if (*ret)
+		return 0;
+	if (package_find(pass->package, l->name, &member, &missing) < 0)
+		return missing.code == ERR_UNREADABLE
+			   ? 0
+			   : err_set(pass->err, missing.code, "manifest '%s' line %u: '%s': %s", pass->name, l->line,
+				     l->name, missing.text);
+	for (size_t i = 0; i < *n && !*ret; i++)
+		if (same_place(&jobs[i].member, &member))
+			*ret = jobs[i].id;
+	if (!*ret) {
+		*ret = (unsigned)*n + 1;
+		jobs[(*n)++] = (struct job){l->name, member, *ret};
+	}
+	return 0;
+}
+
 /* The files that are listed and there, each once. Files listed but not there were noted when the source was opened. */
 static int list_jobs(struct pass *pass, struct job *jobs, size_t *ret_n)
 {
 	*ret_n = 0;
-	VEC_FOR (l, &pass->manifest->lines) {
-		struct package_member member;
-		struct err missing = ERR_INIT;
-		bool known = !l->kind;
-
-		for (size_t i = 0; i < *ret_n && !known; i++)
-			known = !strcmp(jobs[i].name, l->name);
-		if (known)
-			continue;
-		if (package_find(pass->package, l->name, &member, &missing) == 0)
-			jobs[(*ret_n)++] = (struct job){l->name, member};
-		else if (missing.code != ERR_UNREADABLE)
-			return err_set(pass->err, missing.code, "manifest '%s' line %u: '%s': %s", pass->name, l->line,
-				       l->name, missing.text);
-	}
+	VEC_FOR (l, &pass->manifest->lines)
+		if (l->kind && find_job(pass, l, jobs, ret_n, &pass->job_of[l - pass->manifest->lines.v]) < 0)
+			return -1;
 	return 0;
 }
 
@@ -210,12 +238,14 @@ int manifest_verify(struct package *p, const struct manifest *m, const char *nam
 		    const volatile bool *stop, struct err *err)
 {
 	AUTO_FREE struct job *jobs = calloc(m->lines.n + 1, sizeof *jobs);
+	AUTO_FREE unsigned *job_of = calloc(m->lines.n + 1, sizeof *job_of);
 	AUTO_FREE char *data = malloc(READ_SIZE);
-	struct pass pass = {.package = p, .manifest = m, .name = name, .stop = stop, .data = data, .err = err};
+	struct pass pass = {
+	    .package = p, .manifest = m, .job_of = job_of, .name = name, .stop = stop, .data = data, .err = err};
 	size_t n;
 
 	*ret_checked = 0;
-	if (!jobs || !data)
+	if (!jobs || !job_of || !data)
 		return err_nomem(err);
 	if (list_jobs(&pass, jobs, &n) < 0)
 		return -1;

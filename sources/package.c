@@ -155,7 +155,7 @@ static int find_in_tar(struct package *p, const char *name, struct package_membe
 	VEC_FOR (m, &p->index.members) {
 		if (strcmp(m->name, full))
 			continue;
-		*ret = (struct package_member){arena_strdup(&p->arena, p->tar), m->off, m->size};
+		*ret = (struct package_member){.file = arena_strdup(&p->arena, p->tar), .off = m->off, .size = m->size};
 		return 1;
 	}
 	return 0;
@@ -172,7 +172,8 @@ static int find_in_folder(struct package *p, const char *name, struct package_me
 		return err->code == ERR_POLICY ? -1 : 0;
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, ERR_UNREADABLE, "cannot stat '%s'", name);
-	*ret = (struct package_member){arena_strdup(&p->arena, name), 0, (uint64_t)st.st_size};
+	*ret = (struct package_member){
+	    .file = arena_strdup(&p->arena, name), .size = (uint64_t)st.st_size, .dev = st.st_dev, .ino = st.st_ino};
 	return 1;
 }
 

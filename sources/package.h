@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "core/base/buf.h"
 #include "core/model/machine.h"
@@ -24,6 +25,8 @@ struct package {
 struct package_member {
 	char *file; /* in the package's arena */
 	uint64_t off, size;
+	dev_t dev; /* of a folder's file, which may go by several names */
+	ino_t ino;
 };
 
 /* path is an OVA file, a folder with one .ovf, or an .ovf. Exactly one descriptor: two are ERR_CORRUPT. */

@@ -151,6 +151,37 @@ static void a_wrong_digest_names_file_found_and_expected(void **state)
 	assert_int_equal(err.code, ERR_CORRUPT);
 }
 
+static void a_file_of_several_names_is_read_once(void **state)
+{
+#define RIGHT "becbb47803c77788031ded431134918efd8e45b8\n"
+	static const char names[] = "SHA1(d1.vmdk)= " RIGHT "SHA1(d1%2Evmdk)= " RIGHT "SHA1(%641.vmdk)= " RIGHT;
+	AUTO(scratch_done) struct scratch s = scratch_new();
+	AUTO(buf_done) struct buf b = BUF_INIT(1 << 20);
+	AUTO(machine_freep) struct machine *m = NULL;
+	AUTO(machine_freep) struct machine *folder = NULL;
+	AUTO(machine_freep) struct machine *wrong = NULL;
+	struct err err = ERR_INIT;
+	unsigned checked;
+
+	tarball_file(&b, "x.ovf", descriptor("d1.vmdk", ""));
+	tarball_file(&b, "x.mf", names);
+	tarball_file(&b, "d1.vmdk", "KDMV!");
+	m = good(write_tar(&s, &b), &none);
+	verified(m, 1);
+	assert_int_equal(mkdir(scratch_path(&s, "folder"), 0755), 0);
+	scratch_text(&s, "folder/x.ovf", descriptor("d1.vmdk", ""));
+	scratch_text(&s, "folder/d1.vmdk", "KDMV!");
+	scratch_text(&s, "folder/x.mf", "SHA1(d1.vmdk)= " RIGHT "SHA1(././/d1.vmdk)= " RIGHT);
+	folder = good(scratch_path(&s, "folder"), &none);
+	verified(folder, 1);
+	scratch_text(&s, "folder/x.mf",
+		     "SHA1(d1.vmdk)= " RIGHT "SHA1(d1%2Evmdk)= da39a3ee5e6b4b0d3255bfef95601890afd80709\n");
+	wrong = good(scratch_path(&s, "folder"), &none);
+	assert_int_equal(source_verify(wrong, &checked, NULL, &err), -1);
+	assert_non_null(strstr(err.text, "manifest 'x.mf' line 2: 'd1%2Evmdk' has the sha1 becbb478"));
+#undef RIGHT
+}
+
 static void a_manifest_that_cannot_be_read_does_not_pass(void **state)
 {
 	AUTO(scratch_done) struct scratch s = scratch_new();
@@ -436,6 +467,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_same_machine_as_tar_folder_and_descriptor),
 	    cmocka_unit_test(a_wrong_digest_names_file_found_and_expected),
+	    cmocka_unit_test(a_file_of_several_names_is_read_once),
 	    cmocka_unit_test(a_manifest_that_cannot_be_read_does_not_pass),
 	    cmocka_unit_test(a_manifest_by_another_name_and_a_signature),
 	    cmocka_unit_test(a_folder_inside_the_tar_and_encoded_names),
