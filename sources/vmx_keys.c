@@ -6,6 +6,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/base/charset.h"
+#include "core/base/cleanup.h"
+#include "core/base/utf8.h"
 #include "sources/text.h"
 
 enum {
@@ -84,35 +87,85 @@ static int add(struct vmx_keys *k, const char *key, size_t key_len, const char *
 	return 0;
 }
 
-static int parse_line(struct vmx_keys *k, const char *s, const char *end, unsigned line, struct err *err)
-{
-	const char *equals, *value, *quote;
-	size_t n = trimmed(&s, end), value_len;
+struct line {
+	const char *key, *value; /* key NULL: blank or a comment */
+	size_t key_len, value_len;
+};
 
+/* NULL, or why it can't be used. */
+static const char *split(const char *s, const char *end, struct line *ret)
+{
+	const char *equals, *quote;
+	size_t n = trimmed(&s, end);
+
+	*ret = (struct line){0};
 	if (!n || *s == '#')
-		return 0;
+		return NULL;
 	equals = memchr(s, '=', n);
-	if (!equals) {
-		machine_note(k->notes, "line %u has no '=' and was left out", line);
+	if (!equals)
+		return "has no '='";
+	ret->value = equals + 1;
+	ret->value_len = trimmed(&ret->value, s + n);
+	if (ret->value_len && *ret->value == '"') {
+		quote = memchr(++ret->value, '"', --ret->value_len);
+		if (quote)
+			ret->value_len = (size_t)(quote - ret->value);
+	}
+	ret->key_len = trimmed(&s, equals);
+	ret->key = s;
+	return ret->key_len && ret->key_len < KEY_MAX ? NULL : "has no usable key";
+}
+
+static int parse_line(struct vmx_keys *k, const char *s, const char *end, unsigned number, struct err *err)
+{
+	struct line line;
+	const char *unusable = split(s, end, &line);
+
+	if (unusable)
+		machine_note(k->notes, "line %u %s and was left out", number, unusable);
+	if (unusable || !line.key)
 		return 0;
+	return add(k, line.key, line.key_len, line.value, line.value_len, number, err);
+}
+
+static const char *line_end(const char *text, const char *end)
+{
+	const char *newline = memchr(text, '\n', (size_t)(end - text));
+
+	return newline ? newline : end;
+}
+
+/* What the file says of itself; NULL nothing. */
+static const char *stated_encoding(struct vmx_keys *k, const char *text, const char *end)
+{
+	static const char key[] = ".encoding";
+	const char *next;
+	struct line line;
+
+	for (; text < end; text = next + (next < end)) {
+		next = line_end(text, end);
+		if (!split(text, next, &line) && line.key_len == strlen(key) &&
+		    !strncasecmp(line.key, key, line.key_len))
+			return arena_strndup(&k->arena, line.value, line.value_len);
 	}
-	value = equals + 1;
-	value_len = trimmed(&value, s + n);
-	if (value_len && *value == '"') {
-		quote = memchr(value + 1, '"', value_len - 1);
-		value_len = quote ? (size_t)(quote - value - 1) : value_len - 1;
-		value++;
-	}
-	n = trimmed(&s, equals);
-	if (!n || n >= KEY_MAX) {
-		machine_note(k->notes, "line %u has no usable key and was left out", line);
-		return 0;
-	}
-	return add(k, s, n, value, value_len, line, err);
+	return NULL;
+}
+
+/* The whole text in UTF-8, since in GBK, Big5 and Shift_JIS '|' may be half of a character; NULL: as it is. */
+static char *translated(struct vmx_keys *k, const char *text, size_t len)
+{
+	const char *name = stated_encoding(k, text, text + len);
+	AUTO(charset_closep) struct charset *charset = name ? charset_open(name) : NULL;
+	char *ret = charset ? charset_to_utf8(charset, arena_strndup(&k->arena, text, len)) : NULL;
+
+	if (name && !ret && !utf8_valid(text, len))
+		machine_note(k->notes, "the file can't be read in its encoding, '%s': names may be wrong", name);
+	return ret;
 }
 
 int vmx_keys_parse(struct vmx_keys *k, const char *text, size_t len, struct err *err)
 {
+	AUTO_FREE char *utf8 = NULL;
 	unsigned line = 1;
 
 	if (memchr(text, '\0', len))
@@ -120,13 +173,17 @@ int vmx_keys_parse(struct vmx_keys *k, const char *text, size_t len, struct err 
 	if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
 		text += 3;
 		len -= 3;
+	} else {
+		utf8 = translated(k, text, len);
 	}
-	for (const char *end = text + len; text < end; line++) {
-		const char *newline = memchr(text, '\n', (size_t)(end - text));
-
-		if (parse_line(k, text, newline ? newline : end, line, err) < 0)
+	if (utf8) {
+		text = utf8;
+		len = strlen(utf8);
+	}
+	for (const char *end = text + len, *next; text < end; text = next + (next < end), line++) {
+		next = line_end(text, end);
+		if (parse_line(k, text, next, line, err) < 0)
 			return -1;
-		text = newline ? newline + 1 : end;
 	}
 	if (!vmx_get(k, "config.version") && !vmx_get(k, "virtualHW.version") && !vmx_get(k, "displayName"))
 		return err_set(err, ERR_CORRUPT,

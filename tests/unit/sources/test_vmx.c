@@ -173,6 +173,31 @@ static void network_adapters(void **state)
 	assert_string_equal(m->notes.v[1], "ethernet10: the model 'warp' is not known");
 }
 
+static void texts_of_other_systems(void **state)
+{
+	static const struct {
+		const char *encoding, *bytes, *name;
+	} cases[] = {
+	    {"windows-1251", "\xd1\xe5\xf0\xe2\xe5\xf0", "Сервер"},
+	    {"GBK", "\xb7\xfe\xce\xf1\xc6\xf7", "服务器"},
+	    {"big5", "\xa5\x7c", "四"}, /* '|' is half of it */
+	    {"Shift_JIS", "\x83\x7c|22\x83\x5c", "ポ\"ソ"},
+	    {"UTF-8", "Sérvér", "Sérvér"},
+	    {"EBCDIC", "caf\xe9", "café"}, /* none of the list: as without */
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		AUTO(machine_freep) struct machine *m = NULL;
+		char text[300];
+
+		snprintf(text, sizeof text, HEAD ".encoding = \"%s\"\ndisplayName = \"%s\"\n", cases[i].encoding,
+			 cases[i].bytes);
+		m = good(text, &none);
+		assert_string_equal(m->name, cases[i].name);
+		assert_int_equal(m->notes.n, !strcmp(cases[i].encoding, "EBCDIC"));
+	}
+}
+
 static void an_old_gsx_machine(void **state)
 {
 	static const char text[] = "#!/usr/bin/vmware\n" HEAD "memsize = \"264\"\n"
@@ -386,6 +411,7 @@ int main(void)
 	    cmocka_unit_test(an_esxi_machine),
 	    cmocka_unit_test(order_of_starting),
 	    cmocka_unit_test(network_adapters),
+	    cmocka_unit_test(texts_of_other_systems),
 	    cmocka_unit_test(an_old_gsx_machine),
 	    cmocka_unit_test(what_is_refused),
 	    cmocka_unit_test(force_takes_a_suspended_machine),
