@@ -139,19 +139,21 @@ static const char *disk_device(enum disk_bus bus)
 	return "virtio-blk-pci";
 }
 
-/* q35 has six SATA places, pc four IDE ones, virt none; further disks come onto controllers of their own. */
-static void ata_place(struct script *s, size_t place, char *ret, size_t size)
+/* pc has four IDE places; q35 six SATA ones, and further disks, as all SATA disks of the other boards, come onto
+ * controllers of their own. */
+static void ata_place(struct script *s, enum disk_bus bus, size_t place, char *ret, size_t size)
 {
-	size_t built_in = s->board == BOARD_VIRT ? 0 : 6;
+	size_t built_in = s->board == BOARD_Q35 ? 6 : 0, more = place < built_in ? 0 : place - built_in;
 
-	if (s->board == BOARD_PC)
+	if (bus == DISK_BUS_IDE) {
 		snprintf(ret, size, ",bus=ide.%zu,unit=%zu", place / 2, place % 2);
-	else if (place < built_in)
+	} else if (place < built_in) {
 		snprintf(ret, size, ",bus=ide.%zu", place);
-	else
-		snprintf(ret, size, ",bus=ahci%zu.%zu", (place - built_in) / 6, (place - built_in) % 6);
-	if (s->board != BOARD_PC && place >= built_in && (place - built_in) % 6 == 0)
-		option(s, "-device", "ahci,id=ahci%zu", (place - built_in) / 6);
+	} else {
+		snprintf(ret, size, ",bus=ahci%zu.%zu", more / 6, more % 6);
+		if (more % 6 == 0)
+			option(s, "-device", "ahci,id=ahci%zu", more / 6);
+	}
 }
 
 static void disk_place(struct script *s, size_t i, char *ret, size_t size)
@@ -162,7 +164,7 @@ static void disk_place(struct script *s, size_t i, char *ret, size_t size)
 	if (shared_is_scsi(s->bus))
 		snprintf(ret, size, ",bus=scsi%u.0,scsi-id=%u", scsi.controller, scsi.target);
 	else if (s->bus == DISK_BUS_SATA || s->bus == DISK_BUS_IDE)
-		ata_place(s, i, ret, size);
+		ata_place(s, s->bus, i, ret, size);
 }
 
 static void write_disk(struct script *s, struct arena *a, size_t i)
@@ -189,13 +191,14 @@ static void write_disk(struct script *s, struct arena *a, size_t i)
 
 static void write_cdroms(struct script *s)
 {
-	size_t place = s->bus == DISK_BUS_SATA || s->bus == DISK_BUS_IDE ? s->job->ndisks : 0, n = 0;
+	enum disk_bus bus = s->board == BOARD_PC ? DISK_BUS_IDE : DISK_BUS_SATA;
+	size_t place = s->bus == bus ? s->job->ndisks : 0, n = 0;
 	char where[48];
 
 	VEC_FOR (r, &s->m->removables) {
-		if (r->kind != REMOVABLE_CDROM || (s->board == BOARD_PC && place >= IDE_MAX))
+		if (r->kind != REMOVABLE_CDROM || (bus == DISK_BUS_IDE && place >= IDE_MAX))
 			continue;
-		ata_place(s, place++, where, sizeof where);
+		ata_place(s, bus, place++, where, sizeof where);
 		option(s, "-drive", "if=none,id=cd%zu,media=cdrom", n);
 		option(s, "-device", "ide-cd%s,drive=cd%zu", where, n++);
 	}

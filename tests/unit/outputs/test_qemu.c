@@ -245,6 +245,7 @@ static void qemu_takes_every_bus(void **state)
 	    {.disk = DISK_BUS_PVSCSI, .net = NET_BUS_VMXNET3, .board = BOARD_Q35},
 	    {.disk = DISK_BUS_LSISAS, .net = NET_BUS_E1000, .board = BOARD_Q35},
 	    {.disk = DISK_BUS_IDE, .net = NET_BUS_RTL8139, .board = BOARD_PC},
+	    {.disk = DISK_BUS_SATA, .net = NET_BUS_E1000, .board = BOARD_PC},
 	    {.disk = DISK_BUS_VIRTIO_BLK, .net = NET_BUS_VIRTIO, .board = BOARD_VIRT, .virtio_gpu = true, .rng = true},
 	    {.disk = DISK_BUS_SATA, .net = NET_BUS_E1000E, .board = BOARD_VIRT},
 	};
