@@ -2,6 +2,8 @@
  * that counts is the machine's own; its snapshots, which hold the same elements again, are beside it. */
 #include "sources/vbox.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -133,6 +135,8 @@ static void read_rest(struct vbox *v)
 	v->m->clock = !strcasecmp(clock, "UTC") ? CLOCK_UTC : CLOCK_LOCALTIME;
 	if (enabled(v, xml_child(v->hardware, "AudioAdapter")))
 		machine_note(v->m, "the sound card has no place in the result");
+	if (text_true(xml_attr_raw(v->machine, "aborted")))
+		machine_note(v->m, "the machine was aborted: its disks are as after a power cut");
 	if (xml_child(v->machine, "Snapshot"))
 		machine_note(v->m, "the machine has snapshots: its present state is taken, they are left out");
 }
@@ -166,7 +170,7 @@ static void nic_network(struct vbox *v, const struct xml_node *n, struct nic *ni
 			continue;
 		name = attr(v, mode, "name");
 		nic->kind = modes[i].kind;
-		nic->network = arena_strdup(v->a, *name && modes[i].kind ? name : modes[i].fallback);
+		nic->network = arena_strdup(v->a, *name ? name : modes[i].fallback);
 		return;
 	}
 	nic->kind = NET_NETWORK;
@@ -206,18 +210,31 @@ static int read_nics(struct vbox *v, struct err *err)
 
 /* --- disks and drives --- */
 
-/* A disk of the registry, which is a tree of images and those made on them; NULL: none has that UUID. */
-static const struct xml_node *find_medium(const struct xml_node *n, const char *uuid)
+static bool is_encrypted(const struct xml_node *medium)
+{
+	for (const struct xml_node *p = xml_child(medium, "Property"); p; p = xml_next(p, "Property")) {
+		const char *name = xml_attr_raw(p, "name");
+
+		if (name && !strcmp(name, "CRYPT/KeyStore"))
+			return true;
+	}
+	return false;
+}
+
+/* A disk of the registry, which is a tree of images and those made on them; NULL: none has that UUID. The keys of an
+ * encrypted one are the first image's, whose deltas are encrypted, too. */
+static const struct xml_node *find_medium(const struct xml_node *n, const char *uuid, bool *ret_encrypted)
 {
 	for (; n; n = xml_next(n, "HardDisk")) {
 		const char *own = xml_attr_raw(n, "uuid");
-		const struct xml_node *inside;
+		const struct xml_node *found = own && !strcasecmp(own, uuid) ? n : NULL;
 
-		if (own && !strcasecmp(own, uuid))
-			return n;
-		inside = find_medium(xml_child(n, "HardDisk"), uuid);
-		if (inside)
-			return inside;
+		if (!found)
+			found = find_medium(xml_child(n, "HardDisk"), uuid, ret_encrypted);
+		if (found) {
+			*ret_encrypted |= is_encrypted(n);
+			return found;
+		}
 	}
 	return NULL;
 }
@@ -234,39 +251,34 @@ static const char *format_of(const char *name)
 	return NULL; /* "QCOW" is version 1 to 3: by the image itself */
 }
 
-static bool is_encrypted(struct vbox *v, const struct xml_node *medium)
-{
-	for (const struct xml_node *p = xml_child(medium, "Property"); p; p = xml_next(p, "Property"))
-		if (!strcmp(attr(v, p, "name"), "CRYPT/KeyStore"))
-			return true;
-	return false;
-}
-
-/* What a medium is; where its file is, is looked up later (host_disk.h). */
+/* What a medium is; where its file is, is looked up later (host_disk.h). Its texts are copied once they are known to be
+ * short: several disks may name it. */
 static int take_medium(struct vbox *v, const char *uuid, struct disk *disk, struct err *err)
 {
 	const struct xml_node *disks = xml_path(v->machine, "MediaRegistry/HardDisks"), *medium;
 	const char *format, *file;
+	bool encrypted = false;
 
-	medium = disks ? find_medium(xml_child(disks, "HardDisk"), uuid) : NULL;
+	medium = find_medium(xml_child(disks, "HardDisk"), uuid, &encrypted);
 	if (!medium)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "the image %s is not in the file's media registry (before VirtualBox 4.0 it was in "
 			       "VirtualBox.xml): name the disk itself, `-i disk` takes it",
 			       uuid);
-	format = attr(v, medium, "format");
-	file = attr(v, medium, "location");
-	if (!strcasecmp(format, "iSCSI"))
+	format = xml_attr_raw(medium, "format");
+	file = xml_attr_raw(medium, "location");
+	if (format && !strcasecmp(format, "iSCSI"))
 		return err_set(err, ERR_UNSUPPORTED, "the image %s is reached by iSCSI, which is not read", uuid);
-	if (is_encrypted(v, medium))
+	if (!file || !*file || strlen(file) >= PATH_MAX)
+		return err_set(err, ERR_CORRUPT, "line %u: the image %s has no location of 1 to %d bytes",
+			       xml_line(medium), uuid, PATH_MAX - 1);
+	if (encrypted)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "'%s' is encrypted: remove the encryption in VirtualBox first (VBoxManage encryptmedium "
 			       "%s --old-password FILE)",
 			       file, uuid);
-	if (!*file)
-		return err_set(err, ERR_CORRUPT, "line %u: the image %s has no location", xml_line(medium), uuid);
 	disk->file = arena_strdup(v->a, file);
-	disk->format = arena_strdup(v->a, format_of(format));
+	disk->format = arena_strdup(v->a, format ? format_of(format) : NULL);
 	return 0;
 }
 
@@ -325,21 +337,37 @@ static int read_device(struct vbox *v, const struct xml_node *n, struct slot *s,
 	return image ? add_disk(v, image, s, err) : 0; /* a disk's slot may be empty */
 }
 
+static int by_unit(const void *a, const void *b)
+{
+	const struct disk *x = a, *y = b;
+
+	return (x->unit > y->unit) - (x->unit < y->unit);
+}
+
+/* Its devices stand in the order in which they were attached: that of the ports is the machine's. */
+static int read_controller(struct vbox *v, const struct xml_node *c, unsigned bus, struct err *err)
+{
+	struct slot s = {.controller = controller_of(attr(v, c, "type")), .bus = bus, .name = attr(v, c, "name")};
+	size_t before = v->m->disks.n;
+
+	for (const struct xml_node *n = xml_child(c, "AttachedDevice"); n; n = xml_next(n, "AttachedDevice"))
+		if (read_device(v, n, &s, err) < 0)
+			return err_wrap(err, "controller '%s', line %u", s.name, xml_line(n));
+	if (v->m->disks.n > before)
+		qsort(v->m->disks.v + before, v->m->disks.n - before, sizeof *v->m->disks.v, by_unit);
+	return 0;
+}
+
 /* Within the hardware since version 1.19, before that beside it. */
 static int read_controllers(struct vbox *v, struct err *err)
 {
-	const struct xml_node *all = xml_child(v->hardware, "StorageControllers");
-	struct slot s = {0};
+	const struct xml_node *all = xml_child(v->hardware, "StorageControllers"), *c;
+	unsigned bus = 0;
 
 	all = all ? all : xml_child(v->machine, "StorageControllers");
-	for (const struct xml_node *c = all ? xml_child(all, "StorageController") : NULL; c;
-	     c = xml_next(c, "StorageController"), s.bus++) {
-		s.name = attr(v, c, "name");
-		s.controller = controller_of(attr(v, c, "type"));
-		for (const struct xml_node *n = xml_child(c, "AttachedDevice"); n; n = xml_next(n, "AttachedDevice"))
-			if (read_device(v, n, &s, err) < 0)
-				return err_wrap(err, "controller '%s', line %u", s.name, xml_line(n));
-	}
+	for (c = xml_child(all, "StorageController"); c; c = xml_next(c, "StorageController"))
+		if (read_controller(v, c, bus++, err) < 0)
+			return -1;
 	return 0;
 }
 

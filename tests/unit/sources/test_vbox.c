@@ -122,6 +122,25 @@ static void the_disks(void **state)
 	assert_int_equal(m->removables.v[0].unit, 2);
 }
 
+/* VirtualBox writes devices in the order in which they were attached. */
+static void ports_are_the_order(void **state)
+{
+	AUTO(machine_freep)
+	struct machine *m = good("<AttachedDevice type=\"HardDisk\" port=\"0\" device=\"0\">",
+				 "<AttachedDevice type=\"HardDisk\" port=\"7\" device=\"0\">", &none);
+
+	assert_int_equal(m->disks.n, 2);
+	assert_string_equal(m->disks.v[0].file, "data.vmdk");
+	assert_int_equal(m->disks.v[1].unit, 7);
+}
+
+static void an_aborted_machine(void **state)
+{
+	AUTO(machine_freep) struct machine *m = good("currentSnapshot", "aborted=\"true\" currentSnapshot", &none);
+
+	assert_string_equal(m->notes.v[1], "the machine was aborted: its disks are as after a power cut");
+}
+
 static void the_cards(void **state)
 {
 	static const struct nic want[] = {
@@ -206,7 +225,13 @@ static void what_is_refused(void **state)
 	    "is "
 	    "not read");
 	bad("location=\"data.vmdk\"", "", ERR_CORRUPT,
-	    "controller 'SATA', line 24: line 8: the image {a0000000-0000-0000-0000-000000000003} has no location");
+	    "controller 'SATA', line 24: line 8: the image {a0000000-0000-0000-0000-000000000003} has no location of "
+	    "1 to 4095 bytes");
+	/* the keys are the base's, what is attached is a delta of it */
+	bad("type=\"Normal\">\n<HardDisk", "type=\"Normal\"><Property name=\"CRYPT/KeyStore\" value=\"x\"/>\n<HardDisk",
+	    ERR_UNSUPPORTED,
+	    "controller 'SATA', line 24: 'Snapshots/{a2}.vdi' is encrypted: remove the encryption in VirtualBox first "
+	    "(VBoxManage encryptmedium {A0000000-0000-0000-0000-000000000002} --old-password FILE)");
 	bad("uuid=\"{a0000000-0000-0000-0000-000000000003}\" l", "uuid=\"{b}\" l", ERR_UNSUPPORTED,
 	    "controller 'SATA', line 24: the image {a0000000-0000-0000-0000-000000000003} is not in the file's media "
 	    "registry (before VirtualBox 4.0 it was in VirtualBox.xml): name the disk itself, `-i disk` takes it");
@@ -257,9 +282,14 @@ static void the_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(the_machine),     cmocka_unit_test(the_disks),
-	    cmocka_unit_test(the_cards),       cmocka_unit_test(of_virtualbox_7_1_on_arm),
-	    cmocka_unit_test(of_virtualbox_4), cmocka_unit_test(what_is_refused),
+	    cmocka_unit_test(the_machine),
+	    cmocka_unit_test(the_disks),
+	    cmocka_unit_test(the_cards),
+	    cmocka_unit_test(ports_are_the_order),
+	    cmocka_unit_test(an_aborted_machine),
+	    cmocka_unit_test(of_virtualbox_4),
+	    cmocka_unit_test(of_virtualbox_7_1_on_arm),
+	    cmocka_unit_test(what_is_refused),
 	    cmocka_unit_test(the_files),
 	};
 
