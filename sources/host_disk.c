@@ -16,10 +16,18 @@ static bool is_elsewhere(const char *file)
 	return *file == '/' || !strncmp(file, "../", 3);
 }
 
-/* A path of Windows, or "[datastore] name". */
+/* An absolute path of Windows, or "[datastore] name". */
 static bool is_foreign(const char *file)
 {
-	return strchr(file, '\\') || (*file && file[1] == ':') || *file == '[';
+	return *file == '\\' || (*file && file[1] == ':') || *file == '[';
+}
+
+/* A relative path of Windows is one here, too: no system that these descriptions come from has '\' in names. */
+static void with_slashes(char *file)
+{
+	for (; *file; file++)
+		if (*file == '\\')
+			*file = '/';
 }
 
 /* Beneath the description's folder or `allow` (NULL: none), as the path says: 1; 0 when it leads elsewhere. */
@@ -72,6 +80,8 @@ static int find_beside(struct disk *d, const struct host_disk_rules *r, struct m
 			       "'%s' leads outside the machine's folder, no --allow-parent allows it, and there is no "
 			       "'%s' beside the %s",
 			       d->file, last, r->what);
+	machine_note(m, "'%s' is not beneath a folder that may be read: '%s' beside the %s is taken for it", d->file,
+		     last, r->what);
 	d->file = arena_strdup(&m->arena, last);
 	return 0;
 }
@@ -85,6 +95,8 @@ static int find(struct disk *d, const struct host_disk_rules *r, const struct so
 	d->folder = arena_strdup(&m->arena, r->folder);
 	if (is_foreign(d->file))
 		return find_beside(d, r, m, err);
+	if (*d->file != '/')
+		with_slashes(d->file);
 	if (!is_elsewhere(d->file))
 		return 0;
 	found = find_beneath(d, r->folder, NULL, m, err);

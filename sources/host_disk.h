@@ -11,14 +11,14 @@
 struct host_disk_rules {
 	const char *folder; /* real path of where the description lies */
 	const char *what;   /* the description, for messages: "VMX" */
-	bool beside;	    /* a path that leads elsewhere stands for the file of its last name in that folder, too: for
-			       descriptions which state absolute paths only */
+	bool beside; /* a path that leads elsewhere stands for the file of its last name in that folder, too, and a note
+			says so: for descriptions which state absolute paths only */
 };
 
 /* Makes of d->file, which is as the description has it, a name beneath d->folder: the description's folder, or one of
  * --allow-parent for a path that leads elsewhere. The file must be there, a regular one, not in use
- * (host_path_in_use()), and not that of a disk before d in m->disks. Names of Windows and of VMware's datastores lead
- * nowhere. ERR_POLICY: it leads outside. */
+ * (host_path_in_use()), and not that of a disk before d in m->disks. Absolute paths of Windows and names of VMware's
+ * datastores lead nowhere. ERR_POLICY: it leads outside. */
 int host_disk_find(struct disk *d, const struct host_disk_rules *rules, const struct source_options *options,
 		   struct machine *m, struct err *err);
 

@@ -278,6 +278,8 @@ static void test_files(void **state)
 		assert_string_equal(strrchr(m->disks.v[1].folder, '/'), "/xml");
 		assert_string_equal(m->disks.v[1].file, "data.vhd");
 		assert_string_equal(m->disks.v[1].format, "vhd");
+		assert_string_equal(m->notes.v[0], "'/far/away/data.vhd' is not beneath a folder that may be read: "
+						   "'data.vhd' beside the XML is taken for it");
 	}
 	free((char *)images);
 }

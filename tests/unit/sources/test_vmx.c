@@ -341,6 +341,20 @@ static void disks_elsewhere_and_missing_disks(void **state)
 		    "'/vm/w.vmx': disk 1: 'link.vmdk' leads outside the image's folder");
 }
 
+static void a_relative_path_of_windows(void **state)
+{
+	AUTO(scratch_done) struct scratch s = scratch_new();
+	AUTO(machine_freep) struct machine *m = NULL;
+	const char *path = scratch_text(&s, "w.vmx", HEAD "scsi0:0.fileName = \"disks\\web.vmdk\"\n");
+	struct err err = ERR_INIT;
+
+	assert_int_equal(mkdir(scratch_path(&s, "disks"), 0755), 0);
+	scratch_text(&s, "disks/web.vmdk", "x");
+	if (source_open(&path, 1, &none, &m, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_string_equal(m->disks.v[0].file, "disks/web.vmdk");
+}
+
 static void disks_in_allowed_folders(void **state)
 {
 	AUTO(scratch_done) struct scratch s = scratch_new();
@@ -418,6 +432,7 @@ int main(void)
 	    cmocka_unit_test(binary_and_endless),
 	    cmocka_unit_test(opens_file_or_folder),
 	    cmocka_unit_test(disks_elsewhere_and_missing_disks),
+	    cmocka_unit_test(a_relative_path_of_windows),
 	    cmocka_unit_test(disks_in_allowed_folders),
 	    cmocka_unit_test(running_and_suspended),
 	};
