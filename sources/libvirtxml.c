@@ -181,8 +181,12 @@ static enum controller scsi_controller(struct domain *d)
 		     {"vmpvscsi", CONTROLLER_PVSCSI},	{"virtio-scsi", CONTROLLER_VIRTIO_SCSI}};
 	const struct xml_node *n = xml_child(d->devices, "controller");
 
-	while (n && strcmp(attr(d, n, "type"), "scsi") != 0)
-		n = xml_next(n, "controller");
+	for (; n; n = xml_next(n, "controller")) {
+		const char *type = xml_attr_raw(n, "type"); /* borrowed: every disk looks through all of them */
+
+		if (type && !strcmp(type, "scsi"))
+			break;
+	}
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		if (!strcmp(attr(d, n, "model"), known[i].model))
 			return known[i].controller;
