@@ -103,8 +103,8 @@ static void a_note_is_bounded(void **state)
 	AUTO(machine_freep) struct machine *m = machine_new();
 	char text[6002] = "x";
 
-	for (size_t i = 1; i + 2 < sizeof text; i += 2)
-		memcpy(text + i, "\xc3\xbc", 2);
+	for (size_t i = 1; i < sizeof text - 1; i++)
+		text[i] = i % 2 ? '\xc3' : '\xbc';
 	machine_note(m, "%s", text);
 	assert_int_equal(strlen(m->notes.v[0]), 4095); /* not half of a character */
 	assert_memory_equal(m->notes.v[0], text, 4095);
