@@ -82,13 +82,29 @@ static int sniff_packed(struct opening *o, const struct package_member *member)
 	return unpack_sniff(head, n) != NULL;
 }
 
+/* XenCenter states what a VHD took on its storage, which is more than the export has: that ends with the footer that
+ * every VHD ends with, so nothing is missing. */
+static bool is_whole_vhd(struct opening *o, const struct ovf_file *f, const struct package_member *member)
+{
+	static const char cookie[] = "conectix";
+	enum { FOOTER_SIZE = 512 };
+	AUTO_FD int fd = -1;
+	char found[sizeof cookie - 1];
+
+	if (!text_ends_with(f->href, ".vhd") || member->size < FOOTER_SIZE)
+		return false;
+	fd = package_open_member(&o->package, member, NULL);
+	return fd >= 0 && file_pread(fd, found, sizeof found, member->off + member->size - FOOTER_SIZE, NULL) == 0 &&
+	       !memcmp(found, cookie, sizeof found);
+}
+
 static int check_size(struct opening *o, const struct ovf_file *f, const struct package_member *member)
 {
 	if (!member->size)
 		return err_set(o->err, ERR_CORRUPT, "it is empty (0 bytes)");
 	if (!f->has_size || f->size == member->size)
 		return 0;
-	if (f->size > member->size && !o->options->force && !o->options->allow_truncated)
+	if (f->size > member->size && !o->options->force && !o->options->allow_truncated && !is_whole_vhd(o, f, member))
 		return err_set(o->err, ERR_CORRUPT,
 			       "it is %" PRIu64 " bytes, the OVF says %" PRIu64
 			       ": truncated (--allow-truncated reads what is there)",

@@ -233,8 +233,11 @@ static void sizes_that_disagree(void **state)
 	AUTO(buf_done) struct buf b = BUF_INIT(1 << 20);
 	AUTO(machine_freep) struct machine *forced = NULL;
 	AUTO(machine_freep) struct machine *longer = NULL;
+	AUTO(machine_freep) struct machine *vhd_of_xen = NULL;
 	const struct source_options force = {.force = true};
+	static const char cookie[] = "conectix";
 	const char *path;
+	char vhd[1537] = "";
 
 	tarball_file(&b, "x.ovf", descriptor("d1.vmdk", "1000"));
 	tarball_file(&b, "d1.vmdk", "KDMV!");
@@ -249,6 +252,21 @@ static void sizes_that_disagree(void **state)
 	tarball_file(&b, "d1.vmdk", "KDMV!");
 	longer = good(write_tar(&s, &b), &none);
 	assert_string_equal(longer->notes.v[0], "'d1.vmdk' is 5 bytes, the OVF says 4");
+	memset(vhd, 'x', sizeof vhd - 1);
+	for (int whole = 0; whole < 2; whole++) {
+		buf_clear(&b);
+		for (size_t i = 0; whole && i < strlen(cookie); i++)
+			vhd[1024 + i] = cookie[i];
+		tarball_file(&b, "x.ovf", descriptor("d1.VHD", "9999"));
+		tarball_file(&b, "d1.VHD", vhd);
+		path = write_tar(&s, &b);
+		if (!whole)
+			bad(&s, path, ERR_CORRUPT,
+			    "'/web.ova': disk 1 'd1.VHD': it is 1536 bytes, the OVF says 9999: truncated "
+			    "(--allow-truncated reads what is there)");
+	}
+	vhd_of_xen = good(path, &none);
+	assert_string_equal(vhd_of_xen->notes.v[0], "'d1.VHD' is 1536 bytes, the OVF says 9999");
 	buf_clear(&b);
 	tarball_file(&b, "x.ovf", descriptor("d1.vmdk", ""));
 	tarball_file(&b, "d1.vmdk", "");
