@@ -79,6 +79,16 @@ int guest_text(struct guest *g, const char *path, struct arena *a, char **ret, s
 	return 0;
 }
 
+int guest_regular_text(struct guest *g, const char *path, struct arena *a, char **ret, struct err *err)
+{
+	struct guest_stat st;
+
+	*ret = NULL;
+	if (g->ops->stat(g, path, true, &st, err) < 0)
+		return -1;
+	return S_ISREG(st.mode) ? guest_text(g, path, a, ret, err) : 0;
+}
+
 /* The folder that holds path, in ret of PATH_MAX bytes. */
 static void parent_of(const char *path, char *ret)
 {
@@ -141,8 +151,24 @@ int guest_mkdir(struct guest *g, const char *path, mode_t mode, struct err *err)
 	return label_new(g, path, S_IFDIR, err);
 }
 
+/* Writing through a dangling symlink would make a file that nobody asked for, wherever the symlink points. */
+static int check_nothing_there(struct guest *g, const char *path, struct err *err)
+{
+	struct guest_stat st;
+
+	if (g->ops->stat(g, path, false, &st, err) < 0)
+		return -1;
+	if (st.mode)
+		return err_set(err, ERR_CONVERT,
+			       "cannot create '%s': it is a symlink to what isn't there, expected a file or nothing",
+			       path);
+	return 0;
+}
+
 static int create(struct guest *g, const char *path, const void *data, size_t len, mode_t mode, struct err *err)
 {
+	if (check_nothing_there(g, path, err) < 0)
+		return -1;
 	if (make_parents(g, path, err) < 0 || g->ops->write(g, path, data, len, mode, err) < 0)
 		return -1;
 	return label_new(g, path, S_IFREG, err);

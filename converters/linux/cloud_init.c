@@ -17,7 +17,7 @@ static int already_off(const struct step_context *c, bool *ret, struct err *err)
 	VEC_FOR (file, &files.list) {
 		char *text, *network;
 
-		if (guest_text(c->guest, *file, &a, &text, err) < 0)
+		if (guest_regular_text(c->guest, *file, &a, &text, err) < 0)
 			return -1;
 		network = text ? strstr(text, "network:") : NULL;
 		*ret |= network && strstr(network, "disabled");

@@ -16,7 +16,7 @@ int step_edit_lines(const struct step_context *c, const char *path,
 	struct lines l;
 	char *text;
 
-	if (guest_text(c->guest, path, &a, &text, err) < 0)
+	if (guest_regular_text(c->guest, path, &a, &text, err) < 0)
 		return -1;
 	if (!text)
 		return 0;

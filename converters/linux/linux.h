@@ -28,7 +28,7 @@ extern const struct step step_rebuild_initramfs;
 bool step_always(const struct step_context *c);
 
 /* One text file read and given to an editor, which may change its lines; what it changed is written and recorded with
- * reason. A missing file is nothing to do. */
+ * reason. What is missing or no regular file is nothing to do. */
 struct lines;
 int step_edit_lines(const struct step_context *c, const char *path,
 		    void (*edit)(struct lines *l, const char *path, void *opaque), void *opaque, const char *reason,

@@ -128,8 +128,7 @@ static int run(const struct step_context *c, struct err *err)
 		if (c->guest->ops->glob(c->guest, patterns[k], &a, &files, err) < 0)
 			return -1;
 		VEC_FOR (file, &files.list)
-			if (!guest_is_dir(c->guest, *file) &&
-			    step_edit_lines(c, *file, mend, c->caps,
+			if (step_edit_lines(c, *file, mend, c->caps,
 					    "the drivers named here are those of the source's adapters", err) < 0)
 				return -1;
 	}

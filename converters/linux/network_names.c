@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <fnmatch.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "converters/linux/linux.h"
 #include "guest/files/netfiles.h"
@@ -10,6 +11,7 @@
 
 #define LINK_FOLDER  "/etc/systemd/network"
 #define RULES_FILE   "/etc/udev/rules.d/70-persistent-net.rules"
+#define OWN_RULES    "/etc/udev/rules.d/70-rehost-net.rules"
 #define IFCFG_FOLDER "/etc/sysconfig/network-scripts/"
 #define OWN_PREFIX   "10-rehost-"
 #define OWN_PREFIX_0 "00-0-rehost-" /* where a file of the guest sorts before the other */
@@ -298,23 +300,35 @@ static bool named_by_ifcfg(const struct step_context *c, const struct nic_name *
 	return false;
 }
 
+/* Templates have a folder or a link to /dev/null in the place of the usual file, so that udev keeps no names there. */
+static int choose_rules(struct guest *g, const char **ret, struct err *err)
+{
+	struct guest_stat own, st;
+
+	if (g->ops->stat(g, RULES_FILE, false, &own, err) < 0 || g->ops->stat(g, RULES_FILE, true, &st, err) < 0)
+		return -1;
+	*ret = !own.mode || S_ISREG(st.mode) ? RULES_FILE : OWN_RULES;
+	return 0;
+}
+
 /* udev before systemd 209 knows no .link files. */
 static int write_rule(const struct step_context *c, const struct nic_name *n, struct arena *a, struct err *err)
 {
 	const struct rule_to_add add = {n, c->machine->nics.v[n->nic].mac, net_udev_knows_attr(c->guest)};
 	const char *rule = rule_of(a, &add), *reason = arena_printf(a, "%s keeps its name: %s", n->name, n->reason);
+	const char *path;
 	struct lines l;
 	char *text;
 
 	if (!add.attr && named_by_ifcfg(c, n))
 		return 0;
-	if (guest_text(c->guest, RULES_FILE, a, &text, err) < 0)
+	if (choose_rules(c->guest, &path, err) < 0 || guest_text(c->guest, path, a, &text, err) < 0)
 		return -1;
 	if (text && strstr(text, rule))
 		return 0;
 	lines_split(&l, a, text ? text : "");
 	lines_insert(&l, l.v.n, rule);
-	return guest_edit(c->guest, c->log, RULES_FILE, lines_join(&l), reason, err);
+	return guest_edit(c->guest, c->log, path, lines_join(&l), reason, err);
 }
 
 static int run(const struct step_context *c, struct err *err)

@@ -48,16 +48,6 @@ static bool is_generated(const char *member)
 	return strcmp(member, "conf/modules") == 0;
 }
 
-static int text_of(struct graft_plan *p, const char *path, char **ret, struct err *err)
-{
-	struct guest_stat st;
-
-	*ret = NULL;
-	if (p->g->ops->stat(p->g, path, true, &st, err) < 0)
-		return -1;
-	return S_ISREG(st.mode) ? guest_text(p->g, path, &p->arena, ret, err) : 0;
-}
-
 static int refresh_member(struct graft_plan *p, const struct initramfs_member *m, struct err *err)
 {
 	const char *path = m->content && S_ISREG(m->mode) && !is_generated(m->path) ? original_of(p, m->path) : NULL;
@@ -65,7 +55,7 @@ static int refresh_member(struct graft_plan *p, const struct initramfs_member *m
 
 	if (!path)
 		return 0;
-	if (text_of(p, path, &text, err) < 0)
+	if (guest_regular_text(p->g, path, &p->arena, &text, err) < 0)
 		return -1;
 	if (text && strcmp(text, m->content) != 0)
 		*vec_push(&p->arena, &p->copies) = (struct graft_copy){m->path, text};
@@ -87,7 +77,7 @@ static int add_new_links(struct graft_plan *p, struct err *err)
 
 		if (initramfs_find(p->im, copy))
 			continue;
-		if (text_of(p, *link, &text, err) < 0)
+		if (guest_regular_text(p->g, *link, &p->arena, &text, err) < 0)
 			return -1;
 		if (text)
 			*vec_push(&p->arena, &p->copies) = (struct graft_copy){copy, text};
@@ -103,7 +93,7 @@ static int refresh_lvm_filters(struct graft_plan *p, struct err *err)
 
 	if (!m || !m->content || strcmp(p->im->generator, "dracut") != 0)
 		return 0;
-	if (text_of(p, "/" LVM_CONF, &text, err) < 0)
+	if (guest_regular_text(p->g, "/" LVM_CONF, &p->arena, &text, err) < 0)
 		return -1;
 	lines_split(&image, &p->arena, m->content);
 	lines_split(&guest, &p->arena, text ? text : "");
@@ -148,7 +138,7 @@ static int refresh_crypttab(struct graft_plan *p, const char *member, struct ins
 		return 0;
 	lines_split(&image, &p->arena, m->content);
 	for (size_t k = 0; k < sizeof sources / sizeof *sources; k++) {
-		if (text_of(p, sources[k], &text, err) < 0)
+		if (guest_regular_text(p->g, sources[k], &p->arena, &text, err) < 0)
 			return -1;
 		lines_split(&guest, &p->arena, text ? text : "");
 		crypttab_take_devices(&image, &guest);

@@ -1,8 +1,6 @@
 /* The table of the guest's files that name devices. */
 #include "guest/files/devicefiles.h"
 
-#include <sys/stat.h>
-
 const struct device_file device_files[] = {
     {"/etc/fstab", fstab_devices, DEVICE_FILES_MOUNT},
     {"/etc/crypttab", crypttab_devices, DEVICE_FILES_MOUNT},
@@ -49,17 +47,14 @@ const struct device_file device_files[] = {
 static int visit_file(struct guest *g, const struct device_file *f, const char *path, struct arena *a,
 		      device_file_fn *each, void *opaque, struct err *err)
 {
-	struct guest_stat st;
 	struct lines l;
 	char *text;
 
-	if (g->ops->stat(g, path, true, &st, err) < 0)
+	if (guest_regular_text(g, path, a, &text, err) < 0)
 		return -1;
-	if (!S_ISREG(st.mode))
+	if (!text)
 		return 0;
-	if (guest_text(g, path, a, &text, err) < 0)
-		return -1;
-	lines_split(&l, a, text ? text : "");
+	lines_split(&l, a, text);
 	return each(f, path, &l, opaque, err);
 }
 

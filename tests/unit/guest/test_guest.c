@@ -97,6 +97,13 @@ static void test_refusals(void **state)
 	assert_string_equal(f->err.text, "'etc/fstab' is not an absolute path of a file");
 	assert_int_equal(guest_edit(f->g, &f->log, "/etc", "x", "r", &f->err), -1);
 	assert_string_equal(f->err.text, "'/etc' is not a regular file");
+	assert_int_equal(symlink("/etc/elsewhere", on_host(f, "/etc/dangling")), 0);
+	assert_int_equal(guest_edit(f->g, &f->log, "/etc/dangling", "x", "r", &f->err), -1);
+	assert_string_equal(
+	    f->err.text,
+	    "cannot create '/etc/dangling': it is a symlink to what isn't there, expected a file or nothing");
+	assert_int_equal(guest_put(f->g, &f->log, "/etc/dangling", "x", 1, 0644, "r", "w", &f->err), -1);
+	assert_false(guest_exists(f->g, "/etc/elsewhere"));
 	assert_int_equal(f->log.changes.n, 0);
 }
 
@@ -112,6 +119,11 @@ static void test_text(void **state)
 	assert_null(text);
 	assert_int_equal(guest_text(f->g, "/etc/hostname/x", &f->arena, &text, &f->err), 0);
 	assert_null(text);
+	assert_int_equal(guest_text(f->g, "/etc", &f->arena, &text, &f->err), -1);
+	assert_int_equal(guest_regular_text(f->g, "/etc", &f->arena, &text, &f->err), 0);
+	assert_null(text);
+	assert_int_equal(guest_regular_text(f->g, "/etc/hostname", &f->arena, &text, &f->err), 0);
+	assert_string_equal(text, "guest\n");
 	assert_true(guest_exists(f->g, "/etc/hostname"));
 	assert_false(guest_is_dir(f->g, "/etc/hostname"));
 	assert_true(guest_is_dir(f->g, "/etc"));

@@ -263,6 +263,41 @@ static void test_old_udev_gets_a_rule(void **state)
 					 rules));
 }
 
+static const char card_rule[] = "SUBSYSTEM==\"net\", ACTION==\"add\", DRIVERS==\"?*\", ATTR{address}==\"" MAC1
+				"\", ATTR{type}==\"1\", KERNEL==\"eth*\", NAME=\"eth0\"\n";
+
+static void plant_old_udev(struct linux_fixture *f)
+{
+	add_nic(f, MAC1, 192);
+	plant(&f->files, "/lib/udev/rules.d/75-persistent-net-generator.rules", "");
+	plant(&f->files, "/etc/network/interfaces", "iface eth0 inet dhcp\n");
+}
+
+/* Vagrant's templates: the generator can't write into a folder. */
+static void test_rules_file_is_a_folder(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant_old_udev(f);
+	plant(&f->files, "/etc/udev/rules.d/70-persistent-net.rules/kept", "");
+	convert(f);
+	assert_string_equal(text_of(&f->files, "/etc/udev/rules.d/70-rehost-net.rules"), card_rule);
+	assert_int_equal(f->files.log.changes.n, 1);
+}
+
+/* A masked file, with and without the device node on the disk. */
+static void test_rules_file_is_masked(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant_old_udev(f);
+	plant(&f->files, "/etc/udev/rules.d/empty", "");
+	assert_int_equal(symlink("/dev/null", on_host(&f->files, "/etc/udev/rules.d/70-persistent-net.rules")), 0);
+	convert(f);
+	assert_string_equal(text_of(&f->files, "/etc/udev/rules.d/70-rehost-net.rules"), card_rule);
+	assert_false(guest_exists(f->files.g, "/dev/null"));
+}
+
 /* udev 095 of RHEL 5 only logs keys that it doesn't know, and the rule would be for every card; the first card is named
  * by the HWADDR in its file. */
 static void test_udev_before_attr(void **state)
@@ -520,6 +555,8 @@ int main(void)
 	    LINUX_TEST(test_networkd),
 	    LINUX_TEST(test_network_manager),
 	    LINUX_TEST(test_old_udev_gets_a_rule),
+	    LINUX_TEST(test_rules_file_is_a_folder),
+	    LINUX_TEST(test_rules_file_is_masked),
 	    LINUX_TEST(test_udev_before_attr),
 	    LINUX_TEST(test_profile_without_device),
 	    LINUX_TEST(test_suse_file_by_mac),

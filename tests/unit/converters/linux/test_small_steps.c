@@ -98,6 +98,28 @@ static void test_serial_console_stays(void **state)
 	assert_int_equal(f->files.log.changes.n, 0);
 }
 
+/* Links to /dev/null mask files; the node itself may lie on the disk. */
+static void test_masked_files(void **state)
+{
+	struct linux_fixture *f = *state;
+	static const char *const masked[] = {"/etc/modprobe.d/a.conf", "/etc/X11/xorg.conf.d/a.conf",
+					     "/etc/apt/sources.list.d/a.list", "/etc/yum.repos.d/a.repo",
+					     "/etc/cloud/cloud.cfg.d/a.cfg"};
+
+	plant(&f->files, "/dev/folder/x", "");
+	for (size_t k = 0; k < sizeof masked / sizeof *masked; k++) {
+		plant(&f->files, masked[k], "");
+		assert_int_equal(unlink(on_host(&f->files, masked[k])), 0);
+		assert_int_equal(symlink("/dev/folder", on_host(&f->files, masked[k])), 0);
+	}
+	run_twice(f, &step_module_aliases);
+	run_twice(f, &step_console);
+	run_twice(f, &step_vendor_repos);
+	assert_int_equal(f->files.log.changes.n, 0);
+	run_twice(f, &step_cloud_init);
+	assert_int_equal(f->files.log.changes.n, 1);
+}
+
 static void test_cloud_init(void **state)
 {
 	struct linux_fixture *f = *state;
@@ -155,6 +177,7 @@ int main(void)
 	    LINUX_TEST(test_console),
 	    LINUX_TEST(test_console_of_arm64),
 	    LINUX_TEST(test_serial_console_stays),
+	    LINUX_TEST(test_masked_files),
 	    LINUX_TEST(test_cloud_init),
 	    LINUX_TEST(test_cloud_init_switched_off_before),
 	    LINUX_TEST(test_table),
