@@ -5,6 +5,7 @@
 #include "guest/files/devnames.h"
 #include "guest/files/lines.h"
 #include "guest/files/lvmconf.h"
+#include "guest/files/mdadmconf.h"
 #include "guest/files/multipath.h"
 
 static const char *without_dev(const char *name)
@@ -84,41 +85,9 @@ static void extend_filters(struct lines *l, const char *path, void *opaque)
 	lvmconf_extend_filters(l, &f);
 }
 
-/* "devices=/dev/sda1,/dev/sdb1" of an ARRAY that has a UUID. */
-static void drop_devices_of_array(struct lines *l, size_t i)
-{
-	const char *text = l->v.v[i].text, *uuid = strcasestr(text, "uuid="), *devices = strcasestr(text, "devices=");
-
-	while (devices && devices > text && !is_blank(devices[-1])) /* num-devices= */
-		devices = strcasestr(devices + 1, "devices=");
-	if (!uuid || !devices || devices == text)
-		return;
-
-	size_t at = (size_t)(devices - text), len = strcspn(devices, " \t");
-
-	while (at && is_blank(text[at - 1])) {
-		at--;
-		len++;
-	}
-	line_splice(l, i, at, len, "");
-}
-
-/* mdadm.conf(5): DEVICE lists what is searched for members. */
 static void open_mdadm(struct lines *l, const char *path, void *opaque)
 {
-	for (size_t i = 0; i < l->v.n; i++) {
-		const char *text = l->v.v[i].text;
-		struct span word, first;
-		size_t pos = 0;
-
-		if (!span_next(text, &pos, &word))
-			continue;
-		if (word.len >= 5 && strncasecmp(text + word.at, "ARRAY", word.len) == 0)
-			drop_devices_of_array(l, i);
-		else if (word.len >= 3 && strncasecmp(text + word.at, "DEVICE", word.len) == 0 &&
-			 strstr(text, "/dev/") && span_next(text, &pos, &first))
-			line_splice(l, i, first.at, strlen(text) - first.at, "partitions");
-	}
+	mdadmconf_open(l);
 }
 
 static int run(const struct step_context *c, struct err *err)

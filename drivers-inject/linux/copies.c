@@ -8,6 +8,7 @@
 #include "guest/files/fstab.h"
 #include "guest/files/hostonly.h"
 #include "guest/files/lvmconf.h"
+#include "guest/files/mdadmconf.h"
 
 struct copied_folder {
 	const char *in_image; /* folder of the copies, with its slash */
@@ -102,6 +103,20 @@ static int refresh_lvm_filters(struct graft_plan *p, struct err *err)
 	if (strcmp(text, m->content) != 0)
 		*vec_push(&p->arena, &p->copies) = (struct graft_copy){LVM_CONF, text};
 	return 0;
+}
+
+/* Generators write an mdadm.conf of their own, whose list of devices would keep mdadm from the disks' new names. */
+static void refresh_mdadm(struct graft_plan *p, const char *member)
+{
+	const struct initramfs_member *m = initramfs_at(p->im, member);
+	struct lines l;
+
+	if (!m || !m->content || !S_ISREG(m->mode))
+		return;
+	lines_split(&l, &p->arena, m->content);
+	mdadmconf_open(&l);
+	if (l.changed)
+		*vec_push(&p->arena, &p->copies) = (struct graft_copy){m->path, lines_join(&l), true};
 }
 
 /* The list of the source's devices; device-caches has removed the guest's. */
@@ -220,6 +235,8 @@ int graft_refresh_copies(struct graft_plan *p, struct inspection *i, struct err 
 	if (refresh_lvm_filters(p, err) < 0 || refresh_crypttab(p, "etc/crypttab", i, err) < 0 ||
 	    refresh_crypttab(p, "cryptroot/crypttab", i, err) < 0) /* initramfs-tools */
 		return -1;
+	refresh_mdadm(p, "etc/mdadm.conf");
+	refresh_mdadm(p, "etc/mdadm/mdadm.conf");
 	remove_lvm_devices(p);
 	return add_new_links(p, err);
 }

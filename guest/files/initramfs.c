@@ -49,6 +49,8 @@ static bool is_kept_name(const char *path)
 	    "conf/conf.d/*",
 	    "conf/initramfs.conf",
 	    "etc/lvm/*.conf",
+	    "etc/mdadm.conf",
+	    "etc/mdadm/mdadm.conf",
 	    "etc/crypttab",
 	    "cryptroot/crypttab",
 	    "*systemd/network/*.link",

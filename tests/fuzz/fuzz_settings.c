@@ -1,7 +1,8 @@
-/* Fuzz: any bytes as shell variables, units, LVM's filters, device.map, debconf's database. */
+/* Fuzz: any bytes as shell variables, units, LVM's filters, mdadm's lists, device.map, debconf's database. */
 #include "guest/files/debconf.h"
 #include "guest/files/devicemap.h"
 #include "guest/files/lvmconf.h"
+#include "guest/files/mdadmconf.h"
 #include "guest/files/shellvars.h"
 #include "tests/fuzz/text_files.h"
 
@@ -37,6 +38,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	l.changed = false;
 	lvmconf_extend_filters(&l, &filters);
 	if (l.changed)
+		abort();
+	lines_split(&l, &a, text);
+	mdadmconf_open(&l);
+	text = lines_join(&l);
+	mdadmconf_open(&l);
+	if (strcmp(lines_join(&l), text) != 0)
 		abort();
 	shellvars_set(&l, "GRUB_DISABLE_LINUX_UUID", "false");
 	if (strcmp(shellvars_get(&l, "GRUB_DISABLE_LINUX_UUID"), "false") != 0)

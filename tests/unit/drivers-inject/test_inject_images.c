@@ -67,6 +67,32 @@ static void test_crypttab(void **state)
 	outcome_done(&o);
 }
 
+/* Whatever the generator made of it: the list of devices goes. */
+static void test_mdadm(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome o;
+
+	plant_kernel(f, VIRTIO);
+	make_root(f, "tree", "dracut", "ahci virtio_pci virtio_blk virtio_scsi sd_mod");
+	shell(f, arena_printf(&f->arena,
+			      "cd %s/tree && mkdir etc/mdadm && "
+			      "printf 'DEVICE /dev/sda1 /dev/sdb1\\nARRAY /dev/md0 UUID=1\\n' >etc/mdadm.conf && "
+			      "printf 'HOMEHOST <system>\\nARRAY /dev/md0 UUID=1\\n' >etc/mdadm/mdadm.conf",
+			      f->dir));
+	pack(f, "tree", "gzip", initrd(f));
+	o = inject_well(f);
+	assert_non_null(strstr(o.log.changes.v[0].words, "etc/mdadm.conf for the new hardware"));
+	assert_null(strstr(o.log.changes.v[0].words, "etc/mdadm/mdadm.conf"));
+	outcome_done(&o);
+	assert_string_equal(
+	    shell(f, arena_printf(&f->arena, "cd %s/etc && cat mdadm.conf mdadm/mdadm.conf", unpack(f, initrd(f)))),
+	    "DEVICE partitions\nARRAY /dev/md0 UUID=1\nHOMEHOST <system>\nARRAY /dev/md0 UUID=1\n");
+	o = inject_well(f);
+	assert_int_equal(o.log.changes.n, 0);
+	outcome_done(&o);
+}
+
 /* What dracut wrote for the source alone: arguments by other names, waits that never end. */
 static void test_hostonly(void **state)
 {
@@ -205,7 +231,7 @@ static void test_new_links(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_copies),	   TEST(test_crypttab),	    TEST(test_hostonly),
+	    TEST(test_copies),	   TEST(test_crypttab),	    TEST(test_mdadm),	  TEST(test_hostonly),
 	    TEST(test_only_named), TEST(test_spare_images), TEST(test_new_links),
 	};
 

@@ -94,6 +94,37 @@ static void test_mdadm(void **state)
 	    "ARRAY /dev/md1 devices=/dev/sda2\nDEVICE partitions containers\n");
 }
 
+/* As `mdadm --detail --scan --verbose` writes them: a line that begins with a blank goes on with the one above. */
+static void test_mdadm_over_several_lines(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	assert_string_equal(after_edit(f, "/etc/mdadm.conf",
+				       "ARRAY /dev/md0 level=raid1 num-devices=2 UUID=1:2:3:4\n"
+				       "   devices=/dev/sda1,/dev/sdb1\n"
+				       "array /dev/md1 level=raid1\n"
+				       "# the second\n"
+				       "   devices=/dev/sda2,/dev/sdb2 name=x\n"
+				       "   uuid=5:6:7:8\n"
+				       "ARRAY /dev/md2\n"
+				       "   devices=/dev/sda3\n"
+				       "dev /dev/sda1\n"
+				       "  # more\n"
+				       "\t/dev/sdb1\n"
+				       "DEVICE\n"
+				       " /dev/sdc1\n"),
+			    "ARRAY /dev/md0 level=raid1 num-devices=2 UUID=1:2:3:4\n"
+			    "array /dev/md1 level=raid1\n"
+			    "# the second\n"
+			    " name=x\n"
+			    "   uuid=5:6:7:8\n"
+			    "ARRAY /dev/md2\n"
+			    "   devices=/dev/sda3\n"
+			    "dev partitions\n"
+			    "  # more\n"
+			    "DEVICE partitions\n");
+}
+
 /* dracut's copy of lvm.conf has other locking: only the filters are taken over. */
 static void test_filters_of_a_copy(void **state)
 {
@@ -115,9 +146,15 @@ static void test_filters_of_a_copy(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    LINUX_TEST(test_class_of_disks), LINUX_TEST(test_single_names),	 LINUX_TEST(test_old_names_get_both),
-	    LINUX_TEST(test_nothing_to_do),  LINUX_TEST(test_multipath),	 LINUX_TEST(test_identity_is_a_finding),
-	    LINUX_TEST(test_mdadm),	     LINUX_TEST(test_filters_of_a_copy),
+	    LINUX_TEST(test_class_of_disks),
+	    LINUX_TEST(test_single_names),
+	    LINUX_TEST(test_old_names_get_both),
+	    LINUX_TEST(test_nothing_to_do),
+	    LINUX_TEST(test_multipath),
+	    LINUX_TEST(test_identity_is_a_finding),
+	    LINUX_TEST(test_mdadm),
+	    LINUX_TEST(test_mdadm_over_several_lines),
+	    LINUX_TEST(test_filters_of_a_copy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
