@@ -18,14 +18,14 @@ struct copied_folder {
 
 static const struct copied_folder folders[] = {
     {"conf/conf.d/", "/etc/initramfs-tools/conf.d/"},  {"conf/", "/etc/initramfs-tools/"}, /* initramfs.conf */
-    {"etc/lvm/", "/etc/lvm/", "initramfs-tools"}, /* dracut's copy: see below */
+    {"etc/lvm/", "/etc/lvm/", "initramfs-tools"},					   /* others: see below */
     {"lib/systemd/network/", "/etc/systemd/network/"}, {"usr/lib/systemd/network/", "/etc/systemd/network/"},
     {"etc/systemd/network/", "/etc/systemd/network/"}, {"lib/udev/rules.d/", "/etc/udev/rules.d/"},
     {"usr/lib/udev/rules.d/", "/etc/udev/rules.d/"},   {"etc/udev/rules.d/", "/etc/udev/rules.d/"},
 };
 
-/* dracut changes the locking in its copy (modules.d/90lvm), so only the filters are taken over. */
 #define LVM_CONF       "etc/lvm/lvm.conf"
+#define LVM_LOCAL      "etc/lvm/lvmlocal.conf"
 #define LVM_DEVICES    "etc/lvm/devices/system.devices"
 #define LINKS_IN_GUEST "/etc/systemd/network/"
 
@@ -43,10 +43,11 @@ static char *original_of(struct graft_plan *p, const char *member)
 	return NULL;
 }
 
-/* conf/modules is made of the guest's list and more; add_to_list() in part.c extends it. */
+/* conf/modules is made of the guest's list and more; add_to_list() in part.c extends it. cryptroot is made of the
+ * guest's file, if it has one, and its crypttab. */
 static bool is_generated(const char *member)
 {
-	return strcmp(member, "conf/modules") == 0;
+	return strcmp(member, "conf/modules") == 0 || strcmp(member, "conf/conf.d/cryptroot") == 0;
 }
 
 static int refresh_member(struct graft_plan *p, const struct initramfs_member *m, struct err *err)
@@ -86,22 +87,35 @@ static int add_new_links(struct graft_plan *p, struct err *err)
 	return 0;
 }
 
-static int refresh_lvm_filters(struct graft_plan *p, struct err *err)
+static int take_filters(struct graft_plan *p, const char *path, struct lines *image, struct err *err)
 {
-	const struct initramfs_member *m = initramfs_at(p->im, LVM_CONF);
-	struct lines image, guest;
+	struct lines guest;
 	char *text;
 
-	if (!m || !m->content || strcmp(p->im->generator, "dracut") != 0)
-		return 0;
-	if (guest_regular_text(p->g, "/" LVM_CONF, &p->arena, &text, err) < 0)
+	if (guest_regular_text(p->g, path, &p->arena, &text, err) < 0)
 		return -1;
-	lines_split(&image, &p->arena, m->content);
 	lines_split(&guest, &p->arena, text ? text : "");
-	lvmconf_take_filters(&image, &guest);
+	lvmconf_take_filters(image, &guest);
+	return 0;
+}
+
+/* dracut changes the locking in its copy and merges both of the guest's files into one, others leave out what they
+ * don't need: only the filters are taken over, those of lvmlocal.conf last, since they count. */
+static int refresh_lvm_filters(struct graft_plan *p, const char *member, struct err *err)
+{
+	const struct initramfs_member *m = initramfs_at(p->im, member);
+	struct lines image;
+	char *text;
+
+	if (!m || !m->content || !S_ISREG(m->mode) || strcmp(p->im->generator, "initramfs-tools") == 0)
+		return 0;
+	lines_split(&image, &p->arena, m->content);
+	if (take_filters(p, arena_printf(&p->arena, "/%s", member), &image, err) < 0 ||
+	    take_filters(p, "/" LVM_LOCAL, &image, err) < 0)
+		return -1;
 	text = lines_join(&image);
 	if (strcmp(text, m->content) != 0)
-		*vec_push(&p->arena, &p->copies) = (struct graft_copy){LVM_CONF, text};
+		*vec_push(&p->arena, &p->copies) = (struct graft_copy){m->path, text};
 	return 0;
 }
 
@@ -195,8 +209,8 @@ static char *with_new_names(struct graft_plan *p, const char *path, const char *
 	return waits && r->unknown ? arena_strdup(&p->arena, "true\n") : lines_join(&l);
 }
 
-/* Arguments and waits that dracut wrote for the source. A name that means nothing any more, on hardware that has been
- * changed already, was put right by the graft that is there, if it could be. */
+/* Arguments, waits and volumes that a generator wrote for the source. A name that means nothing any more, on hardware
+ * that has been changed already, was put right by the graft that is there, if it could be. */
 static void refresh_hostonly(struct graft_plan *p, const struct inspection *i, const struct initramfs_member *m)
 {
 	struct renaming r = {i, &p->arena, false};
@@ -232,7 +246,8 @@ int graft_refresh_copies(struct graft_plan *p, struct inspection *i, struct err 
 		if (refresh_member(p, m, err) < 0)
 			return -1;
 	}
-	if (refresh_lvm_filters(p, err) < 0 || refresh_crypttab(p, "etc/crypttab", i, err) < 0 ||
+	if (refresh_lvm_filters(p, LVM_CONF, err) < 0 || refresh_lvm_filters(p, LVM_LOCAL, err) < 0 ||
+	    refresh_crypttab(p, "etc/crypttab", i, err) < 0 ||
 	    refresh_crypttab(p, "cryptroot/crypttab", i, err) < 0) /* initramfs-tools */
 		return -1;
 	refresh_mdadm(p, "etc/mdadm.conf");

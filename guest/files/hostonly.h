@@ -1,10 +1,12 @@
-/* What an initramfs that was made for one machine (dracut's hostonly) knows of its devices. */
+/* What an initramfs that was made for one machine (dracut's hostonly, initramfs-tools' cryptroot) knows of its devices.
+ */
 #ifndef REHOST_GUEST_FILES_HOSTONLY_H
 #define REHOST_GUEST_FILES_HOSTONLY_H
 
 #include "guest/files/devices.h"
 
-/* How the member of an image names devices: arguments in etc/cmdline.d, or a hook that waits for one; NULL: it doesn't.
+/* How the member of an image names devices: arguments in etc/cmdline.d, volumes that are opened, or a hook
+ * that waits for one; NULL: it doesn't.
  * *ret_waits tells which (may be NULL). */
 device_walker *hostonly_walker(const char *member, bool *ret_waits);
 

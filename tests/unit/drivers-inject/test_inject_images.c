@@ -67,6 +67,62 @@ static void test_crypttab(void **state)
 	outcome_done(&o);
 }
 
+/* Images other than Debian's have their own lvm.conf: the filters alone are taken over, lvmlocal.conf's too. */
+static void test_lvm_filters(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome o;
+
+	plant_kernel(f, VIRTIO);
+	make_root(f, "tree", "mkinitcpio", "ahci virtio_pci virtio_blk virtio_scsi sd_mod");
+	shell(f, arena_printf(&f->arena,
+			      "mkdir %s/tree/etc/lvm && cd %s/tree/etc/lvm && "
+			      "printf 'filter = [ \"a|sda|\" ]\\nglobal_filter = [ \"a|sda|\" ]\\nlocking = 4\\n' "
+			      ">lvm.conf && printf 'global_filter = [ \"a|sda|\" ]\\n' >lvmlocal.conf",
+			      f->dir, f->dir));
+	pack(f, "tree", "gzip", initrd(f));
+	plant(f, "/etc/lvm/lvm.conf", "filter = [ \"a|vda|\", \"a|sda|\" ]\nlocking = 1\n");
+	plant(f, "/etc/lvm/lvmlocal.conf", "global_filter = [ \"a|vdb|\" ]\n");
+	o = inject_well(f);
+	outcome_done(&o);
+	assert_string_equal(
+	    shell(f, arena_printf(&f->arena, "cd %s/etc/lvm && cat lvm.conf lvmlocal.conf", unpack(f, initrd(f)))),
+	    "filter = [ \"a|vda|\", \"a|sda|\" ]\nglobal_filter = [ \"a|vdb|\" ]\nlocking = 4\n"
+	    "global_filter = [ \"a|vdb|\" ]\n");
+	o = inject_well(f);
+	assert_int_equal(o.log.changes.n, 0);
+	outcome_done(&o);
+}
+
+/* Debian's images before 10 list the volumes that are opened by their devices. */
+static void test_cryptroot(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome o = {.i = inspection_new()};
+
+	plant_kernel(f, VIRTIO);
+	make_root(f, "tree", "initramfs-tools", "ahci virtio_pci virtio_blk virtio_scsi sd_mod");
+	shell(f, arena_printf(&f->arena,
+			      "mkdir -p %s/tree/conf/conf.d && "
+			      "printf 'target=sda5_crypt,source=/dev/sda5,key=none,lvm=vg-root\\n"
+			      "target=old,source=/dev/sdb1,key=none\\n' >%s/tree/conf/conf.d/cryptroot",
+			      f->dir, f->dir));
+	pack(f, "tree", "gzip", initrd(f));
+	o.i->os.family = OS_LINUX;
+	assert_int_equal(inspector_kernels.run(f->g, NULL, o.i, &f->err), 0);
+	assert_int_equal(o.i->kernels.v[0].hostonly.n, 1); /* the survey of names reports what isn't known */
+	*vec_push(&o.i->arena, &o.i->device_names) = (struct device_name){.name = "/dev/sda5", .spec = "UUID=5-5"};
+	assert_int_equal(inject_linux(f->g, o.i, &o.log, &o.caps, &f->err), 0);
+	outcome_done(&o);
+	assert_string_equal(shell(f, arena_printf(&f->arena, "cat %s/conf/conf.d/cryptroot", unpack(f, initrd(f)))),
+			    "target=sda5_crypt,source=/dev/disk/by-uuid/5-5,key=none,lvm=vg-root\ntarget=old,source=/"
+			    "dev/sdb1,key=none\n");
+	/* again, on hardware where the old names mean nothing */
+	o = inject_well(f);
+	assert_int_equal(o.log.changes.n, 0);
+	outcome_done(&o);
+}
+
 /* Whatever the generator made of it: the list of devices goes. */
 static void test_mdadm(void **state)
 {
@@ -231,8 +287,9 @@ static void test_new_links(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_copies),	   TEST(test_crypttab),	    TEST(test_mdadm),	  TEST(test_hostonly),
-	    TEST(test_only_named), TEST(test_spare_images), TEST(test_new_links),
+	    TEST(test_copies),	    TEST(test_crypttab),     TEST(test_mdadm),
+	    TEST(test_lvm_filters), TEST(test_cryptroot),    TEST(test_hostonly),
+	    TEST(test_only_named),  TEST(test_spare_images), TEST(test_new_links),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
