@@ -76,6 +76,61 @@ static int find_installed(struct survey *s, const char *version, const char *nam
 	return 0;
 }
 
+/* The path is in the modules of some kernel; *ret_own: of this one. */
+static bool in_modules(const char *path, const char *version, bool *ret_own)
+{
+	const char *dir = strstr(path, "lib/modules/"), *name = dir ? dir + strlen("lib/modules/") : "";
+	size_t n = strcspn(name, "/");
+
+	*ret_own = n == strlen(version) && strncmp(name, version, n) == 0;
+	return n && name[n];
+}
+
+/* True when the image holds modules, and none for this version. */
+static bool initrd_is_foreign(struct survey *s, const char *initrd, const char *version)
+{
+	AUTO(initramfs_freep) struct initramfs *im = NULL;
+	bool foreign = false;
+
+	if (initramfs_read(s->g, initrd, NULL, &im, NULL) < 0)
+		return false;
+	VEC_FOR (m, &im->members) {
+		bool own;
+
+		foreign |= in_modules(m->path, version, &own);
+		if (own)
+			return false;
+	}
+	return foreign;
+}
+
+/* A name without a version, which more folders of modules may claim: what an upgrade leaves behind has the same package
+ * or flavour. The image's own word counts, else that of its initramfs. */
+static bool is_of_version(struct survey *s, const char *version, const char *image, const char *initrd)
+{
+	AUTO(buf_done) struct buf head = BUF_INIT(KERNELIMAGE_HEAD);
+	const char *own = NULL;
+
+	if (image && s->g->ops->head(s->g, image, KERNELIMAGE_HEAD, &head, NULL) == 0)
+		own = kernelimage_version(head.data, head.len, &s->scratch);
+	if (own)
+		return strcmp(own, version) == 0;
+	return !initrd || !initrd_is_foreign(s, initrd, version);
+}
+
+static void find_labelled(struct survey *s, struct kernel *k, const char *label)
+{
+	char *image = find_named(s, image_names, COUNT(image_names), label);
+	char *initrd = find_named(s, initrd_names, COUNT(initrd_names), label);
+
+	if ((!image && !initrd) || (k->vmlinuz && k->initrd))
+		return;
+	if (strcmp(label, k->version) != 0 && !is_of_version(s, k->version, image, initrd))
+		return;
+	k->vmlinuz = k->vmlinuz ? k->vmlinuz : image;
+	k->initrd = k->initrd ? k->initrd : initrd;
+}
+
 /* What stands for the version in file names: itself; Arch's package name, which the modules folder tells; Alpine's
  * flavour, the version's last part. */
 static int find_files(struct survey *s, struct kernel *k, struct err *err)
@@ -88,12 +143,9 @@ static int find_files(struct survey *s, struct kernel *k, struct err *err)
 		return -1;
 	if (package)
 		labels[1] = arena_strndup(&s->scratch, package, strcspn(package, "\n"));
-	for (size_t n = 0; n < COUNT(labels); n++) {
-		if (labels[n] && !k->vmlinuz)
-			k->vmlinuz = find_named(s, image_names, COUNT(image_names), labels[n]);
-		if (labels[n] && !k->initrd)
-			k->initrd = find_named(s, initrd_names, COUNT(initrd_names), labels[n]);
-	}
+	for (size_t n = 0; n < COUNT(labels); n++)
+		if (labels[n])
+			find_labelled(s, k, labels[n]);
 	k->config = find_named(s, &(struct pattern){"config-", ""}, 1, k->version);
 	if (!k->vmlinuz && find_installed(s, k->version, "linux", &k->vmlinuz, err) < 0)
 		return -1;

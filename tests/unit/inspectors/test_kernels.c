@@ -271,6 +271,39 @@ static void plant_image(struct fixture *f, const char *path, const char *version
 	assert_int_equal(fclose(file), 0);
 }
 
+/* Folders that an upgrade left behind claim the image of the new kernel by its package or flavour. */
+static void test_leftovers_of_upgrades(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(inspection_freep) struct inspection *i = NULL;
+
+	kernel_folder(f, "6.6.9-arch1-1");
+	kernel_folder(f, "6.6.10-arch1-1");
+	plant(f, "/lib/modules/6.6.9-arch1-1/pkgbase", "linux\n");
+	plant(f, "/lib/modules/6.6.10-arch1-1/pkgbase", "linux\n");
+	plant_image(f, "/boot/vmlinuz-linux", "6.6.10-arch1-1");
+	/* no x86 image, which would state its version: the modules in its initramfs do */
+	kernel_folder(f, "6.6.30-0-lts");
+	kernel_folder(f, "6.6.31-0-lts");
+	plant(f, "/boot/vmlinuz-lts", "kernel");
+	shell(
+	    f,
+	    arena_printf(
+		&f->arena,
+		"mkdir -p %s/e/lib/modules/6.6.31-0-lts; touch %s/e/lib/modules/6.6.31-0-lts/modules.dep.bin; " SCRIPTS
+		"/pack-initramfs %s/e gzip >%s/boot/initramfs-lts",
+		f->dir, f->dir, f->dir, f->dir));
+	i = survey(f);
+	assert_int_equal(i->kernels.n, 2);
+	assert_string_equal(i->kernels.v[0].version, "6.6.10-arch1-1");
+	assert_string_equal(i->kernels.v[0].vmlinuz, "/boot/vmlinuz-linux");
+	assert_string_equal(i->kernels.v[1].version, "6.6.31-0-lts");
+	assert_string_equal(i->kernels.v[1].initrd, "/boot/initramfs-lts");
+	assert_int_equal(i->findings.n, 2);
+	assert_string_equal(i->findings.v[0].evidence, "/lib/modules/6.6.30-0-lts");
+	assert_string_equal(i->findings.v[1].evidence, "/lib/modules/6.6.9-arch1-1");
+}
+
 /* systemd-boot's copies: the image's word about its version counts before its name. */
 static void test_copies(void **state)
 {
@@ -314,9 +347,16 @@ static void test_copies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_debian),	 TEST(test_processors),		TEST(test_names),
-	    TEST(test_findings), TEST(test_odd_unified_images), TEST(test_long_section),
-	    TEST(test_none),	 TEST(test_kernel_of_image),	TEST(test_copies),
+	    TEST(test_debian),
+	    TEST(test_processors),
+	    TEST(test_names),
+	    TEST(test_findings),
+	    TEST(test_leftovers_of_upgrades),
+	    TEST(test_odd_unified_images),
+	    TEST(test_long_section),
+	    TEST(test_none),
+	    TEST(test_kernel_of_image),
+	    TEST(test_copies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
