@@ -13,13 +13,26 @@ static const char *without_dev(const char *name)
 	return strncmp(name, "/dev/", 5) == 0 ? name + 5 : name;
 }
 
-/* The disk that a name's disk part was found to be; by its letter when no file names it elsewhere and no other name has
- * that disk. */
-static int disk_of(const struct inspection *i, const char *name, const struct devname *p)
+/* By its letter, as the names that are put in have it; else by the order of the disks, or the only one. */
+static int guessed_disk(const struct machine *m, const struct devname *p, bool accepts)
 {
-	int by_letter = p->kind == DEVNAME_SD || p->kind == DEVNAME_XVD ? (int)p->number : -1;
+	int disk;
 
-	VEC_FOR (d, &i->device_names) {
+	if (p->kind == DEVNAME_SD || p->kind == DEVNAME_XVD)
+		return (int)p->number;
+	if (!accepts)
+		return -1;
+	disk = devnames_disk_by_order(m, p);
+	return disk < 0 && m->disks.n == 1 ? 0 : disk;
+}
+
+/* The disk that a name's disk part was found to be; a guess when no file names it elsewhere and no other name has that
+ * disk. */
+static int disk_of(const struct step_context *c, const char *name, const struct devname *p, bool accepts)
+{
+	int guess = guessed_disk(c->machine, p, accepts);
+
+	VEC_FOR (d, &c->inspection->device_names) {
 		const char *base = without_dev(d->name);
 		struct devname other;
 
@@ -27,10 +40,10 @@ static int disk_of(const struct inspection *i, const char *name, const struct de
 			continue;
 		if (other.disk_len == p->disk_len && strncmp(base, name, p->disk_len) == 0)
 			return d->disk;
-		if (d->disk == by_letter)
-			by_letter = -1;
+		if (d->disk == guess)
+			guess = -1;
 	}
-	return by_letter;
+	return guess;
 }
 
 struct renaming {
@@ -41,7 +54,7 @@ struct renaming {
 	bool multipath;
 };
 
-static const char *renamed(const char *name, void *opaque)
+static const char *renamed(const char *name, bool accepts, void *opaque)
 {
 	const struct renaming *r = opaque;
 	const char *stem = r->stem;
@@ -54,7 +67,7 @@ static const char *renamed(const char *name, void *opaque)
 	if (!devname_parse(name, &p) || p.kind == DEVNAME_VD)
 		return NULL;
 
-	int disk = disk_of(r->c->inspection, name, &p);
+	int disk = disk_of(r->c, name, &p, accepts);
 
 	if (disk < 0)
 		return NULL;
@@ -70,7 +83,7 @@ static void report_unknown(const char *pattern, unsigned line, void *opaque)
 
 	finding_add(i, "W-BOOT-LVM-FILTER", SEVERITY_WARNING, arena_printf(&i->arena, "%s:%u", r->path, line),
 		    "Accept the physical volumes by their new names, or remove the filter.",
-		    "LVM's filter '%s' names a device by an identity that the new hardware hasn't", pattern);
+		    "LVM's filter '%s' names a device by an identity or a name that the new hardware hasn't", pattern);
 }
 
 static void extend_filters(struct lines *l, const char *path, void *opaque)

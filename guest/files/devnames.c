@@ -337,9 +337,6 @@ static bool decide_identity(struct resolver *r, struct name *n)
 									   : "it is the disk's place on its adapter");
 }
 
-/* The disk that the name's number means by the order of the source's disks, -1 when there is none. */
-static int disk_by_order(const struct machine *m, const struct devname *p);
-
 static bool decide_tied(struct resolver *r, struct name *n)
 {
 	const char *by;
@@ -357,7 +354,7 @@ static bool decide_only_candidate(struct resolver *r, struct name *n)
 
 	if (!n->parsed.partition && !n->type)
 		return false;
-	if (n->parsed.kind < DEVNAME_BY_PATH && disk_by_order(r->machine, &n->parsed) < 0)
+	if (n->parsed.kind < DEVNAME_BY_PATH && devnames_disk_by_order(r->machine, &n->parsed) < 0)
 		return false;
 	VEC_FOR (fs, &r->inspection->filesystems) {
 		if (!on_disk(r, fs) || is_member(fs) || fs->partition != n->parsed.partition ||
@@ -416,7 +413,7 @@ static int disk_by_place(const struct machine *m, const struct devname *p)
 	return -1;
 }
 
-static int disk_by_order(const struct machine *m, const struct devname *p)
+int devnames_disk_by_order(const struct machine *m, const struct devname *p)
 {
 	unsigned wanted = p->number + p->unit, seen = 0;
 	bool any = false;
@@ -438,7 +435,7 @@ static int disk_by_order(const struct machine *m, const struct devname *p)
 
 static bool decide_by_order(struct resolver *r, struct name *n)
 {
-	int disk = disk_by_order(r->machine, &n->parsed);
+	int disk = devnames_disk_by_order(r->machine, &n->parsed);
 	bool several = r->machine->disks.n > 1;
 
 	if (disk < 0 || disk_taken(r, n, (unsigned)disk) ||

@@ -55,6 +55,9 @@ const struct device_name *devnames_find(const struct inspection *i, const char *
 /* The file system that a name as written means; NULL when that isn't known, or it is a whole disk's name. */
 const struct filesystem *devnames_filesystem(const struct machine *m, const struct inspection *i, const char *name);
 
+/* The disk that a name's number means by the order of the source's disks, -1 when there is none: a guess. */
+int devnames_disk_by_order(const struct machine *m, const struct devname *p);
+
 /* What to write instead of use->name in the form the place wants, in the arena; NULL: keep it (unknown, or already
  * good). */
 const char *devnames_replacement(const struct inspection *i, const struct device_use *use, struct arena *a);

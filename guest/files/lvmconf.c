@@ -4,45 +4,92 @@
 #include <ctype.h>
 #include <string.h>
 
-static const char *const name_stems[] = {"sd", "hd", "xvd", "vd", "nvme", "cciss"};
+#include "guest/files/devnames.h"
+
+/* So many patterns of a file are treated; a dozen is usual. */
+enum { PATTERNS_MAX = 1024 };
+
+static const char *const lettered_stems[] = {"sd", "hd", "xvd", "vd", NULL};
+static const char *const numbered_stems[] = {"nvme", "cciss", "mmcblk", NULL};
 
 static bool is_word(char c)
 {
 	return isalnum((unsigned char)c);
 }
 
-/* The word at p when it is the name of a disk, a partition, or the stem before a class of letters; 0 else. */
-static size_t device_word(const char *pattern, const char *p)
+static bool begins_with_one(const char *text, const char *const *stems)
+{
+	for (; *stems; stems++)
+		if (strncmp(text, *stems, strlen(*stems)) == 0)
+			return true;
+	return false;
+}
+
+static size_t word_length(const char *p)
 {
 	size_t n = 0;
 
-	if (p > pattern && is_word(p[-1]))
-		return 0;
 	while (is_word(p[n]))
 		n++;
-	for (size_t k = 0; k < sizeof name_stems / sizeof *name_stems; k++)
-		if (strncmp(p, name_stems[k], strlen(name_stems[k])) == 0)
-			return n;
-	return 0;
+	return n;
+}
+
+/* The word at p when it is the name of a disk, a partition, or the stem before a class of letters; 0 else. */
+static size_t device_word(const char *pattern, const char *p)
+{
+	size_t n;
+
+	if (p > pattern && (is_word(p[-1]) || p[-1] == '_' || p[-1] == '-'))
+		return 0;
+	if (!begins_with_one(p, lettered_stems) && !begins_with_one(p, numbered_stems))
+		return 0;
+	n = word_length(p);
+	return n == strlen("cciss") && p[n] == '/' ? n + 1 + word_length(p + n + 1) : n;
+}
+
+/* One walk over a file's filters. */
+struct extension {
+	struct lines *l;
+	const struct lvm_filters *f;
+	VEC(struct splice) pending; /* of the line */
+	size_t patterns;
+};
+
+/* Accepts whatever the new disks are called. */
+static const char *any_disk(const struct extension *x)
+{
+	return arena_printf(x->l->arena, "a|/dev/%s.*|", x->f->renamed("sd", true, x->f->opaque));
+}
+
+/* "nvme", "nvme0n1p" before a class, "nvme0n1" before "(p3)?": the letters that stand for a number have no place there.
+ */
+static bool is_numbered_class(const char *word, const char *rest)
+{
+	struct devname p;
+
+	return begins_with_one(word, numbered_stems) &&
+	       (!devname_parse(word, &p) || (!p.partition && *rest && strchr("([?", *rest)));
 }
 
 /* pattern with its first device word renamed, NULL when there is none or it keeps its name. */
-static char *renamed_pattern(struct arena *a, const char *pattern, const struct lvm_filters *f)
+static const char *renamed_pattern(const struct extension *x, const char *pattern, bool *ret_unknown)
 {
-	/* Action and delimiter stand before the expression. */
-	for (const char *p = pattern + 2; *p; p++) {
-		size_t n = device_word(pattern + 2, p);
+	bool accepts = pattern[0] == 'a';
+	const char *p = pattern + 2, *word, *with; /* action and delimiter stand before the expression */
+	size_t n = 0;
 
-		if (!n)
-			continue;
-
-		const char *word = arena_strndup(a, p, n), *with = f->renamed(word, f->opaque);
-
-		if (!with || strcmp(with, word) == 0)
-			return NULL;
-		return arena_printf(a, "%.*s%s%s", (int)(p - pattern), pattern, with, p + n);
-	}
-	return NULL;
+	while (*p && !(n = device_word(pattern + 2, p)))
+		p++;
+	if (!n)
+		return NULL;
+	word = arena_strndup(x->l->arena, p, n);
+	if (is_numbered_class(word, p + n))
+		return accepts ? any_disk(x) : NULL;
+	with = x->f->renamed(word, accepts, x->f->opaque);
+	*ret_unknown = accepts && !with && strncmp(word, "vd", 2) != 0 && !strstr(pattern, "mapper/");
+	if (!with || strcmp(with, word) == 0)
+		return NULL;
+	return arena_printf(x->l->arena, "%.*s%s%s", (int)(p - pattern), pattern, with, p + n);
 }
 
 static bool is_pattern(const char *p, size_t len)
@@ -50,12 +97,15 @@ static bool is_pattern(const char *p, size_t len)
 	return len > 2 && (p[0] == 'a' || p[0] == 'r') && !is_word(p[1]);
 }
 
-/* True when the pattern is in some list already. */
-static bool is_listed(const struct lines *l, const char *pattern)
+/* True when the text, a pattern in quotes with what follows it, is pending, or in some list already. */
+static bool is_listed(const struct extension *x, const char *pattern, const char *insert)
 {
-	const char *quoted = arena_printf(l->arena, "\"%s\"", pattern);
+	const char *quoted = arena_printf(x->l->arena, "\"%s\"", pattern);
 
-	VEC_FOR (line, &l->v)
+	VEC_FOR (s, &x->pending)
+		if (strcmp(s->with, insert) == 0)
+			return true;
+	VEC_FOR (line, &x->l->v)
 		if (strstr(line->text, quoted) && line->text[line_indent(line->text)] != '#')
 			return true;
 	return false;
@@ -67,33 +117,48 @@ static bool names_maps(const char *pattern, const struct lvm_filters *f)
 	return f->multipath && pattern[0] == 'a' && (strstr(pattern, "mapper/") || strstr(pattern, "mpath"));
 }
 
-/* One quoted string of a filter at column at (its quote); returns the column behind it. */
-static size_t filter_string(struct lines *l, size_t i, size_t at, const struct lvm_filters *f)
+/* The pattern accepts devices by links that the new hardware hasn't; those by content last. */
+static bool names_identity(const char *pattern)
 {
-	const char *text = l->v.v[i].text;
+	static const char *const lasting[] = {"by-id/lvm-", "by-id/md-", "by-id/dm-", "by-id/raid-"};
+	const char *id = strstr(pattern, "by-id/");
+
+	if (pattern[0] != 'a' || (!id && !strstr(pattern, "by-path/")))
+		return false;
+	for (size_t k = 0; id && !strstr(id, "mpath") && k < sizeof lasting / sizeof *lasting; k++)
+		if (strncmp(id, lasting[k], strlen(lasting[k])) == 0)
+			return false;
+	return true;
+}
+
+/* What to put before a pattern, NULL. */
+static const char *extended(const struct extension *x, const char *pattern, bool *ret_unknown)
+{
+	if (names_maps(pattern, x->f))
+		return any_disk(x);
+	*ret_unknown = names_identity(pattern);
+	return strstr(pattern, "by-id/") || *ret_unknown ? NULL : renamed_pattern(x, pattern, ret_unknown);
+}
+
+/* One quoted string of a filter at column at (its quote); returns the column behind it. */
+static size_t filter_string(struct extension *x, size_t i, size_t at)
+{
+	const struct lvm_filters *f = x->f;
+	const char *text = x->l->v.v[i].text, *with, *insert;
 	size_t len = strcspn(text + at + 1, "\"");
-	char *pattern = arena_strndup(l->arena, text + at + 1, len);
+	char *pattern = arena_strndup(x->l->arena, text + at + 1, len);
 	size_t end = at + 1 + len + (text[at + 1 + len] == '"');
+	bool unknown = false;
 
-	if (!is_pattern(pattern, len) || (f->multipath && pattern[0] == 'r'))
+	if (!is_pattern(pattern, len) || (f->multipath && pattern[0] == 'r') || ++x->patterns > PATTERNS_MAX)
 		return end;
-	if (pattern[0] == 'a' && !names_maps(pattern, f) &&
-	    (strstr(pattern, "by-id/") || strstr(pattern, "by-path/"))) {
-		if (f->unknown)
-			f->unknown(pattern, (unsigned)i + 1, f->opaque);
-		return end;
-	}
-
-	const char *with = names_maps(pattern, f) ? arena_printf(l->arena, "a|/dev/%s.*|", f->renamed("sd", f->opaque))
-						  : renamed_pattern(l->arena, pattern, f);
-
-	if (!with || is_listed(l, with))
-		return end;
-
-	const char *insert = arena_printf(l->arena, "\"%s\", ", with);
-
-	line_splice(l, i, at, 0, insert);
-	return end + strlen(insert);
+	with = extended(x, pattern, &unknown);
+	if (unknown && f->unknown)
+		f->unknown(pattern, (unsigned)i + 1, f->opaque);
+	insert = with ? arena_printf(x->l->arena, "\"%s\", ", with) : NULL;
+	if (with && !is_listed(x, with, insert))
+		*vec_push(x->l->arena, &x->pending) = (struct splice){{at, 0}, insert};
+	return end;
 }
 
 /* Where the list of a filter assignment begins on a line, 0 when it isn't one. */
@@ -114,26 +179,36 @@ static size_t filter_list(const char *text)
 	return text[behind] == '=' ? behind + 1 : 0;
 }
 
+/* The strings of a list from column at of a line on; false when the list ends there. */
+static bool filter_line(struct extension *x, size_t i, size_t at)
+{
+	const char *text = x->l->v.v[i].text;
+	bool inside = true;
+
+	x->pending.n = 0;
+	while (inside && text[at] && text[at] != '#') {
+		if (text[at] == '"')
+			at = filter_string(x, i, at);
+		else if (text[at] == ']' || (text[at] != '[' && text[at] != ',' && !is_blank(text[at])))
+			inside = false;
+		else
+			at++;
+	}
+	if (x->pending.n)
+		line_splice_all(x->l, i, x->pending.v, x->pending.n);
+	return inside;
+}
+
 void lvmconf_extend_filters(struct lines *l, const struct lvm_filters *f)
 {
+	struct extension x = {.l = l, .f = f};
 	bool inside = false;
 
 	for (size_t i = 0; i < l->v.n; i++) {
 		size_t at = inside ? 0 : filter_list(l->v.v[i].text);
 
-		if (!inside && !at)
-			continue;
-		inside = true;
-		while (inside && l->v.v[i].text[at] && l->v.v[i].text[at] != '#') {
-			char c = l->v.v[i].text[at];
-
-			if (c == '"')
-				at = filter_string(l, i, at, f);
-			else if (c == ']' || (c != '[' && c != ',' && !is_blank(c)))
-				inside = false;
-			else
-				at++;
-		}
+		if (inside || at)
+			inside = filter_line(&x, i, at);
 	}
 }
 

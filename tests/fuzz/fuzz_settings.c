@@ -6,7 +6,7 @@
 #include "guest/files/shellvars.h"
 #include "tests/fuzz/text_files.h"
 
-static const char *renamed(const char *name, void *opaque)
+static const char *renamed(const char *name, bool accepts, void *opaque)
 {
 	return strncmp(name, "sd", 2) == 0 ? "vd" : NULL;
 }

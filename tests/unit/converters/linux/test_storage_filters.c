@@ -43,6 +43,56 @@ static void test_old_names_get_both(void **state)
 			    "filter = [ \"a|/dev/vd.*|\", \"a|/dev/sd.*|\", \"a|/dev/hd.*|\", \"r|.*|\" ]\n");
 }
 
+/* Nothing but the filter names the disk. */
+static void test_numbered_names(void **state)
+{
+	static const char *const rows[][2] = {
+	    {"a|^/dev/nvme0n1p3$|", "\"a|^/dev/vda3$|\", \"a|^/dev/sda3$|\", "},
+	    {"a|/dev/nvme0n1|", "\"a|/dev/vda|\", \"a|/dev/sda|\", "},
+	    {"a|/dev/nvme0n1(p3)?$|", "\"a|/dev/vd.*|\", \"a|/dev/sd.*|\", "},
+	    {"a|/dev/nvme.*|", "\"a|/dev/vd.*|\", \"a|/dev/sd.*|\", "},
+	    {"a|/dev/nvme[0-9]n1p.*|", "\"a|/dev/vd.*|\", \"a|/dev/sd.*|\", "},
+	    {"a|^/dev/cciss/c0d0p2$|", "\"a|^/dev/vda2$|\", \"a|^/dev/sda2$|\", "},
+	    {"a|/dev/cciss/.*|", "\"a|/dev/vd.*|\", \"a|/dev/sd.*|\", "},
+	    {"a|/dev/mmcblk0p2|", "\"a|/dev/vda2|\", \"a|/dev/sda2|\", "},
+	    {"a|/dev/hda2|", "\"a|/dev/vda2|\", \"a|/dev/sda2|\", "},
+	    {"r|/dev/nvme0n1|", ""},
+	    {"r|/dev/nvme.*|", ""},
+	};
+	struct linux_fixture *f = *state;
+
+	for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
+		assert_string_equal(
+		    after_edit(f, "/etc/lvm/lvm.conf",
+			       arena_printf(&f->files.arena, "filter = [ \"%s\", \"r|.*|\" ]\n", rows[k][0])),
+		    arena_printf(&f->files.arena, "filter = [ %s\"%s\", \"r|.*|\" ]\n", rows[k][1], rows[k][0]));
+	assert_int_equal(f->inspection->findings.n, 0);
+}
+
+static void test_unknown_disk_is_a_finding(void **state)
+{
+	struct linux_fixture *f = *state;
+	const char *text = "filter = [ \"a|/dev/nvme7n1p2|\", \"a|/dev/disk/by-id/lvm-pv-uuid-x|\", \"r|.*|\" ]\n";
+
+	add_disk(f, CONTROLLER_PVSCSI, 1);
+	assert_string_equal(after_edit(f, "/etc/lvm/lvm.conf", text), text);
+	assert_non_null(strstr(finding_of(f, "W-BOOT-LVM-FILTER")->text, "'a|/dev/nvme7n1p2|'"));
+}
+
+/* Work and memory have a bound whatever the line is like. */
+static void test_endless_filter(void **state)
+{
+	enum { PATTERNS = 200000 };
+	struct linux_fixture *f = *state;
+	AUTO(buf_done) struct buf b = BUF_INIT(GUEST_TEXT_MAX);
+
+	buf_adds(&b, "filter=[");
+	for (unsigned k = 0; k < PATTERNS; k++)
+		buf_addf(&b, "\"a|/dev/sda%u|\",", k % 7 + 1);
+	buf_adds(&b, "]\n");
+	assert_non_null(strstr(after_edit(f, "/etc/lvm/lvm.conf", buf_str(&b)), "filter=[\"a|/dev/vda1|\", "));
+}
+
 /* What rejects sdX means the paths below multipath's maps; where the maps were, the disks are now. */
 static void test_multipath(void **state)
 {
@@ -151,6 +201,9 @@ int main(void)
 	    LINUX_TEST(test_old_names_get_both),
 	    LINUX_TEST(test_nothing_to_do),
 	    LINUX_TEST(test_multipath),
+	    LINUX_TEST(test_numbered_names),
+	    LINUX_TEST(test_unknown_disk_is_a_finding),
+	    LINUX_TEST(test_endless_filter),
 	    LINUX_TEST(test_identity_is_a_finding),
 	    LINUX_TEST(test_mdadm),
 	    LINUX_TEST(test_mdadm_over_several_lines),
