@@ -31,19 +31,17 @@ static void mend_cmdline(struct lines *l, const char *path, void *opaque)
 	const char *serial = opaque;
 
 	for (size_t i = 0; i < l->v.n; i++) {
-		const char *p = l->v.v[i].text;
+		const char *text = l->v.v[i].text;
+		struct splices edits = {0};
 
-		if (is_comment(p))
+		if (is_comment(text))
 			continue;
-		for (p = strstr(p, key); p; p = strstr(p, key)) {
-			size_t at = (size_t)(p - l->v.v[i].text) + strlen(key);
-
+		for (const char *p = strstr(text, key); p; p = strstr(p, key)) {
 			p += strlen(key);
-			if (xen_console(p)) {
-				line_splice(l, i, at, 4, serial);
-				p = l->v.v[i].text + at;
-			}
+			if (xen_console(p))
+				splices_add(l, &edits, (struct span){(size_t)(p - text), xen_console(p)}, serial);
 		}
+		line_splice_all(l, i, &edits);
 	}
 }
 
@@ -54,16 +52,16 @@ static void mend_terminals(struct lines *l, const char *path, void *opaque)
 
 	for (size_t i = 0; i < l->v.n; i++) {
 		const char *text = l->v.v[i].text;
+		struct splices edits = {0};
 		struct span word;
 		size_t pos = 0;
 
 		if (text[line_indent(text)] == '#')
 			continue;
-		while (span_next(l->v.v[i].text, &pos, &word))
-			if (word.len == 4 && xen_console(l->v.v[i].text + word.at)) {
-				line_splice(l, i, word.at, word.len, serial);
-				pos = word.at + strlen(serial);
-			}
+		while (span_next(text, &pos, &word))
+			if (word.len == 4 && xen_console(text + word.at))
+				splices_add(l, &edits, word, serial);
+		line_splice_all(l, i, &edits);
 	}
 }
 

@@ -96,10 +96,15 @@ static bool section_driver_holds(const struct step_context *c, const struct net_
 	return false;
 }
 
+/* The log needs no more reasons for one file. */
+enum { WHY_MAX = 4096 };
+
 static void note(struct editor *e, const char *what)
 {
 	struct arena *a = e->file->lines.arena;
 
+	if (e->why && strlen(e->why) > WHY_MAX)
+		return;
 	if (!e->why || !strstr(e->why, what))
 		e->why = e->why ? arena_printf(a, "%s; %s", e->why, what) : what;
 }

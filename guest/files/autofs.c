@@ -15,15 +15,17 @@ void autofs_devices(struct lines *l, const struct device_visitor *v)
 {
 	for (size_t i = 0; i < l->v.n; i++) {
 		struct device_use use = {.form = FORM_PATH, .optional = true};
+		const char *text = l->v.v[i].text;
+		struct splices edits = {0};
 		struct span word;
 		size_t pos = 0;
 
-		if (l->v.v[i].text[line_indent(l->v.v[i].text)] == '#')
+		if (text[line_indent(text)] == '#')
 			continue;
-		use.type = type_on(l->arena, l->v.v[i].text);
-		while (span_next(l->v.v[i].text, &pos, &word))
-			if (strncmp(l->v.v[i].text + word.at, ":/dev/", 6) == 0)
-				pos +=
-				    (size_t)device_visit_span(l, i, (struct span){word.at + 1, word.len - 1}, use, v);
+		use.type = type_on(l->arena, text);
+		while (span_next(text, &pos, &word))
+			if (strncmp(text + word.at, ":/dev/", 6) == 0)
+				device_visit_one(l, i, (struct span){word.at + 1, word.len - 1}, use, v, &edits);
+		line_splice_all(l, i, &edits);
 	}
 }

@@ -13,16 +13,17 @@ static bool is_grub_question(const char *line)
 /* A multiselect value: devices between ", ". */
 static void visit_value(struct lines *l, size_t i, size_t at, const struct device_visitor *v)
 {
-	while (l->v.v[i].text[at]) {
-		at += strspn(l->v.v[i].text + at, ", \t");
+	const struct device_use use = {.form = FORM_PATH, .optional = true};
+	const char *text = l->v.v[i].text;
+	struct splices edits = {0};
 
-		size_t n = strcspn(l->v.v[i].text + at, ", \t");
+	for (at += strspn(text + at, ", \t"); text[at]; at += strspn(text + at, ", \t")) {
+		size_t n = strcspn(text + at, ", \t");
 
-		if (!n)
-			break;
-		at += n + (size_t)device_visit_span(l, i, (struct span){at, n},
-						    (struct device_use){.form = FORM_PATH, .optional = true}, v);
+		device_visit_one(l, i, (struct span){at, n}, use, v, &edits);
+		at += n;
 	}
+	line_splice_all(l, i, &edits);
 }
 
 void debconf_grub_devices(struct lines *l, const struct device_visitor *v)

@@ -58,8 +58,10 @@ void cmdline_walk(struct lines *l, size_t i, size_t from, bool partition_id, con
 /* Visits one name: the text to put in its place, NULL: none. */
 const char *device_ask(const struct lines *l, size_t i, struct span s, struct device_use use,
 		       const struct device_visitor *v);
-/* Visits one name and puts its replacement in; returns the change of the line's length. */
-ptrdiff_t device_visit_span(struct lines *l, size_t i, struct span s, struct device_use use,
-			    const struct device_visitor *v);
+/* Visits one name and puts its replacement in: for the only one of a line. */
+void device_visit_span(struct lines *l, size_t i, struct span s, struct device_use use, const struct device_visitor *v);
+/* Visits one name of several on a line; its replacement is noted in ret. */
+void device_visit_one(struct lines *l, size_t i, struct span s, struct device_use use, const struct device_visitor *v,
+		      struct splices *ret);
 
 #endif

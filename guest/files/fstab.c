@@ -17,15 +17,21 @@ const char *device_ask(const struct lines *l, size_t i, struct span s, struct de
 	return with && strcmp(with, use.name) != 0 ? with : NULL;
 }
 
-ptrdiff_t device_visit_span(struct lines *l, size_t i, struct span s, struct device_use use,
-			    const struct device_visitor *v)
+void device_visit_one(struct lines *l, size_t i, struct span s, struct device_use use, const struct device_visitor *v,
+		      struct splices *ret)
 {
 	const char *with = device_ask(l, i, s, use, v);
 
-	if (!with)
-		return 0;
-	line_splice(l, i, s.at, s.len, with);
-	return (ptrdiff_t)strlen(with) - (ptrdiff_t)s.len;
+	if (with)
+		splices_add(l, ret, s, with);
+}
+
+void device_visit_span(struct lines *l, size_t i, struct span s, struct device_use use, const struct device_visitor *v)
+{
+	struct splices edits = {0};
+
+	device_visit_one(l, i, s, use, v, &edits);
+	line_splice_all(l, i, &edits);
 }
 
 bool option_present(const char *options, const char *name)
@@ -66,21 +72,19 @@ static size_t device_option_len(const char *text)
 	return 0;
 }
 
-static void visit_options(struct lines *l, size_t i, struct span field, bool optional, const struct device_visitor *v)
+static void visit_options(struct lines *l, size_t i, const struct fstab_entry *e, const struct device_visitor *v,
+			  struct splices *ret)
 {
-	size_t at = field.at, end = field.at + field.len;
+	const struct device_use use = {.form = FORM_PATH, .partition_id = true, .optional = e->optional};
+	const char *text = l->v.v[i].text;
+	size_t at = e->options_at.at, end = at + e->options_at.len;
 
 	while (at < end) {
-		const char *text = l->v.v[i].text;
 		size_t n = strcspn(text + at, ", \t"), key = device_option_len(text + at);
-		ptrdiff_t grown = 0;
 
 		if (key)
-			grown = device_visit_span(
-			    l, i, (struct span){at + key, n - key},
-			    (struct device_use){.form = FORM_PATH, .partition_id = true, .optional = optional}, v);
-		at += n + (size_t)grown + 1;
-		end += (size_t)grown;
+			device_visit_one(l, i, (struct span){at + key, n - key}, use, v, ret);
+		at += n + 1;
 	}
 }
 
@@ -104,18 +108,19 @@ bool fstab_entry(struct arena *a, const char *text, struct fstab_entry *ret)
 void fstab_devices(struct lines *l, const struct device_visitor *v)
 {
 	for (size_t i = 0; i < l->v.n; i++) {
+		struct splices edits = {0};
 		struct fstab_entry e;
 
 		if (!fstab_entry(l->arena, l->v.v[i].text, &e))
 			continue;
-		/* Options first: their columns are behind the spec's. */
-		if (e.options)
-			visit_options(l, i, e.options_at, e.optional, v);
-		device_visit_span(
+		device_visit_one(
 		    l, i, e.spec,
 		    (struct device_use){
 			.type = e.type, .mountpoint = e.mountpoint, .form = FORM_SPEC, .optional = e.optional},
-		    v);
+		    v, &edits);
+		if (e.options)
+			visit_options(l, i, &e, v, &edits);
+		line_splice_all(l, i, &edits);
 	}
 }
 

@@ -36,7 +36,7 @@ char *lines_join(const struct lines *l)
 	return text;
 }
 
-void line_splice_all(struct lines *l, size_t i, const struct splice *splices, size_t n)
+static void replace_spans(struct lines *l, size_t i, const struct splice *splices, size_t n)
 {
 	struct line *line = &l->v.v[i];
 	const char *from = line->text;
@@ -58,9 +58,21 @@ void line_splice_all(struct lines *l, size_t i, const struct splice *splices, si
 	l->changed = true;
 }
 
+void splices_add(struct lines *l, struct splices *s, struct span at, const char *with)
+{
+	*vec_push(l->arena, &s->v) = (struct splice){at, with};
+}
+
+void line_splice_all(struct lines *l, size_t i, struct splices *s)
+{
+	if (s->v.n)
+		replace_spans(l, i, s->v.v, s->v.n);
+	s->v.n = 0;
+}
+
 void line_splice(struct lines *l, size_t i, size_t at, size_t len, const char *with)
 {
-	line_splice_all(l, i, &(struct splice){{at, len}, with}, 1);
+	replace_spans(l, i, &(struct splice){{at, len}, with}, 1);
 }
 
 /* The ending that the file uses: its first line's. */

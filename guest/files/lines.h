@@ -38,9 +38,16 @@ struct splice {
 	const char *with;
 };
 
-/* Puts each text in place of its span of line i; the spans (n of them) are in order and don't overlap. */
-void line_splice_all(struct lines *l, size_t i, const struct splice *splices, size_t n);
-/* Replaces len bytes at column at of line i. */
+/* Edits of one line, in order, that don't overlap: gathered, then made at once. Each edit for itself copies the whole
+ * line, and a hostile line has as many places to edit as it has words. */
+struct splices {
+	VEC(struct splice) v;
+};
+
+void splices_add(struct lines *l, struct splices *s, struct span at, const char *with);
+/* Puts each text in place of its span of line i; s is empty afterwards. */
+void line_splice_all(struct lines *l, size_t i, struct splices *s);
+/* Replaces len bytes at column at of line i: for the one edit of a line. */
 void line_splice(struct lines *l, size_t i, size_t at, size_t len, const char *with);
 /* Inserts a line before line i (i == v.n appends) with the file's own line ending. */
 void lines_insert(struct lines *l, size_t i, const char *text);

@@ -51,7 +51,7 @@ static size_t device_word(const char *pattern, const char *p)
 struct extension {
 	struct lines *l;
 	const struct lvm_filters *f;
-	VEC(struct splice) pending; /* of the line */
+	struct splices pending; /* of the line */
 	size_t patterns;
 };
 
@@ -102,7 +102,7 @@ static bool is_listed(const struct extension *x, const char *pattern, const char
 {
 	const char *quoted = arena_printf(x->l->arena, "\"%s\"", pattern);
 
-	VEC_FOR (s, &x->pending)
+	VEC_FOR (s, &x->pending.v)
 		if (strcmp(s->with, insert) == 0)
 			return true;
 	VEC_FOR (line, &x->l->v)
@@ -157,7 +157,7 @@ static size_t filter_string(struct extension *x, size_t i, size_t at)
 		f->unknown(pattern, (unsigned)i + 1, f->opaque);
 	insert = with ? arena_printf(x->l->arena, "\"%s\", ", with) : NULL;
 	if (with && !is_listed(x, with, insert))
-		*vec_push(x->l->arena, &x->pending) = (struct splice){{at, 0}, insert};
+		splices_add(x->l, &x->pending, (struct span){at, 0}, insert);
 	return end;
 }
 
@@ -185,7 +185,6 @@ static bool filter_line(struct extension *x, size_t i, size_t at)
 	const char *text = x->l->v.v[i].text;
 	bool inside = true;
 
-	x->pending.n = 0;
 	while (inside && text[at] && text[at] != '#') {
 		if (text[at] == '"')
 			at = filter_string(x, i, at);
@@ -194,8 +193,7 @@ static bool filter_line(struct extension *x, size_t i, size_t at)
 		else
 			at++;
 	}
-	if (x->pending.n)
-		line_splice_all(x->l, i, x->pending.v, x->pending.n);
+	line_splice_all(x->l, i, &x->pending);
 	return inside;
 }
 

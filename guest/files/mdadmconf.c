@@ -78,14 +78,14 @@ static bool next_devices(const char *text, size_t *pos, struct span *ret)
 /* A line that has nothing else goes. */
 static void drop_devices(struct lines *l, size_t i, bool first)
 {
-	VEC(struct splice) gone = {0};
+	struct splices gone = {0};
 	struct span at;
 
 	for (size_t pos = 0; next_devices(l->v.v[i].text, &pos, &at);)
-		*vec_push(l->arena, &gone) = (struct splice){at, ""};
-	if (!gone.n)
+		splices_add(l, &gone, at, "");
+	if (!gone.v.n)
 		return;
-	line_splice_all(l, i, gone.v, gone.n);
+	line_splice_all(l, i, &gone);
 	if (!first && !l->v.v[i].text[line_indent(l->v.v[i].text)])
 		drop_line(l, i);
 }

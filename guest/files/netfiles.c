@@ -126,6 +126,21 @@ static const struct net_pattern patterns[] = {
     {"/etc/net/ifaces/*/options", "etcnet", etcnet_parse},
 };
 
+/* Every edit of an item copies its line, so this is what editing all of a file may cost, in bytes. */
+enum { EDITING_MAX = 64 << 20 };
+
+static bool costs_too_much(const struct net_file *f)
+{
+	size_t sum = 0;
+
+	VEC_FOR (item, &f->items.v) {
+		sum += strlen(f->lines.v.v[item->line].text);
+		if (sum > EDITING_MAX)
+			return true;
+	}
+	return false;
+}
+
 static int parse_file(struct walk *w, const char *path, const char *system, net_parser *parse, struct err *err)
 {
 	struct net_file f = {.system = system, .path = path, .items = {.arena = w->arena, .path = path}};
@@ -140,6 +155,8 @@ static int parse_file(struct walk *w, const char *path, const char *system, net_
 		return -1;
 	lines_split(&f.lines, w->arena, text ? text : "");
 	parse(&f.lines, &f.items);
+	if (costs_too_much(&f))
+		return 0;
 	return w->each(&f, w->opaque, err);
 }
 

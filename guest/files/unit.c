@@ -83,12 +83,14 @@ static void visit_dependencies(struct lines *l, size_t line, struct span value, 
 {
 	struct dependency d = {l, v};
 	const struct device_visitor by_unit = {visit_dependency, &d};
+	const struct device_use use = {.form = FORM_PATH, .optional = true};
+	struct splices edits = {0};
 	size_t pos = value.at;
 	struct span word;
 
 	while (span_next(l->v.v[line].text, &pos, &word))
-		pos += (size_t)device_visit_span(l, line, word,
-						 (struct device_use){.form = FORM_PATH, .optional = true}, &by_unit);
+		device_visit_one(l, line, word, use, &by_unit, &edits);
+	line_splice_all(l, line, &edits);
 }
 
 static bool is_dependency_key(const char *key)

@@ -75,6 +75,26 @@ static void test_console(void **state)
 	    "\tdriver\t\"mouse\" # m\nEndSection\nSection \"Device\"\n\tDriver \"nvidia\"\nEndSection\n");
 }
 
+/* A line with a console at every turn takes memory by its length, not by its square. */
+static void test_endless_console(void **state)
+{
+	struct linux_fixture *f = *state;
+	AUTO(buf_done) struct buf b = BUF_INIT(GUEST_TEXT_MAX);
+
+	buf_adds(&b, "GRUB_CMDLINE_LINUX=\"");
+	while (b.len < 2 << 20)
+		buf_adds(&b, "console=hvc0 ");
+	buf_adds(&b, "\"\n");
+	plant(&f->files, "/etc/default/grub", buf_str(&b));
+	buf_clear(&b);
+	while (b.len < 2 << 20)
+		buf_adds(&b, "hvc0 ");
+	plant(&f->files, "/etc/inittab", buf_str(&b));
+	run_twice(f, &step_console);
+	assert_null(strstr(text_of(&f->files, "/etc/default/grub"), "hvc0"));
+	assert_null(strstr(text_of(&f->files, "/etc/inittab"), "hvc0"));
+}
+
 static void test_console_of_arm64(void **state)
 {
 	struct linux_fixture *f = *state;
@@ -175,6 +195,7 @@ int main(void)
 	    LINUX_TEST(test_grub_install_devices_on_sata),
 	    LINUX_TEST(test_caches),
 	    LINUX_TEST(test_console),
+	    LINUX_TEST(test_endless_console),
 	    LINUX_TEST(test_console_of_arm64),
 	    LINUX_TEST(test_serial_console_stays),
 	    LINUX_TEST(test_masked_files),

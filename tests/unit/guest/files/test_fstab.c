@@ -1,7 +1,9 @@
 /* Tests of guest/files/fstab.c. */
 #include "tests/unit/guest/files/walk.h"
 
+#include "core/base/buf.h"
 #include "core/base/cleanup.h"
+#include "guest/files/debconf.h"
 #include "guest/files/fstab.h"
 
 static void test_what_is_asked(void **state)
@@ -18,8 +20,44 @@ static void test_what_is_asked(void **state)
 
 	assert_string_equal(walk(&a, fstab_devices, text, NULL, &asked), text);
 	assert_string_equal(asked, "2:/dev/sda1 t=ext4 m=/|4:/dev/sda2 t=swap m=none optional|"
-				   "5:/dev/sdb1 t=auto m=/x optional|7:/dev/sdc1 path partition|"
-				   "7:/dev/sdd1 path partition|7:UUID=1 t=xfs m=/y|");
+				   "5:/dev/sdb1 t=auto m=/x optional|7:UUID=1 t=xfs m=/y|"
+				   "7:/dev/sdc1 path partition|7:/dev/sdd1 path partition|");
+}
+
+static const char *shorter(const struct device_use *use, void *opaque)
+{
+	return "x";
+}
+
+/* One line of 4 MiB with a name at every turn: memory grows with the line, not with its square. */
+static void test_endless_lines(void **state)
+{
+	static const struct {
+		device_walker *walk;
+		const char *begin, *turn;
+	} rows[] = {
+	    {fstab_devices, "UUID=1 / btrfs ", "device=/dev/sda1,"},
+	    {unit_devices, "[Unit]\nAfter=", "dev-sda1.device "},
+	    {debconf_grub_devices, "Name: grub-pc/install_devices\nValue: ", "/dev/sda, "},
+	    {autofs_devices, "key ", ":/dev/sda1 "},
+	    {cmdline_devices, "", "cryptopts="},
+	    {cmdline_devices, "", "root="},
+	    {cmdline_devices, "", "root=/dev/sda1 "},
+	};
+
+	for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+		const struct device_visitor v = {shorter, NULL};
+		AUTO(buf_done) struct buf b = BUF_INIT(5 << 20);
+		AUTO(arena_done) struct arena a = {0};
+		struct lines l;
+
+		buf_adds(&b, rows[k].begin);
+		while (b.len < 4 << 20)
+			buf_adds(&b, rows[k].turn);
+		lines_split(&l, &a, buf_str(&b));
+		rows[k].walk(&l, &v);
+		assert_true(arena_size(&a) < 256 << 20);
+	}
 }
 
 static void test_replacements_on_one_line(void **state)
@@ -106,10 +144,10 @@ static void test_autofs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_what_is_asked), cmocka_unit_test(test_replacements_on_one_line),
-	    cmocka_unit_test(test_crypttab),	  cmocka_unit_test(test_crypttab_copy),
-	    cmocka_unit_test(test_options),	  cmocka_unit_test(test_installer_comment),
-	    cmocka_unit_test(test_autofs),
+	    cmocka_unit_test(test_what_is_asked),     cmocka_unit_test(test_replacements_on_one_line),
+	    cmocka_unit_test(test_endless_lines),     cmocka_unit_test(test_crypttab),
+	    cmocka_unit_test(test_crypttab_copy),     cmocka_unit_test(test_options),
+	    cmocka_unit_test(test_installer_comment), cmocka_unit_test(test_autofs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

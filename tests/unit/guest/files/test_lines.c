@@ -45,14 +45,17 @@ static void test_edits(void **state)
 
 static void test_several_edits(void **state)
 {
-	static const struct splice splices[] = {{{0, 3}, "1"}, {{4, 0}, "and "}, {{8, 5}, "three"}};
 	AUTO(arena_done) struct arena a = {0};
+	struct splices edits = {0};
 	struct lines l;
 
 	lines_split(&l, &a, "one two drei!\n");
-	line_splice_all(&l, 0, splices, 3);
+	splices_add(&l, &edits, (struct span){0, 3}, "1");
+	splices_add(&l, &edits, (struct span){4, 0}, "and ");
+	splices_add(&l, &edits, (struct span){8, 5}, "three");
+	line_splice_all(&l, 0, &edits);
 	assert_string_equal(lines_join(&l), "1 and two three\n");
-	line_splice_all(&l, 0, splices, 0);
+	line_splice_all(&l, 0, &edits);
 	assert_string_equal(lines_join(&l), "1 and two three\n");
 }
 
