@@ -20,6 +20,7 @@ struct name {
 	char *text, *used;
 	struct devname parsed;
 	char *type, *mountpoint; /* NULL: no use states it */
+	bool sure_root;		 /* fstab mounts it at "/", or the default entry boots it */
 	bool optional;		 /* every use is */
 	char *uuid_noted;	 /* by the installer's comment, NULL */
 	/* decided */
@@ -35,6 +36,7 @@ struct resolver {
 	struct arena arena;
 	VEC(struct name) names;
 	const char *path; /* file being walked */
+	bool in_fstab;	  /* it is fstab */
 };
 
 static void resolver_done(struct resolver *r)
@@ -80,6 +82,7 @@ static const char *gather_use(const struct device_use *use, void *opaque)
 		n->type = arena_strdup(&r->arena, use->type);
 	if (use->mountpoint && (!n->mountpoint || strcmp(use->mountpoint, "/") == 0))
 		n->mountpoint = arena_strdup(&r->arena, use->mountpoint);
+	n->sure_root |= r->in_fstab && use->mountpoint && strcmp(use->mountpoint, "/") == 0;
 	n->optional &= use->optional;
 	return NULL;
 }
@@ -111,10 +114,36 @@ static int gather_file(const struct device_file *f, const char *path, struct lin
 	const struct device_visitor v = {gather_use, r};
 
 	r->path = path;
-	if (f->walk == fstab_devices)
+	r->in_fstab = f->walk == fstab_devices;
+	if (r->in_fstab)
 		gather_installer_notes(r, l);
 	f->walk(l, &v);
+	r->in_fstab = false;
 	return 0;
+}
+
+static bool boots_root(const char *cmdline, const char *name)
+{
+	static const char *const keys[] = {"root=", "real_root="};
+	struct span word;
+	size_t pos = 0;
+
+	while (cmdline && span_next(cmdline, &pos, &word))
+		for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+			size_t n = strlen(keys[k]);
+
+			if (word.len > n && strncmp(cmdline + word.at, keys[k], n) == 0 &&
+			    span_is(cmdline, (struct span){word.at + n, word.len - n}, name))
+				return true;
+		}
+	return false;
+}
+
+static void note_default_root(struct resolver *r)
+{
+	VEC_FOR (e, &r->inspection->boot_entries)
+		VEC_FOR (n, &r->names)
+			n->sure_root |= e->is_default && boots_root(e->cmdline, n->text);
 }
 
 /* Whole disks that the boot loader's settings name. */
@@ -216,14 +245,21 @@ const struct filesystem *devnames_root(const struct machine *m, const struct ins
 	return NULL;
 }
 
+/* Another entry may boot another system, from another disk: os-prober finds such. */
 static bool decide_root(struct resolver *r, struct name *n)
 {
 	const struct filesystem *fs = devnames_root(r->machine, r->inspection);
 
-	if (!fs || !n->mountpoint || strcmp(n->mountpoint, "/") != 0 || n->parsed.partition != fs->partition)
+	if (!fs || !n->mountpoint || strcmp(n->mountpoint, "/") != 0 || n->parsed.partition != fs->partition ||
+	    (!n->sure_root && disk_taken(r, n, fs->disk)))
 		return false;
 	decide(n, (int)fs->disk, fs, "it is the root file system that inspection found");
 	return true;
+}
+
+static bool decide_sure_root(struct resolver *r, struct name *n)
+{
+	return n->sure_root && decide_root(r, n);
 }
 
 static bool decide_noted(struct resolver *r, struct name *n)
@@ -463,6 +499,7 @@ static bool decide_all(struct resolver *r, decider *rule)
 
 static void resolve(struct resolver *r)
 {
+	decide_all(r, decide_sure_root);
 	decide_all(r, decide_root);
 	decide_all(r, decide_noted);
 	decide_all(r, decide_identity);
@@ -558,6 +595,7 @@ int devnames_survey(struct guest *g, const struct machine *m, struct inspection 
 	for (const struct grub_disk_file *f = grub_disk_files; f->path; f++)
 		if (gather_disks(&r, g, f->path, f->walk, err) < 0)
 			return err_wrap(err, "device names");
+	note_default_root(&r);
 	resolve(&r);
 	VEC_FOR (n, &r.names)
 		publish(i, n);

@@ -86,6 +86,28 @@ static const struct device_name *meaning(struct linux_fixture *f, const char *na
 	return d;
 }
 
+/* os-prober's entry of the system on the other disk, whose root has the same number; it stands first here. */
+static void test_root_of_another_system(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	add_disk(f, CONTROLLER_PVSCSI, 1);
+	add_fs(f, "/dev/sdb1", "ext4", DATA_UUID, 1, 1);
+	plant(&f->files, "/boot/grub/grub.cfg",
+	      "menuentry 'Other' {\n\tlinux /boot/b root=/dev/sdb1 ro\n\tinitrd /boot/c\n}\n"
+	      "menuentry 'Debian' {\n\tlinux /boot/a root=/dev/sda1 ro\n\tinitrd /boot/d\n}\n");
+	*vec_push(&f->inspection->arena, &f->inspection->boot_entries) =
+	    (struct boot_entry){.cmdline = (char *)"root=/dev/sda1 ro", .is_default = true};
+	survey(f);
+	assert_string_equal(meaning(f, "/dev/sda1")->spec, "UUID=" ROOT_UUID);
+	assert_string_equal(meaning(f, "/dev/sdb1")->spec, "UUID=" DATA_UUID);
+	f->inspection->boot_entries.n = 0;
+	plant(&f->files, "/etc/fstab", "/dev/sdb1 /mnt ext4 x\n/dev/sda1 / ext4 x\n");
+	survey(f);
+	assert_string_equal(meaning(f, "/dev/sda1")->spec, "UUID=" ROOT_UUID);
+	assert_string_equal(meaning(f, "/dev/sdb1")->spec, "UUID=" DATA_UUID);
+}
+
 /* The appliance and the guest order the disks differently: the root file system tells. */
 static void test_root_decides_over_order(void **state)
 {
@@ -332,6 +354,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_parse),
 	    LINUX_TEST(test_root_decides_over_order),
+	    LINUX_TEST(test_root_of_another_system),
 	    LINUX_TEST(test_subvolume_mounts),
 	    LINUX_TEST(test_root_parameter),
 	    LINUX_TEST(test_type_decides),
