@@ -97,6 +97,16 @@ static void parent_of(const char *path, char *ret)
 	snprintf(ret, PATH_MAX, "%.*s", (int)(n ? n : 1), path);
 }
 
+/* A file system without labels, as the EFI system partition's, is mounted with one for all of it. */
+static int set_label(struct guest *g, const char *path, bool follow, const void *label, size_t len, struct err *err)
+{
+	struct err local = ERR_INIT;
+
+	if (g->ops->set_xattr(g, path, follow, SELINUX_XATTR, label, len, &local) == 0 || local.sys == EOPNOTSUPP)
+		return 0;
+	return err_set(err, local.code, "%s", local.text);
+}
+
 /* A new file as the guest's policy wants it; an enforcing guest can't log in when one of some has no label. */
 static int label_new(struct guest *g, const char *path, mode_t type, struct err *err)
 {
@@ -111,13 +121,13 @@ static int label_new(struct guest *g, const char *path, mode_t type, struct err 
 		return 0;
 	label = selinux_label(g->selinux, path, type);
 	if (label)
-		return g->ops->set_xattr(g, path, follow, SELINUX_XATTR, label, strlen(label) + 1, err);
+		return set_label(g, path, follow, label, strlen(label) + 1, err);
 	parent_of(path, parent);
 	if (g->ops->get_xattr(g, parent, true, SELINUX_XATTR, &inherited, err) < 0)
 		return -1;
 	if (!inherited.len)
 		return 0;
-	return g->ops->set_xattr(g, path, follow, SELINUX_XATTR, inherited.data, inherited.len, err);
+	return set_label(g, path, follow, inherited.data, inherited.len, err);
 }
 
 /* Makes what is missing of the folder that holds path, labelled from the top down. */

@@ -95,14 +95,15 @@ bool guest_is_dir(struct guest *g, const char *path);
 /* The text of a file in the arena, NULL (no error) when it is missing; bounded by GUEST_TEXT_MAX. It ends at a NUL byte
  * when the file has one (guest_edit() then refuses to rewrite it). */
 int guest_text(struct guest *g, const char *path, struct arena *a, char **ret, struct err *err);
-/* The same; NULL as well for what is there but no regular file: a folder, or a link to /dev/null that masks the name. */
+/* The same; NULL as well for what is there but no regular file: a folder, or a link to /dev/null that masks the name.
+ */
 int guest_regular_text(struct guest *g, const char *path, struct arena *a, char **ret, struct err *err);
 enum { GUEST_TEXT_MAX = 4 << 20 /* the largest grub.cfg seen is under 100 KiB */ };
 
 /* The one verb that edits: rewrites path in place when text differs and records the diff and reason; creates it (mode
- * 0644, parents made, SELinux label from file_contexts or the parent) when missing. Nothing is written or recorded when
- * nothing changes. A file that holds NUL bytes is no text, and a symlink to what isn't there is no place for a new
- * file: ERR_CONVERT. */
+ * 0644, parents made, SELinux label from file_contexts or the parent where the file system has labels) when missing.
+ * Nothing is written or recorded when nothing changes. A file that holds NUL bytes is no text, and a symlink to what
+ * isn't there is no place for a new file: ERR_CONVERT. */
 int guest_edit(struct guest *g, struct changelog *log, const char *path, const char *text, const char *reason,
 	       struct err *err);
 /* The same for binary content, recorded in words. */

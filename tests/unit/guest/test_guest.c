@@ -1,6 +1,7 @@
 /* Tests of guest/guest.c: edits in place with their record, new files with parents and labels. */
 #include "tests/unit/guest/folder_fixture.h"
 
+#include <errno.h>
 #include <sys/xattr.h>
 
 #define FILES "/etc/selinux/targeted/contexts/files/"
@@ -200,6 +201,38 @@ static void test_labels(void **state)
 	assert_string_equal(label_of(f, "/var/old"), "none");
 }
 
+/* As vfat answers. */
+static int no_labels(struct guest *g, const char *path, bool follow, const char *name, const void *v, size_t len,
+		     struct err *err)
+{
+	errno = EOPNOTSUPP;
+	return err_sys(err, ERR_CONVERT, "cannot set %s of '%s'", name, path);
+}
+
+static int broken_labels(struct guest *g, const char *path, bool follow, const char *name, const void *v, size_t len,
+			 struct err *err)
+{
+	errno = EIO;
+	return err_sys(err, ERR_CONVERT, "cannot set %s of '%s'", name, path);
+}
+
+static void test_file_system_without_labels(void **state)
+{
+	struct fixture *f = *state;
+	const struct guest_ops *own = f->g->ops;
+	struct guest_ops ops = *own;
+
+	plant(f, "/etc/selinux/config", "SELINUX=enforcing\nSELINUXTYPE=targeted\n");
+	plant(f, FILES "file_contexts", "/boot(/.*)?\tu:o:boot_t:s0\n");
+	f->g->ops = &ops;
+	ops.set_xattr = no_labels;
+	assert_int_equal(guest_put(f->g, &f->log, "/boot/efi/EFI/BOOT/a", "x", 1, 0644, "r", "w", &f->err), 0);
+	ops.set_xattr = broken_labels;
+	assert_int_equal(guest_put(f->g, &f->log, "/boot/efi/EFI/BOOT/b", "x", 1, 0644, "r", "w", &f->err), -1);
+	assert_non_null(strstr(f->err.text, "cannot set security.selinux of '/boot/efi/EFI/BOOT/b'"));
+	f->g->ops = own;
+}
+
 static void test_folders(void **state)
 {
 	struct fixture *f = *state;
@@ -239,9 +272,16 @@ static void test_capabilities_survive(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    FIXTURE_TEST(test_nothing_changes),	     FIXTURE_TEST(test_edit_in_place), FIXTURE_TEST(test_new_file),
-	    FIXTURE_TEST(test_put_changes),	     FIXTURE_TEST(test_refusals),      FIXTURE_TEST(test_text),
-	    FIXTURE_TEST(test_drop_and_link),	     FIXTURE_TEST(test_labels),	       FIXTURE_TEST(test_folders),
+	    FIXTURE_TEST(test_nothing_changes),
+	    FIXTURE_TEST(test_edit_in_place),
+	    FIXTURE_TEST(test_new_file),
+	    FIXTURE_TEST(test_put_changes),
+	    FIXTURE_TEST(test_refusals),
+	    FIXTURE_TEST(test_text),
+	    FIXTURE_TEST(test_drop_and_link),
+	    FIXTURE_TEST(test_labels),
+	    FIXTURE_TEST(test_file_system_without_labels),
+	    FIXTURE_TEST(test_folders),
 	    FIXTURE_TEST(test_capabilities_survive),
 	};
 
