@@ -2,8 +2,43 @@
 #include <string.h>
 
 #include "converters/linux/linux.h"
+#include "guest/files/lines.h"
 
 #define FOLDER "/etc/cloud/cloud.cfg.d"
+
+/* The text behind "KEY:" at column at, without a comment, in the arena; NULL when another key stands there. */
+static char *value_of(struct arena *a, const char *text, size_t at, const char *key)
+{
+	size_t n = strlen(key);
+	const char *comment;
+
+	if (strncmp(text + at, key, n) != 0 || text[at + n] != ':')
+		return NULL;
+	text += at + n + 1;
+	comment = strstr(text, " #");
+	return arena_strndup(a, text, comment ? (size_t)(comment - text) : strlen(text));
+}
+
+/* "network: {config: disabled}", or "config: disabled" below "network:". */
+static bool switches_off(struct arena *a, const char *text)
+{
+	bool inside = false;
+	struct lines l;
+
+	lines_split(&l, a, text);
+	VEC_FOR (line, &l.v) {
+		size_t at = line_indent(line->text);
+		const char *value;
+
+		if (!line->text[at] || line->text[at] == '#')
+			continue;
+		value = value_of(a, line->text, at, at ? "config" : "network");
+		inside = at ? inside : value != NULL;
+		if (inside && value && strstr(value, "disabled"))
+			return true;
+	}
+	return false;
+}
 
 /* True when some file already keeps cloud-init from writing network configuration. */
 static int already_off(const struct step_context *c, bool *ret, struct err *err)
@@ -15,12 +50,11 @@ static int already_off(const struct step_context *c, bool *ret, struct err *err)
 	if (c->guest->ops->glob(c->guest, FOLDER "/*.cfg", &a, &files, err) < 0)
 		return -1;
 	VEC_FOR (file, &files.list) {
-		char *text, *network;
+		char *text;
 
 		if (guest_regular_text(c->guest, *file, &a, &text, err) < 0)
 			return -1;
-		network = text ? strstr(text, "network:") : NULL;
-		*ret |= network && strstr(network, "disabled");
+		*ret |= text && switches_off(&a, text);
 	}
 	return 0;
 }

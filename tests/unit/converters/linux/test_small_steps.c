@@ -154,6 +154,32 @@ static void test_cloud_init(void **state)
 	    "# Written by rehost: the addresses that this machine had stay.\nnetwork: {config: disabled}\n");
 }
 
+static void test_cloud_init_only_seems_off(void **state)
+{
+	static const char *const texts[] = {
+	    "# network: {config: disabled}\n",
+	    "#network:\n#  config: disabled\n",
+	    "network: {config: enabled} # not disabled\n",
+	    "network:\n  # config: disabled\n  version: 2\nssh_pwauth: disabled\n",
+	    "system_info:\n  network:\n    config: disabled\n",
+	    "network:\n  version: 2\nother:\n  config: disabled\n",
+	};
+	struct linux_fixture *f = *state;
+
+	plant(&f->files, "/usr/bin/cloud-init", "");
+	for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
+		plant(&f->files, "/etc/cloud/cloud.cfg.d/50.cfg", texts[k]);
+		run_twice(f, &step_cloud_init);
+		assert_int_equal(f->files.log.changes.n, k + 1);
+		assert_int_equal(unlink(on_host(&f->files, "/etc/cloud/cloud.cfg.d/99-rehost-network.cfg")), 0);
+	}
+	plant(&f->files, "/etc/cloud/cloud.cfg.d/50.cfg", "network:\n\n  # off\n  config: \"disabled\"\n");
+	run_twice(f, &step_cloud_init);
+	plant(&f->files, "/etc/cloud/cloud.cfg.d/50.cfg", "a: b\nnetwork: {version: 1, config: disabled}\n");
+	run_twice(f, &step_cloud_init);
+	assert_false(guest_exists(f->files.g, "/etc/cloud/cloud.cfg.d/99-rehost-network.cfg"));
+}
+
 static void test_cloud_init_switched_off_before(void **state)
 {
 	struct linux_fixture *f = *state;
@@ -200,6 +226,7 @@ int main(void)
 	    LINUX_TEST(test_serial_console_stays),
 	    LINUX_TEST(test_masked_files),
 	    LINUX_TEST(test_cloud_init),
+	    LINUX_TEST(test_cloud_init_only_seems_off),
 	    LINUX_TEST(test_cloud_init_switched_off_before),
 	    LINUX_TEST(test_table),
 	};
