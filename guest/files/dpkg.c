@@ -69,6 +69,21 @@ static const char *field(const char *p, const char *name, size_t *ret_len)
 	return NULL;
 }
 
+/* Paragraphs stand between empty lines. */
+static const char *first_paragraph(const struct dpkg *d)
+{
+	const char *p = buf_str(&d->text);
+
+	return p + strspn(p, "\n");
+}
+
+static const char *next_paragraph(const char *p)
+{
+	const char *end = strstr(p, "\n\n");
+
+	return end ? end + strspn(end, "\n") : p + strlen(p);
+}
+
 static bool ends_with(const char *value, size_t len, const char *word)
 {
 	return len >= strlen(word) && strncmp(value + len - strlen(word), word, strlen(word)) == 0;
@@ -87,13 +102,12 @@ static bool has_files(const char *status, size_t len)
 /* The package's first paragraph whose status is one that fits; NULL none. An architecture has one of its own. */
 static const char *find(const struct dpkg *d, const char *package, bool (*fits)(const char *status, size_t len))
 {
-	const char *needle = arena_printf((struct arena *)&d->arena, "Package: %s\n", package), *p = buf_str(&d->text);
+	size_t wanted = strlen(package), len;
 
-	for (; (p = strstr(p, needle)); p++) {
-		size_t len;
-		const char *status;
+	for (const char *p = first_paragraph(d); *p; p = next_paragraph(p)) {
+		const char *name = field(p, "Package", &len), *status;
 
-		if (p != buf_str(&d->text) && p[-1] != '\n')
+		if (!name || len != wanted || strncmp(name, package, len) != 0)
 			continue;
 		status = field(p, "Status", &len);
 		if (status && fits(status, len))
@@ -264,19 +278,14 @@ static bool provides_fit(struct arena *a, const char *list, size_t len, const st
 
 static bool is_provided(const struct dpkg *d, const struct relation *r, struct arena *a)
 {
-	static const char key[] = "\nProvides: ";
+	for (const char *p = first_paragraph(d); *p; p = next_paragraph(p)) {
+		size_t len, status_len;
+		const char *list = field(p, "Provides", &len), *status;
 
-	for (const char *p = buf_str(&d->text); (p = strstr(p, key)); p += strlen(key)) {
-		const char *begin = p, *status;
-		size_t len = strcspn(p + strlen(key), "\n"), status_len;
-
-		if (!memmem(p + strlen(key), len, r->name, strlen(r->name)))
+		if (!list || !memmem(list, len, r->name, strlen(r->name)))
 			continue;
-		while (begin > buf_str(&d->text) && !(begin[0] == '\n' && begin[1] == '\n'))
-			begin--;
-		begin += strspn(begin, "\n");
-		status = field(begin, "Status", &status_len);
-		if (status && is_installed(status, status_len) && provides_fit(a, p + strlen(key), len, r))
+		status = field(p, "Status", &status_len);
+		if (status && is_installed(status, status_len) && provides_fit(a, list, len, r))
 			return true;
 	}
 	return false;
@@ -353,12 +362,10 @@ static bool is_named(const char *p, const char *key, const struct dpkg_further *
 
 const char *dpkg_objector(const struct dpkg *d, const struct dpkg_further *to, struct arena *a)
 {
-	for (const char *p = buf_str(&d->text), *end; *p; p = end) {
+	for (const char *p = first_paragraph(d); *p; p = next_paragraph(p)) {
 		size_t status_len, len;
 		const char *status = field(p, "Status", &status_len), *name = field(p, "Package", &len);
 
-		end = strstr(p, "\n\n");
-		end = end ? end + 2 : p + strlen(p);
 		if (status && name && is_installed(status, status_len) &&
 		    (is_named(p, "Conflicts", to, a) || is_named(p, "Breaks", to, a)))
 			return arena_strndup(a, name, len);

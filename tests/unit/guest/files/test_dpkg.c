@@ -95,6 +95,23 @@ static void test_dependencies(void **state)
 	}
 }
 
+/* One paragraph with the same field again and again is walked once. */
+static void test_endless_paragraph(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(buf_done) struct buf b = BUF_INIT(16 << 20);
+
+	while (b.len < 8 << 20)
+		buf_adds(&b, "Provides: needle\nPackage: needle\n");
+	buf_adds(&b, "\n\nPackage: other\nStatus: install ok installed\nVersion: 1\nProvides: a, needle (= 3)\n");
+
+	AUTO(dpkg_closep) struct dpkg *d = database(f, buf_str(&b));
+
+	assert_true(dpkg_satisfied(d, "other, needle (>= 2)", NULL, 0, &f->arena, NULL));
+	assert_false(dpkg_satisfied(d, "needle (>= 4)", NULL, 0, &f->arena, NULL));
+	assert_string_equal(dpkg_version(d, "other"), "1");
+}
+
 static void test_conflicts(void **state)
 {
 	static const struct {
@@ -146,7 +163,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    FIXTURE_TEST(test_versions),  FIXTURE_TEST(test_versions_as_dpkg), FIXTURE_TEST(test_dependencies),
-	    FIXTURE_TEST(test_conflicts), FIXTURE_TEST(test_new_paragraph),
+	    FIXTURE_TEST(test_conflicts), FIXTURE_TEST(test_new_paragraph),    FIXTURE_TEST(test_endless_paragraph),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
