@@ -76,32 +76,11 @@ static int find_installed(struct survey *s, const char *version, const char *nam
 	return 0;
 }
 
-/* The path is in the modules of some kernel; *ret_own: of this one. */
-static bool in_modules(const char *path, const char *version, bool *ret_own)
-{
-	const char *dir = strstr(path, "lib/modules/"), *name = dir ? dir + strlen("lib/modules/") : "";
-	size_t n = strcspn(name, "/");
-
-	*ret_own = n == strlen(version) && strncmp(name, version, n) == 0;
-	return n && name[n];
-}
-
-/* True when the image holds modules, and none for this version. */
 static bool initrd_is_foreign(struct survey *s, const char *initrd, const char *version)
 {
 	AUTO(initramfs_freep) struct initramfs *im = NULL;
-	bool foreign = false;
 
-	if (initramfs_read(s->g, initrd, NULL, &im, NULL) < 0)
-		return false;
-	VEC_FOR (m, &im->members) {
-		bool own;
-
-		foreign |= in_modules(m->path, version, &own);
-		if (own)
-			return false;
-	}
-	return foreign;
+	return initramfs_read(s->g, initrd, NULL, &im, NULL) == 0 && initramfs_is_foreign(im, version);
 }
 
 /* A name without a version, which more folders of modules may claim: what an upgrade leaves behind has the same package

@@ -40,6 +40,7 @@ struct graft_plan {
 	char *config;			/* text of its configuration, NULL */
 	struct initramfs *im;		/* without an earlier graft; NULL: there is none, or it can't be read */
 	const char *no_graft;		/* why modules in its initramfs would do nothing; NULL: they would be loaded */
+	bool borrowed;			/* its initramfs is that of another kernel, whose plan writes it */
 	VEC(struct module_known) known; /* what graft_place() has found out */
 	struct module_list add;		/* in the order in which they are loaded */
 	VEC(const char *)

@@ -374,6 +374,41 @@ static int check_memory(const struct injection *j, size_t opened, struct err *er
 			     opened, j->i->kernels.n, sum / MIB, KERNELS_MEMORY_MAX / MIB);
 }
 
+/* Of the plans that have the same file as initramfs, one whose kernel's modules it holds; NULL. */
+static const struct graft_plan *owner_of_image(const struct injection *j, const struct graft_plan *p)
+{
+	struct guest_stat own, st;
+
+	if (j->g->ops->stat(j->g, p->kernel->initrd, true, &own, NULL) < 0)
+		return NULL;
+	for (size_t k = 0; k < j->n; k++) {
+		const struct kernel *other = j->plans[k].kernel;
+
+		if (other->initrd && j->plans[k].im && !initramfs_is_foreign(j->plans[k].im, other->version) &&
+		    j->g->ops->stat(j->g, other->initrd, true, &st, NULL) == 0 && st.dev == own.dev &&
+		    st.ino == own.ino)
+			return &j->plans[k];
+	}
+	return NULL;
+}
+
+/* A boot entry may name the image of another kernel. Two grafts in one file would replace each other. */
+static void find_borrowed(struct injection *j)
+{
+	for (size_t k = 0; k < j->n; k++) {
+		struct graft_plan *p = &j->plans[k];
+		const struct graft_plan *owner = NULL;
+
+		if (p->im && p->kernel->initrd && initramfs_is_foreign(p->im, p->kernel->version))
+			owner = owner_of_image(j, p);
+		if (!owner)
+			continue;
+		p->borrowed = true;
+		p->no_graft =
+		    arena_printf(&p->arena, "it is booted with the initramfs of kernel %s", owner->kernel->version);
+	}
+}
+
 static int run(struct injection *j, struct err *err)
 {
 	j->none_marked = true;
@@ -390,10 +425,11 @@ static int run(struct injection *j, struct err *err)
 			return -1;
 		}
 	}
+	find_borrowed(j);
 	if (choose(j, err) < 0)
 		return -1;
 	for (size_t k = 0; k < j->n; k++)
-		if (plan_modules(j, &j->plans[k], err) < 0 || check_memory(j, j->n, err) < 0)
+		if (!j->plans[k].borrowed && (plan_modules(j, &j->plans[k], err) < 0 || check_memory(j, j->n, err) < 0))
 			return err_wrap(err, "kernel %s", j->plans[k].kernel->version);
 	return apply(j, err) < 0 ? -1 : choose_others(j, err);
 }

@@ -526,6 +526,30 @@ bool initramfs_has(const struct initramfs *im, const char *version, const char *
 	return initramfs_module(im, version, name);
 }
 
+/* The path lies in the modules of some kernel; *ret_own: of this one. */
+static bool in_modules(const char *path, const char *version, bool *ret_own)
+{
+	const char *dir = strstr(path, "lib/modules/"), *name = dir ? dir + strlen("lib/modules/") : "";
+	size_t n = strcspn(name, "/");
+
+	*ret_own = n == strlen(version) && strncmp(name, version, n) == 0;
+	return n && name[n];
+}
+
+bool initramfs_is_foreign(const struct initramfs *im, const char *version)
+{
+	bool foreign = false;
+
+	VEC_FOR (m, &im->members) {
+		bool own;
+
+		foreign |= in_modules(m->path, version, &own);
+		if (own)
+			return false;
+	}
+	return foreign;
+}
+
 bool initramfs_loads_by_alias(const struct initramfs *im)
 {
 	static const char *const programs[] = {"usr/lib/systemd/systemd-udevd",

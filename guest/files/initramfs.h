@@ -80,6 +80,8 @@ const char *initramfs_modules_folder(const struct initramfs *im, const char *ver
 const struct initramfs_member *initramfs_module(const struct initramfs *im, const char *version, const char *name);
 /* The module is in the image or in the graft behind it. */
 bool initramfs_has(const struct initramfs *im, const char *version, const char *name);
+/* It holds modules of kernels, but none of this version; what a graft added doesn't count. */
+bool initramfs_is_foreign(const struct initramfs *im, const char *version);
 /* Something in it loads modules by the aliases of the devices that are found (udev, Alpine's nlplug-findfs). */
 bool initramfs_loads_by_alias(const struct initramfs *im);
 

@@ -31,6 +31,40 @@ static void test_safe_mode(void **state)
 	outcome_done(&o);
 }
 
+/* An entry boots a kernel with the image of another: only one graft goes into that. */
+static void test_borrowed_image(void **state)
+{
+	struct outcome o = {.i = inspection_new()};
+	struct fixture *f = *state;
+
+	plant_kernel(f, VIRTIO " ahci");
+	make_root(f, "tree", "initramfs-tools", "ahci");
+	pack(f, "tree", "gzip", initrd(f));
+	shell(
+	    f,
+	    arena_printf(
+		&f->arena,
+		"cd %s && cp -r lib/modules/%s lib/modules/99.0 && sed -i s/%s/99.0/g lib/modules/99.0/modules.dep && "
+		"echo kernel >boot/vmlinuz-99.0",
+		f->dir, host_kernel(f), host_kernel(f)));
+	o.i->os.family = OS_LINUX;
+	assert_int_equal(inspector_kernels.run(f->g, NULL, o.i, &f->err), 0);
+	assert_int_equal(o.i->kernels.n, 2);
+	assert_string_equal(o.i->kernels.v[1].version, "99.0");
+	o.i->kernels.v[1].initrd = arena_strdup(&o.i->arena, initrd(f));
+	o.i->kernels.v[0].bootable = true;
+	assert_int_equal(inject_linux(f->g, o.i, &o.log, &o.caps, &f->err), 0);
+	assert_int_equal(o.caps.disk, DISK_BUS_VIRTIO_BLK);
+	assert_string_equal(finding(&o, "I-KERNEL-NO-VIRTIO")->text,
+			    arena_printf(&f->arena,
+					 "kernel 99.0, which no boot entry names, can't use virtio disks: it is booted "
+					 "with the initramfs of kernel %s",
+					 host_kernel(f)));
+	outcome_done(&o);
+	assert_non_null(strstr(show_depends(f, unpack(f, initrd(f)), "virtio_blk"), "virtio_blk.ko"));
+	assert_int_equal(access(arena_printf(&f->arena, "%s/unpacked/usr/lib/modules/99.0", f->dir), F_OK), -1);
+}
+
 static void test_no_bus(void **state)
 {
 	struct fixture *f = *state;
@@ -141,8 +175,9 @@ static void test_arm64(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_safe_mode),  TEST(test_no_bus), TEST(test_no_loader), TEST(test_memory_of_many_kernels),
-	    TEST(test_old_virtio), TEST(test_arm64),
+	    TEST(test_safe_mode), TEST(test_borrowed_image),	     TEST(test_no_bus),
+	    TEST(test_no_loader), TEST(test_memory_of_many_kernels), TEST(test_old_virtio),
+	    TEST(test_arm64),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
