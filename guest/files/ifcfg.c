@@ -31,12 +31,13 @@ static bool is_yes(const char *value)
 	return value && (!strcasecmp(value, "yes") || !strcasecmp(value, "true") || !strcmp(value, "1"));
 }
 
-/* Bridges, bonds, VLANs, teams, tunnels: nothing that a card of the machine could be. */
+/* Bridges, bonds, VLANs, teams, tunnels: nothing that a card of the machine could be. TeamPort and OVSPort aren't here:
+ * they are in the card's own file. */
 static bool is_virtual(const struct lines *l, const char *name)
 {
-	static const char *const types[] = {"Bridge",  "Bond",	 "Vlan",    "Team",    "TeamPort", "OVSBridge",
-					    "OVSPort", "Tunnel", "GRE",	    "SIT",     "IPIP",	   "Wireless",
-					    "tun",     "tap",	 "macvlan", "macvtap", "dummy",	   "ipoib"};
+	static const char *const types[] = {"Bridge",  "Bond",	  "Vlan",  "Team",     "OVSBridge", "Tunnel",
+					    "GRE",     "SIT",	  "IPIP",  "Wireless", "tun",	    "tap",
+					    "macvlan", "macvtap", "dummy", "ipoib"};
 	const char *type = shellvars_get(l, "TYPE"), *suse = shellvars_get(l, "INTERFACETYPE"),
 		   *device_type = shellvars_get(l, "DEVICETYPE");
 

@@ -35,6 +35,28 @@ static void test_red_hat_default_routes(void **state)
 	assert_non_null(strstr(text_of(&f->files, RED_HAT "ifcfg-eth0"), "GATEWAY=10.9.0.1\n"));
 }
 
+/* Plants an ifcfg file that makes the card a part of something else; it stays as it is, and no other is written. */
+static void check_port(struct linux_fixture *f, const char *text)
+{
+	plant(&f->files, RED_HAT "ifcfg-eth0", text);
+	plant(&f->files, "/usr/sbin/NetworkManager", "");
+	add_card(f, "eth0");
+	run_twice(f, &step_network_address);
+	assert_string_equal(text_of(&f->files, RED_HAT "ifcfg-eth0"), text);
+	assert_false(guest_exists(f->files.g, "/etc/NetworkManager/system-connections/rehost-eth0.nmconnection"));
+	assert_non_null(strstr(finding_of(f, "W-NET-ADDRESS")->text, "it is a part of a bond, bridge or team"));
+}
+
+static void test_port_of_a_team(void **state)
+{
+	check_port(*state, "DEVICE=eth0\nDEVICETYPE=TeamPort\nTEAM_MASTER=team0\nHWADDR=" MAC "\n");
+}
+
+static void test_port_of_open_vswitch(void **state)
+{
+	check_port(*state, "DEVICE=eth0\nTYPE=OVSPort\nDEVICETYPE=ovs\nOVS_BRIDGE=ovsbr0\n");
+}
+
 static void test_suse_card_without_name(void **state)
 {
 	struct linux_fixture *f = *state;
@@ -70,6 +92,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    LINUX_TEST(test_red_hat_default_routes),
+	    LINUX_TEST(test_port_of_a_team),
+	    LINUX_TEST(test_port_of_open_vswitch),
 	    LINUX_TEST(test_suse_card_without_name),
 	    LINUX_TEST(test_too_long),
 	};

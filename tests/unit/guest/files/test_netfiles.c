@@ -257,6 +257,13 @@ static void test_ifcfg_of_red_hat(void **state)
 			    "0:1:virtual=eth0.7 1:1:name=eth0 ");
 	assert_string_equal(found_at(&a, REDHAT "v7", "TYPE=Vlan\nPHYSDEV=ens192\nDEVICE=v7\n"),
 			    "0:3:virtual=v7 1:2:name=ens192 ");
+	assert_string_equal(
+	    found_at(&a, REDHAT "ens192",
+		     "DEVICE=ens192\nDEVICETYPE=TeamPort\nTEAM_MASTER=team0\nHWADDR=00:0C:29:AA:BB:CC\n"),
+	    "0:1:name=ens192 0:4:mac=00:0C:29:AA:BB:CC ");
+	assert_string_equal(
+	    found_at(&a, REDHAT "ens192", "DEVICE=ens192\nTYPE=OVSPort\nDEVICETYPE=ovs\nOVS_BRIDGE=ovsbr0\n"),
+	    "0:1:name=ens192 ");
 	assert_string_equal(found_at(&a, REDHAT "eth0.bak", "DEVICE=eth0\n"), "");
 	assert_string_equal(found_at(&a, REDHAT "eth0~", "DEVICE=eth0\n"), "");
 	assert_string_equal(found_at(&a, REDHAT "eth0", ""), "");
