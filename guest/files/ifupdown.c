@@ -10,6 +10,7 @@ struct stanza {
 	unsigned section;
 	size_t line;
 	char *address;
+	bool has_mode, has_master; /* of a bond */
 };
 
 static char *word(const struct lines *l, size_t i, size_t *pos)
@@ -22,8 +23,7 @@ static char *word(const struct lines *l, size_t i, size_t *pos)
 static bool makes_interface(const char *key)
 {
 	static const char *const keys[] = {"bridge_ports", "bridge-ports",    "bond-slaves",
-					   "bond_slaves",  "bond-mode",	      "bond_mode",
-					   "bond-primary", "vlan-raw-device", "vlan_raw_device"};
+					   "bond_slaves",  "vlan-raw-device", "vlan_raw_device"};
 
 	for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
 		if (strcmp(key, keys[k]) == 0)
@@ -36,12 +36,17 @@ static bool names_interfaces(const char *key)
 	return strstr(key, "ports") || strstr(key, "slaves") || strstr(key, "raw");
 }
 
+static void add_virtual(struct stanza *s, const struct lines *l)
+{
+	net_item_add(s->out, NET_VIRTUAL, s->section, s->line, arena_strdup(l->arena, s->name), (struct span){0});
+}
+
 /* "bridge_ports ens192 ens224": this interface is virtual, those are real. */
 static void parts(struct stanza *s, const struct lines *l, size_t i, const char *key, size_t pos)
 {
 	char *name;
 
-	net_item_add(s->out, NET_VIRTUAL, s->section, s->line, arena_strdup(l->arena, s->name), (struct span){0});
+	add_virtual(s, l);
 	if (!names_interfaces(key))
 		return;
 	while ((name = word(l, i, &pos)))
@@ -60,6 +65,8 @@ static void option(struct stanza *s, const struct lines *l, size_t i, const char
 
 	if (!value)
 		return;
+	s->has_mode |= !strcmp(key, "bond-mode") || !strcmp(key, "bond_mode");
+	s->has_master |= !strcmp(key, "bond-master") || !strcmp(key, "bond_master");
 	if (strcmp(key, "address") == 0 && !s->address) {
 		s->address = value;
 		net_item_add(s->out, NET_ADDRESS, s->section, i, value, (struct span){0});
@@ -84,6 +91,14 @@ static void iface(struct stanza *s, const struct lines *l, size_t i, size_t pos)
 		net_item_add(s->out, NET_METHOD, s->section, i, method, (struct span){0});
 }
 
+/* The bond's options may stand in its slaves' stanzas, too. */
+static void end_stanza(struct stanza *s, const struct lines *l)
+{
+	if (s->name && s->has_mode && !s->has_master)
+		add_virtual(s, l);
+	s->name = NULL;
+}
+
 static bool ends_stanza(const char *key)
 {
 	return !strcmp(key, "auto") || !strncmp(key, "allow-", 6) || !strcmp(key, "mapping") ||
@@ -100,11 +115,12 @@ void ifupdown_parse(const struct lines *l, struct net_items *ret)
 
 		if (!key || key[0] == '#')
 			continue;
+		if (strcmp(key, "iface") == 0 || ends_stanza(key))
+			end_stanza(&s, l);
 		if (strcmp(key, "iface") == 0)
 			iface(&s, l, i, pos);
-		else if (ends_stanza(key))
-			s.name = NULL;
 		else if (s.name)
 			option(&s, l, i, key, pos);
 	}
+	end_stanza(&s, l);
 }

@@ -162,8 +162,16 @@ static void test_ifupdown(void **state)
 		  "source /etc/network/interfaces.d/*\n\taddress 1.2.3.4\niface\niface eth9\n"),
 	    "0:2:name=lo 0:2:method=loopback 1:4:name=eth0 1:4:method=static 1:5:address=10.0.0.1/20 "
 	    "2:9:name=br0 2:9:method=dhcp 2:9:virtual=br0 3:10:name=eth1 4:11:name=bond0 "
-	    "4:11:method=manual 4:11:virtual=bond0 4:11:virtual=bond0 5:13:name=eth2 6:13:name=eth3 "
+	    "4:11:method=manual 4:11:virtual=bond0 5:13:name=eth2 6:13:name=eth3 4:11:virtual=bond0 "
 	    "7:17:name=eth9 ");
+	/* A slave may have the bond's options in its stanza. */
+	assert_string_equal(
+	    found(&a, ifupdown_parse,
+		  "iface ens192 inet manual\n\tbond-master bond0\n\tbond-primary ens192 ens224\n"
+		  "iface ens224 inet manual\n\tbond-mode 1\n\tbond-master bond0\n"
+		  "iface bond0 inet dhcp\n\tbond-primary ens192\n\tbond-mode 1\n"),
+	    "0:1:name=ens192 0:1:method=manual 1:4:name=ens224 1:4:method=manual 2:7:name=bond0 2:7:method=dhcp "
+	    "2:7:virtual=bond0 ");
 }
 
 static void test_networkd(void **state)
