@@ -392,13 +392,15 @@ static bool reads_as(const struct entry *e, const char *id, const struct static_
 	       (!ip->gateway || has_value(&y, id, "routes", "via", ip->gateway));
 }
 
+/* networkd takes the first file that matches a card, in the order of the IDs: this one is before patterns ("all-en").
+ */
 static void begin_file(struct lines *l, const struct net_address *a)
 {
 	static const char *const begin[] = {"# Written by rehost.", "network:", "  version: 2", "  ethernets:"};
 
 	for (size_t k = 0; k < sizeof begin / sizeof *begin; k++)
 		lines_insert(l, l->v.n, begin[k]);
-	lines_insert(l, l->v.n, arena_printf(l->arena, "    %s:", a->interface ? a->interface : a->label));
+	lines_insert(l, l->v.n, arena_printf(l->arena, "    0-rehost-%s:", a->label));
 	lines_insert(l, l->v.n, "      match:");
 	lines_insert(l, l->v.n, arena_printf(l->arena, "        macaddress: \"%s\"", a->mac));
 }

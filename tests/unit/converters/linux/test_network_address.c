@@ -71,6 +71,22 @@ static void test_suse_card_without_name(void **state)
 	assert_string_equal(text_of(&f->files, SUSE "ifroute-eth-id-" MAC), "default 10.9.0.1 - -\n");
 }
 
+/* A pattern that fits the card, too, must not come first in the order of the IDs. */
+static void test_netplan_beside_a_pattern(void **state)
+{
+	static const char pattern[] =
+	    "network:\n  ethernets:\n    all-en:\n      match: {name: \"en*\"}\n      dhcp4: true\n";
+	struct linux_fixture *f = *state;
+
+	plant(&f->files, "/etc/netplan/50-cloud-init.yaml", pattern);
+	plant(&f->files, "/usr/sbin/netplan", "");
+	add_card(f, "ens192");
+	run_twice(f, &step_network_address);
+	assert_null(finding_of(f, "W-NET-ADDRESS"));
+	assert_string_equal(text_of(&f->files, "/etc/netplan/50-cloud-init.yaml"), pattern);
+	assert_non_null(strstr(text_of(&f->files, "/etc/netplan/90-rehost-ens192.yaml"), "    0-rehost-ens192:\n"));
+}
+
 /* Longer than any such file is: it stays as it is, and that is told. */
 static void test_too_long(void **state)
 {
@@ -91,11 +107,9 @@ static void test_too_long(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    LINUX_TEST(test_red_hat_default_routes),
-	    LINUX_TEST(test_port_of_a_team),
-	    LINUX_TEST(test_port_of_open_vswitch),
-	    LINUX_TEST(test_suse_card_without_name),
-	    LINUX_TEST(test_too_long),
+	    LINUX_TEST(test_red_hat_default_routes),   LINUX_TEST(test_port_of_a_team),
+	    LINUX_TEST(test_port_of_open_vswitch),     LINUX_TEST(test_suse_card_without_name),
+	    LINUX_TEST(test_netplan_beside_a_pattern), LINUX_TEST(test_too_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

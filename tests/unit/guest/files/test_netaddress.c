@@ -225,7 +225,7 @@ static void test_netplan(void **state)
 	check(netplan_set_address, "network:\n  ethernets:\n    ens192: {dhcp4: yes,\n      mtu: 1400}\n", &plain,
 	      "refused");
 	check(netplan_set_address, "", &v6,
-	      "# Written by rehost.\nnetwork:\n  version: 2\n  ethernets:\n    ens192:\n      addresses:\n"
+	      "# Written by rehost.\nnetwork:\n  version: 2\n  ethernets:\n    0-rehost-ens192:\n      addresses:\n"
 	      "      - \"2001:db8::7/64\"\n      routes:\n      - {to: \"::/0\", via: \"2001:db8::1\"}\n"
 	      "      nameservers:\n        addresses: [\"2001:db8::53\"]\n      match:\n"
 	      "        macaddress: \"00:50:56:00:00:01\"\n");
