@@ -24,6 +24,8 @@ struct address_kind {
 	mode_t mode;		/* of a new file */
 	bool needs_name;	/* can't match a card by its MAC */
 	bool one_file_per_card; /* else one for all */
+	/* For the card's files behind the one that gets the address; NULL: each gets it. */
+	net_address_writer *drop;
 	/* What belongs to it in other files; NULL: nothing. */
 	int (*beside)(const struct search *s, const char *path, struct err *err);
 };
@@ -32,6 +34,7 @@ struct address_kind {
 struct own_file {
 	const char *path;
 	const struct address_kind *kind;
+	enum ifupdown_stanza stanza; /* of ifupdown */
 };
 
 struct search {
@@ -187,6 +190,7 @@ static const struct address_kind kinds[] = {
      .new_file = "/etc/network/interfaces",
      .mode = 0644,
      .needs_name = true,
+     .drop = ifupdown_drop_address,
      .beside = write_resolv_conf},
     {.system = "netctl",
      .under = "/etc/netctl/",
@@ -259,10 +263,20 @@ static bool is_shared(const struct net_file *f)
 	return strcmp(f->system, "networkd") == 0 && names > 1;
 }
 
+/* What the writer of an ifupdown file has to know of all of them. */
+static enum ifupdown_stanza look_at_ifupdown(struct search *s, const struct net_file *f)
+{
+	if (strcmp(f->system, "ifupdown") != 0 || !s->address.interface)
+		return IFUPDOWN_NONE;
+	s->address.started |= ifupdown_starts(&f->lines, s->address.interface);
+	return ifupdown_stanza_in(&f->lines, &s->address);
+}
+
 static int look_at(struct net_file *f, void *opaque, struct err *err)
 {
 	struct search *s = opaque;
 	const struct address_kind *kind = kind_of(f->system, f->path);
+	enum ifupdown_stanza stanza = look_at_ifupdown(s, f);
 	bool mine;
 
 	if (!kind)
@@ -271,7 +285,7 @@ static int look_at(struct net_file *f, void *opaque, struct err *err)
 	if (s->address.interface && net_is_port(f->system, &f->lines, s->address.interface, mine))
 		s->port_in = arena_strdup(s->arena, f->path);
 	if (mine && !is_shared(f))
-		*vec_push(s->arena, &s->own) = (struct own_file){arena_strdup(s->arena, f->path), kind};
+		*vec_push(s->arena, &s->own) = (struct own_file){arena_strdup(s->arena, f->path), kind, stanza};
 	return 0;
 }
 
@@ -284,6 +298,27 @@ static int write_kind(const struct search *s, const struct address_kind *kind, c
 	if (write_file(s, path, kind->write, kind->mode, &done, err) < 0)
 		return -1;
 	return done && kind->beside ? kind->beside(s, path, err) : 0;
+}
+
+/* The files of interfaces(5) are one text, and many name a card that they don't configure: the address goes where its
+ * stanza is. */
+static const struct own_file *best_of_kind(const struct search *s, const struct address_kind *kind)
+{
+	const struct own_file *best = NULL;
+
+	VEC_FOR (own, &s->own)
+		if (own->kind == kind && (!best || own->stanza > best->stanza))
+			best = own;
+	return best;
+}
+
+static int write_own(const struct search *s, const struct own_file *own, struct err *err)
+{
+	bool done;
+
+	if (!own->kind->drop || own == best_of_kind(s, own->kind))
+		return write_kind(s, own->kind, own->path, err);
+	return write_file(s, own->path, own->kind->drop, own->kind->mode, &done, err);
 }
 
 /* Its program or folder is there, or it configures another interface. */
@@ -346,7 +381,7 @@ static int give_address(const struct step_context *c, unsigned number, struct er
 		return 0;
 	}
 	VEC_FOR (own, &s.own)
-		if (write_kind(&s, own->kind, own->path, err) < 0)
+		if (write_own(&s, own, err) < 0)
 			return -1;
 	return s.own.n ? 0 : write_new(&s, err);
 }

@@ -15,6 +15,7 @@ struct net_address {
 	const char *label;     /* what it is called in files */
 	const char *mac;
 	const struct static_ip *ip;
+	bool started; /* interfaces(5): some file has an "auto" or "allow-" line for it */
 };
 
 /* Edits the text of a file; an empty one becomes a complete file for the interface. False: what is there can't be
@@ -32,6 +33,7 @@ net_address_writer suse_ifroute_set;	   /* SUSE's ifroute-NAME: the gateway */
 net_address_writer suse_routes_drop;	   /* SUSE's file for all interfaces: no other default route */
 net_address_writer suse_config_set;	   /* /etc/sysconfig/network/config: name servers */
 net_address_writer ifupdown_set_address;   /* interfaces(5), Debian's and Alpine's */
+net_address_writer ifupdown_drop_address;  /* … the stanza of that family goes, since another file has it */
 net_address_writer netctl_set_address;	   /* profile of that interface */
 net_address_writer netifrc_set_address;	   /* Gentoo's /etc/conf.d/net; IPv4 only */
 net_address_writer dhcpcd_set_address;	   /* dhcpcd.conf */
@@ -44,6 +46,11 @@ net_address_writer etcnet_route_set;	   /* … ipv4route */
 const char *net_servers(struct arena *a, const struct static_ip *ip, const char *quote, const char *separator);
 /* An address of len characters is of the family; one that has no ':' is IPv4. */
 bool net_of_family(const char *address, size_t len, bool v6);
+
+/* The best stanza that a file of interfaces(5) has for the interface. */
+enum ifupdown_stanza { IFUPDOWN_NONE = 0, IFUPDOWN_OTHER_FAMILY, IFUPDOWN_FAMILY };
+enum ifupdown_stanza ifupdown_stanza_in(const struct lines *l, const struct net_address *a);
+bool ifupdown_starts(const struct lines *l, const char *interface);
 
 /* True when a file of a system ("ifupdown", "netplan" … as in netfiles.h) makes the interface a part of a bond, bridge
  * or team, which then has the addresses. own: the file is the interface's own. */

@@ -39,12 +39,25 @@ static bool begins_stanza(const char *key)
 	return is_one_of(key, keys) || strncmp(key, "allow-", 6) == 0 || strncmp(key, "no-", 3) == 0;
 }
 
-static bool is_stanza_of(const struct lines *l, size_t line, const struct net_address *a)
+static enum ifupdown_stanza stanza_at(const struct lines *l, size_t line, const struct net_address *a)
 {
 	const char *key = word_of(l, line, 0), *name = word_of(l, line, 1), *family = word_of(l, line, 2);
 
-	return key && name && family && strcmp(key, "iface") == 0 && strcmp(name, a->interface) == 0 &&
-	       strcmp(family, a->ip->v6 ? "inet6" : "inet") == 0;
+	if (!key || !name || !family || strcmp(key, "iface") != 0 || strcmp(name, a->interface) != 0)
+		return IFUPDOWN_NONE;
+	return strcmp(family, a->ip->v6 ? "inet6" : "inet") == 0 ? IFUPDOWN_FAMILY : IFUPDOWN_OTHER_FAMILY;
+}
+
+enum ifupdown_stanza ifupdown_stanza_in(const struct lines *l, const struct net_address *a)
+{
+	enum ifupdown_stanza best = IFUPDOWN_NONE;
+
+	for (size_t i = 0; i < l->v.n; i++) {
+		enum ifupdown_stanza stanza = stanza_at(l, i, a);
+
+		best = stanza > best ? stanza : best;
+	}
+	return best;
 }
 
 static size_t stanza_end(const struct lines *l, size_t at)
@@ -101,7 +114,7 @@ static void add_options(struct lines *l, size_t at, const char *indent, const st
 		    l, at, arena_printf(l->arena, "%sdns-nameservers %s", indent, net_servers(l->arena, ip, "", " ")));
 }
 
-static bool is_started(const struct lines *l, const char *interface)
+bool ifupdown_starts(const struct lines *l, const char *interface)
 {
 	for (size_t i = 0; i < l->v.n; i++) {
 		const char *key = word_of(l, i, 0), *name;
@@ -119,18 +132,18 @@ static void add_stanza(struct lines *l, const struct net_address *a)
 {
 	if (l->v.n)
 		lines_insert(l, l->v.n, "");
-	if (!is_started(l, a->interface))
+	/* Older versions take a second one for an error. */
+	if (!a->started && !ifupdown_starts(l, a->interface))
 		lines_insert(l, l->v.n, arena_printf(l->arena, "auto %s", a->interface));
 	lines_insert(l, l->v.n,
 		     arena_printf(l->arena, "iface %s %s static", a->interface, a->ip->v6 ? "inet6" : "inet"));
 	add_options(l, l->v.n, "    ", a->ip);
 }
 
-/* Of several stanzas of the interface the first gets the address, the others lose theirs. */
-static void drop_further_stanzas(struct lines *l, size_t from, const struct net_address *a)
+static void drop_stanzas(struct lines *l, size_t from, const struct net_address *a)
 {
-	for (size_t i = stanza_end(l, from); i < l->v.n;) {
-		if (!is_stanza_of(l, i, a)) {
+	for (size_t i = from; i < l->v.n;) {
+		if (stanza_at(l, i, a) != IFUPDOWN_FAMILY) {
 			i++;
 			continue;
 		}
@@ -138,22 +151,29 @@ static void drop_further_stanzas(struct lines *l, size_t from, const struct net_
 	}
 }
 
+/* Of several stanzas of the interface the first gets the address, the others go. */
 bool ifupdown_set_address(struct lines *l, const struct net_address *a)
 {
 	size_t i = 0;
 	const char *indent;
 
-	while (i < l->v.n && !is_stanza_of(l, i, a))
+	while (i < l->v.n && stanza_at(l, i, a) != IFUPDOWN_FAMILY)
 		i++;
 	if (i == l->v.n) {
 		add_stanza(l, a);
 		return true;
 	}
-	drop_further_stanzas(l, i, a);
+	drop_stanzas(l, stanza_end(l, i), a);
 	indent = drop_old_options(l, i, a->ip);
 	line_splice(l, i, 0, strlen(l->v.v[i].text),
 		    arena_printf(l->arena, "iface %s %s static", a->interface, a->ip->v6 ? "inet6" : "inet"));
 	add_options(l, i + 1, indent, a->ip);
+	return true;
+}
+
+bool ifupdown_drop_address(struct lines *l, const struct net_address *a)
+{
+	drop_stanzas(l, 0, a);
 	return true;
 }
 

@@ -4,10 +4,10 @@
 
 /* The first of them put the address itself somewhere. */
 static net_address_writer *const writers[] = {
-    netplan_set_address,  nmkeyfile_set_address, networkd_set_address, ifcfg_set_address,  suse_ifcfg_set_address,
-    ifupdown_set_address, netctl_set_address,	 netifrc_set_address,  dhcpcd_set_address, etcnet_address_set,
-    suse_ifroute_set,	  suse_routes_drop,	 suse_config_set,      resolv_conf_set,	   etcnet_options_set,
-    etcnet_route_set,	  ifcfg_global_drop,	 ifcfg_routes_drop,
+    netplan_set_address,  nmkeyfile_set_address, networkd_set_address, ifcfg_set_address,     suse_ifcfg_set_address,
+    ifupdown_set_address, netctl_set_address,	 netifrc_set_address,  dhcpcd_set_address,    etcnet_address_set,
+    suse_ifroute_set,	  suse_routes_drop,	 suse_config_set,      resolv_conf_set,	      etcnet_options_set,
+    etcnet_route_set,	  ifcfg_global_drop,	 ifcfg_routes_drop,    ifupdown_drop_address,
 };
 
 enum { WITH_ADDRESS = 10 };

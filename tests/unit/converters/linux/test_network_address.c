@@ -87,6 +87,50 @@ static void test_netplan_beside_a_pattern(void **state)
 	assert_non_null(strstr(text_of(&f->files, "/etc/netplan/90-rehost-ens192.yaml"), "    0-rehost-ens192:\n"));
 }
 
+#define INTERFACES   "/etc/network/interfaces"
+#define INTERFACES_D "/etc/network/interfaces.d/"
+
+static const char interfaces[] = "source interfaces.d/*\nauto lo eth0\niface lo inet loopback\n",
+		  vlan[] = "auto eth0.7\niface eth0.7 inet dhcp\n\tvlan-raw-device eth0\n",
+		  v6_only[] = "iface eth0 inet6 auto\n",
+		  stanza[] = "iface eth0 inet static\n    address 10.9.0.7\n    netmask 255.255.240.0\n"
+			     "    gateway 10.9.0.1\n";
+
+/* The stanza is edited, not every file that has the card's name. */
+static void test_ifupdown_files(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant(&f->files, INTERFACES, interfaces);
+	plant(&f->files, INTERFACES_D "a-vlan", vlan);
+	plant(&f->files, INTERFACES_D "eth0", "iface eth0 inet dhcp\n");
+	plant(&f->files, INTERFACES_D "eth0-again", "iface eth0 inet dhcp\n# end\n");
+	plant(&f->files, INTERFACES_D "eth0-v6", v6_only);
+	add_card(f, "eth0");
+	run_twice(f, &step_network_address);
+	assert_string_equal(text_of(&f->files, INTERFACES), interfaces);
+	assert_string_equal(text_of(&f->files, INTERFACES_D "a-vlan"), vlan);
+	assert_string_equal(text_of(&f->files, INTERFACES_D "eth0"), stanza);
+	assert_string_equal(text_of(&f->files, INTERFACES_D "eth0-again"), "");
+	assert_string_equal(text_of(&f->files, INTERFACES_D "eth0-v6"), v6_only);
+}
+
+/* The other family's stanza tells where the new one goes; an "auto" anywhere is enough. */
+static void test_ifupdown_without_stanza(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant(&f->files, INTERFACES, interfaces);
+	plant(&f->files, INTERFACES_D "a-vlan", vlan);
+	plant(&f->files, INTERFACES_D "eth0-v6", v6_only);
+	add_card(f, "eth0");
+	run_twice(f, &step_network_address);
+	assert_string_equal(text_of(&f->files, INTERFACES), interfaces);
+	assert_string_equal(text_of(&f->files, INTERFACES_D "a-vlan"), vlan);
+	assert_string_equal(text_of(&f->files, INTERFACES_D "eth0-v6"),
+			    arena_printf(&f->inspection->arena, "%s\n%s", v6_only, stanza));
+}
+
 /* Longer than any such file is: it stays as it is, and that is told. */
 static void test_too_long(void **state)
 {
@@ -109,7 +153,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    LINUX_TEST(test_red_hat_default_routes),   LINUX_TEST(test_port_of_a_team),
 	    LINUX_TEST(test_port_of_open_vswitch),     LINUX_TEST(test_suse_card_without_name),
-	    LINUX_TEST(test_netplan_beside_a_pattern), LINUX_TEST(test_too_long),
+	    LINUX_TEST(test_netplan_beside_a_pattern), LINUX_TEST(test_ifupdown_files),
+	    LINUX_TEST(test_ifupdown_without_stanza),  LINUX_TEST(test_too_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

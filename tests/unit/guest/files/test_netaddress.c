@@ -75,6 +75,29 @@ static void test_ifupdown(void **state)
 	      "    netmask 64\n    gateway 2001:db8::1\n    dns-nameservers 2001:db8::53\n");
 }
 
+static void test_ifupdown_stanzas(void **state)
+{
+	struct net_address address = {"ens192", "ens192", "00:50:56:00:00:01", &plain};
+	struct arena a = {0};
+	struct lines l;
+
+	lines_split(&l, &a, "iface vlan7 inet dhcp\n  vlan-raw-device ens192\n");
+	assert_int_equal(ifupdown_stanza_in(&l, &address), IFUPDOWN_NONE);
+	lines_split(&l, &a, "iface ens192 inet6 auto\niface ens192 inet dhcp\n  mtu 9000\nauto ens192\n");
+	assert_int_equal(ifupdown_stanza_in(&l, &address), IFUPDOWN_FAMILY);
+	assert_true(ifupdown_starts(&l, "ens192"));
+	assert_true(ifupdown_drop_address(&l, &address));
+	assert_string_equal(lines_join(&l), "iface ens192 inet6 auto\nauto ens192\n");
+	assert_int_equal(ifupdown_stanza_in(&l, &address), IFUPDOWN_OTHER_FAMILY);
+	lines_split(&l, &a, "iface ens192 inet6 auto\n");
+	address.started = true;
+	assert_true(ifupdown_set_address(&l, &address));
+	assert_string_equal(
+	    lines_join(&l),
+	    "iface ens192 inet6 auto\n\niface ens192 inet static\n    address 10.9.0.7\n    netmask 255.255.240.0\n");
+	arena_done(&a);
+}
+
 static void test_ifcfg(void **state)
 {
 	check(ifcfg_set_address,
@@ -408,6 +431,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_ifupdown),
+	    cmocka_unit_test(test_ifupdown_stanzas),
 	    cmocka_unit_test(test_ifcfg),
 	    cmocka_unit_test(test_suse),
 	    cmocka_unit_test(test_suse_other_family),
