@@ -16,23 +16,26 @@ enum {
 
 /* Words that name a secret. */
 #define NAMES                                                                                                          \
-	"(password|passwd|passphrase|secret|token|psk|credential|authorization|cookie|private[-_ ]?key|api[-_ ]?key|"  \
-	"recovery[-_ ]?key)s?"
+	"(password([-_]raw)?|passwd|passphrase|secret|token|psk|credential|authorization|cookie|private[-_ ]?key|"     \
+	"api[-_ ]?key|recovery[-_ ]?key|pre-?shared[-_ ]?key|(wep|wireless)[-_]?key[-_]?[0-9]?)s?"
 /* A word of rehost serve's tokens and what stands between two. */
 #define TOKEN_WORD "[bdfghjklmnprstvz][aiou][bdfghjklmnprstvz][aiou][bdfghjklmnprstvz]"
 
 /* What is found is replaced; the first group, what tells that a secret follows, stays. */
 static const char *const patterns[] = {
-    "(:key:).+",					    /* --key NAME:key:PASSPHRASE */
-    "(-----BEGIN [A-Z ]*PRIVATE KEY).*",		    /* PEM; the lines that follow, too */
-    "(" NAMES "[\"']?[ \t]*:[ \t]*[\"']?)[^\"' \t].*",	    /* password: … */
-    "^([-+ \t]*[a-z0-9_.-]*" NAMES "[ \t]*=[ \t]*).+",	    /* psk=…, a line of a configuration file */
-    "(" NAMES "[ \t]*=[ \t]*)(\"[^\"]*\"|'[^']*'|[^ \t]+)", /* rehost.token=… */
-    "(--?" NAMES "[ \t]+)(\"[^\"]*\"|'[^']*'|[^ \t]+)",	    /* --token … */
-    "(://)[^/@ \t\"']*:[^/@ \t\"']*@",			    /* user:password@host */
-    "()(" TOKEN_WORD "[- ]){2,}" TOKEN_WORD,		    /* a token, or most of one */
-    "()\\$[a-z0-9]{1,3}\\$[./A-Za-z0-9$=,+-]{8,}",	    /* a password's hash, as in shadow */
-    "()[0-9]{6}(-[0-9]{6}){5,}",			    /* BitLocker's recovery key */
+    "(:key:).+",							/* --key NAME:key:PASSPHRASE */
+    "(-----BEGIN [A-Z ]*PRIVATE KEY).*",				/* PEM; the lines that follow, too */
+    "(" NAMES "[\"']?[ \t]*:[ \t]*[\"']?)[^\"' \t].*",			/* password: … */
+    "^([-+ \t]*[a-z0-9_.-]*" NAMES "[ \t]*=[ \t]*).+",			/* psk=…, a line of a configuration file */
+    "(" NAMES "[ \t]*=[ \t]*)(\"[^\"]*\"|'[^']*'|[^ \t]+)",		/* rehost.token=… */
+    "(--?" NAMES "[ \t]+)(\"[^\"]*\"|'[^']*'|[^ \t]+)",			/* --token … */
+    "((^|[^a-z0-9])pass[ \t]*=[ \t]*)(\"[^\"]*\"|'[^']*'|[^ \t]+)",	/* pass=…, mount.cifs's */
+    "^([-+ \t]*(menu (master )?)?passw(or)?d[a-z0-9_]*[ \t]+)[^ \t].*", /* password --md5 …, a boot loader's */
+    "^([-+ \t]*(wpa|wireless)-[a-z0-9-]*(psk|passwd|password|passphrase|key[0-9]?)[ \t]+)[^ \t].*", /* wpa-psk … */
+    "(://)[^/@ \t\"']*:[^/@ \t\"']*@",		   /* user:password@host */
+    "()(" TOKEN_WORD "[- ]){2,}" TOKEN_WORD,	   /* a token, or most of one */
+    "()\\$[a-z0-9]{1,3}\\$[./A-Za-z0-9$=,+-]{8,}", /* a password's hash, as in shadow */
+    "()[0-9]{6}(-[0-9]{6}){5,}",		   /* BitLocker's recovery key */
 };
 enum { PATTERNS = sizeof patterns / sizeof *patterns };
 

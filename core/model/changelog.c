@@ -263,8 +263,21 @@ static int diff_lines(const char *path, const char *before, const char *after, c
 	return 0;
 }
 
+/* The diff's text without its secrets; NULL when memory is out. */
+static char *masked(struct changelog *log, struct arena *arena, const struct buf *text)
+{
+	AUTO(buf_done) struct buf out = BUF_INIT(2 * DIFF_MAX);
+	unsigned hidden = 0;
+
+	if (!log->mask)
+		log->mask = mask_new(NULL);
+	if (!log->mask || mask_text(log->mask, buf_str(text), text->len, &out, &hidden) < 0)
+		return NULL;
+	return arena_strdup(arena, buf_str(&out));
+}
+
 /* The unified diff in the arena; NULL when memory is out. */
-static char *diff(struct arena *arena, const char *path, const char *before, const char *after)
+static char *diff(struct changelog *log, struct arena *arena, const char *path, const char *before, const char *after)
 {
 	AUTO(lines_done) struct lines a = {0};
 	AUTO(lines_done) struct lines b = {0};
@@ -274,7 +287,7 @@ static char *diff(struct arena *arena, const char *path, const char *before, con
 		return NULL;
 	if (diff_lines(path, before, after, &a, &b, &out) < 0)
 		return NULL;
-	return arena_strdup(arena, out.failed ? "the diff is over 16 MiB\n" : buf_str(&out));
+	return out.failed ? arena_strdup(arena, "the diff is over 16 MiB\n") : masked(log, arena, &out);
 }
 
 static struct change *add(struct changelog *log, enum change_kind kind, const char *path, const char *reason)
@@ -291,6 +304,7 @@ static struct change *add(struct changelog *log, enum change_kind kind, const ch
 void changelog_done(struct changelog *log)
 {
 	arena_done(&log->arena);
+	mask_free(log->mask);
 	*log = (struct changelog){0};
 }
 
@@ -314,7 +328,7 @@ static uint64_t json_length(const char *s)
 static void put_diff(struct changelog *log, struct change *c, const char *before, const char *after)
 {
 	struct arena own = {0};
-	char *text = diff(&own, c->path, before, after);
+	char *text = diff(log, &own, c->path, before, after);
 	uint64_t length = text ? json_length(text) : 0;
 
 	if (text && log->diffs + length > DIFFS_MAX) {

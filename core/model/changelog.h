@@ -7,6 +7,7 @@
 #include "core/base/arena.h"
 #include "core/base/buf.h"
 #include "core/base/json.h"
+#include "core/base/mask.h"
 
 enum change_kind {
 	CHANGE_UNKNOWN = 0,
@@ -23,22 +24,24 @@ struct change {
 	char *step;   /* id of the step that made it */
 	char *path;   /* guest path or device */
 	char *reason; /* one sentence */
-	char *diff;   /* unified diff, or NULL */
+	char *diff;   /* unified diff with secrets masked, or NULL */
 	char *words;  /* what a binary change does, or NULL */
 };
 
 struct changelog {
 	struct arena arena;
 	VEC(struct change) changes;
-	const char *step; /* current step's id, stamped on what is added */
-	uint64_t diffs;	  /* bytes of all diffs, as JSON writes them */
+	const char *step;  /* current step's id, stamped on what is added */
+	uint64_t diffs;	   /* bytes of all diffs, as JSON writes them */
+	struct mask *mask; /* made when the first diff is */
 };
 
 void changelog_done(struct changelog *log);
 
 /* A text edit: before NULL means created, after NULL removed, equal texts record nothing. The unified diff (3 lines of
  * context) is made here; more than 1000 changed lines are shown as one block, and of diffs that would make a report too
- * long only the size is told. path begins with '/'. */
+ * long only the size is told. What looks like a secret is masked, since a report is for more eyes than some of the
+ * guest's files. path begins with '/'. */
 void changelog_text(struct changelog *log, const char *path, const char *before, const char *after, const char *reason);
 /* Anything else, in words. */
 void changelog_words(struct changelog *log, enum change_kind kind, const char *path, const char *reason,

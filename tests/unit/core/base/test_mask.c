@@ -38,6 +38,16 @@ static void secrets_are_hidden(void **state)
 	masked("123456-123456-123456-123456-123456-123456-123456-123456", "***", 1);
 	masked("a\n-----BEGIN RSA PRIVATE KEY-----\nAAAA\nBBBB\n-----END RSA PRIVATE KEY-----\nb\n",
 	       "a\n-----BEGIN RSA PRIVATE KEY***\nb\n", 1);
+	masked("//nas/x /mnt cifs user=a,pass=b,uid=0 0 0", "//nas/x /mnt cifs user=a,pass=*** 0 0", 1);
+	masked("+password=hello\n-password-raw=104\n psk=a b\n", "+password=***\n-password-raw=***\n psk=***\n", 3);
+	masked(" password --md5 $1$abcdefgh$0123456789\n", " password ***\n", 1);
+	masked("-password topsecret\n password_pbkdf2 root grub.pbkdf2.sha512.10000.AB\n",
+	       "-password ***\n password_pbkdf2 ***\n", 2);
+	masked("+MENU MASTER PASSWD secret", "+MENU MASTER PASSWD ***", 1);
+	masked("\twpa-ssid home\n\twpa-psk 0123abcd\n\twireless-key1 s:abc\n\twpa-key-mgmt WPA-PSK\n",
+	       "\twpa-ssid home\n\twpa-psk ***\n\twireless-key1 ***\n\twpa-key-mgmt WPA-PSK\n", 2);
+	masked("wep-key0=abc\nWIRELESS_KEY_0='s:abc'\npreshared-key=abc=\n",
+	       "wep-key0=***\nWIRELESS_KEY_0=***\npreshared-key=***\n", 3);
 	/* A byte that isn't UTF-8 ends no secret. */
 	masked("all:key:a\xff secret", "all:key:***", 1);
 }
@@ -47,7 +57,7 @@ static void the_rest_stays(void **state)
 	static const char text[] = "2026-01-01T00:00:00Z info: opened '/dev/sda2' (8a6f-…), 12 keys tried\n"
 				   "https://example.org:8080/path@x\n"
 				   "uuid 01234567-0123-0123-0123-0123456789ab\n"
-				   "W-LUKS the volume is encrypted\n\n$1 is $x$\n";
+				   "W-LUKS the volume is encrypted\nbypass=1 passphrases\n\n$1 is $x$\n";
 
 	masked(text, text, 0);
 	masked("", "", 0);
