@@ -19,6 +19,7 @@ struct address_kind {
 	const char *under;  /* its files lie there */
 	net_address_writer *write;
 	const char *sign;	/* pattern of what is there when the guest uses the system; may be NULL */
+	const char *unit;	/* … where systemd starts it: one in use is linked there; NULL: as sign */
 	const char *new_file;	/* NULL: only edited; its path, or what stands before the card's label … */
 	const char *new_end;	/* … and behind it; NULL: one file for all cards */
 	mode_t mode;		/* of a new file */
@@ -151,6 +152,7 @@ static const struct address_kind kinds[] = {
      .under = "/etc/NetworkManager/",
      .write = nmkeyfile_set_address,
      .sign = "/usr/sbin/NetworkManager",
+     .unit = "/etc/systemd/system/*/NetworkManager.service",
      .new_file = "/etc/NetworkManager/system-connections/rehost-",
      .new_end = ".nmconnection",
      .mode = 0600,
@@ -178,7 +180,7 @@ static const struct address_kind kinds[] = {
     {.system = "networkd",
      .under = "/etc/systemd/network/",
      .write = networkd_set_address,
-     .sign = "/etc/systemd/system/*/systemd-networkd.service",
+     .unit = "/etc/systemd/system/*/systemd-networkd.service",
      .new_file = "/etc/systemd/network/00-rehost-",
      .new_end = ".network",
      .mode = 0644,
@@ -321,16 +323,48 @@ static int write_own(const struct search *s, const struct own_file *own, struct 
 	return write_file(s, own->path, own->kind->drop, own->kind->mode, &done, err);
 }
 
-/* Its program or folder is there, or it configures another interface. */
-static int is_used(const struct search *s, const struct address_kind *kind, bool *ret, struct err *err)
+/* It configures another card; what it says of "lo" and of bridges doesn't tell. */
+static bool has_cards(const struct search *s, const struct address_kind *kind)
 {
+	VEC_FOR (f, &s->c->inspection->networks)
+		if (kind_of(f->system, f->file) == kind && !f->is_virtual &&
+		    !(f->interface && strcmp(f->interface, "lo") == 0))
+			return true;
+	return false;
+}
+
+/* Its program or folder is there, systemd starts it, or it has files at least. */
+static int is_there(const struct search *s, const struct address_kind *kind, bool *ret, struct err *err)
+{
+	struct guest *g = s->c->guest;
+	const char *sign = kind->unit && guest_is_dir(g, "/etc/systemd/system") ? kind->unit : kind->sign;
 	struct names found = {0};
 
-	if (kind->sign && s->c->guest->ops->glob(s->c->guest, kind->sign, s->arena, &found, err) < 0)
+	if (sign && g->ops->glob(g, sign, s->arena, &found, err) < 0)
 		return -1;
 	*ret = found.list.n > 0;
 	VEC_FOR (f, &s->c->inspection->networks)
 		*ret |= kind_of(f->system, f->file) == kind;
+	return 0;
+}
+
+/* The first that configures another card, else the first that is there; *ret is NULL when none is. */
+static int find_kind(const struct search *s, const struct address_kind **ret, struct err *err)
+{
+	*ret = NULL;
+	for (unsigned pass = 0; pass < 2; pass++)
+		for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+			bool used = has_cards(s, &kinds[k]);
+
+			if (!kinds[k].new_file || (kinds[k].needs_name && !s->address.interface))
+				continue;
+			if (pass && is_there(s, &kinds[k], &used, err) < 0)
+				return -1;
+			if (used) {
+				*ret = &kinds[k];
+				return 0;
+			}
+		}
 	return 0;
 }
 
@@ -343,16 +377,12 @@ static const char *new_path(const struct search *s, const struct address_kind *k
 /* Nothing configures the card yet. */
 static int write_new(const struct search *s, struct err *err)
 {
-	for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-		bool there;
+	const struct address_kind *kind;
 
-		if (!kinds[k].new_file || (kinds[k].needs_name && !s->address.interface))
-			continue;
-		if (is_used(s, &kinds[k], &there, err) < 0)
-			return -1;
-		if (there)
-			return write_kind(s, &kinds[k], new_path(s, &kinds[k]), err);
-	}
+	if (find_kind(s, &kind, err) < 0)
+		return -1;
+	if (kind)
+		return write_kind(s, kind, new_path(s, kind), err);
 	not_written(s, NULL, "no network system was found that could be told");
 	return 0;
 }

@@ -131,6 +131,59 @@ static void test_ifupdown_without_stanza(void **state)
 			    arena_printf(&f->inspection->arena, "%s\n%s", v6_only, stanza));
 }
 
+#define KEYFILE "/etc/NetworkManager/system-connections/rehost-eth1.nmconnection"
+
+static void add_network(struct linux_fixture *f, const char *system, const char *file, const char *interface)
+{
+	struct arena *a = &f->inspection->arena;
+
+	*vec_push(a, &f->inspection->networks) = (struct net_config){
+	    .system = arena_strdup(a, system), .file = arena_strdup(a, file), .interface = arena_strdup(a, interface)};
+}
+
+/* CentOS 7 with network.service: NetworkManager is there, and off. */
+static void test_new_file_without_network_manager(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant(&f->files, "/usr/sbin/NetworkManager", "");
+	plant(&f->files, "/etc/systemd/system/multi-user.target.wants/sshd.service", "");
+	plant(&f->files, RED_HAT "ifcfg-lo", "DEVICE=lo\n");
+	add_card(f, "eth1");
+	run_twice(f, &step_network_address);
+	assert_false(guest_exists(f->files.g, KEYFILE));
+	assert_non_null(strstr(text_of(&f->files, RED_HAT "ifcfg-eth1"), "IPADDR=10.9.0.7\n"));
+}
+
+/* What configures another card is in use; what has "lo" only needn't be. */
+static void test_new_file_beside_another_card(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant(&f->files, "/etc/systemd/system/multi-user.target.wants/NetworkManager.service", "");
+	plant(&f->files, INTERFACES, "");
+	add_network(f, "ifupdown", INTERFACES, "lo");
+	add_network(f, "ifcfg", RED_HAT "ifcfg-eth0", "eth0");
+	add_card(f, "eth1");
+	run_twice(f, &step_network_address);
+	assert_false(guest_exists(f->files.g, KEYFILE));
+	assert_string_equal(text_of(&f->files, INTERFACES), "");
+	assert_non_null(strstr(text_of(&f->files, RED_HAT "ifcfg-eth1"), "IPADDR=10.9.0.7\n"));
+}
+
+static void test_new_file_of_network_manager(void **state)
+{
+	struct linux_fixture *f = *state;
+
+	plant(&f->files, "/etc/systemd/system/multi-user.target.wants/NetworkManager.service", "");
+	plant(&f->files, INTERFACES, "");
+	add_network(f, "ifupdown", INTERFACES, "lo");
+	add_card(f, "eth1");
+	run_twice(f, &step_network_address);
+	assert_string_equal(text_of(&f->files, INTERFACES), "");
+	assert_true(guest_exists(f->files.g, KEYFILE));
+}
+
 /* Longer than any such file is: it stays as it is, and that is told. */
 static void test_too_long(void **state)
 {
@@ -151,10 +204,17 @@ static void test_too_long(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    LINUX_TEST(test_red_hat_default_routes),   LINUX_TEST(test_port_of_a_team),
-	    LINUX_TEST(test_port_of_open_vswitch),     LINUX_TEST(test_suse_card_without_name),
-	    LINUX_TEST(test_netplan_beside_a_pattern), LINUX_TEST(test_ifupdown_files),
-	    LINUX_TEST(test_ifupdown_without_stanza),  LINUX_TEST(test_too_long),
+	    LINUX_TEST(test_red_hat_default_routes),
+	    LINUX_TEST(test_port_of_a_team),
+	    LINUX_TEST(test_port_of_open_vswitch),
+	    LINUX_TEST(test_suse_card_without_name),
+	    LINUX_TEST(test_netplan_beside_a_pattern),
+	    LINUX_TEST(test_ifupdown_files),
+	    LINUX_TEST(test_ifupdown_without_stanza),
+	    LINUX_TEST(test_new_file_without_network_manager),
+	    LINUX_TEST(test_new_file_beside_another_card),
+	    LINUX_TEST(test_new_file_of_network_manager),
+	    LINUX_TEST(test_too_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
