@@ -35,9 +35,10 @@ static bool is_yes(const char *value)
  * they are in the card's own file. */
 static bool is_virtual(const struct lines *l, const char *name)
 {
-	static const char *const types[] = {"Bridge",  "Bond",	  "Vlan",  "Team",     "OVSBridge", "Tunnel",
-					    "GRE",     "SIT",	  "IPIP",  "Wireless", "tun",	    "tap",
-					    "macvlan", "macvtap", "dummy", "ipoib"};
+	static const char *const types[] = {"Bridge",	  "Bond",    "Vlan",	  "Team",	  "OVSBridge",
+					    "OVSIntPort", "OVSBond", "OVSTunnel", "OVSPatchPort", "Tunnel",
+					    "GRE",	  "SIT",     "IPIP",	  "Wireless",	  "tun",
+					    "tap",	  "macvlan", "macvtap",	  "dummy",	  "ipoib"};
 	const char *type = shellvars_get(l, "TYPE"), *suse = shellvars_get(l, "INTERFACETYPE"),
 		   *device_type = shellvars_get(l, "DEVICETYPE");
 
@@ -54,7 +55,7 @@ static bool is_virtual(const struct lines *l, const char *name)
 static bool names_parts(const char *key)
 {
 	return !strcmp(key, "PHYSDEV") || !strcmp(key, "ETHERDEVICE") || !strcmp(key, "BRIDGE_PORTS") ||
-	       !strncmp(key, "BONDING_SLAVE", 13);
+	       !strcmp(key, "BOND_IFACES") || !strncmp(key, "BONDING_SLAVE", 13);
 }
 
 static void add_parts(struct net_items *ret, const struct lines *l, size_t line, struct span value)

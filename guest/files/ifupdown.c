@@ -22,8 +22,8 @@ static char *word(const struct lines *l, size_t i, size_t *pos)
 
 static bool makes_interface(const char *key)
 {
-	static const char *const keys[] = {"bridge_ports", "bridge-ports",    "bond-slaves",
-					   "bond_slaves",  "vlan-raw-device", "vlan_raw_device"};
+	static const char *const keys[] = {"bridge_ports", "bridge-ports", "bond-slaves",     "bond_slaves",
+					   "ovs_ports",	   "ovs_bonds",	   "vlan-raw-device", "vlan_raw_device"};
 
 	for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
 		if (strcmp(key, keys[k]) == 0)
@@ -33,7 +33,7 @@ static bool makes_interface(const char *key)
 
 static bool names_interfaces(const char *key)
 {
-	return strstr(key, "ports") || strstr(key, "slaves") || strstr(key, "raw");
+	return strstr(key, "ports") || strstr(key, "bonds") || strstr(key, "slaves") || strstr(key, "raw");
 }
 
 static void add_virtual(struct stanza *s, const struct lines *l)
@@ -54,6 +54,12 @@ static void parts(struct stanza *s, const struct lines *l, size_t i, const char 
 			net_item_add(s->out, NET_NAME, s->out->sections++, i, name, (struct span){0});
 }
 
+/* Open vSwitch's ports are cards, as a rule: the other types are made. */
+static bool is_made_by_ovs(const char *key, const char *value)
+{
+	return strcmp(key, "ovs_type") == 0 && strcmp(value, "OVSPort") != 0;
+}
+
 static void option(struct stanza *s, const struct lines *l, size_t i, const char *key, size_t pos)
 {
 	if (makes_interface(key)) {
@@ -65,6 +71,8 @@ static void option(struct stanza *s, const struct lines *l, size_t i, const char
 
 	if (!value)
 		return;
+	if (is_made_by_ovs(key, value))
+		add_virtual(s, l);
 	s->has_mode |= !strcmp(key, "bond-mode") || !strcmp(key, "bond_mode");
 	s->has_master |= !strcmp(key, "bond-master") || !strcmp(key, "bond_master");
 	if (strcmp(key, "address") == 0 && !s->address) {

@@ -260,9 +260,9 @@ static bool line_names(const struct lines *l, size_t line, unsigned from, const 
 /* "bridge_ports ens192", "bond-slaves ens192"; "bond-master bond0" in the interface's own stanza. */
 static bool is_ifupdown_port(const struct lines *l, const char *interface)
 {
-	static const char *const lists[] = {"bridge_ports", "bridge-ports", "bond-slaves",
-					    "bond_slaves",  "slaves",	    NULL},
-				 *const masters[] = {"bond-master", "bond_master", NULL};
+	static const char *const lists[] = {"bridge_ports", "bridge-ports", "bond-slaves", "bond_slaves",
+					    "slaves",	    "ovs_ports",    "ovs_bonds",   NULL},
+				 *const masters[] = {"bond-master", "bond_master", "ovs_bridge", NULL};
 	const char *stanza = NULL;
 
 	for (size_t i = 0; i < l->v.n; i++) {
@@ -310,7 +310,7 @@ static bool any_variable(const struct lines *l, const char *const *names)
 /* BRIDGE_PORTS='eth0 eth1', BONDING_SLAVE_0='eth0', netctl's BindsToInterfaces=(eth0), netifrc's slaves_bond0="eth0" */
 static bool is_listed_port(const struct lines *l, const char *interface)
 {
-	static const char *const lists[] = {"BRIDGE_PORTS",	 "BONDING_SLAVE*", "TEAM_PORT_DEVICE*",
+	static const char *const lists[] = {"BRIDGE_PORTS",	 "BONDING_SLAVE*", "BOND_IFACES", "TEAM_PORT_DEVICE*",
 					    "BindsToInterfaces", "slaves_*",	   "bridge_*"};
 	static const char between[] = " \t\"'()";
 

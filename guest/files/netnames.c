@@ -251,6 +251,14 @@ static bool ens_number(const char *name, unsigned *ret)
 	return !*end && *ret < 10000;
 }
 
+/* udev's, the kernel's and biosdevname's (em1, p2p1). */
+static bool is_card_name(const char *name)
+{
+	static const char *const prefixes[] = {"en", "eth", "em", NULL};
+
+	return begins_with_any(name, prefixes) || (name[0] == 'p' && isdigit((unsigned char)name[1]));
+}
+
 /* Sort key of a name: kind, then its numbers. */
 static void name_rank(const char *name, unsigned rank[4])
 {
@@ -260,7 +268,7 @@ static void name_rank(const char *name, unsigned rank[4])
 	if (ens_number(name, &number)) {
 		rank[1] = slot_rank(number);
 	} else {
-		rank[0] = 1;
+		rank[0] = is_card_name(name) ? 1 : 2;
 		for (unsigned k = 1; k < 4 && *name; k++) {
 			name += strcspn(name, "0123456789");
 			rank[k] = (unsigned)strtoul(name, (char **)&name, 10);

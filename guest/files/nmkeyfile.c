@@ -11,8 +11,10 @@ static bool is_ethernet_section(const char *section)
 
 static bool is_virtual_type(const char *type)
 {
-	static const char *const types[] = {"bridge", "bond",	   "vlan",	"team",	   "dummy", "tun",
-					    "vrf",    "wireguard", "ip-tunnel", "macvlan", "vxlan", "loopback"};
+	static const char *const types[] = {"bridge",	     "bond",  "vlan",	   "team",	"dummy",
+					    "tun",	     "vrf",   "wireguard", "ip-tunnel", "macvlan",
+					    "ipvlan",	     "vxlan", "loopback",  "macsec",	"ovs-bridge",
+					    "ovs-interface", "veth",  "hsr",	   "gsm",	"cdma"};
 
 	for (size_t k = 0; type && k < sizeof types / sizeof *types; k++)
 		if (strcmp(type, types[k]) == 0)
@@ -20,10 +22,18 @@ static bool is_virtual_type(const char *type)
 	return false;
 }
 
-static enum net_key meaning_of(const struct ini *i, bool is_virtual)
+static enum net_key name_key(const char *type)
+{
+	/* A port of Open vSwitch is no interface, and has the name of the card in it at times. */
+	if (type && strcmp(type, "ovs-port") == 0)
+		return NET_KEY_UNKNOWN;
+	return is_virtual_type(type) ? NET_VIRTUAL : NET_NAME;
+}
+
+static enum net_key meaning_of(const struct ini *i, const char *type)
 {
 	if (ini_is(i, "connection", "interface-name"))
-		return is_virtual ? NET_VIRTUAL : NET_NAME;
+		return name_key(type);
 	if (is_ethernet_section(i->section) && strcmp(i->key, "mac-address") == 0)
 		return NET_MAC;
 	if (ini_is(i, "match", "interface-name"))
@@ -70,11 +80,11 @@ static void add_parent(struct net_items *ret, const struct ini *i)
 void nmkeyfile_parse(const struct lines *l, struct net_items *ret)
 {
 	struct ini i = INI_OF((struct lines *)l);
-	bool is_virtual = is_virtual_type(ini_get((struct lines *)l, "connection", "type"));
+	const char *type = ini_get((struct lines *)l, "connection", "type");
 
 	ret->sections = 1;
 	while (ini_next(&i)) {
-		enum net_key what = meaning_of(&i, is_virtual);
+		enum net_key what = meaning_of(&i, type);
 
 		if (what)
 			add(ret, &i, what);

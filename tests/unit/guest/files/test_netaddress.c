@@ -326,6 +326,9 @@ static void test_ports(void **state)
 {
 	check_port("ifupdown", "iface br0 inet static\n bridge_ports ens192 ens224\n", false, true);
 	check_port("ifupdown", "iface ens192 inet manual\n bond-master bond0\n", true, true);
+	check_port("ifupdown", "iface vmbr0 inet static\n ovs_ports ens192 v9\n", false, true);
+	check_port("ifupdown", "iface ens192 inet manual\n ovs_bridge vmbr0\n", true, true);
+	check_port("ifupdown", "iface v9 inet static\n ovs_bridge vmbr0\n", false, false);
 	check_port("ifupdown", "iface v7 inet static\n vlan-raw-device ens192\n", false, false);
 	check_port("netplan", "network:\n  bonds:\n    b:\n      interfaces: [ens192]\n", false, true);
 	check_port("netplan", "network:\n  vlans:\n    v:\n      link: ens192\n", false, false);
@@ -334,6 +337,7 @@ static void test_ports(void **state)
 	check_port("networkd", "[Network]\nBridge=br0\n", true, true);
 	check_port("ifcfg", "DEVICE=ens192\nMASTER=bond0\n", true, true);
 	check_port("ifcfg", "BONDING_SLAVE_0='ens192'\n", false, true);
+	check_port("ifcfg", "TYPE=OVSBond\nBOND_IFACES=\"ens192 ens224\"\n", false, true);
 	check_port("ifcfg", "ETHERDEVICE='ens192'\n", false, false);
 	check_port("netctl", "BindsToInterfaces=('ens224' 'ens192')\n", false, true);
 	check_port("netctl", "BindsToInterfaces=(ens1921)\n", false, false);

@@ -172,6 +172,13 @@ static void test_ifupdown(void **state)
 		  "iface bond0 inet dhcp\n\tbond-primary ens192\n\tbond-mode 1\n"),
 	    "0:1:name=ens192 0:1:method=manual 1:4:name=ens224 1:4:method=manual 2:7:name=bond0 2:7:method=dhcp "
 	    "2:7:virtual=bond0 ");
+	assert_string_equal(found(&a, ifupdown_parse,
+				  "iface ens192 inet manual\n\tovs_bridge vmbr0\n\tovs_type OVSPort\n"
+				  "iface v9 inet dhcp\n\tovs_type OVSIntPort\n\tovs_bridge vmbr0\n"
+				  "iface vmbr0 inet dhcp\n\tovs_type OVSBridge\n\tovs_ports ens192 v9\n"),
+			    "0:1:name=ens192 0:1:method=manual 1:4:name=v9 1:4:method=dhcp 1:4:virtual=v9 "
+			    "2:7:name=vmbr0 2:7:method=dhcp 2:7:virtual=vmbr0 2:7:virtual=vmbr0 3:9:name=ens192 "
+			    "4:9:name=v9 ");
 }
 
 static void test_networkd(void **state)
@@ -206,6 +213,9 @@ static void test_network_manager(void **state)
 				  "[connection]\ntype=vlan\ninterface-name=v5\n[vlan]\nparent=ens224\n[ipv4]\n"
 				  "address1=10.0.0.3/24,10.0.0.1\nmethod=manual\n"),
 			    "0:3:virtual=v5 1:5:name=ens224 0:7:address=10.0.0.3/24 0:8:method=static ");
+	assert_string_equal(found(&a, nmkeyfile_parse, "[connection]\ntype=ovs-interface\ninterface-name=br-ex\n"),
+			    "0:3:virtual=br-ex ");
+	assert_string_equal(found(&a, nmkeyfile_parse, "[connection]\ntype=ovs-port\ninterface-name=ens192\n"), "");
 }
 
 static void test_udev_rules(void **state)
@@ -272,6 +282,8 @@ static void test_ifcfg_of_red_hat(void **state)
 	assert_string_equal(
 	    found_at(&a, REDHAT "ens192", "DEVICE=ens192\nTYPE=OVSPort\nDEVICETYPE=ovs\nOVS_BRIDGE=ovsbr0\n"),
 	    "0:1:name=ens192 ");
+	assert_string_equal(found_at(&a, REDHAT "b0", "DEVICE=b0\nTYPE=OVSBond\nBOND_IFACES=\"ens192 ens224\"\n"),
+			    "0:1:virtual=b0 1:3:name=ens192 2:3:name=ens224 ");
 	assert_string_equal(found_at(&a, REDHAT "eth0.bak", "DEVICE=eth0\n"), "");
 	assert_string_equal(found_at(&a, REDHAT "eth0~", "DEVICE=eth0\n"), "");
 	assert_string_equal(found_at(&a, REDHAT "eth0", ""), "");

@@ -108,11 +108,29 @@ static void test_source_name(void **state)
 	assert_null(name_of(f, 0));
 }
 
+/* "vmbr0", made by something that isn't known, doesn't come before the card. */
+static void test_card_names_first(void **state)
+{
+	static const char *const names[] = {"eth1", "enp3s0", "em1", "p2p1"};
+	struct fixture *f = *state;
+
+	add_card(f, "52:54:00:00:00:01", NULL, NULL, NULL);
+	configure(f, "vmbr0", NULL);
+	for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+		configure(f, names[k], NULL);
+		net_assign_names(f->m, false, f->i);
+		assert_string_equal(name_of(f, 0)->name, names[k]);
+		assert_true(name_of(f, 0)->guessed);
+		f->i->networks.n--;
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(test_place), TEST(test_mac_first), TEST(test_source_name)};
+	const struct CMUnitTest tests[] = {TEST(test_place), TEST(test_mac_first), TEST(test_source_name),
+					   TEST(test_card_names_first)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
