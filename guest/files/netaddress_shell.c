@@ -333,15 +333,40 @@ static const char *with_v6_words(struct arena *a, const char *address, const cha
 	return ret;
 }
 
+static bool is_default_route(const char *route)
+{
+	struct span to;
+	size_t pos = 0;
+
+	return !span_next(route, &pos, &to) || span_is(route, to, "default") || span_is(route, to, "0.0.0.0/0");
+}
+
+/* All routes stand in one value, a line each: only one that is the IPv4 default route can be replaced. */
+static bool is_only_default_route(const struct lines *l, const char *name)
+{
+	VEC_FOR (line, &l->v) {
+		struct shellvar var;
+
+		if (!shellvar_parse(line->text, &var) || !shellvar_named(line->text, &var, name))
+			continue;
+
+		const char *value = span_dup(l->arena, line->text, var.value);
+		bool closed = !var.quote || line->text[var.value.at + var.value.len] == var.quote;
+
+		if (!closed || strchr(value, ':') || !is_default_route(value))
+			return false;
+	}
+	return true;
+}
+
 bool netifrc_set_address(struct lines *l, const struct net_address *a)
 {
 	const struct static_ip *ip = a->ip;
 	const char *config = arena_printf(l->arena, "config_%s", a->interface),
-		   *routes = arena_printf(l->arena, "routes_%s", a->interface), *now = shellvars_get(l, config),
-		   *to = shellvars_get(l, routes);
+		   *routes = arena_printf(l->arena, "routes_%s", a->interface), *now = shellvars_get(l, config);
 
 	/* Both families stand in one value. */
-	if (ip->v6 || has_v6_below(l, config) || has_v6_below(l, routes) || (to && strchr(to, ':')))
+	if (ip->v6 || has_v6_below(l, config) || !is_only_default_route(l, routes))
 		return false;
 	set(l, config, with_v6_words(l->arena, with_prefix(l->arena, ip), now ? now : ""));
 	set_or_drop(l, routes, ip->gateway ? arena_printf(l->arena, "default via %s", ip->gateway) : NULL);

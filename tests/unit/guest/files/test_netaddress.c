@@ -302,6 +302,14 @@ static void test_profiles(void **state)
 	check(netifrc_set_address, "config_ens192=\"10.0.0.5/24\n2001:db8::5/64\"\n", &plain, "refused");
 	check(netifrc_set_address, "routes_ens192=\"default via 10.0.0.1\ndefault via fe80::1\"\n", &routed, "refused");
 	check(netifrc_set_address, "config_ens192=\"10.0.0.5/24\n", &plain, "refused");
+	check(netifrc_set_address, "routes_ens192=\"10.9.0.0/16 via 10.0.0.3\"\n", &routed, "refused");
+	check(netifrc_set_address, "routes_ens192=\"default via 10.0.0.1\n10.9.0.0/16 via 10.0.0.3\"\n", &routed,
+	      "refused");
+	check(netifrc_set_address, "routes_ens192=\"\ndefault via 10.0.0.1\n\"\n", &plain, "refused");
+	check(netifrc_set_address, "routes_ens192=( \"default via 10.0.0.1\" )\n", &plain, "refused");
+	check(netifrc_set_address,
+	      "routes_ens192=\"0.0.0.0/0 via 10.0.0.1\"\nroutes_ens224=\"9.0.0.0/8 via 10.0.0.3\"\n", &plain,
+	      "routes_ens224=\"9.0.0.0/8 via 10.0.0.3\"\nconfig_ens192=10.9.0.7/20\n");
 	check(dhcpcd_set_address, "hostname\ninterface ens192\nstatic ip_address=1.2.3.4/8\nstatic routers=1.0.0.1\n",
 	      &plain, "hostname\ninterface ens192\nstatic ip_address=10.9.0.7/20\n");
 	check(resolv_conf_set, "search example\nnameserver 1.1.1.1\n",
