@@ -75,9 +75,9 @@ int image_compare(struct block *a, struct block *b, const struct image_compare_o
 /* Every extent of the image as an array of {offset, length, kind}: "data", "zero" or "hole", neighbours merged. */
 int image_map(struct block *b, struct json **ret, struct err *err);
 
-/* Serves the image at path read-only over NBD on a Unix socket that must not exist, until SIGINT, SIGTERM or SIGHUP; calls
- * ready() when clients can connect. Removes the socket. Confines the process (image_confine()) before it opens the
- * image. */
+/* Serves the image at path read-only over NBD on a Unix socket that must not exist, until SIGINT, SIGTERM or SIGHUP;
+ * calls ready() when clients can connect. Removes the socket. Confines the process (image_confine()) before it opens
+ * the image. */
 int image_serve(const char *path, const char *format, const struct image_rules *rules, const char *socket_path,
 		void (*ready)(const char *socket_path), struct err *err);
 
