@@ -248,6 +248,19 @@ static int write_inventory(const struct saving *s, const struct hardware *h, str
 	return file_replace(partial_dirfd(s->partial), PHYSICAL_INVENTORY, buf_str(&text), text.len, 0644, err);
 }
 
+/* What the kernel had in its cache may have hidden that a disk is gone. A place that can't be read any more is no
+ * reason. */
+static int check_disks(const struct saving *s, struct err *err)
+{
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i < s->shown.ndisks; i++)
+		if (sample_block(s->shown.disks[i].block, &hash, err) < 0 ||
+		    watched_check(s->shown.disks[i].block, err) < 0)
+			return -1;
+	return 0;
+}
+
 static int publish(struct saving *s, struct err *err)
 {
 	if (partial_prepare(s->partial, err) < 0)
@@ -259,7 +272,7 @@ static int publish(struct saving *s, struct err *err)
 static int save_to(struct saving *s, const struct hardware *h, const char *folder, const char *name, struct err *err)
 {
 	if (count_bytes(s, err) < 0 || open_partial(s, folder, name, err) < 0 || begin_or_resume(s, err) < 0 ||
-	    copy_disks(s, err) < 0)
+	    copy_disks(s, err) < 0 || check_disks(s, err) < 0)
 		return -1;
 	return write_inventory(s, h, err) < 0 ? -1 : publish(s, err);
 }

@@ -41,13 +41,16 @@ static int open_disk(const char *root, const char *name, enum shown_machine mach
 	AUTO(block_closep) struct block *disk = NULL;
 	char path[4096];
 	AUTO_FD int fd = -1;
+	int size_fd;
 
 	snprintf(path, sizeof path, "%s/dev/%.50s", root, name);
 	fd = open_device(path, machine, err);
 	if (fd < 0 || file_block_open(fd, name, &disk, err) < 0)
 		return -1;
-	take_fd(&fd);
-	*ret = watched_new(take_ptr(&disk), open(path, O_RDONLY | O_DIRECT | O_CLOEXEC));
+	size_fd = fcntl(take_fd(&fd), F_DUPFD_CLOEXEC, 0);
+	if (size_fd < 0)
+		return err_sys(err, ERR_INTERNAL, "cannot duplicate a descriptor");
+	*ret = watched_new(take_ptr(&disk), size_fd, open(path, O_RDONLY | O_DIRECT | O_CLOEXEC));
 	return *ret ? 0 : err_nomem(err);
 }
 

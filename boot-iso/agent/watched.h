@@ -6,10 +6,13 @@
 
 #include "formats/block.h"
 
-/* Takes the disk and direct_fd, which are closed when there is no memory (NULL). direct_fd: the same disk opened
- * without the kernel's cache (O_DIRECT), -1: none. Where a read fails and is as short as those that narrow a bad place
- * down, it is tried there: the cache reads pages, and loses the good sectors around a bad one. */
-struct block *watched_new(struct block *disk, int direct_fd);
+/* Takes the disk and both descriptors of it, which are closed when there is no memory (NULL). direct_fd: opened without
+ * the kernel's cache (O_DIRECT), -1: none. Where a read fails and is as short as those that narrow a bad place down, it
+ * is tried there: the cache reads pages, and loses the good sectors around a bad one. size_fd is asked for the disk's
+ * size then: of one that has dropped off its bus all reads fail with ERR_TEMPFAIL, which is no bad place. */
+struct block *watched_new(struct block *disk, int size_fd, int direct_fd);
+/* Whether it is still there, as far as the kernel knows: ERR_TEMPFAIL. */
+int watched_check(const struct block *b, struct err *err);
 
 /* Bytes that were read since the beginning, and the place behind the last byte that was read since watched_rewind():
  * a copy reads in order. */

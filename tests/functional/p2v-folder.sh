@@ -70,12 +70,16 @@ ssize_t pread64(int fd, void *buf, size_t len, off64_t off)
 }
 C
 cc -shared -fPIC -o slow.so slow.c
-LD_PRELOAD=$work/slow.so "$agent" --to "$work/usb" --root "$work/machine" --words 'rehost.name=web01 rehost.disks=sda,sdb' > said 2>&1 &
-agent_pid=$!
-until [ "$(grep -c '"off"' usb/.web01.partial/journal.ndjson 2> /dev/null)" -gt 0 ] 2> /dev/null; do
-	kill -0 $agent_pid 2> /dev/null || fail "it ended: $(cat said)"
-	sleep 0.05
-done
+begin_slowly() { # until some of it is journalled
+	LD_PRELOAD=$work/slow.so "$agent" --to "$work/usb" --root "$work/machine" \
+		--words "rehost.name=web01 rehost.disks=sda,sdb ${more:-}" > said 2>&1 &
+	agent_pid=$!
+	until [ "$(grep -c '"off"' usb/.web01.partial/journal.ndjson 2> /dev/null)" -gt 0 ] 2> /dev/null; do
+		kill -0 $agent_pid 2> /dev/null || fail "it ended: $(cat said)"
+		sleep 0.05
+	done
+}
+begin_slowly
 kill -9 $agent_pid
 wait $agent_pid 2> /dev/null || true
 [ ! -e usb/web01 ] || fail "half of it has the final name"
@@ -95,6 +99,24 @@ grep -q 'of other disks: it is begun anew' said || fail "$(cat said)"
 rm -rf out usb.json
 "$rehost" convert -q --no-convert -of raw -os out usb/web01 > convert.log 2>&1 || fail "$(cat convert.log)"
 cmp machine/dev/sda out/web01/web01-sda.raw || fail "sda differs after it was begun anew"
+
+# ---- a disk that drops off its bus is none with bad sectors: no zeros are written, and it goes on when it is back ----
+rm -rf usb out
+cp --sparse=always machine/dev/sda kept
+more=rehost.on-read-error=zero begin_slowly
+truncate -s 0 machine/dev/sda
+got=0
+wait $agent_pid || got=$?
+[ $got = 75 ] || fail "exit status $got, expected 75: $(cat said)"
+grep -q "the disk 'sda' is gone" said || fail "$(cat said)"
+! grep -q "can't be read" said || fail "bad sectors of a disk that is gone: $(cat said)"
+[ -d usb/.web01.partial ] || fail "nothing was kept"
+[ ! -e usb/web01 ] || fail "half of it was published"
+cat kept > machine/dev/sda
+more=rehost.on-read-error=zero save || fail "$(cat said)"
+grep -q 'An earlier run was not finished' said || fail "$(cat said)"
+"$rehost" convert -q --no-convert -of raw -os out usb/web01 > convert.log 2>&1 || fail "$(cat convert.log)"
+cmp kept out/web01/web01-sda.raw || fail "sda differs after it was gone for a while"
 
 # ---- an inventory names what it may ----
 sed 's/"qcow2"/"vmdk"/' usb/web01/machine.json > changed && mv changed usb/web01/machine.json

@@ -1,4 +1,5 @@
 /* Tests of boot-iso/agent/screen.c, and of watched.c, whose figures a screen shows. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -112,7 +113,7 @@ static void how_much_and_how_far(void **state)
 	char buf[512];
 
 	block_init(disk, &ops, "sda", 4096);
-	w = watched_new(disk, -1);
+	w = watched_new(disk, -1, -1);
 	assert_int_equal(block_pread(w, buf, 512, 3584, NULL), 0);
 	assert_int_equal(block_pread(w, buf, 512, 0, NULL), 0);
 	assert_int_equal(watched_read(w), 1024);
@@ -134,21 +135,31 @@ static int pages(struct block *b, void *buf, size_t len, uint64_t off, struct er
 	return 0;
 }
 
+/* A file of that size that has no name; it stands for the disk. */
+static int nameless_file(off_t size)
+{
+	char path[] = "/tmp/rehost-watched-XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	unlink(path);
+	assert_int_equal(ftruncate(fd, size), 0);
+	return fd;
+}
+
 static void good_sectors_around_a_bad_one(void **state)
 {
 	static const struct block_ops ops = {.name = "pages", .pread = pages, .close = close_it};
 	struct block *disk = calloc(1, sizeof *disk), *w;
 	atomic_bool stop = false;
-	char buf[8192], path[] = "/tmp/rehost-direct-XXXXXX";
-	int fd = mkstemp(path);
+	char buf[8192];
+	int fd = nameless_file(0);
 	struct err err = ERR_INIT;
 
-	assert_true(fd >= 0);
-	unlink(path);
 	memset(buf, 2, sizeof buf);
 	assert_int_equal(write(fd, buf, 2048), 2048); /* what is behind can't be read there */
 	block_init(disk, &ops, "sda", 16384);
-	w = watched_new(disk, fd);
+	w = watched_new(disk, nameless_file(16384), fd);
 	assert_int_equal(block_pread(w, buf, 8192, 4096, &err), 0);
 	assert_int_equal(block_pread(w, buf, 8192, 0, &err), -1); /* more than is narrowed down */
 	assert_int_equal(block_pread(w, buf, 512, 1536, &err), 0);
@@ -165,6 +176,47 @@ static void good_sectors_around_a_bad_one(void **state)
 	block_close(w);
 }
 
+/* What the next read of the disk fails with. */
+static int failing_with;
+
+static int failing(struct block *b, void *buf, size_t len, uint64_t off, struct err *err)
+{
+	errno = failing_with;
+	return err_sys(err, ERR_UNREADABLE, "read");
+}
+
+/* A disk that isn't there any more has no bad sectors: whoever would make zeros of them must not. */
+static void a_disk_that_is_gone(void **state)
+{
+	static const struct block_ops ops = {.name = "failing", .pread = failing, .close = close_it};
+	static const int gone[] = {ENXIO, ENODEV, ENOMEDIUM};
+	struct block *disk = calloc(1, sizeof *disk), *w;
+	int fd = nameless_file(16384), size_fd = dup(fd);
+	struct err err = ERR_INIT;
+	char buf[512];
+
+	block_init(disk, &ops, "sda", 16384);
+	w = watched_new(disk, size_fd, -1);
+	failing_with = EIO;
+	assert_int_equal(block_pread(w, buf, 512, 0, &err), -1);
+	assert_int_equal(err.code, ERR_UNREADABLE);
+	for (size_t i = 0; i < sizeof gone / sizeof *gone; i++) {
+		failing_with = gone[i];
+		assert_int_equal(block_pread(w, buf, 512, 0, &err), -1);
+		assert_int_equal(err.code, ERR_TEMPFAIL);
+		assert_non_null(strstr(err.text, "the disk 'sda' is gone"));
+	}
+	assert_int_equal(watched_check(w, &err), 0);
+	failing_with = EIO;
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(block_pread(w, buf, 512, 0, &err), -1);
+	assert_int_equal(err.code, ERR_TEMPFAIL);
+	assert_int_equal(watched_check(w, &err), -1);
+	assert_int_equal(err.code, ERR_TEMPFAIL);
+	block_close(w);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +225,7 @@ int main(void)
 	    cmocka_unit_test(answers_to_something_else),
 	    cmocka_unit_test(refuses_what_is_no_screen),
 	    cmocka_unit_test(good_sectors_around_a_bad_one),
+	    cmocka_unit_test(a_disk_that_is_gone),
 	    cmocka_unit_test(how_much_and_how_far),
 	};
 
