@@ -110,6 +110,20 @@ static enum controller controller_of(const char *bus, const char *driver)
 	return CONTROLLER_UNKNOWN;
 }
 
+/* Images that were written at the machine have zeros where its disk couldn't be read. */
+static void note_unreadable(const struct json *unreadable, struct machine *m)
+{
+	const struct json *first = js_at(js_get(unreadable, "places"), 0);
+	uint64_t bytes = js_get_u64(unreadable, "bytes", 0), count = js_get_u64(unreadable, "count", 0);
+
+	if (!bytes || !first)
+		return;
+	machine_note(m,
+		     "disk %zu: %" PRIu64 " bytes in %" PRIu64 " place%s could not be read at the machine and are "
+		     "zeros, the first at 0x%" PRIx64,
+		     m->disks.n, bytes, count, count == 1 ? "" : "s", js_get_u64(first, "offset", 0));
+}
+
 static int add_disk(const struct json *j, struct machine *m, struct err *err)
 {
 	struct disk d = {.capacity = js_get_u64(j, "size", 0),
@@ -125,6 +139,7 @@ static int add_disk(const struct json *j, struct machine *m, struct err *err)
 	if (take_text(j, "serial", &m->arena, &d.serial, err) < 0)
 		return -1;
 	*vec_push(&m->arena, &m->disks) = d;
+	note_unreadable(js_get(j, "unreadable"), m);
 	return 0;
 }
 

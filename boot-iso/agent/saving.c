@@ -26,7 +26,10 @@
 
 #define FAT_FILE_MAX ((UINT64_C(4) << 30) - 1)
 
-enum { IMAGE_NAME_MAX = 16 /* "disk64.qcow2" */ };
+enum {
+	IMAGE_NAME_MAX = 16, /* "disk64.qcow2" */
+	PLACES_TOLD = 128,   /* unreadable ones of a disk that the inventory lists: 64 disks' are under half a MiB */
+};
 
 struct saving {
 	struct shown shown;
@@ -34,10 +37,13 @@ struct saving {
 	struct partial *partial;
 	struct journal *journal;
 	uint64_t before, total; /* bytes of the disks that are done; of all */
+	struct copy_result results[DIAL_DISKS_MAX];
 };
 
 static void saving_done(struct saving *s)
 {
+	for (size_t i = 0; i < s->shown.ndisks; i++)
+		copy_result_done(&s->results[i]);
 	journal_close(s->journal);
 	partial_close(s->partial);
 	shown_done(&s->shown);
@@ -192,7 +198,7 @@ static int create_image(const struct saving *s, size_t disk, struct block **ret,
 static int copy_disk(struct saving *s, size_t disk, struct err *err)
 {
 	AUTO(block_closep) struct block *image = NULL;
-	AUTO(copy_result_done) struct copy_result result = {0};
+	struct copy_result *result = &s->results[disk];
 	AUTO_FD int fd = -1;
 	struct copy_job job = {.source = s->shown.disks[disk].block,
 			       .journal = s->journal,
@@ -206,12 +212,12 @@ static int copy_disk(struct saving *s, size_t disk, struct err *err)
 		return -1;
 	job.target = image;
 	job.writeback_fd = fd;
-	if (copy_run(&job, &result, err) < 0 || block_finish(image, err) < 0)
+	if (copy_run(&job, result, err) < 0 || block_finish(image, err) < 0)
 		return -1;
-	for (size_t i = 0; i < result.nbad; i++)
+	for (size_t i = 0; i < result->nbad; i++)
 		uis_say(s->shown.uis,
 			"WARNING: %s: %" PRIu64 " bytes at 0x%" PRIx64 " can't be read: zeros in the image",
-			s->shown.disks[disk].name, result.bad[i].len, result.bad[i].off);
+			s->shown.disks[disk].name, result->bad[i].len, result->bad[i].off);
 	s->before += bytes;
 	return 0;
 }
@@ -228,6 +234,28 @@ static int copy_disks(struct saving *s, struct err *err)
 
 /* ---- the inventory ---- */
 
+/* What is zeros in the image for that reason, for who converts it. */
+static void add_unreadable(struct json *disk, const struct copy_result *result)
+{
+	struct json *unreadable, *places;
+	uint64_t bytes = 0;
+
+	if (!result->nbad)
+		return;
+	for (size_t i = 0; i < result->nbad; i++)
+		bytes += result->bad[i].len;
+	unreadable = js_set(disk, "unreadable", js_object());
+	js_set_u64(unreadable, "bytes", bytes);
+	js_set_u64(unreadable, "count", result->nbad);
+	places = js_set(unreadable, "places", js_array());
+	for (size_t i = 0; i < result->nbad && i < PLACES_TOLD; i++) {
+		struct json *one = js_add(places, js_object());
+
+		js_set_u64(one, "offset", result->bad[i].off);
+		js_set_u64(one, "bytes", result->bad[i].len);
+	}
+}
+
 static int write_inventory(const struct saving *s, const struct hardware *h, struct err *err)
 {
 	AUTO(js_freep) struct json *j = inventory_json(h, s->settings->name), *old = js_copy(js_get(j, "disks"));
@@ -242,6 +270,7 @@ static int write_inventory(const struct saving *s, const struct hardware *h, str
 		js_set_u64(one, "size", s->shown.disks[i].block->size);
 		js_set_str(one, "file", name);
 		js_set_str(one, "format", "qcow2");
+		add_unreadable(one, &s->results[i]);
 	}
 	if (js_print(j, true, &text) < 0)
 		return err_nomem(err);

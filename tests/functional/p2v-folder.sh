@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 command -v python3 > /dev/null || skip "python3 is missing"
 build=${BUILD:-build}
 make -s "$build/rehost-p2v"
-agent=$PWD/$build/rehost-p2v rehost=$PWD/rehost
+home=$PWD agent=$PWD/$build/rehost-p2v rehost=$PWD/rehost
 scratch
 cd "$work"
 
@@ -117,6 +117,16 @@ more=rehost.on-read-error=zero save || fail "$(cat said)"
 grep -q 'An earlier run was not finished' said || fail "$(cat said)"
 "$rehost" convert -q --no-convert -of raw -os out usb/web01 > convert.log 2>&1 || fail "$(cat convert.log)"
 cmp kept out/web01/web01-sda.raw || fail "sda differs after it was gone for a while"
+
+# ---- bad sectors are zeros if that is asked for, and who converts the images is told ----
+cc -O1 -D_GNU_SOURCE -shared -fPIC -o bad_sectors.so "$home/tests/support/bad_sectors.c"
+rm -rf usb out
+export BAD_INODE BAD_RANGES=$(((3 << 20) + 512))+1024,$((4 << 20))+512
+BAD_INODE=$(stat -c %i machine/dev/sdb)
+LD_PRELOAD=$work/bad_sectors.so more=rehost.on-read-error=zero disks=sdb save || fail "$(cat said)"
+"$rehost" convert -q --no-convert -of raw -os out usb/web01 > convert.log 2>&1 || fail "$(cat convert.log)"
+grep -q 'disk 1: 1536 bytes in 2 places could not be read at the machine and are zeros, the first at 0x300200' out/web01/report.txt ||
+	fail "no note: $(cat out/web01/report.txt usb/web01/machine.json)"
 
 # ---- an inventory names what it may ----
 sed 's/"qcow2"/"vmdk"/' usb/web01/machine.json > changed && mv changed usb/web01/machine.json

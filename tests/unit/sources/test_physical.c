@@ -160,13 +160,28 @@ static void test_clock(void **state)
 	}
 }
 
+/* What was read with errors before. */
+static void test_unreadable(void **state)
+{
+	struct machine *m = machine_new();
+
+	assert_int_equal(parse("'serial':'S1',",
+			       "'unreadable':{'bytes':1536,'count':2,'places':[{'offset':4096,'bytes':512},{'offset':"
+			       "8192,'bytes':1024}]},",
+			       m, NULL),
+			 0);
+	assert_int_equal(m->notes.n, 1);
+	assert_string_equal(
+	    m->notes.v[0],
+	    "disk 1: 1536 bytes in 2 places could not be read at the machine and are zeros, the first at 0x1000");
+	machine_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_clock),
-	    cmocka_unit_test(test_whole),
-	    cmocka_unit_test(test_unknown),
-	    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_clock),      cmocka_unit_test(test_whole),   cmocka_unit_test(test_unknown),
+	    cmocka_unit_test(test_unreadable), cmocka_unit_test(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
