@@ -15,7 +15,9 @@
 #include "boot-iso/agent/watched.h"
 #include "core/base/checked.h"
 #include "core/base/cleanup.h"
+#include "core/base/clock.h"
 #include "core/base/file.h"
+#include "core/base/hash.h"
 #include "core/base/units.h"
 #include "formats/qcow2.h"
 #include "formats/sample.h"
@@ -28,7 +30,8 @@
 
 enum {
 	IMAGE_NAME_MAX = 16, /* "disk64.qcow2" */
-	PLACES_TOLD = 128,   /* unreadable ones of a disk that the inventory lists: 64 disks' are under half a MiB */
+	SHOW_MS = 100,
+	PLACES_TOLD = 128, /* unreadable ones of a disk that the inventory lists: 64 disks' are under half a MiB */
 };
 
 struct saving {
@@ -38,12 +41,20 @@ struct saving {
 	struct journal *journal;
 	uint64_t before, total; /* bytes of the disks that are done; of all */
 	struct copy_result results[DIAL_DISKS_MAX];
+	bool resumed;
+	uint64_t shown_at; /* ms */
 };
+
+static void forget_results(struct saving *s)
+{
+	s->before = 0;
+	for (size_t i = 0; i < s->shown.ndisks; i++)
+		copy_result_done(&s->results[i]);
+}
 
 static void saving_done(struct saving *s)
 {
-	for (size_t i = 0; i < s->shown.ndisks; i++)
-		copy_result_done(&s->results[i]);
+	forget_results(s);
 	journal_close(s->journal);
 	partial_close(s->partial);
 	shown_done(&s->shown);
@@ -52,6 +63,28 @@ static void saving_done(struct saving *s)
 static void image_name(size_t disk, char name[IMAGE_NAME_MAX])
 {
 	snprintf(name, IMAGE_NAME_MAX, "disk%zu.qcow2", disk + 1);
+}
+
+/* ---- what the screen shows ---- */
+
+static void show(struct saving *s, uint64_t done, uint64_t total, const char *title, const char *text)
+{
+	shown_measure(&s->shown, done, total, done);
+	if (!s->shown.asking) {
+		screen_begin(&s->shown.screen, title, text);
+		shown_add_bars(&s->shown, done, total, "");
+		screen_add_button(&s->shown.screen, "Cancel");
+	}
+	shown_hear(&s->shown);
+}
+
+static void show_comparing(struct saving *s, uint64_t done, uint64_t total)
+{
+	if (clock_ms() - s->shown_at < SHOW_MS)
+		return;
+	s->shown_at = clock_ms();
+	show(s, done, total, "Comparing what is written with this machine",
+	     "Where the machine ran from its disks since then, images of two moments would be mixed.");
 }
 
 /* ---- is there room? ---- */
@@ -126,6 +159,60 @@ static struct json *describe_run(const struct saving *s, struct err *err)
 	return take_ptr(&run);
 }
 
+/* Whether the disk still has what was copied. What it no longer gives was read once, and is kept. */
+static int compare_extent(const struct saving *s, const struct journal_extent *e, char *buf, bool *ret_same,
+			  struct err *err)
+{
+	struct block *source = e->disk < s->shown.ndisks ? s->shown.disks[e->disk].block : NULL;
+	struct err why = ERR_INIT;
+
+	*ret_same = true;
+	if (!source || e->len > COPY_CHUNK || !range_inside(e->off, e->len, source->size))
+		return 0;
+	if (block_pread(source, buf, e->len, e->off, &why) == 0)
+		*ret_same = hash_xxh3(buf, e->len) == e->hash;
+	else if (why.code != ERR_UNREADABLE)
+		return err_set(err, why.code, "%s", why.text);
+	return 0;
+}
+
+/* All that the journal vouches for: samples see a file system that was mounted since, but not inside of LUKS or
+ * BitLocker. */
+static int compare_all(struct saving *s, bool *ret_same, struct err *err)
+{
+	AUTO_FREE char *buf = malloc(COPY_CHUNK);
+	const struct journal_extent *e;
+	size_t n = journal_extents(s->journal, &e);
+	uint64_t done = 0, total = 0;
+
+	if (!buf)
+		return err_nomem(err);
+	for (size_t i = 0; i < n; i++)
+		total += e[i].len;
+	*ret_same = true;
+	for (size_t i = 0; i < n && *ret_same; done += e[i].len, i++) {
+		show_comparing(s, done, total);
+		if (compare_extent(s, &e[i], buf, ret_same, err) < 0)
+			return -1;
+	}
+	s->shown.copying = false; /* what is shown of the copy begins at its own begin */
+	return 0;
+}
+
+static int begin_anew(struct saving *s, struct json *run, struct err *err)
+{
+	AUTO(js_freep) struct json *own = run;
+
+	s->resumed = false;
+	journal_close(take_ptr(&s->journal));
+	if (partial_empty(s->partial, err) < 0 || journal_open(partial_dirfd(s->partial), &s->journal, err) < 0)
+		return -1;
+	if (check_room(s, partial_dirfd(s->partial), err) < 0)
+		return -1;
+	return journal_begin(s->journal, take_ptr(&own), err) < 0 ? -1
+								  : journal_reach(s->journal, PHASE_MAPPED, NULL, err);
+}
+
 /* Goes on with what is there, or empties the folder. */
 static int begin_or_resume(struct saving *s, struct err *err)
 {
@@ -134,18 +221,15 @@ static int begin_or_resume(struct saving *s, struct err *err)
 	if (!run || journal_open(partial_dirfd(s->partial), &s->journal, err) < 0)
 		return -1;
 	if (js_equal(journal_run(s->journal), run)) {
-		uis_say(s->shown.uis, "An earlier run was not finished: it is gone on with.");
-		return 0;
-	}
-	if (partial_was_there(s->partial))
+		if (compare_all(s, &s->resumed, err) < 0)
+			return -1;
+		uis_say(s->shown.uis, s->resumed ? "An earlier run was not finished: it is gone on with."
+						 : "The disks have changed since what was left there: it is begun "
+						   "anew.");
+	} else if (partial_was_there(s->partial)) {
 		uis_say(s->shown.uis, "What was left there is of other disks: it is begun anew.");
-	journal_close(take_ptr(&s->journal));
-	if (partial_empty(s->partial, err) < 0 || journal_open(partial_dirfd(s->partial), &s->journal, err) < 0)
-		return -1;
-	if (check_room(s, partial_dirfd(s->partial), err) < 0)
-		return -1;
-	return journal_begin(s->journal, take_ptr(&run), err) < 0 ? -1
-								  : journal_reach(s->journal, PHASE_MAPPED, NULL, err);
+	}
+	return s->resumed ? 0 : begin_anew(s, take_ptr(&run), err);
 }
 
 /* Another machine's folder, or an older one of this. */
@@ -162,15 +246,8 @@ static void progress(uint64_t done, void *opaque)
 {
 	struct saving *s = opaque;
 
-	done += s->before;
-	shown_measure(&s->shown, done, s->total, done);
-	if (!s->shown.asking) {
-		screen_begin(&s->shown.screen, "Writing images of this machine",
-			     "What is written is kept when this is cancelled, and gone on with another time.");
-		shown_add_bars(&s->shown, done, s->total, "");
-		screen_add_button(&s->shown.screen, "Cancel");
-	}
-	shown_hear(&s->shown);
+	show(s, done + s->before, s->total, "Writing images of this machine",
+	     "What is written is kept when this is cancelled, and gone on with another time.");
 }
 
 static int create_image(const struct saving *s, size_t disk, struct block **ret, int *ret_fd, struct err *err)
@@ -230,6 +307,35 @@ static int copy_disks(struct saving *s, struct err *err)
 			return err_wrap(err, "%s", s->shown.disks[i].name);
 	}
 	return 0;
+}
+
+/* The journal is of these disks, but the target hasn't what it says: a stick that lost what it had taken. */
+static bool is_useless(const struct saving *s, const struct err *why)
+{
+	return s->resumed && (why->code == ERR_VERIFY || why->code == ERR_CORRUPT);
+}
+
+static int copy_once_more(struct saving *s, struct err *err)
+{
+	AUTO(js_freep) struct json *run = js_copy(journal_run(s->journal));
+
+	forget_results(s);
+	return begin_anew(s, take_ptr(&run), err) < 0 ? -1 : copy_disks(s, err);
+}
+
+static int copy_all(struct saving *s, struct err *err)
+{
+	struct err why = ERR_INIT;
+
+	if (copy_disks(s, &why) == 0)
+		return 0;
+	if (!is_useless(s, &why)) {
+		if (err)
+			*err = why;
+		return -1;
+	}
+	uis_say(s->shown.uis, "What was left there is damaged: it is begun anew.");
+	return copy_once_more(s, err);
 }
 
 /* ---- the inventory ---- */
@@ -301,7 +407,7 @@ static int publish(struct saving *s, struct err *err)
 static int save_to(struct saving *s, const struct hardware *h, const char *folder, const char *name, struct err *err)
 {
 	if (count_bytes(s, err) < 0 || open_partial(s, folder, name, err) < 0 || begin_or_resume(s, err) < 0 ||
-	    copy_disks(s, err) < 0 || check_disks(s, err) < 0)
+	    copy_all(s, err) < 0 || check_disks(s, err) < 0)
 		return -1;
 	return write_inventory(s, h, err) < 0 ? -1 : publish(s, err);
 }

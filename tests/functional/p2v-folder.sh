@@ -100,6 +100,30 @@ rm -rf out usb.json
 "$rehost" convert -q --no-convert -of raw -os out usb/web01 > convert.log 2>&1 || fail "$(cat convert.log)"
 cmp machine/dev/sda out/web01/web01-sda.raw || fail "sda differs after it was begun anew"
 
+# ---- or changed where no sample sees it, as a system does that runs from an encrypted disk ----
+rm -rf usb out
+begin_slowly
+kill -9 $agent_pid
+wait $agent_pid 2> /dev/null || true
+grep -q '"disk":0,"off":2097152,' usb/.web01.partial/journal.ndjson || fail "$(cat usb/.web01.partial/journal.ndjson)"
+dd if=/dev/urandom of=machine/dev/sda bs=512 seek=6789 count=1 conv=notrunc status=none
+save || fail "$(cat said)"
+grep -q 'The disks have changed since what was left there: it is begun anew' said || fail "$(cat said)"
+"$rehost" convert -q --no-convert -of raw -os out usb/web01 > convert.log 2>&1 || fail "$(cat convert.log)"
+cmp machine/dev/sda out/web01/web01-sda.raw || fail "two moments of sda are mixed"
+
+# ---- or the journal is of these disks, but the target has lost what it vouches for ----
+rm -rf usb out
+begin_slowly
+kill -9 $agent_pid
+wait $agent_pid 2> /dev/null || true
+sed -i 's/"note":"q2 16 /"note":"q2 16 p1/' usb/.web01.partial/journal.ndjson
+save || fail "$(cat said)"
+grep -q 'is damaged: it is begun anew' said || fail "$(cat said)"
+"$rehost" convert -q --no-convert -of raw -os out usb/web01 > convert.log 2>&1 || fail "$(cat convert.log)"
+cmp machine/dev/sda out/web01/web01-sda.raw || fail "sda differs after a journal that was of no use"
+cmp machine/dev/sdb out/web01/web01-sdb.raw || fail "sdb differs after a journal that was of no use"
+
 # ---- a disk that drops off its bus is none with bad sectors: no zeros are written, and it goes on when it is back ----
 rm -rf usb out
 cp --sparse=always machine/dev/sda kept
