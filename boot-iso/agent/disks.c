@@ -1,5 +1,6 @@
 /* The machine's disks from /sys/class/block and udev's data; no disk is opened. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -122,6 +123,7 @@ static void read_identity(struct hardware *h, const struct tree *t, struct hw_di
 	d->wwn = first(udev_property(a, data, "ID_WWN_WITH_EXTENSION"), udev_property(a, data, "ID_WWN"),
 		       first(tree_text(t, a, "sys/class/block/%s/wwid", d->name),
 			     tree_text(t, a, "sys/class/block/%s/device/wwid", d->name), NULL));
+	d->path = udev_property(a, data, "ID_PATH");
 	d->bus = udev_property(a, data, "ID_BUS");
 	if (!d->bus)
 		d->bus = tree_link(t, a, "sys/class/block/%s/device/subsystem", d->name);
@@ -158,6 +160,22 @@ static void read_disk(struct hardware *h, const struct tree *t, const char *name
 	d->left_out = reason_to_leave(d);
 }
 
+/* What is unknown comes last. */
+static int compare_texts(const char *a, const char *b)
+{
+	return a && b ? strverscmp(a, b) : (b != NULL) - (a != NULL);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct hw_disk *x = a, *y = b;
+	int ret = compare_texts(x->path, y->path);
+
+	if (!ret)
+		ret = compare_texts(x->serial ? x->serial : x->wwn, y->serial ? y->serial : y->wwn);
+	return ret ? ret : strverscmp(x->name, y->name);
+}
+
 void disks_read(struct hardware *h, const struct tree *t)
 {
 	struct words all = tree_list(t, &h->arena, "sys/class/block");
@@ -165,4 +183,6 @@ void disks_read(struct hardware *h, const struct tree *t)
 	for (size_t i = 0; i < all.n; i++)
 		if (is_disk(t, all.v[i]))
 			read_disk(h, t, all.v[i]);
+	if (h->disks.n)
+		qsort(h->disks.v, h->disks.n, sizeof *h->disks.v, by_place);
 }

@@ -20,6 +20,7 @@ struct hw_part {
 struct hw_disk {
 	char *name; /* "sda" */
 	char *model, *serial, *wwn;
+	char *path;   /* where it is plugged in, in udev's words ("pci-0000:00:1f.2-ata-1"); NULL unknown */
 	char *bus;    /* "ata", "scsi", "nvme", "usb", "virtio", "mmc"; NULL unknown */
 	char *driver; /* of the adapter ("ahci"), NULL unknown */
 	uint64_t size;
@@ -76,7 +77,8 @@ struct hardware *hardware_read(const char *root, struct err *err);
 void hardware_free(struct hardware *h);
 DEFINE_CLEANUP(struct hardware *, hardware_free)
 
-/* The parts of it, each in a file of its own. */
+/* The parts of it, each in a file of its own. Disks are sorted by what doesn't change from boot to boot, as names do:
+ * where they are plugged in, their serial number or WWN. */
 void disks_read(struct hardware *h, const struct tree *t);
 void nics_read(struct hardware *h, const struct tree *t);
 void system_read(struct hardware *h, const struct tree *t);

@@ -42,7 +42,7 @@ machine_disk() { # NAME NUMBER MIB UDEV [removable]
 	machine_file "$block/ro" '1\n'
 	machine_link "$block/device" ../..
 	machine_link "sys/class/block/$1" "../../../$block"
-	machine_file "run/udev/data/b$2" "$4"
+	machine_file "run/udev/data/b$2" "E:ID_PATH=pci-0000:00:1f.2-$1\n$4"
 	truncate -s "$3M" "$machine/dev/$1"
 }
 

@@ -135,11 +135,14 @@ static void plant_disks(struct fixture *f)
 {
 	plant_pci(f, ADAPTER, "0000:00:1f.2", "ahci");
 	plant_disk(f, "sda", "8:0\n", ADAPTER, "2097152\n",
-		   "S:disk/by-id/x\nE:ID_BUS=ata\nE:ID_MODEL=WDC_WD10\nE:ID_MODEL_ENC=WDC\\x20WD10\\x20\\x20\n"
+		   "S:disk/by-id/"
+		   "x\nE:ID_PATH=pci-0000:00:1f.2-ata-1\nE:ID_BUS=ata\nE:ID_MODEL=WDC_WD10\nE:ID_MODEL_ENC="
+		   "WDC\\x20WD10\\x20\\x20\n"
 		   "E:ID_SERIAL_SHORT=WD-1\nE:ID_WWN=0x5001\nE:ID_PART_TABLE_TYPE=gpt\n");
 	plant_part(f, SDA, "sda1", "8:1\n", "2048\n", "204800\n", "E:ID_FS_TYPE=vfat\n");
 	plant_part(f, SDA, "sda2", "8:2\n", "206848\n", "1024000\n", "E:ID_FS_TYPE=LVM2_member\n");
-	plant_disk(f, "sdb", "8:16\n", ADAPTER, "4096\n", "E:ID_SERIAL_SHORT=R-1\nE:ID_FS_TYPE=isw_raid_member\n");
+	plant_disk(f, "sdb", "8:16\n", ADAPTER, "4096\n",
+		   "E:ID_PATH=pci-0000:00:1f.2-ata-2\nE:ID_SERIAL_SHORT=R-1\nE:ID_FS_TYPE=isw_raid_member\n");
 	/* The same disk as sda on another path, a stick, the live medium; then what is no disk. */
 	plant_disk(f, "sdc", "8:32\n", ADAPTER, "2097152\n", "E:ID_WWN=0x5001\nE:ID_WWN_WITH_EXTENSION=0x5001\n");
 	plant_disk(f, "sdd", "8:48\n", ADAPTER, "8192\n", "E:ID_FS_LABEL=REHOST_P2V\nE:ID_BUS=usb\n");
@@ -253,6 +256,26 @@ static void disks_as_they_are(void **state)
 		    "[{\"name\":\"sdc\",\"wwn\":\"0x5001\",\"driver\":\"ahci\",\"size\":1073741824,"
 		    "\"reason\":\"another path to sda\"},{\"name\":\"sdd\",\"bus\":\"usb\",\"driver\":\"ahci\","
 		    "\"size\":4194304,\"reason\":\"the live medium\"}]");
+}
+
+/* The kernel's names change from boot to boot; the inventory's order doesn't, as the host compares it. */
+static void in_the_same_order_each_time(void **state)
+{
+	static const char *const expected[] = {"sdc", "sda", "sde", "sdb", "sdd"};
+	struct fixture *f = *state;
+	const struct json *disks;
+
+	plant_pci(f, ADAPTER, "0000:00:1f.2", "ahci");
+	plant_disk(f, "sda", "8:0\n", ADAPTER, "4096\n", "E:ID_PATH=pci-0000:00:1f.2-ata-10\n");
+	plant_disk(f, "sdb", "8:16\n", ADAPTER, "4096\n", "E:ID_WWN=0x5002\n");
+	plant_disk(f, "sdc", "8:32\n", ADAPTER, "4096\n", "E:ID_PATH=pci-0000:00:1f.2-ata-2\n");
+	plant_disk(f, "sdd", "8:48\n", ADAPTER, "4096\n", "");
+	plant_disk(f, "sde", "8:64\n", ADAPTER, "4096\n", "E:ID_SERIAL_SHORT=0x5001\n");
+	assert_string_equal(read_all(f, ""), "");
+	disks = js_get(f->j, "disks");
+	assert_int_equal(js_count(disks), 5);
+	for (size_t i = 0; i < 5; i++)
+		assert_string_equal(js_get_str(js_at(disks, i), "name", ""), expected[i]);
 }
 
 static void only_chosen_disks(void **state)
@@ -413,12 +436,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(disks_as_they_are),	  TEST(paths_of_nvme),
-	    TEST(only_chosen_disks),	  TEST(a_disk_that_is_not_there),
-	    TEST(never_the_live_medium),  TEST(no_disk_at_all),
-	    TEST(cards_with_their_names), TEST(a_card_that_is_not_there),
-	    TEST(a_name_of_its_own),	  TEST(the_system),
-	    TEST(boot_entries_of_uefi),	  TEST(broken_boot_entries),
+	    TEST(disks_as_they_are),	       TEST(paths_of_nvme),
+	    TEST(only_chosen_disks),	       TEST(a_disk_that_is_not_there),
+	    TEST(never_the_live_medium),       TEST(no_disk_at_all),
+	    TEST(cards_with_their_names),      TEST(a_card_that_is_not_there),
+	    TEST(a_name_of_its_own),	       TEST(the_system),
+	    TEST(boot_entries_of_uefi),	       TEST(broken_boot_entries),
+	    TEST(in_the_same_order_each_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
