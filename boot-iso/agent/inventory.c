@@ -23,21 +23,41 @@ static bool nic_is(const struct hw_nic *n, const char *word)
 	return same(n->name, word) || (n->mac && word && !strcasecmp(n->mac, word));
 }
 
-/* Two paths to one disk show it twice. */
-static void leave_second_paths(struct hardware *h)
-{
-	VEC_FOR (d, &h->disks)
-		for (struct hw_disk *before = h->disks.v; before < d && !d->left_out; before++)
-			if (same(d->wwn, before->wwn) && d->size == before->size && !before->left_out)
-				d->left_out = arena_printf(&h->arena, "another path to %s", before->name);
-}
-
 static bool named_disk(const struct settings *s, const struct hw_disk *d)
 {
 	VEC_FOR (word, &s->disks)
 		if (disk_is(d, *word))
 			return true;
 	return false;
+}
+
+static bool both(const char *a, const char *b)
+{
+	return same(a, b) || (!a && !b);
+}
+
+/* Cheap disks share a WWN, and those of ATA and USB have one path each. */
+static bool same_disk(const struct hw_disk *a, const struct hw_disk *b)
+{
+	return same(a->wwn, b->wwn) && a->size == b->size && both(a->model, b->model) && both(a->serial, b->serial) &&
+	       !same(a->bus, "ata") && !same(a->bus, "usb");
+}
+
+static bool is_named(const struct settings *s, const char *name)
+{
+	VEC_FOR (word, &s->disks)
+		if (same(name, *word))
+			return true;
+	return false;
+}
+
+/* Two paths to one disk show it twice, and a serial number means both; a name is as it was said. */
+static void leave_second_paths(struct hardware *h, const struct settings *s)
+{
+	VEC_FOR (d, &h->disks)
+		for (struct hw_disk *before = h->disks.v; before < d && !d->left_out && !is_named(s, d->name); before++)
+			if (same_disk(d, before) && !before->left_out)
+				d->left_out = arena_printf(&h->arena, "another path to %s", before->name);
 }
 
 static int find_disk(const struct hardware *h, const char *word, struct err *err)
@@ -78,15 +98,14 @@ static int choose_disks(struct hardware *h, const struct settings *s, struct err
 	VEC_FOR (word, &s->disks)
 		if (find_disk(h, *word, err) < 0)
 			return -1;
-	if (!s->disks.n)
-		leave_second_paths(h);
-	VEC_FOR (d, &h->disks) {
+	VEC_FOR (d, &h->disks)
 		if (s->disks.n && named_disk(s, d))
 			d->left_out = NULL;
 		else if (s->disks.n && !d->left_out)
 			d->left_out = "not chosen";
+	leave_second_paths(h, s);
+	VEC_FOR (d, &h->disks)
 		left += !d->left_out;
-	}
 	return left ? 0 : err_set(err, ERR_BLOCKED, "there is no disk to image");
 }
 

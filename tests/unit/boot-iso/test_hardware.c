@@ -143,8 +143,7 @@ static void plant_disks(struct fixture *f)
 	plant_part(f, SDA, "sda2", "8:2\n", "206848\n", "1024000\n", "E:ID_FS_TYPE=LVM2_member\n");
 	plant_disk(f, "sdb", "8:16\n", ADAPTER, "4096\n",
 		   "E:ID_PATH=pci-0000:00:1f.2-ata-2\nE:ID_SERIAL_SHORT=R-1\nE:ID_FS_TYPE=isw_raid_member\n");
-	/* The same disk as sda on another path, a stick, the live medium; then what is no disk. */
-	plant_disk(f, "sdc", "8:32\n", ADAPTER, "2097152\n", "E:ID_WWN=0x5001\nE:ID_WWN_WITH_EXTENSION=0x5001\n");
+	/* The live medium; then what is no disk. */
 	plant_disk(f, "sdd", "8:48\n", ADAPTER, "8192\n", "E:ID_FS_LABEL=REHOST_P2V\nE:ID_BUS=usb\n");
 	plant_disk(f, "sr0", "11:0\n", ADAPTER, "8192\n", "");
 	plant_disk(f, "loop0", "7:0\n", ADAPTER, "8192\n", "");
@@ -252,10 +251,8 @@ static void disks_as_they_are(void **state)
 		    "\"partitions\":[{\"name\":\"sda1\",\"start\":1048576,\"size\":104857600,\"content\":\"vfat\"},"
 		    "{\"name\":\"sda2\",\"start\":105906176,\"size\":524288000,\"content\":\"LVM2_member\"}]}");
 	assert_string_equal(js_get_str(js_at(disks, 1), "member_of", ""), "a firmware RAID (isw)");
-	assert_json(js_get(f->j, "left_out"),
-		    "[{\"name\":\"sdc\",\"wwn\":\"0x5001\",\"driver\":\"ahci\",\"size\":1073741824,"
-		    "\"reason\":\"another path to sda\"},{\"name\":\"sdd\",\"bus\":\"usb\",\"driver\":\"ahci\","
-		    "\"size\":4194304,\"reason\":\"the live medium\"}]");
+	assert_json(js_get(f->j, "left_out"), "[{\"name\":\"sdd\",\"bus\":\"usb\",\"driver\":\"ahci\","
+					      "\"size\":4194304,\"reason\":\"the live medium\"}]");
 }
 
 /* The kernel's names change from boot to boot; the inventory's order doesn't, as the host compares it. */
@@ -287,6 +284,46 @@ static void only_chosen_disks(void **state)
 	assert_int_equal(js_count(js_get(f->j, "disks")), 1);
 	assert_string_equal(js_get_str(js_at(js_get(f->j, "disks"), 0), "name", ""), "sdb");
 	assert_string_equal(js_get_str(js_at(js_get(f->j, "left_out"), 0), "reason", ""), "not chosen");
+}
+
+/* The names of the disks that are to be imaged, with spaces. */
+static void assert_chosen(struct fixture *f, const char *words, const char *expected)
+{
+	char names[256] = "";
+
+	assert_string_equal(read_all(f, words), "");
+	for (size_t i = 0; i < js_count(js_get(f->j, "disks")); i++)
+		snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? " " : "",
+			 js_get_str(js_at(js_get(f->j, "disks"), i), "name", ""));
+	assert_string_equal(names, expected);
+	js_free(f->j);
+	hardware_free(f->h);
+	f->j = NULL;
+	f->h = NULL;
+}
+
+/* Two paths to one SAS disk, and SSDs whose maker gave all of them one WWN. */
+static void paths_and_shared_names(void **state)
+{
+	struct fixture *f = *state;
+
+	plant_pci(f, ADAPTER, "0000:00:1f.2", "mpt3sas");
+	plant_disk(f, "sda", "8:0\n", ADAPTER, "4096\n",
+		   "E:ID_BUS=scsi\nE:ID_MODEL_ENC=A\nE:ID_SERIAL_SHORT=L1\nE:ID_WWN=0x5001\n");
+	plant_disk(f, "sdb", "8:16\n", ADAPTER, "4096\n",
+		   "E:ID_BUS=scsi\nE:ID_MODEL_ENC=A\nE:ID_SERIAL_SHORT=L1\nE:ID_WWN=0x5001\n");
+	plant_disk(f, "sdc", "8:32\n", ADAPTER, "4096\n",
+		   "E:ID_BUS=scsi\nE:ID_MODEL_ENC=A\nE:ID_SERIAL_SHORT=L2\nE:ID_WWN=0x5001\n");
+	plant_disk(f, "sdd", "8:48\n", ADAPTER, "4096\n", "E:ID_BUS=ata\nE:ID_SERIAL_SHORT=S0\nE:ID_WWN=0x5002\n");
+	plant_disk(f, "sde", "8:64\n", ADAPTER, "4096\n", "E:ID_BUS=ata\nE:ID_SERIAL_SHORT=S0\nE:ID_WWN=0x5002\n");
+	assert_chosen(f, "", "sda sdc sdd sde");
+	assert_chosen(f, "rehost.disks=L1", "sda");
+	assert_chosen(f, "rehost.disks=0x5001", "sda sdc");
+	assert_chosen(f, "rehost.disks=sdb", "sdb");
+	assert_chosen(f, "rehost.disks=sda,sdb", "sda sdb");
+	assert_chosen(f, "rehost.disks=S0", "sdd sde");
+	assert_string_equal(read_all(f, ""), "");
+	assert_string_equal(js_get_str(js_at(js_get(f->j, "left_out"), 0), "reason", ""), "another path to sda");
 }
 
 static void a_disk_that_is_not_there(void **state)
@@ -442,7 +479,7 @@ int main(void)
 	    TEST(cards_with_their_names),      TEST(a_card_that_is_not_there),
 	    TEST(a_name_of_its_own),	       TEST(the_system),
 	    TEST(boot_entries_of_uefi),	       TEST(broken_boot_entries),
-	    TEST(in_the_same_order_each_time),
+	    TEST(in_the_same_order_each_time), TEST(paths_and_shared_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
