@@ -105,13 +105,21 @@ static int plan_vlan(const struct settings *s, const struct hardware *h, const s
 	return 0;
 }
 
+/* What an earlier attempt has left would go on to set addresses and routes, or keep an address without its lease. */
+static void plan_no_dhcp(struct net_plan *p)
+{
+	run(p, "sh", "-c",
+	    "for f in /run/udhcpc.*; do "
+	    "kill $(cat \"$f\") && ip address flush dev \"${f#*.}\" scope global; done 2> /dev/null",
+	    NULL);
+	may_fail(p);
+}
+
 /* It stays in the background, with or without a lease: a cable may be plugged in later. Our pipe must not stay with it.
  */
 static void plan_dhcp(struct net_plan *p, const char *card)
 {
 	run(p, "ip", "link", "set", card, "up", NULL);
-	run(p, "sh", "-c", "kill $(cat \"/run/udhcpc.$0\") 2> /dev/null", card, NULL);
-	may_fail(p);
 	run(p, "sh", "-c",
 	    "exec udhcpc -i \"$0\" -p \"/run/udhcpc.$0\" -s /etc/udhcpc -b -t 5 -T 2 -A 10 > /dev/null 2>&1", card,
 	    NULL);
@@ -170,6 +178,7 @@ int network_plan(const struct settings *s, const struct hardware *h, struct net_
 	static const struct net_address everywhere = {.method = NET_DHCP};
 
 	run(ret, "ip", "link", "set", "lo", "up", NULL);
+	plan_no_dhcp(ret);
 	plan_nameservers(s, ret);
 	VEC_FOR (b, &s->bonds)
 		if (plan_bond(s, h, b, ret, err) < 0)

@@ -127,9 +127,11 @@ static void plan_text(const char *words, struct buf *ret)
 	}
 }
 
+#define BEGIN                                                                                                          \
+	"ip link set lo up\n?sh -c for f in /run/udhcpc.*; do kill $(cat \"$f\") && "                                  \
+	"ip address flush dev \"${f#*.}\" scope global; done 2> /dev/null\n"
 #define UDHCPC(card)                                                                                                   \
 	"ip link set " card " up\n"                                                                                    \
-	"?sh -c kill $(cat \"/run/udhcpc.$0\") 2> /dev/null " card "\n"                                                \
 	"sh -c exec udhcpc -i \"$0\" -p \"/run/udhcpc.$0\" -s /etc/udhcpc -b -t 5 -T 2 -A 10 > /dev/null 2>&1 " card   \
 	"\n"
 
@@ -138,22 +140,22 @@ static void plans_the_network(void **state)
 	static const struct {
 		const char *words, *plan;
 	} cases[] = {
-	    {"", "ip link set lo up\n" UDHCPC("eno1") UDHCPC("eno3")},
-	    {"ip=dhcp", "ip link set lo up\n" UDHCPC("eno1") UDHCPC("eno3")},
-	    {"ip=eno2:dhcp", "ip link set lo up\n" UDHCPC("eno2")},
-	    {"ip=52-54-00-AA-00-03:auto6", "ip link set lo up\nip link set eno3 up\n"},
+	    {"", BEGIN UDHCPC("eno1") UDHCPC("eno3")},
+	    {"ip=dhcp", BEGIN UDHCPC("eno1") UDHCPC("eno3")},
+	    {"ip=eno2:dhcp", BEGIN UDHCPC("eno2")},
+	    {"ip=52-54-00-AA-00-03:auto6", BEGIN "ip link set eno3 up\n"},
 	    {"ip=10.1.0.5::10.1.0.1:255.255.255.0:web:eno1:none:10.1.0.2",
-	     "ip link set lo up\n/etc/resolv.conf < nameserver 10.1.0.2\n\nip link set eno1 up\n"
-	     "ip address replace 10.1.0.5/24 dev eno1\nip route replace default via 10.1.0.1 dev eno1\n"},
+	     BEGIN "/etc/resolv.conf < nameserver 10.1.0.2\n\nip link set eno1 up\n"
+		   "ip address replace 10.1.0.5/24 dev eno1\nip route replace default via 10.1.0.1 dev eno1\n"},
 	    {"ip=[fd00::5]::[fd00::1]:64::eno1:none nameserver=[fd00::2]",
-	     "ip link set lo up\n/etc/resolv.conf < nameserver fd00::2\n\nip link set eno1 up\n"
-	     "ip address replace fd00::5/64 dev eno1\nip route replace default via fd00::1 dev eno1\n"},
+	     BEGIN "/etc/resolv.conf < nameserver fd00::2\n\nip link set eno1 up\n"
+		   "ip address replace fd00::5/64 dev eno1\nip route replace default via fd00::1 dev eno1\n"},
 	    {"vlan=eno1.0012:eno1 ip=eno1.0012:dhcp",
-	     "ip link set lo up\nmodprobe 8021q\nip link set eno1 up\n?ip link delete eno1.0012\n"
-	     "ip link add link eno1 name eno1.0012 type vlan id 12\n"
-	     "ip link set eno1.0012 up\n" UDHCPC("eno1.0012")},
-	    {"bond=bond0:eno1,eno2:mode=802.3ad,miimon=100 ip=10.0.0.5:::16::bond0:none",
-	     "ip link set lo up\nmodprobe bonding max_bonds=0\n?ip link delete bond0\nip link add bond0 type bond\n"
+	     BEGIN "modprobe 8021q\nip link set eno1 up\n?ip link delete eno1.0012\n"
+		   "ip link add link eno1 name eno1.0012 type vlan id 12\n"
+		   "ip link set eno1.0012 up\n" UDHCPC("eno1.0012")},
+	    {"bond=bond0:eno1,eno2:mode=802.3ad,miimon=100 ip=10.0.0.5:::16::bond0:none", BEGIN
+	     "modprobe bonding max_bonds=0\n?ip link delete bond0\nip link add bond0 type bond\n"
 	     "/sys/class/net/bond0/bonding/mode < 802.3ad\n/sys/class/net/bond0/bonding/miimon < 100\n"
 	     "ip link set eno1 down\nip link set eno1 master bond0\nip link set eno2 down\nip link set eno2 master "
 	     "bond0\n"
