@@ -225,6 +225,23 @@ static bool has_unfinished(const struct enrol *e, const char *identity, uint64_t
 	return false;
 }
 
+/* It enrols no more, and none that it enrolled comes back. */
+static bool is_used_up(const struct enrol *e, const struct enrol_token *t, uint64_t now)
+{
+	return machines_of(e, t->identity) >= t->uses && !has_unfinished(e, t->identity, now);
+}
+
+/* They stand in the order in which they were made. */
+static void forget_oldest_used(struct enrol *e, uint64_t now)
+{
+	VEC_FOR (t, &e->tokens)
+		if (is_used_up(e, t, now)) {
+			e->tokens.n--;
+			memmove(t, t + 1, (size_t)(e->tokens.v + e->tokens.n - t) * sizeof *t);
+			return;
+		}
+}
+
 void enrol_forget_tokens(struct enrol *e, uint64_t now)
 {
 	size_t kept = 0;
@@ -233,6 +250,8 @@ void enrol_forget_tokens(struct enrol *e, uint64_t now)
 		if (t->expires > now || has_unfinished(e, t->identity, now))
 			e->tokens.v[kept++] = *t;
 	e->tokens.n = kept;
+	if (e->tokens.n == ENROL_TOKENS_MAX)
+		forget_oldest_used(e, now);
 }
 
 bool enrol_open_token(const struct enrol *e, uint64_t now, struct token *ret, unsigned *ret_uses, uint64_t *ret_expires)

@@ -69,7 +69,8 @@ DEFINE_CLEANUP(struct enrol *, enrol_free)
 /* expires: seconds since 1970. */
 int enrol_add_token(struct enrol *e, const struct token *t, unsigned uses, uint64_t expires, struct err *err);
 /* Tokens that can be of no more use: expired, and no machine of theirs is unfinished, but those of which nothing was
- * heard for ENROL_KEEP_DAYS. */
+ * heard for ENROL_KEEP_DAYS. Where there are ENROL_TOKENS_MAX even so, the oldest one that is used up by machines that
+ * are done. */
 void enrol_forget_tokens(struct enrol *e, uint64_t now);
 /* One with room for another machine; false: there is none. */
 bool enrol_open_token(const struct enrol *e, uint64_t now, struct token *ret, unsigned *ret_uses,

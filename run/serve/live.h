@@ -47,6 +47,7 @@ struct serve {
 	struct live *lives;
 	struct throttle *throttle; /* NULL: none */
 	bool dirty, urgent;	   /* the state is to be saved; soon */
+	bool tokenless;		   /* there is none for another machine, which was said */
 	struct door door;
 	int stranger_fds[DOOR_PLACES]; /* while they are strangers */
 	unsigned connections;

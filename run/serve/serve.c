@@ -101,9 +101,23 @@ static int next_token(struct serve *s, struct next *ret, bool *ret_new, struct e
 	forget(s);
 	ret->uses = s->o->uses ? s->o->uses : 1;
 	ret->expires = now + hours * 3600;
+	if (token_new(&ret->token, err) < 0 || enrol_add_token(s->enrol, &ret->token, ret->uses, ret->expires, err) < 0)
+		return -1;
 	s->urgent = true;
-	return token_new(&ret->token, err) < 0 ? -1
-					       : enrol_add_token(s->enrol, &ret->token, ret->uses, ret->expires, err);
+	return 0;
+}
+
+/* As soon as the last one has found its machine. Where none can be made, that is said once: machines that have one go
+ * on. True: there is one, in *ret. Called with the lock held, once others may hold it. */
+static bool offer(struct serve *s, struct next *ret, bool *ret_new)
+{
+	struct err err = ERR_INIT;
+	bool got = next_token(s, ret, ret_new, &err) == 0;
+
+	if (!got && !s->tokenless)
+		log_warn("no other machine can come: %s", err.text);
+	s->tokenless = !got;
+	return got;
 }
 
 static void show(const struct serve *s, const struct next *next)
@@ -130,20 +144,21 @@ static int open_listener(struct serve *s, struct err *err)
 static int start(struct serve *s, struct err *err)
 {
 	struct next next;
-	bool is_new;
+	bool is_new, got;
 
 	if (open_folder(s, err) < 0 || enrol_load(s->dirfd, &s->enrol, err) < 0)
 		return -1;
 	forget_conversions(s->enrol);
 	forget(s);
-	if (next_token(s, &next, &is_new, err) < 0 || enrol_save(s->enrol, s->dirfd, err) < 0 ||
-	    open_listener(s, err) < 0)
+	got = offer(s, &next, &is_new);
+	if (enrol_save(s->enrol, s->dirfd, err) < 0 || open_listener(s, err) < 0)
 		return -1;
 	if (s->o->bwlimit && throttle_new(s->o->bwlimit, &s->throttle, err) < 0)
 		return -1;
 	if (listener_start(s, err) < 0)
 		return -1;
-	show(s, &next);
+	if (got)
+		show(s, &next);
 	return 0;
 }
 
@@ -168,18 +183,15 @@ static void clean_up(struct serve *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* As soon as the last one has found its machine. */
 static void offer_next(struct serve *s)
 {
-	struct err err = ERR_INIT;
 	struct next next;
-	bool is_new = false;
-	int got;
+	bool is_new = false, got;
 
 	pthread_mutex_lock(&s->lock);
-	got = next_token(s, &next, &is_new, &err);
+	got = offer(s, &next, &is_new);
 	pthread_mutex_unlock(&s->lock);
-	if (got == 0 && is_new)
+	if (got && is_new)
 		show(s, &next);
 }
 

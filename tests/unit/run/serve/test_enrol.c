@@ -191,6 +191,41 @@ static void test_forgotten_tokens(void **state)
 	assert_false(enrol_find_token(f->e, identity, NOW, &found));
 }
 
+/* With as many tokens as are kept, one that is of no more use to anybody makes room for the next. */
+static void test_used_tokens_make_room(void **state)
+{
+	struct fixture *f = *state;
+	enum enrol_change change;
+	struct token found, open = {{2}};
+	const struct token used = {{3}}, first = f->token;
+	char identity[TOKEN_IDENTITY_TEXT];
+	struct enrol_machine *m;
+
+	assert_int_equal(enrol_add_token(f->e, &f->token, 2, EXPIRES, NULL), 0); /* room for another machine */
+	assert_non_null(take(f, "u1", "s1", "i1", session_a, NOW, &change));
+	enrol_at(f->e, 0)->state = ENROL_DONE;
+	for (unsigned i = 1; i < ENROL_TOKENS_MAX - 1; i++) {
+		open.bytes[1] = (uint8_t)i;
+		assert_int_equal(enrol_add_token(f->e, &open, 1, EXPIRES, NULL), 0);
+	}
+	f->token = used;
+	assert_int_equal(enrol_add_token(f->e, &used, 1, EXPIRES, NULL), 0);
+	m = take(f, "u2", "s2", "i1", session_a, NOW, &change);
+	open.bytes[2] = 1;
+	enrol_forget_tokens(f->e, NOW);
+	assert_int_equal(enrol_add_token(f->e, &open, 1, EXPIRES, &f->err), -1); /* its machine isn't done */
+	m->state = ENROL_DONE;
+	enrol_forget_tokens(f->e, NOW);
+	assert_int_equal(enrol_add_token(f->e, &open, 1, EXPIRES, NULL), 0);
+	assert_int_equal(enrol_add_token(f->e, &open, 1, EXPIRES, &f->err), -1);
+	token_identity(&used, identity);
+	assert_false(enrol_find_token(f->e, identity, NOW, &found));
+	token_identity(&first, identity);
+	assert_true(enrol_find_token(f->e, identity, NOW, &found));
+	token_identity(&open, identity);
+	assert_true(enrol_find_token(f->e, identity, NOW, &found));
+}
+
 static void test_several_uses(void **state)
 {
 	struct fixture *f = *state;
@@ -417,10 +452,22 @@ static void test_given_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_one_machine),	   TEST(test_reboot),	    TEST(test_done_is_done),  TEST(test_expiry),
-	    TEST(test_forgotten_tokens),   TEST(test_several_uses), TEST(test_nameless),      TEST(test_another_name),
-	    TEST(test_forgotten_machines), TEST(test_given_up),	    TEST(test_remembered),    TEST(test_two_tokens),
-	    TEST(test_old_token_returns),  TEST(test_filler_uuids), TEST(test_replaced_card),
+	    TEST(test_used_tokens_make_room),
+	    TEST(test_one_machine),
+	    TEST(test_reboot),
+	    TEST(test_done_is_done),
+	    TEST(test_expiry),
+	    TEST(test_forgotten_tokens),
+	    TEST(test_several_uses),
+	    TEST(test_nameless),
+	    TEST(test_another_name),
+	    TEST(test_forgotten_machines),
+	    TEST(test_given_up),
+	    TEST(test_remembered),
+	    TEST(test_two_tokens),
+	    TEST(test_old_token_returns),
+	    TEST(test_filler_uuids),
+	    TEST(test_replaced_card),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
