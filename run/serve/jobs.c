@@ -31,7 +31,8 @@ struct listener {
 
 static void set_text(struct live *l, const char *text)
 {
-	snprintf(l->entry->text, sizeof l->entry->text, "%.250s", text);
+	if (text != l->entry->text) /* it stays what it is */
+		snprintf(l->entry->text, sizeof l->entry->text, "%.250s", text);
 	l->serve->dirty = true;
 }
 

@@ -1,4 +1,4 @@
-/* Disks of a machine that are closed while one of their reads can't end yet. */
+/* Disks of a machine that are closed while one of their reads can't end yet; a conversion's end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -94,9 +94,44 @@ static void test_close_does_not_wait(void **state)
 	alarm(0);
 }
 
+static pid_t ended_with(int status)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(status);
+	assert_true(pid > 0);
+	return pid;
+}
+
+/* One that is to be tried again keeps the reason that it told. */
+static void test_tempfail_keeps_its_reason(void **state)
+{
+	static const struct serve_options o = {0};
+	static struct serve s = {.o = &o};
+	struct enrol_machine entry = {.state = ENROL_CONVERTING};
+	struct live live = {.serve = &s,
+			    .entry = &entry,
+			    .pid = ended_with(err_exit_status(ERR_TEMPFAIL)),
+			    .heard = true,
+			    .connected = true};
+
+	(void)state;
+	pthread_mutex_init(&s.lock, NULL);
+	s.lives = &live;
+	snprintf(entry.text, sizeof entry.text, "the disk 'sda' is gone");
+	alarm(DEADLOCK_SECONDS);
+	while (live.pid)
+		jobs_step(&s);
+	alarm(0);
+	assert_int_equal(entry.state, ENROL_WAITING);
+	assert_string_equal(entry.text, "the disk 'sda' is gone");
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_close_does_not_wait)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_close_does_not_wait),
+					   cmocka_unit_test(test_tempfail_keeps_its_reason)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
