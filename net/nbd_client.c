@@ -44,17 +44,27 @@ static int breach(struct err *err, const char *what)
 	return err_set(err, ERR_CORRUPT, "the NBD server breaks the protocol: %s", what);
 }
 
-/* What the server said about a request. Its sys tells it from errors of the connection with the same code. */
+/* What the server said about a request. Only EIO is the medium: what else it can't do mustn't become zeros. A sys tells
+ * it from errors of the connection with the same code: another one wouldn't help, as it might where memory is short. */
 static int refused(struct err *err, uint32_t error, const char *text)
 {
-	err_set(err,
-		error == NBD_ESHUTDOWN ? ERR_TEMPFAIL
-		: error == NBD_EBADMSG ? ERR_CORRUPT
-		: error == NBD_ENOTSUP ? ERR_UNSUPPORTED
-				       : ERR_UNREADABLE,
-		"the other side can't read (error %" PRIu32 ")%s%s", error, *text ? ": " : "", text);
-	if (err && (error == NBD_ESHUTDOWN || error == NBD_EBADMSG))
-		err->sys = error == NBD_ESHUTDOWN ? ESHUTDOWN : EBADMSG;
+	static const struct {
+		uint32_t error;
+		enum err_code code;
+		int sys;
+	} known[] = {{NBD_EIO, ERR_UNREADABLE, 0},
+		     {NBD_ENOMEM, ERR_TEMPFAIL, 0},
+		     {NBD_ESHUTDOWN, ERR_TEMPFAIL, ESHUTDOWN},
+		     {NBD_ENOTSUP, ERR_UNSUPPORTED, 0},
+		     {0, ERR_CORRUPT, EBADMSG}}; /* any other */
+	size_t i = 0;
+
+	while (known[i].error && known[i].error != error)
+		i++;
+	err_set(err, known[i].code, "the other side can't read (error %" PRIu32 ")%s%s", error, *text ? ": " : "",
+		text);
+	if (err)
+		err->sys = known[i].sys;
 	return -1;
 }
 

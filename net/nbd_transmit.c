@@ -166,7 +166,9 @@ static uint32_t error_of(const struct err *err)
 		return NBD_ENOSPC;
 	if (err->sys == EBADMSG)
 		return NBD_EBADMSG;
-	return err->code == ERR_TEMPFAIL ? NBD_ESHUTDOWN : NBD_EIO;
+	if (err->sys == ENOMEM || (err->code == ERR_INTERNAL && !err->sys))
+		return NBD_ENOMEM;
+	return err->code == ERR_TEMPFAIL || err->code == ERR_HOST ? NBD_ESHUTDOWN : NBD_EIO;
 }
 
 /* The block failed: the owner of the server hears it too. */

@@ -152,6 +152,29 @@ static void test_lost_behind_the_server(void **state)
 	block_close(b);
 }
 
+/* Nor is what it has no memory for: that is asked for once more, on another connection. */
+static void test_no_memory_behind_the_server(void **state)
+{
+	struct host *h = *state;
+	struct nbd_block_options o = {.name = "sda", .size = SIZE};
+	struct nbd_block_stats stats;
+	struct block *b;
+	char buf[4096];
+
+	h->disk->bad_off = MIB;
+	h->disk->bad_len = 4096;
+	h->disk->bad_times = 1;
+	h->disk->bad_errno = ENOMEM;
+	assert_int_equal(nbd_block_new(&o, &b, NULL), 0);
+	assert_int_equal(nbd_block_add(b, connect_to(h), NULL), 0);
+	assert_int_equal(nbd_block_add(b, connect_to(h), NULL), 0);
+	assert_int_equal(block_pread(b, buf, sizeof buf, MIB, NULL), 0);
+	assert_memory_equal(buf, h->disk->data + MIB, sizeof buf);
+	nbd_block_stats(b, &stats);
+	assert_int_equal(stats.lost, 1);
+	block_close(b);
+}
+
 /* Two servers in a row, as of `rehost serve`: blocks are summed up by the machine, in as many requests as it takes. */
 static void test_sums(void **state)
 {
@@ -377,6 +400,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    WITH_HOST(test_another_lane),
 	    WITH_HOST(test_lost_behind_the_server),
+	    WITH_HOST(test_no_memory_behind_the_server),
 	    WITH_HOST(test_sums),
 	    WITH_HOST(test_no_sums),
 	    WITH_HOST(test_patience),

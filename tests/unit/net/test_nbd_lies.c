@@ -156,11 +156,39 @@ static void test_packed_lies(void **state)
 	buf_done(&b);
 }
 
+/* Only EIO is a bad sector, which may become zeros. */
+static void test_refusals(void **state)
+{
+	static const struct {
+		uint32_t error;
+		enum err_code code;
+		const char *text;
+	} cases[] = {{NBD_EIO, ERR_UNREADABLE, "the other side can't read (error 5)"},
+		     {NBD_ENOMEM, ERR_TEMPFAIL, "(error 12)"},
+		     {NBD_ESHUTDOWN, ERR_TEMPFAIL, "(error 108)"},
+		     {NBD_EBADMSG, ERR_CORRUPT, "(error 74)"},
+		     {NBD_ENOTSUP, ERR_UNSUPPORTED, "(error 95)"},
+		     {NBD_EINVAL, ERR_CORRUPT, "(error 22)"},
+		     {NBD_EPERM, ERR_CORRUPT, "(error 1)"},
+		     {4711, ERR_CORRUPT, "(error 4711)"}};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct buf b = BUF_INIT(MIB);
+		unsigned char wire[6] = {0};
+
+		put_be32(wire, cases[i].error);
+		add_chunk(&b, NBD_REPLY_FLAG_DONE, NBD_REPLY_TYPE_ERROR, sizeof wire, wire, sizeof wire, 0);
+		expect_lie(&b, READ, cases[i].code, cases[i].text);
+		buf_done(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_lies),
 	    cmocka_unit_test(test_packed_lies),
+	    cmocka_unit_test(test_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
