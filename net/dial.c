@@ -199,9 +199,13 @@ static int offer_disks(struct dialer *d, struct err *err)
 	d->inventory = js_copy(d->o->inventory);
 	js_set_str(d->inventory, "type", "inventory");
 	js_set(d->inventory, "disks", filled);
-	for (size_t i = 0; i < d->o->ndisks; i++)
+	for (size_t i = 0; i < d->o->ndisks; i++) {
+		tell(d); /* a disk's samples may take their time */
+		if (cancelled(d))
+			return err_set(err, ERR_INTERRUPTED, "cancelled");
 		if (offer_disk(d, i, js_add(filled, js_copy(js_at(list, i))), err) < 0)
 			return err_wrap(err, "disk %zu", i + 1);
+	}
 	return 0;
 }
 
@@ -509,6 +513,7 @@ static int keep_dialling(struct dialer *d, struct err *err)
 		for (time_t until = now() + pause; now() < until;) {
 			if (cancelled(d))
 				return err_set(err, ERR_INTERRUPTED, "cancelled");
+			tell(d);
 			nanosleep(&(struct timespec){.tv_nsec = TICK_MS * 1000000L}, NULL);
 		}
 		pause = longer(pause);
