@@ -71,10 +71,16 @@ void address_tune(int fd)
 	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, SILENT_SECONDS * 1000);
 }
 
+/* No host in particular. */
+static bool is_any(const char *host)
+{
+	return !*host || !strcmp(host, "*");
+}
+
 static int resolve(const char *host, const char *port, int flags, struct addrinfo **ret, struct err *err)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_ADDRCONFIG};
-	int e = getaddrinfo(*host && strcmp(host, "*") != 0 ? host : NULL, port, &hints, ret);
+	int e = getaddrinfo(is_any(host) ? NULL : host, port, &hints, ret);
 
 	if (e)
 		return err_set(err, ERR_TEMPFAIL, "cannot find the address of '%s': %s", host, gai_strerror(e));
@@ -118,16 +124,31 @@ static int listen_one(const struct addrinfo *a)
 	if (fd < 0)
 		return -1;
 	set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (a->ai_family == AF_INET6)
+		set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
 	if (bind(fd, a->ai_addr, a->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)
 		return -1;
 	return take_fd(&fd);
 }
 
+/* On all addresses of both families by one socket; -1 where there is no IPv6. */
+static int listen_everywhere(const char *port)
+{
+	const struct sockaddr_in6 at = {.sin6_family = AF_INET6,
+					.sin6_port = htons((uint16_t)strtoul(port, NULL, 10)),
+					.sin6_addr = IN6ADDR_ANY_INIT};
+	const struct addrinfo a = {.ai_family = AF_INET6, .ai_addr = (struct sockaddr *)&at, .ai_addrlen = sizeof at};
+
+	return listen_one(&a);
+}
+
 int address_listen(const char *host, const char *port, struct err *err)
 {
 	struct addrinfo *list;
-	int fd = -1;
+	int fd = is_any(host) ? listen_everywhere(port) : -1;
 
+	if (fd >= 0)
+		return fd;
 	if (resolve(host, port, AI_PASSIVE, &list, err) < 0)
 		return -1;
 	for (const struct addrinfo *a = list; a && fd < 0; a = a->ai_next)
@@ -136,11 +157,20 @@ int address_listen(const char *host, const char *port, struct err *err)
 	return fd < 0 ? err_sys(err, ERR_HOST, "cannot listen on '%s' port %s", host, port) : fd;
 }
 
-static void write_address(const struct sockaddr *at, socklen_t len, char text[ADDRESS_TEXT])
+/* An IPv4 address as itself, also on a socket of both families. */
+static void write_address(const struct sockaddr_storage *at, socklen_t len, char text[ADDRESS_TEXT])
 {
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)at;
+	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = v6->sin6_port};
+	const struct sockaddr *shown = (const struct sockaddr *)at;
 	char host[NI_MAXHOST], port[NI_MAXSERV];
 
-	if (getnameinfo(at, len, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+	if (at->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
+		memcpy(&v4.sin_addr, v6->sin6_addr.s6_addr + 12, sizeof v4.sin_addr);
+		shown = (const struct sockaddr *)&v4;
+		len = sizeof v4;
+	}
+	if (getnameinfo(shown, len, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		snprintf(text, ADDRESS_TEXT, "unknown");
 	else
 		snprintf(text, ADDRESS_TEXT, strchr(host, ':') ? "[%.250s]:%.7s" : "%.250s:%.7s", host, port);
@@ -152,7 +182,7 @@ void address_peer(int fd, char text[ADDRESS_TEXT])
 	socklen_t len = sizeof at;
 
 	getpeername(fd, (struct sockaddr *)&at, &len);
-	write_address((struct sockaddr *)&at, len, text);
+	write_address(&at, len, text);
 }
 
 void address_own(int fd, char text[ADDRESS_TEXT])
@@ -161,5 +191,5 @@ void address_own(int fd, char text[ADDRESS_TEXT])
 	socklen_t len = sizeof at;
 
 	getsockname(fd, (struct sockaddr *)&at, &len);
-	write_address((struct sockaddr *)&at, len, text);
+	write_address(&at, len, text);
 }

@@ -14,10 +14,10 @@ int address_connect(const char *host, const char *port, struct err *err);
 /* The same settings for one that was accepted. */
 void address_tune(int fd);
 
-/* A listening socket; an empty host or "*": all addresses. ERR_HOST. */
+/* A listening socket; an empty host or "*": all addresses, IPv6 and IPv4. ERR_HOST. */
 int address_listen(const char *host, const char *port, struct err *err);
 
-/* "192.0.2.7:40122" of the other side of a connection. */
+/* "192.0.2.7:40122" or "[2001:db8::7]:40122" of the other side of a connection. */
 void address_peer(int fd, char text[ADDRESS_TEXT]);
 /* The same of our side. */
 void address_own(int fd, char text[ADDRESS_TEXT]);
