@@ -304,18 +304,32 @@ static int compare_texts(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The texts under key in all members of a list, sorted, so that their order doesn't matter. */
-static void add_sorted(struct buf *to, const struct json *list, const char *key)
-{
-	size_t n = min_u64(js_count(list), 256);
-	const char *texts[256];
+/* Texts of an inventory, whose order mustn't matter. */
+struct texts {
+	struct arena arena;
+	VEC(const char *) v;
+};
 
-	for (size_t i = 0; i < n; i++)
-		texts[i] = js_get_str(js_at(list, i), key, "");
-	qsort(texts, n, sizeof *texts, compare_texts);
-	for (size_t i = 0; i < n; i++)
-		if (*texts[i])
-			buf_addf(to, "%s\n", texts[i]);
+static void collect(struct texts *to, const char *text)
+{
+	if (*text)
+		*vec_push(&to->arena, &to->v) = text;
+}
+
+static void collect_all(struct texts *to, const struct json *list, const char *key)
+{
+	for (size_t i = 0; i < js_count(list); i++)
+		collect(to, js_get_str(js_at(list, i), key, ""));
+}
+
+/* Sorted. Frees them. */
+static void add_texts(struct buf *to, struct texts *t)
+{
+	if (t->v.n)
+		qsort(t->v.v, t->v.n, sizeof *t->v.v, compare_texts);
+	VEC_FOR (text, &t->v)
+		buf_addf(to, "%s\n", *text);
+	arena_done(&t->arena);
 }
 
 static void add_sizes(struct buf *to, const struct json *disks)
@@ -333,24 +347,88 @@ static void hash_text(const struct buf *text, char hex[ENROL_KEY_TEXT])
 		snprintf(hex + 2 * (size_t)i, 3, "%02x", raw[i]);
 }
 
-/* What the machine is known by. */
-static void machine_key(const struct json *inventory, char key[ENROL_KEY_TEXT])
+/* The fixed disks, whether they are to be imaged or not: another choice doesn't make another machine. */
+static void collect_disks(struct texts *serials, struct texts *sizes, const struct json *list)
+{
+	for (size_t i = 0; i < js_count(list); i++) {
+		const struct json *disk = js_at(list, i);
+
+		if (!strcmp(js_get_str(disk, "bus", ""), "usb"))
+			continue;
+		collect(serials, js_get_str(disk, "serial", ""));
+		collect(sizes, arena_printf(&sizes->arena, "%" PRIu64, js_get_u64(disk, "size", 0)));
+	}
+}
+
+/* Without a UUID: by the serial numbers of its disks, or else by their sizes, and by its cards, as the others alone are
+ * often those of other machines, too. */
+static void add_parts(struct buf *to, const struct json *inventory)
+{
+	struct texts serials = {0}, sizes = {0}, cards = {0};
+
+	collect_disks(&serials, &sizes, js_get(inventory, "disks"));
+	collect_disks(&serials, &sizes, js_get(inventory, "left_out"));
+	collect_all(&cards, js_get(inventory, "nics"), "mac");
+	add_texts(to, &serials);
+	if (!to->len)
+		add_texts(to, &sizes);
+	add_texts(to, &cards);
+	arena_done(&sizes.arena);
+}
+
+static void key_of(const struct json *inventory, char key[ENROL_KEY_TEXT])
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(MIB);
-	const struct json *disks = js_get(inventory, "disks");
 	char uuid[37];
-	size_t serials;
 
 	physical_uuid(inventory, uuid);
 	buf_adds(&text, uuid);
-	serials = text.len;
-	add_sorted(&text, disks, "serial");
-	serials = text.len - serials;
+	if (!*uuid)
+		add_parts(&text, inventory);
+	hash_text(&text, key);
+}
+
+/* As rehost 0.1 made it, of the disks that were chosen: entries of its state file have it. */
+static void old_key_of(const struct json *inventory, char key[ENROL_KEY_TEXT])
+{
+	AUTO(buf_done) struct buf text = BUF_INIT(MIB);
+	const struct json *disks = js_get(inventory, "disks");
+	struct texts serials = {0}, cards = {0};
+	char uuid[37];
+	size_t before;
+
+	physical_uuid(inventory, uuid);
+	buf_adds(&text, uuid);
+	before = text.len;
+	collect_all(&serials, disks, "serial");
+	add_texts(&text, &serials);
+	before = text.len - before;
 	if (!text.len)
 		add_sizes(&text, disks);
-	if (!*uuid || !serials) /* one alone is often that of others, too */
-		add_sorted(&text, js_get(inventory, "nics"), "mac");
+	collect_all(&cards, js_get(inventory, "nics"), "mac");
+	if (!*uuid || !before)
+		add_texts(&text, &cards);
+	arena_done(&cards.arena);
 	hash_text(&text, key);
+}
+
+/* What a machine is known by. */
+struct known_by {
+	char key[ENROL_KEY_TEXT], old[ENROL_KEY_TEXT];
+};
+
+static struct known_by known_by(const struct json *inventory)
+{
+	struct known_by ret;
+
+	key_of(inventory, ret.key);
+	old_key_of(inventory, ret.old);
+	return ret;
+}
+
+static bool is_known_by(const struct enrol_machine *m, const struct known_by *k)
+{
+	return !strcmp(m->key, k->key) || !strcmp(m->key, k->old);
 }
 
 /* What its disks are known by. */
@@ -365,19 +443,19 @@ static void disks_hash(const struct json *inventory, char hash[ENROL_KEY_TEXT])
 	hash_text(&text, hash);
 }
 
-static struct enrol_machine *by_key(const struct enrol *e, const char *key, const char *identity)
+static struct enrol_machine *by_keys(const struct enrol *e, const struct known_by *k, const char *identity)
 {
 	VEC_FOR (m, &e->machines)
-		if (!strcmp((*m)->key, key) && !strcmp((*m)->token, identity))
+		if (is_known_by(*m, k) && !strcmp((*m)->token, identity))
 			return *m;
 	return NULL;
 }
 
 /* A machine that is still to be converted, whatever its token. */
-static const struct enrol_machine *unfinished(const struct enrol *e, const char *key)
+static const struct enrol_machine *unfinished(const struct enrol *e, const struct known_by *k)
 {
 	VEC_FOR (m, &e->machines)
-		if (!strcmp((*m)->key, key) && ((*m)->state == ENROL_WAITING || (*m)->state == ENROL_CONVERTING))
+		if (is_known_by(*m, k) && ((*m)->state == ENROL_WAITING || (*m)->state == ENROL_CONVERTING))
 			return *m;
 	return NULL;
 }
@@ -496,27 +574,27 @@ void enrol_folder(const struct enrol_machine *m, char name[ENROL_FOLDER_TEXT])
 
 struct enrol_machine *enrol_find(const struct enrol *e, const struct token *t, const struct json *inventory)
 {
-	char identity[TOKEN_IDENTITY_TEXT], key[ENROL_KEY_TEXT];
+	const struct known_by keys = known_by(inventory);
+	char identity[TOKEN_IDENTITY_TEXT];
 
 	token_identity(t, identity);
-	machine_key(inventory, key);
-	return by_key(e, key, identity);
+	return by_keys(e, &keys, identity);
 }
 
 int enrol_machine(struct enrol *e, const struct token *t, const struct json *inventory, const char *session,
 		  uint64_t now, struct enrol_machine **ret, enum enrol_change *ret_change, struct err *err)
 {
-	char identity[TOKEN_IDENTITY_TEXT], key[ENROL_KEY_TEXT], hash[ENROL_KEY_TEXT];
+	char identity[TOKEN_IDENTITY_TEXT], hash[ENROL_KEY_TEXT];
+	const struct known_by keys = known_by(inventory);
 	const struct enrol_machine *other;
 	const struct enrol_token *known;
 	struct enrol_machine *m;
 
 	token_identity(t, identity);
-	machine_key(inventory, key);
 	disks_hash(inventory, hash);
 	known = by_identity(e, identity);
-	m = by_key(e, key, identity);
-	other = unfinished(e, key);
+	m = by_keys(e, &keys, identity);
+	other = unfinished(e, &keys);
 	if (!known)
 		return err_set(err, ERR_BLOCKED, "the token is unknown");
 	if (m && m->state == ENROL_DONE && strcmp(m->session, session) != 0)
@@ -528,7 +606,7 @@ int enrol_machine(struct enrol *e, const struct token *t, const struct json *inv
 		*ret_change = !strcmp(m->session, session) ? ENROL_SAME
 			      : !strcmp(m->disks, hash)	   ? ENROL_REBOOTED
 							   : ENROL_OTHER_DISKS;
-	else if (add_machine(e, known, inventory, key, now, &m, err) < 0)
+	else if (add_machine(e, known, inventory, keys.key, now, &m, err) < 0)
 		return -1;
 	else
 		*ret_change = ENROL_NEW;

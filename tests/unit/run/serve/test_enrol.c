@@ -100,7 +100,7 @@ static void test_one_machine(void **state)
 	assert_string_equal(m->name, "web_01");
 	assert_ptr_equal(take(f, "u1", "s1", "i1", session_a, NOW, &change), m);
 	assert_int_equal(change, ENROL_SAME);
-	assert_null(take(f, "u1", "s2", "i1", session_a, NOW, &change)); /* another disk is another machine */
+	assert_ptr_equal(take(f, "u1", "s2", "i1", session_a, NOW, &change), m); /* another disk is none */
 	assert_null(take(f, "u2", "s1", "i1", session_a, NOW, &change));
 	assert_string_equal(f->err.text, "the token belongs to another machine");
 	assert_int_equal(f->err.code, ERR_BLOCKED);
@@ -309,7 +309,7 @@ static void test_filler_uuids(void **state)
 	}
 }
 
-/* A card may be replaced where UUID and serial number are known; else its address counts. */
+/* A card may be replaced where the UUID is known; else its address counts. */
 static void test_replaced_card(void **state)
 {
 	struct fixture *f = *state;
@@ -318,11 +318,61 @@ static void test_replaced_card(void **state)
 
 	assert_int_equal(enrol_add_token(f->e, &f->token, 2, EXPIRES, NULL), 0);
 	m = take(f, "u1", "s1", "i1", session_a, NOW, &change);
-	assert_non_null(take(f, "u2", NULL, "i1", session_a, NOW, &change));
+	assert_non_null(take(f, NULL, "s1", "i1", session_a, NOW, &change));
 	mac = "52:54:00:00:00:02";
 	assert_ptr_equal(take(f, "u1", "s1", "i1", session_b, NOW, &change), m);
-	assert_null(take(f, "u2", NULL, "i1", session_b, NOW, &change));
+	assert_null(take(f, NULL, "s1", "i1", session_b, NOW, &change));
 	mac = "52:54:00:00:00:01";
+}
+
+static struct json *add_disk(struct json *inventory, const char *list, const char *bus, const char *serial)
+{
+	struct json *disk = js_add(js_get(inventory, list) ? (struct json *)js_get(inventory, list)
+							   : js_set(inventory, list, js_array()),
+				   js_object());
+
+	js_set_u64(disk, "size", 1 << 20);
+	js_set_str(disk, "bus", bus);
+	js_set_str(disk, "serial", serial);
+	return inventory;
+}
+
+/* Which of its disks are chosen makes no other machine of it, nor does a stick. */
+static void test_other_choice(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(js_freep) struct json *both = add_disk(inventory(NULL, "s1", "i1"), "disks", "ata", "s2");
+	AUTO(js_freep) struct json *one = add_disk(inventory(NULL, "s2", "i1"), "left_out", "ata", "s1");
+	AUTO(js_freep) struct json *other = add_disk(inventory(NULL, "s2", "i1"), "left_out", "ata", "s3");
+	struct enrol_machine *m, *n;
+	enum enrol_change change;
+
+	assert_int_equal(enrol_add_token(f->e, &f->token, 1, EXPIRES, NULL), 0);
+	assert_int_equal(enrol_machine(f->e, &f->token, both, session_a, NOW, &m, &change, NULL), 0);
+	add_disk(one, "left_out", "usb", "stick");
+	assert_int_equal(enrol_machine(f->e, &f->token, one, session_b, NOW, &n, &change, NULL), 0);
+	assert_ptr_equal(n, m);
+	assert_int_equal(change, ENROL_OTHER_DISKS);
+	assert_int_equal(enrol_machine(f->e, &f->token, other, session_b, NOW, &n, &change, NULL), -1);
+}
+
+/* One that an older host has enrolled, by its UUID and the serial numbers of its chosen disks. */
+static void test_old_key(void **state)
+{
+	struct fixture *f = *state;
+	const struct token other = {.bytes = {2}};
+	enum enrol_change change;
+	struct enrol_machine *m;
+
+	assert_int_equal(enrol_add_token(f->e, &f->token, 1, EXPIRES, NULL), 0);
+	assert_int_equal(enrol_add_token(f->e, &other, 1, EXPIRES, NULL), 0);
+	m = take(f, "u1", "s1", "i1", session_a, NOW, &change);
+	snprintf(m->key, sizeof m->key, "6d3109c75ee7f902");
+	assert_ptr_equal(take(f, "u1", "s1", "i1", session_b, NOW, &change), m);
+	assert_int_equal(change, ENROL_REBOOTED);
+	f->token = other;
+	assert_null(take(f, "u1", "s1", "i1", session_b, NOW, &change));
+	assert_non_null(strstr(f->err.text, "this machine has come with another token"));
 }
 
 /* Without a UUID and serial numbers. */
@@ -408,11 +458,11 @@ static void test_forgotten_machines(void **state)
 	assert_int_equal(enrol_add_token(f->e, &f->token, ENROL_MACHINES_MAX + 1, EXPIRES, NULL), 0);
 	for (unsigned i = 0; i < ENROL_MACHINES_MAX; i++) {
 		snprintf(serial, sizeof serial, "s%u", i);
-		m = take(f, "u1", serial, "i1", session_a, NOW + i / 64, &change);
+		m = take(f, NULL, serial, "i1", session_a, NOW + i / 64, &change);
 		assert_non_null(m);
 		m->state = i % 2 ? ENROL_DONE : ENROL_FAILED;
 	}
-	assert_null(take(f, "u1", "other", "i1", session_a, NOW, &change));
+	assert_null(take(f, NULL, "other", "i1", session_a, NOW, &change));
 	enrol_forget_tokens(f->e, LATER);
 	enrol_forget_machines(f->e, LATER, count, &gone);
 	assert_int_equal(gone, 0); /* some are unfinished: the token stays */
@@ -453,6 +503,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_used_tokens_make_room),
+	    TEST(test_other_choice),
+	    TEST(test_old_key),
 	    TEST(test_one_machine),
 	    TEST(test_reboot),
 	    TEST(test_done_is_done),
