@@ -24,9 +24,10 @@ struct live {
 	struct screen screen;
 	struct settings settings;
 	struct hardware *hardware;
-	char *saved; /* where images are, in words; NULL: a host has converted the machine */
-	bool choose; /* the user wants to change what was chosen */
-	bool leave;  /* or to leave */
+	char *saved;	      /* where images are, in words; NULL: a host has converted the machine */
+	bool choose;	      /* the user wants to change what was chosen */
+	struct err complaint; /* what is wrong with that, which he is told then */
+	bool leave;	      /* or to leave */
 };
 
 /* The ISO's configuration first: the kernel's command line has the last word. */
@@ -58,6 +59,31 @@ static void open_uis(struct live *l)
 	uis_say(&l->uis, "rehost P2V " REHOST_VERSION ": this machine's disks are only read.");
 }
 
+/* Whether an error is to be told on the wizard's screens, where it can be mended, instead of ending this attempt. */
+static bool take_complaint(struct live *l, struct err *err)
+{
+	if (!l->choose)
+		return false;
+	l->complaint = *err;
+	err_clear(err);
+	return true;
+}
+
+/* A disk or card that was chosen may be gone: then all is to be chosen anew. */
+static int choose(struct live *l, struct err *err)
+{
+	struct settings *s = &l->settings;
+
+	if (inventory_choose(l->hardware, s, err) == 0)
+		return 0;
+	if (!take_complaint(l, err))
+		return -1;
+	s->disks.n = s->nics.n = 0;
+	s->to = NULL;
+	inventory_choose(l->hardware, s, NULL); /* no disk at all: one may be plugged in */
+	return 0;
+}
+
 static int read_hardware(struct live *l, struct err *err)
 {
 	hardware_free(l->hardware);
@@ -67,7 +93,7 @@ static int read_hardware(struct live *l, struct err *err)
 		hardware_free(l->hardware);
 		l->hardware = hardware_read(l->o->root, err);
 	}
-	return l->hardware ? inventory_choose(l->hardware, &l->settings, err) : -1;
+	return l->hardware ? choose(l, err) : -1;
 }
 
 static void show_machine(struct live *l)
@@ -114,7 +140,8 @@ static int ask_missing(struct live *l, struct err *err)
 			   .settings = &l->settings,
 			   .hardware = l->hardware,
 			   .root = l->o->root,
-			   .own_network = l->on_iso};
+			   .own_network = l->on_iso,
+			   .complaint = &l->complaint};
 	enum wizard_end end;
 	int ret;
 
@@ -126,6 +153,7 @@ static int ask_missing(struct live *l, struct err *err)
 	l->hardware = w.hardware;
 	l->leave = ret == 0 && end == WIZARD_LEAVE;
 	l->choose = false;
+	err_clear(&l->complaint);
 	return ret;
 }
 
@@ -145,7 +173,7 @@ static int work(struct live *l, struct err *err)
 	if (read_hardware(l, err) < 0)
 		return -1;
 	show_machine(l);
-	if (!l->settings.to && bring_up_network(l, err) < 0)
+	if (!l->settings.to && bring_up_network(l, err) < 0 && !take_complaint(l, err))
 		return -1;
 	if (l->settings.show_inventory)
 		return show_inventory(l, err);
@@ -248,6 +276,24 @@ static bool ask_retry(struct live *l, const struct err *err, enum live_end *ret)
 	return l->choose || !strcmp(button, "Retry");
 }
 
+/* With words that aren't understood nothing begins by itself: those behind them, which may say what is not to be
+ * imaged, are not known. */
+static bool ask_change(struct live *l, const struct err *err, enum live_end *ret)
+{
+	static const char *const buttons[] = {"Change", "Power off", "Reboot", "Shell", NULL};
+	AUTO(arena_done) struct arena a = {0};
+	const char *button;
+
+	uis_say(&l->uis, "ERROR: %s", err->text);
+	button = ask_button(
+	    l, "The settings are wrong",
+	    arena_printf(&a, "%s\n\nChange asks for host, disks and name: what was understood is offered.", err->text),
+	    buttons);
+	l->choose = !strcmp(button, "Change");
+	*ret = end_by_name(button);
+	return l->choose;
+}
+
 static enum live_end converted(struct live *l)
 {
 	if (l->leave)
@@ -273,21 +319,21 @@ enum live_end live_run(const struct live_options *o)
 	AUTO(live_done) struct live l = {.o = o, .on_iso = !strcmp(o->root, "/"), .tree.fd = -1};
 	struct err err = ERR_INIT;
 	enum live_end ret = LIVE_AGAIN;
-	int got;
+	bool go_on;
 
 	if (tree_open(&l.tree, o->root, &err) < 0)
 		return LIVE_SHELL;
-	got = read_settings(&l, &err);
+	go_on = read_settings(&l, &err) == 0;
 	open_uis(&l);
-	for (;;) {
-		if (got == 0 && work(&l, &err) == 0) {
+	if (!go_on)
+		go_on = ask_change(&l, &err, &ret);
+	while (go_on) {
+		err_clear(&err);
+		if (work(&l, &err) == 0) {
 			ret = converted(&l);
 			break;
 		}
-		if (!ask_retry(&l, &err, &ret))
-			break;
-		err_clear(&err);
-		got = 0;
+		go_on = ask_retry(&l, &err, &ret);
 	}
 	note_speaker(&l);
 	return ret;

@@ -391,6 +391,8 @@ int wizard_run(struct wizard *w, enum wizard_end *ret, struct err *err)
 	struct step st = {.w = w, .complaint = ERR_INIT};
 	int at = 0, n = sizeof steps / sizeof *steps, where = STAY;
 
+	if (w->complaint)
+		st.complaint = *w->complaint;
 	while (at < n) {
 		where = steps[at].ask(&st);
 		if (where == NOBODY || where == LEAVE)

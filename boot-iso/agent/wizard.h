@@ -12,6 +12,7 @@ struct wizard {
 	struct hardware *hardware; /* disks and cards are marked as they are chosen; read anew when that is asked for */
 	const char *root;	   /* where it is read */
 	bool own_network;	   /* the machine's network is ours to set up */
+	const struct err *complaint; /* what the first screen begins with; NULL, or no error: nothing */
 };
 
 enum wizard_end { WIZARD_BEGIN, WIZARD_LEAVE };

@@ -126,6 +126,21 @@ press Tab Tab Enter
 shows 'ended with 10'
 tmux -S tmux kill-session -t p
 
+# ---- a word that isn't known: nothing begins by itself; a disk that isn't there: another one can be chosen ----
+start_agent "rehost.ui=screen rehost.server=127.0.0.1:$port rehost.token=$used rehost.dsks=sda"
+shows '┤ The settings are wrong ├' 'rehost.dsks' '<Change>' '<Power off>'
+shows_not '<Retry>'
+press Enter
+shows '┤ The conversion host ├' "127.0.0.1:$port" "$used"
+tmux -S tmux kill-session -t p
+start_agent "rehost.ui=screen rehost.server=127.0.0.1:$port rehost.token=$used rehost.disks=sdz"
+shows '┤ It didn' "there is no disk 'sdz'" '<Retry>' '<Change>'
+press Tab Enter
+shows '┤ The conversion host ├' "! rehost.disks: there is no disk 'sdz'" "127.0.0.1:$port"
+press Tab Tab Enter
+shows '┤ Disks to image ├' '[*] sda' '[*] sdb' '[ ] sdd'
+tmux -S tmux kill-session -t p
+
 # ---- plain text: on a dumb terminal, and where it is asked for ----
 token=$(sed -n 's/^token: //p' host.out | tail -n 1)
 sed -i s/11111111/22222222/ machine/sys/class/dmi/id/product_uuid
