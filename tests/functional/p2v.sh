@@ -98,6 +98,7 @@ start_host --uses 2 --bwlimit 3M
 coproc "$proxy" 127.0.0.1 "$port"
 link=$COPROC_PID
 read -r door <&"${COPROC[0]}"
+: > client.out # the last one's says how far that was
 "$client" 127.0.0.1:"$door" "$token" web02.json 60 "$work/sda" > client.out 2> client.err &
 machine=$!
 for cut in 6:reset 16:half-near 24:half-far 31:reset; do
@@ -129,6 +130,7 @@ wait "$link" 2> /dev/null || true
 coproc "$proxy" 127.0.0.1 "$port"
 link=$COPROC_PID
 read -r door <&"${COPROC[0]}"
+: > client.out # the last one's says how far that was
 "$client" 127.0.0.1:"$door" "$token" web02.json 90 "$work/sda" > client.out 2> client.err &
 machine=$!
 "$client" 127.0.0.1:"$port" "$token" web03.json 90 "$work/sdb" > client3.out 2> client3.err &
@@ -164,6 +166,7 @@ rm -rf out
 stop_host
 start_host --bwlimit 3M
 for new in same other; do
+	: > client.out # the last one's says how far that was
 	"$client" 127.0.0.1:"$port" "$token" web02.json 90 "$work/sda" > client.out 2> client.err &
 	machine=$!
 	until awk '$4 > 8388608 { found = 1 } END { exit !found }' client.out; do
@@ -186,6 +189,7 @@ sed 's/52:54:00:11:22:33/52:54:00:44:55:66/' web02.json > web02-card.json
 for how in cancelled again completed; do
 	inventory=web02.json
 	[ $how = cancelled ] || inventory=web02-card.json
+	: > client.out # the last one's says how far that was
 	"$client" 127.0.0.1:"$port" "$token" $inventory 90 "$work/sda" > client.out 2> client.err &
 	machine=$!
 	[ $how != completed ] || break
@@ -223,6 +227,7 @@ mkdir -p out/.rehost-serve/state.json/full
 ) &
 repair=$!
 for how in cancelled completed; do
+	: > client.out # the last one's says how far that was
 	"$client" 127.0.0.1:"$port" "$token" web02.json 90 "$work/sda" > client.out 2> client.err &
 	machine=$!
 	[ $how = cancelled ] || break
@@ -259,6 +264,7 @@ says 2 'has no key' "$rehost" serve --listen 127.0.0.1:0 -os out --keys-from-std
 # ---- a disk that changes while it is read is no guest ----
 rm -rf out
 start_host --bwlimit 2M
+: > client.out # the last one's says how far that was
 "$client" 127.0.0.1:"$port" "$token" web02.json 90 "$work/sda" > client.out 2> client.err &
 machine=$!
 until awk '$4 > 8388608 { found = 1 } END { exit !found }' client.out; do
