@@ -159,7 +159,7 @@ int options_parse(const struct cli_option *table, int argc, char **argv, void *i
 	opterr = 0;
 	optind = 1;
 	while ((answer = getopt_long_only(argc, argv, letters, longs, &at)) != -1) {
-		const char *word = argv[optind - 1 - (optarg && optarg == argv[optind - 1])];
+		const char *word = argv[optind - 1 - (optarg == argv[optind - 1])];
 
 		if (answer == '?')
 			return err_set(err, ERR_USAGE, "unknown option '%.*s'", (int)strcspn(word, "="), word);
