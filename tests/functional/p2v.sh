@@ -221,7 +221,7 @@ start_host --bwlimit 6M
 mv out/.rehost-serve/state.json .
 mkdir -p out/.rehost-serve/state.json/full
 (
-	wait_for host.log 'connection ended: cannot rename'
+	wait_for host.log 'connection ended: cannot replace'
 	rm -r out/.rehost-serve/state.json
 	mv state.json out/.rehost-serve/
 ) &
