@@ -15,9 +15,12 @@ enum {
 };
 
 /* Words that name a secret. */
-#define NAMES                                                                                                          \
-	"(password([-_]raw)?|passwd|passphrase|secret|token|psk|credential|authorization|cookie|private[-_ ]?key|"     \
-	"api[-_ ]?key|recovery[-_ ]?key|pre-?shared[-_ ]?key|(wep|wireless)[-_]?key[-_]?[0-9]?)s?"
+#define MOST_NAMES                                                                                                     \
+	"password([-_]raw)?|passwd|passphrase|secret|psk|credential|authorization|cookie|private[-_ ]?key|"            \
+	"api[-_ ]?key|recovery[-_ ]?key|pre-?shared[-_ ]?key|(wep|wireless)[-_]?key[-_]?[0-9]?"
+#define NAMES "(" MOST_NAMES "|token)s?"
+/* In front of '=': "tokens=2" is cmd's, and in the scripts of a first boot. */
+#define VARIABLES "((" MOST_NAMES ")s?|token)"
 /* A word of rehost serve's tokens and what stands between two. */
 #define TOKEN_WORD "[bdfghjklmnprstvz][aiou][bdfghjklmnprstvz][aiou][bdfghjklmnprstvz]"
 
@@ -26,8 +29,8 @@ static const char *const patterns[] = {
     "(:key:).+",							/* --key NAME:key:PASSPHRASE */
     "(-----BEGIN [A-Z ]*PRIVATE KEY).*",				/* PEM; the lines that follow, too */
     "(" NAMES "[\"']?[ \t]*:[ \t]*[\"']?)[^\"' \t].*",			/* password: … */
-    "^([-+ \t]*[a-z0-9_.-]*" NAMES "[ \t]*=[ \t]*).+",			/* psk=…, a line of a configuration file */
-    "(" NAMES "[ \t]*=[ \t]*)(\"[^\"]*\"|'[^']*'|[^ \t]+)",		/* rehost.token=… */
+    "^([-+ \t]*[a-z0-9_.-]*" VARIABLES "[ \t]*=[ \t]*).+",		/* psk=…, a line of a configuration file */
+    "(" VARIABLES "[ \t]*=[ \t]*)(\"[^\"]*\"|'[^']*'|[^ \t]+)",		/* rehost.token=… */
     "(--?" NAMES "[ \t]+)(\"[^\"]*\"|'[^']*'|[^ \t]+)",			/* --token … */
     "((^|[^a-z0-9])pass[ \t]*=[ \t]*)(\"[^\"]*\"|'[^']*'|[^ \t]+)",	/* pass=…, mount.cifs's */
     "^([-+ \t]*(menu (master )?)?passw(or)?d[a-z0-9_]*[ \t]+)[^ \t].*", /* password --md5 …, a boot loader's */

@@ -55,6 +55,7 @@ static void secrets_are_hidden(void **state)
 static void the_rest_stays(void **state)
 {
 	static const char text[] = "2026-01-01T00:00:00Z info: opened '/dev/sda2' (8a6f-…), 12 keys tried\n"
+				   "for /f \"tokens=2 delims=_\" %%g in (x) do set \"guid=%%g\"\n"
 				   "https://example.org:8080/path@x\n"
 				   "uuid 01234567-0123-0123-0123-0123456789ab\n"
 				   "W-LUKS the volume is encrypted\nbypass=1 passphrases\n\n$1 is $x$\n";
