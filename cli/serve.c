@@ -33,8 +33,8 @@ static const char *const read_error_policies[] = {"stop", "zero", NULL};
 #define AT(field) offsetof(struct arguments, field)
 
 static const struct cli_option serve_options[] = {
-    {"listen", 0, CLI_TEXT, "ADDRESS[:PORT]", NULL, "Where to listen (default: all addresses, IPv6 and IPv4, port 10899).",
-     AT(listen)},
+    {"listen", 0, CLI_TEXT, "ADDRESS[:PORT]", NULL,
+     "Where to listen (default: all addresses, IPv6 and IPv4, port 10899).", AT(listen)},
     {"os", 0, CLI_TEXT, "DIR", NULL, "Folder in which the machines' folders appear (default: here).", AT(output_dir)},
     {"uses", 0, CLI_NUMBER, "N", NULL, "How many machines a new token is for (default: 1).", AT(uses)},
     {"expires", 0, CLI_NUMBER, "HOURS", NULL, "How long a new token enrols machines (default: 24).", AT(expires)},
