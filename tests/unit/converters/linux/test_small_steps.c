@@ -82,12 +82,12 @@ static void test_endless_console(void **state)
 	AUTO(buf_done) struct buf b = BUF_INIT(GUEST_TEXT_MAX);
 
 	buf_adds(&b, "GRUB_CMDLINE_LINUX=\"");
-	while (b.len < 2 << 20)
+	while (b.len < 128 << 10)
 		buf_adds(&b, "console=hvc0 ");
 	buf_adds(&b, "\"\n");
 	plant(&f->files, "/etc/default/grub", buf_str(&b));
 	buf_clear(&b);
-	while (b.len < 2 << 20)
+	while (b.len < 128 << 10)
 		buf_adds(&b, "hvc0 ");
 	plant(&f->files, "/etc/inittab", buf_str(&b));
 	run_twice(f, &step_console);
