@@ -60,6 +60,6 @@ cd parent
 says 3 'exists already' "$rehost" convert -q web --no-convert
 says 3 'holds the source .web.' "$rehost" convert -q web --no-convert --force
 cd ..
-diff -r vm parent/web > diff || fail "the source has changed: $(cat diff)"
+diff -r vm parent/web > changed || fail "the source has changed: $(cat changed)"
 [ "$(ls -A parent)" = "$(printf 'log\nweb')" ] || fail "left: $(ls -A parent)"
 echo "machines of VirtualBox and libvirt are read with the disks that they name"
