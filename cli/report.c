@@ -89,7 +89,7 @@ static int read_report(const char *path, struct given *s, struct err *err)
 	struct stat st;
 	const char *folder, *name;
 
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+	if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		path = arena_printf(&s->arena, "%s/report.json", path);
 	if (split(path, &s->arena, &folder, &s->dirfd, &name, err) < 0)
 		return -1;

@@ -276,8 +276,11 @@ int stage_map(struct run *r, struct err *err)
 	if (keeps_files(r)) {
 		if (partial_open(r->o->output_dir ? r->o->output_dir : ".", r->name, r->o->force, &r->partial, err) < 0)
 			return -1;
-		if (spare_sources(r, err) < 0)
+		if (spare_sources(r, err) < 0) {
+			if (partial_was_there(r->partial)) /* what an earlier run left is not thrown away for it */
+				partial_close(take_ptr(&r->partial));
 			return -1;
+		}
 		if (r->o->events.partial)
 			r->o->events.partial(partial_path(r->partial), r->o->events.opaque);
 		resumed = try_resume(r, err);

@@ -115,8 +115,8 @@ static int check_twice(const struct disk *d, const struct machine *m, struct err
 	return 0;
 }
 
-int host_disk_find(struct disk *d, const struct host_disk_rules *rules, const struct source_options *options,
-		   struct machine *m, struct err *err)
+static int find_one(struct disk *d, const struct host_disk_rules *rules, const struct source_options *options,
+		    struct machine *m, struct err *err)
 {
 	AUTO_FD int dirfd = -1;
 	AUTO_FD int fd = -1;
@@ -126,4 +126,13 @@ int host_disk_find(struct disk *d, const struct host_disk_rules *rules, const st
 	dirfd = file_open_dir(d->folder, err);
 	fd = dirfd < 0 ? -1 : file_open_beneath(dirfd, d->file, false, err);
 	return fd < 0 ? -1 : host_path_in_use(dirfd, d->file, options->force, m, err);
+}
+
+int host_disks_find(const struct host_disk_rules *rules, const struct source_options *options, struct machine *m,
+		    struct err *err)
+{
+	VEC_FOR (d, &m->disks)
+		if (!d->live && find_one(d, rules, options, m, err) < 0)
+			return err_wrap(err, "disk %zu", (size_t)(d - m->disks.v) + 1);
+	return 0;
 }

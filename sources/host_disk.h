@@ -15,11 +15,11 @@ struct host_disk_rules {
 			says so: for descriptions which state absolute paths only */
 };
 
-/* Makes of d->file, which is as the description has it, a name beneath d->folder: the description's folder, or one of
- * --allow-parent for a path that leads elsewhere. The file must be there, a regular one, not in use
- * (host_path_in_use()), and not that of a disk before d in m->disks. Absolute paths of Windows and names of VMware's
- * datastores lead nowhere. ERR_POLICY: it leads outside. */
-int host_disk_find(struct disk *d, const struct host_disk_rules *rules, const struct source_options *options,
-		   struct machine *m, struct err *err);
+/* For each disk of m that isn't live: makes of d->file, which is as the description has it, a name beneath d->folder:
+ * the description's folder, or one of --allow-parent for a path that leads elsewhere. The file must be there, a regular
+ * one, not in use (host_path_in_use()), and not that of a disk before it. Absolute paths of Windows and names of
+ * VMware's datastores lead nowhere. ERR_POLICY: it leads outside. */
+int host_disks_find(const struct host_disk_rules *rules, const struct source_options *options, struct machine *m,
+		    struct err *err);
 
 #endif

@@ -435,28 +435,20 @@ int libvirtxml_parse(const void *text, size_t len, struct machine *m, struct err
 	return take_domain(&d, xml_root(doc), err);
 }
 
-static int find_files(const char *folder, const struct source_options *options, struct machine *m, struct err *err)
-{
-	const struct host_disk_rules rules = {.folder = folder, .what = "XML", .beside = true};
-
-	VEC_FOR (disk, &m->disks)
-		if (!disk->live && host_disk_find(disk, &rules, options, m, err) < 0)
-			return err_wrap(err, "disk %zu", (size_t)(disk - m->disks.v) + 1);
-	return 0;
-}
-
 static int open_libvirtxml(const char *path, const struct source_options *options, struct machine *m, struct err *err)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(XML_FILE_MAX);
+	struct host_disk_rules rules = {.what = "XML", .beside = true};
 	AUTO_FD int dirfd = -1;
 	char *folder, *file;
 
 	if (host_path_split(path, &m->arena, &folder, &file, err) < 0)
 		return -1;
+	rules.folder = folder;
 	dirfd = file_open_dir(folder, err);
 	if (dirfd < 0 || file_slurp(dirfd, file, &text, err) < 0)
 		return -1;
-	if (libvirtxml_parse(text.data, text.len, m, err) < 0 || find_files(folder, options, m, err) < 0)
+	if (libvirtxml_parse(text.data, text.len, m, err) < 0 || host_disks_find(&rules, options, m, err) < 0)
 		return err_wrap(err, "'%s/%s'", folder, file);
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* VirtualBox's settings of a machine (.vbox), versions 1.11 to 1.21 of the format: VirtualBox 4.0 to 7.2. The state
+/* VirtualBox's settings of a machine (.vbox), from version 1.11 of the format on: VirtualBox 4.0. The state
  * that counts is the machine's own; its snapshots, which hold the same elements again, are beside it. */
 #include "sources/vbox.h"
 
@@ -398,10 +398,7 @@ static int open_in(const char *folder, const char *file, const struct source_opt
 		return -1;
 	if (file_slurp(dirfd, file, &text, err) < 0 || vbox_parse(text.data, text.len, options, m, err) < 0)
 		return -1;
-	VEC_FOR (d, &m->disks)
-		if (host_disk_find(d, &rules, options, m, err) < 0)
-			return err_wrap(err, "disk %zu", (size_t)(d - m->disks.v) + 1);
-	return 0;
+	return host_disks_find(&rules, options, m, err);
 }
 
 static int open_vbox(const char *path, const struct source_options *options, struct machine *m, struct err *err)

@@ -55,11 +55,7 @@ static int open_in(const char *folder, const char *file, const struct source_opt
 		return -1;
 	if (read_vmx(dirfd, file, options, m, err) < 0 || check_folder(dirfd, file, options, m, err) < 0)
 		return -1;
-	VEC_FOR (d, &m->disks) {
-		if (host_disk_find(d, &rules, options, m, err) < 0)
-			return err_wrap(err, "disk %zu", (size_t)(d - m->disks.v) + 1);
-	}
-	return 0;
+	return host_disks_find(&rules, options, m, err);
 }
 
 static int open_vmx(const char *path, const struct source_options *options, struct machine *m, struct err *err)
