@@ -167,6 +167,7 @@ for signal in INT TERM HUP; do
 	[ "$got" -gt 128 ] || fail "copy ended with $got on $signal"
 	[ -z "$(find . -name '*ended*')" ] || fail "$signal: left: $(find . -name '*ended*')"
 done
-"$rehost" copy -v -f raw random.raw closed.raw -O raw <&- >&- 2>&- || fail "copy without standard streams"
+# Slow enough that it tells how far it is.
+"$rehost" copy -f raw random.raw closed.raw -O raw --bwlimit 5M <&- >&- 2>&- || fail "copy without standard streams"
 cmp random.raw closed.raw || fail "something was told into the target"
 echo "copies, comparisons, map and export agree with qemu-img and nbdcopy$note"
