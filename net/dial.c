@@ -492,12 +492,25 @@ static bool worth_a_retry(const struct dialer *d, const struct err *err)
 	return err->code == ERR_TEMPFAIL || err->code == ERR_CORRUPT || err->code == ERR_HOST;
 }
 
+/* The caller hears of it all the while, and may cancel. */
+static void pause_between(struct dialer *d, unsigned seconds)
+{
+	const uint64_t until = clock_ms() + seconds * UINT64_C(1000);
+
+	while (clock_ms() < until && !cancelled(d)) {
+		tell(d);
+		nanosleep(&(struct timespec){.tv_nsec = TICK_MS * 1000000L}, NULL);
+	}
+}
+
 static int keep_dialling(struct dialer *d, struct err *err)
 {
 	unsigned pause = PAUSE_FIRST;
 	time_t answered = now();
 
 	for (;;) {
+		if (cancelled(d))
+			return err_set(err, ERR_INTERRUPTED, "cancelled");
 		if (control(d, err) == 0)
 			return 0;
 		if (d->answered > answered) {
@@ -510,12 +523,7 @@ static int keep_dialling(struct dialer *d, struct err *err)
 			return err_wrap(err, "the host didn't answer for %u seconds", d->o->retry_seconds);
 		tell_state(d, DIAL_CONNECTING, err->text);
 		err_clear(err);
-		for (time_t until = now() + pause; now() < until;) {
-			if (cancelled(d))
-				return err_set(err, ERR_INTERRUPTED, "cancelled");
-			tell(d);
-			nanosleep(&(struct timespec){.tv_nsec = TICK_MS * 1000000L}, NULL);
-		}
+		pause_between(d, pause);
 		pause = longer(pause);
 	}
 }
