@@ -311,15 +311,16 @@ static int add_disk(struct vbox *v, const struct xml_node *image, const struct s
 	return 0;
 }
 
-static void add_drive(struct vbox *v, const struct slot *s, enum removable_kind kind, bool medium)
+static int add_drive(struct vbox *v, const struct slot *s, enum removable_kind kind, bool medium, struct err *err)
 {
 	if (v->m->removables.n == VBOX_DISKS_MAX)
-		return;
+		return err_set(err, ERR_CORRUPT, "there are more than %d drives", VBOX_DISKS_MAX);
 	*vec_push(v->a, &v->m->removables) = (struct removable){
 	    .kind = kind, .controller = s->controller, .bus = s->bus, .unit = (unsigned)(2 * s->port + s->device)};
 	if (medium)
 		machine_note(v->m, "%s, port %u: its medium is left out, the drive is empty", s->name,
 			     (unsigned)s->port);
+	return 0;
 }
 
 static int read_device(struct vbox *v, const struct xml_node *n, struct slot *s, struct err *err)
@@ -330,10 +331,8 @@ static int read_device(struct vbox *v, const struct xml_node *n, struct slot *s,
 	if (text_number("port", attr(v, n, "port"), UINT16_MAX, &s->port, err) < 0 ||
 	    text_number("device", attr(v, n, "device"), 1, &s->device, err) < 0)
 		return -1;
-	if (!strcmp(type, "DVD") || !strcmp(type, "Floppy")) {
-		add_drive(v, s, *type == 'D' ? REMOVABLE_CDROM : REMOVABLE_FLOPPY, image != NULL);
-		return 0;
-	}
+	if (!strcmp(type, "DVD") || !strcmp(type, "Floppy"))
+		return add_drive(v, s, *type == 'D' ? REMOVABLE_CDROM : REMOVABLE_FLOPPY, image != NULL, err);
 	return image ? add_disk(v, image, s, err) : 0; /* a disk's slot may be empty */
 }
 

@@ -243,6 +243,40 @@ static void what_is_refused(void **state)
 	    "and Hardware");
 }
 
+/* One device that may stand `n` times. */
+static void repeated(const char *device, unsigned n, const char *says)
+{
+	static const char behind[] = "<StorageController name=\"SATA\" type=\"AHCI\" PortCount=\"2\">";
+	const char *at = strstr(whole, behind) + strlen(behind);
+	AUTO(machine_freep) struct machine *m = machine_new();
+	struct err err = ERR_INIT;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	assert_non_null(f);
+	fprintf(f, "%.*s", (int)(at - whole), whole);
+	for (unsigned i = 0; i < n; i++)
+		fputs(device, f);
+	fputs(at, f);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(vbox_parse(text, len, &none, m, &err), says ? -1 : 0);
+	assert_string_equal(err.text, says ? says : "");
+	free(text);
+}
+
+static void too_many(void **state)
+{
+	static const char drive[] = "<AttachedDevice type=\"DVD\" port=\"9\" device=\"0\"/>",
+			  disk[] = "<AttachedDevice type=\"HardDisk\" port=\"9\" device=\"0\">"
+				   "<Image uuid=\"{a0000000-0000-0000-0000-000000000003}\"/></AttachedDevice>";
+
+	repeated(drive, 255, NULL); /* IDE has one */
+	repeated(drive, 256, "controller 'SATA', line 24: there are more than 256 drives");
+	repeated(disk, 254, NULL);
+	repeated(disk, 255, "controller 'SATA', line 24: there are more than 256 disks");
+}
+
 /* Absolute paths of another computer stand for the file beside; two of one name must not become one disk. */
 static void the_files(void **state)
 {
@@ -290,6 +324,7 @@ int main(void)
 	    cmocka_unit_test(of_virtualbox_4),
 	    cmocka_unit_test(of_virtualbox_7_1_on_arm),
 	    cmocka_unit_test(what_is_refused),
+	    cmocka_unit_test(too_many),
 	    cmocka_unit_test(the_files),
 	};
 
