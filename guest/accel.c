@@ -27,8 +27,9 @@
 #define CACHE_NAME "accel.json"
 
 enum {
-	PROBE_LIMIT_MS = 3000, /* tcg needs 80 ms, a kvm worth using less */
-	PROBE_EXIT = 33,       /* isa-debug-exit: value * 2 + 1 */
+	TCG_LIMIT_MS = 30000, /* it needs 80 ms on a quiet host, and doesn't hang */
+	KVM_LIMIT_MS = 3000,  /* one worth using needs less than tcg */
+	PROBE_EXIT = 33,      /* isa-debug-exit: value * 2 + 1 */
 	OUTPUT_MAX = 64 << 10,
 };
 
@@ -50,21 +51,21 @@ static int make_boot_sector(struct err *err)
 }
 
 /* Waits until the limit, then kills; -1 for that, else waitpid's status. */
-static int wait_limited(pid_t pid, int *ret_status, struct err *err)
+static int wait_limited(pid_t pid, int limit_ms, int *ret_status, struct err *err)
 {
 	AUTO_FD int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd p = {.fd = pidfd, .events = POLLIN};
 	int n;
 
 	do
-		n = pidfd < 0 ? -1 : poll(&p, 1, PROBE_LIMIT_MS);
+		n = pidfd < 0 ? -1 : poll(&p, 1, limit_ms);
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		kill(pid, SIGKILL);
 	if (child_wait(pid, ret_status, err) < 0)
 		return -1;
 	if (n <= 0)
-		return err_set(err, ERR_HOST, "qemu did not finish in %d s", PROBE_LIMIT_MS / 1000);
+		return err_set(err, ERR_TEMPFAIL, "qemu did not finish in %d s", limit_ms / 1000);
 	return 0;
 }
 
@@ -88,8 +89,8 @@ static void last_line(int fd, char *ret, size_t size)
 	snprintf(ret, size, "%s", line);
 }
 
-/* Boots the sector; milliseconds, or -1 with the reason in err. */
-static int boot_once(const char *accelerator, struct err *err)
+/* Boots the sector; milliseconds, or -1 with the reason in err, which is ERR_TEMPFAIL when it took too long. */
+static int boot_once(const char *accelerator, int limit_ms, struct err *err)
 {
 	char machine[32], said[128];
 	const char *const argv[] = {QEMU,
@@ -121,7 +122,7 @@ static int boot_once(const char *accelerator, struct err *err)
 		return -1;
 	snprintf(machine, sizeof machine, "pc,accel=%s", accelerator);
 	pid = child_start(&spec, err);
-	if (pid < 0 || wait_limited(pid, &status, err) < 0)
+	if (pid < 0 || wait_limited(pid, limit_ms, &status, err) < 0)
 		return -1;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == PROBE_EXIT)
 		return (int)(clock_ms() - start);
@@ -130,13 +131,19 @@ static int boot_once(const char *accelerator, struct err *err)
 		       WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), said);
 }
 
-static int probe_kvm(struct err *err)
+static int probe_kvm(int tcg_ms, struct err *err)
 {
 	AUTO_FD int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
 		return err_sys(err, ERR_HOST, "cannot open /dev/kvm");
-	return boot_once("kvm", err);
+	return boot_once("kvm", (int)max_u64(KVM_LIMIT_MS, tcg_ms > 0 ? 2 * (uint64_t)tcg_ms : 0), err);
+}
+
+/* qemu's own start is most of so short a run: a kvm that works comes out near tcg or below, a bad one far off. */
+static bool kvm_is_good(const struct accel *a)
+{
+	return a->kvm_ms >= 0 && (a->tcg_ms < 0 || a->kvm_ms < 2 * a->tcg_ms);
 }
 
 /* "took 63 ms", or why not. */
@@ -148,18 +155,20 @@ static void describe(int ms, const struct err *why, char *ret, size_t size)
 		snprintf(ret, size, "%.*s", (int)size - 1, why->text);
 }
 
-static int probe(struct accel *a, struct err *err)
+/* *ret_lasting: the answer doesn't depend on what else this host was doing. */
+static int probe(struct accel *a, bool *ret_lasting, struct err *err)
 {
 	struct err kvm_why = ERR_INIT, tcg_why = ERR_INIT;
 	char kvm[120], tcg[120];
 
-	a->tcg_ms = boot_once("tcg", &tcg_why);
-	a->kvm_ms = probe_kvm(&kvm_why);
+	a->tcg_ms = boot_once("tcg", TCG_LIMIT_MS, &tcg_why);
+	a->kvm_ms = probe_kvm(a->tcg_ms, &kvm_why);
+	if (a->kvm_ms >= 0 && !kvm_is_good(a)) /* the host may have been busy for a moment */
+		a->kvm_ms = probe_kvm(a->tcg_ms, &kvm_why);
 	if (a->tcg_ms < 0 && a->kvm_ms < 0 && tcg_why.sys == ENOENT)
 		return err_set(err, ERR_HOST, QEMU " is not installed: apt-get install qemu-system-x86");
-	/* qemu's own start is most of so short a run: a kvm that works comes out near tcg or below, a bad one far off
-	 */
-	a->kvm = a->kvm_ms >= 0 && (a->tcg_ms < 0 || a->kvm_ms < 2 * a->tcg_ms);
+	a->kvm = kvm_is_good(a);
+	*ret_lasting = tcg_why.code != ERR_TEMPFAIL && kvm_why.code != ERR_TEMPFAIL;
 	describe(a->kvm_ms, &kvm_why, kvm, sizeof kvm);
 	describe(a->tcg_ms, &tcg_why, tcg, sizeof tcg);
 	snprintf(a->reason, sizeof a->reason, "kvm: %s; tcg: %s", kvm, tcg);
@@ -259,15 +268,15 @@ int accel_probe(struct accel *ret, struct err *err)
 {
 	AUTO(buf_done) struct buf key = BUF_INIT(OUTPUT_MAX);
 	char folder[PATH_MAX];
-	bool have_folder = cache_folder(folder, sizeof folder);
+	bool have_folder = cache_folder(folder, sizeof folder), lasting;
 
 	*ret = (struct accel){0};
 	cache_key(&key);
 	if (have_folder && cache_load(folder, buf_str(&key), ret))
 		return 0;
-	if (probe(ret, err) < 0)
+	if (probe(ret, &lasting, err) < 0)
 		return -1;
-	if (have_folder && key.len)
+	if (have_folder && key.len && lasting)
 		cache_save(folder, key.data, ret);
 	return 0;
 }

@@ -21,6 +21,50 @@ enum {
 	MEMORY_MIB_FOR_KEYS = 1792,
 };
 
+/* "/usr/bin/qemu-system-x86_64: cannot …", and not qemu's command line. */
+static bool said_by_qemu(const char *line)
+{
+	const char *name = strstr(line, "qemu-");
+
+	return name && name[strcspn(name, ": ")] == ':';
+}
+
+/* Takes what was said apart: the last line of all, and the last one that qemu itself said, or NULL. */
+static const char *last_said(struct appliance *a, const char **ret_of_qemu)
+{
+	const char *last = a->said;
+
+	*ret_of_qemu = NULL;
+	while (a->said_len && strchr("\r\n ", a->said[a->said_len - 1]))
+		a->said[--a->said_len] = '\0';
+	for (char *line = a->said, *end; line; line = end) {
+		end = strchr(line, '\n');
+		if (end)
+			*end++ = '\0';
+		last = line;
+		if (said_by_qemu(line))
+			*ret_of_qemu = line;
+	}
+	return last;
+}
+
+static int gave_out(struct appliance *a, struct err *err, const char *what)
+{
+	const char *of_qemu;
+
+	if (watchdog_has_bitten(a->watchdog)) {
+		err_set(err, ERR_TEMPFAIL, "%s: the appliance did not move for %u s and was ended; try again", what,
+			a->stall_seconds);
+	} else {
+		last_said(a, &of_qemu);
+		err_set(err, ERR_TEMPFAIL, "%s: the appliance ended by itself%s%.400s%s; try again", what,
+			of_qemu ? " ('" : "", of_qemu ? of_qemu : "", of_qemu ? "')" : "");
+	}
+	if (err)
+		err->sys = ETIMEDOUT;
+	return -1;
+}
+
 int appliance_failed(struct appliance *a, struct err *err, enum err_code code, const char *fmt, ...)
 {
 	const char *why = guestfs_last_error(a->g);
@@ -30,13 +74,8 @@ int appliance_failed(struct appliance *a, struct err *err, enum err_code code, c
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof what, fmt, ap);
 	va_end(ap);
-	if (watchdog_has_bitten(a->watchdog)) {
-		err_set(err, ERR_TEMPFAIL, "%s: the appliance did not move for %u s and was ended; try again", what,
-			a->stall_seconds);
-		if (err)
-			err->sys = ETIMEDOUT;
-		return -1;
-	}
+	if (watchdog_has_bitten(a->watchdog) || (a->started && guestfs_is_config(a->g) == 1))
+		return gave_out(a, err, what);
 	err_set(err, code, "%s: %.1024s", what, why ? why : "libguestfs gave no reason");
 	if (err) {
 		err->sys = guestfs_last_errno(a->g);
@@ -158,32 +197,6 @@ static void on_message(guestfs_h *g, void *opaque, uint64_t event, int handle, i
 	log_debug("libguestfs: %.*s", (int)min_u64(len, 2048), text);
 }
 
-/* "/usr/bin/qemu-system-x86_64: cannot …", and not qemu's command line. */
-static bool said_by_qemu(const char *line)
-{
-	const char *name = strstr(line, "qemu-");
-
-	return name && name[strcspn(name, ": ")] == ':';
-}
-
-/* For the error: the last line that qemu itself said, else the last of all, which is often libguestfs tidying up. */
-static const char *last_said(struct appliance *a)
-{
-	const char *last = a->said, *of_qemu = NULL;
-
-	while (a->said_len && strchr("\r\n ", a->said[a->said_len - 1]))
-		a->said[--a->said_len] = '\0';
-	for (char *line = a->said, *end; line; line = end) {
-		end = strchr(line, '\n');
-		if (end)
-			*end++ = '\0';
-		last = line;
-		if (said_by_qemu(line))
-			of_qemu = line;
-	}
-	return of_qemu ? of_qemu : last;
-}
-
 /* -------------------------------------------------------------------------------------------------------- start */
 
 /* Under emulation the appliance's guards against side channels cost a quarter of its time and guard nothing; without
@@ -269,17 +282,20 @@ static int add_disk(struct appliance *a, const struct appliance_disk *d, struct 
 static int launch(struct appliance *a, void *arg, struct err *err)
 {
 	AUTO(buf_done) struct buf found = BUF_INIT(8192);
+	const char *last, *of_qemu;
 
-	if (guestfs_launch(a->g) == 0)
+	a->started = guestfs_launch(a->g) == 0;
+	if (a->started)
 		return 0;
 	if (strstr(a->said, "supermin") && appliance_kernel_check("", &found, err) < 0)
 		return -1;
 	if (watchdog_has_bitten(a->watchdog))
 		return appliance_failed(a, err, ERR_HOST, "starting the libguestfs appliance");
-	/* The error of libguestfs itself is half a page of general advice. */
+	/* The error of libguestfs itself is half a page of general advice, its last words are often of tidying up. */
+	last = last_said(a, &of_qemu);
 	return err_set(err, ERR_HOST,
 		       "the libguestfs appliance did not start: '%.400s'; libguestfs-test-tool shows all of it",
-		       last_said(a));
+		       of_qemu ? of_qemu : last);
 }
 
 int appliance_start(const struct appliance_options *o, struct appliance **ret, struct err *err)

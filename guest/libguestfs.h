@@ -46,7 +46,7 @@ struct appliance {
 	char *root_wanted, *root;
 	const struct keys *keys; /* borrowed, NULL none */
 	bool readonly, trim_encrypted, discard_hibernation, mount_unclean;
-	bool finished;
+	bool started, finished;
 	void (*tick)(const char *what, void *opaque);
 	uint64_t (*disk_activity)(void *opaque);
 	unsigned stall_seconds;
@@ -67,7 +67,8 @@ struct appliance {
 /* The verbs over libguestfs. */
 extern const struct guest_ops appliance_guest_ops;
 
-/* Sets err to "what: libguestfs' words" with its errno; returns -1. To be called in the thread of the failed call. */
+/* Sets err to "what: libguestfs' words" with its errno; returns -1. To be called in the thread of the failed call.
+ * ERR_TEMPFAIL with ETIMEDOUT: the appliance hung or its qemu ended by itself, which is no property of the guest. */
 int appliance_failed(struct appliance *a, struct err *err, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 

@@ -77,11 +77,16 @@ static bool is_any(const char *host)
 	return !*host || !strcmp(host, "*");
 }
 
+/* AI_ADDRCONFIG spares names the addresses of a family that this machine has none of but its loopback's; the C library
+ * applies it to "::1" itself, too. */
 static int resolve(const char *host, const char *port, int flags, struct addrinfo **ret, struct err *err)
 {
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_ADDRCONFIG};
-	int e = getaddrinfo(is_any(host) ? NULL : host, port, &hints, ret);
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICHOST};
+	int e = is_any(host) ? EAI_NONAME : getaddrinfo(host, port, &hints, ret);
 
+	hints.ai_flags = flags | AI_ADDRCONFIG;
+	if (e)
+		e = getaddrinfo(is_any(host) ? NULL : host, port, &hints, ret);
 	if (e)
 		return err_set(err, ERR_TEMPFAIL, "cannot find the address of '%s': %s", host, gai_strerror(e));
 	return 0;

@@ -179,7 +179,8 @@ static int run_once(const struct run_options *options, struct json **ret, struct
 	return status;
 }
 
-/* An appliance that hung is no property of the machine: what it had changed is dropped and done once more. */
+/* An appliance that hung or crashed is no property of the machine: what it had changed is dropped and done once more.
+ */
 int run_machine(const struct run_options *options, struct json **ret, struct err *err)
 {
 	int status = run_once(options, ret, err);

@@ -178,15 +178,15 @@ static int status_of(int wait_status)
 static int wait_for(struct attempt *a, pid_t pid)
 {
 	int status, told = 0;
-	time_t deadline = 0;
+	double deadline = 0;
 
 	while (waitpid(pid, &status, WNOHANG) != pid) {
 		if (a->signals->stopped && !told) {
 			kill(pid, SIGTERM);
-			deadline = time(NULL) + GRACE_SECONDS;
+			deadline = clock_seconds() + GRACE_SECONDS;
 			told = 1;
 		}
-		if (told && time(NULL) > deadline)
+		if (told && clock_seconds() > deadline)
 			kill(pid, SIGKILL);
 		signals_wait(a->signals, LOOK_EVERY_MS);
 	}

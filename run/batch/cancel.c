@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/base/file.h"
 #include "run/batch/lease.h"
 #include "run/batch/runner.h"
@@ -59,7 +60,7 @@ int runner_cancel(const char *path, struct runner_cancelled *ret, struct err *er
 {
 	AUTO(job_closep) struct job *job = NULL;
 	AUTO_FD int states_fd = -1;
-	time_t end = time(NULL) + CANCEL_SECONDS;
+	const double end = clock_seconds() + CANCEL_SECONDS;
 
 	*ret = (struct runner_cancelled){0};
 	if (job_open(path, &job, err) < 0 || mark(job, err) < 0)
@@ -68,7 +69,7 @@ int runner_cancel(const char *path, struct runner_cancelled *ret, struct err *er
 	if (states_fd < 0)
 		return 0;
 	*ret = visit_all(job, states_fd, true);
-	while (ret->running && time(NULL) < end) {
+	while (ret->running && clock_seconds() < end) {
 		nanosleep(&(struct timespec){.tv_nsec = LOOK_AGAIN_MS * 1000000L}, NULL);
 		ret->running = visit_all(job, states_fd, false).running;
 	}

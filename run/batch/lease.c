@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/base/file.h"
 
 #define LOCK_FILE  "lease"
@@ -201,9 +202,8 @@ static void *beat(void *opaque)
 	pthread_mutex_lock(&l->lock);
 	while (!l->ended) {
 		futimens(l->alive_fd, NULL);
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec += LEASE_BEAT_SECONDS;
-		pthread_cond_timedwait(&l->end, &l->lock, &until);
+		until = clock_at(clock_ms() + LEASE_BEAT_SECONDS * UINT64_C(1000));
+		pthread_cond_clockwait(&l->end, &l->lock, CLOCK_MONOTONIC, &until);
 	}
 	pthread_mutex_unlock(&l->lock);
 	return NULL;

@@ -45,11 +45,21 @@ stop() { # the last reader of the pipe gets its end of file
 	wait "${servers[@]}" || true
 	servers=()
 }
+started() { # ARGUMENT...: the tool at work with its appliance, in the background as $pid
+	"$tool" "$@" "$dir/disk.raw.sock" >log 2>&1 9>&- &
+	pid=$!
+	for _ in $(seq 600); do
+		if grep -q '^start ' log; then return; fi
+		kill -0 $pid 2>/dev/null || fail "start: $(cat log)"
+		sleep 0.2
+	done
+	fail "not started in 120 s: $(cat log)"
+}
 run_tool() { # as `rehost` does: an appliance that hangs is ended, and tried once more
 	local status=0
 	timeout -k 10 700 "$tool" --stall=240 "$@" || status=$?
-	if [ $status != 75 ] || ! grep -q "did not move" log; then return $status; fi
-	echo "appliance.sh: hung, once more: $(grep -m 2 "did not move\|of processor" log)" >&3
+	if [ $status != 75 ] || ! grep -q "did not move\|ended by itself" log; then return $status; fi
+	echo "appliance.sh: once more: $(grep -m 2 "did not move\|of processor\|ended by itself" log)" >&3
 	timeout -k 10 700 "$tool" --stall=240 "$@"
 }
 qemus() { pgrep -fc "qemu-system.*$dir/disk.raw.sock" || true; }
@@ -75,9 +85,7 @@ fi
 
 # killed: qemu is gone within 5 s
 step "killed"
-"$tool" --hang "$dir/disk.raw.sock" >log 2>&1 9>&- &
-pid=$!
-for _ in $(seq 600); do grep -q '^start ' log && break; kill -0 $pid 2>/dev/null || fail "start: $(cat log)"; sleep 0.2; done
+started --hang
 [ "$(qemus)" -ge 1 ] || fail "no qemu found to watch"
 kill -9 $pid
 began=$EPOCHREALTIME
@@ -88,11 +96,18 @@ while [ "$(qemus)" != 0 ]; do
 done
 echo "qemu was gone $(bc <<<"scale=1; ($EPOCHREALTIME - $began) / 1") s after kill -9"
 
+# crashed: a qemu that ends by itself is no property of the guest: an error that asks for another try
+step "crashed"
+started
+pkill -SEGV -P $pid qemu || fail "no qemu found to end"
+status=0
+wait $pid || status=$?
+[ $status = 75 ] || fail "crashed: status $status: $(cat log)"
+grep -q '^appliance_tool: tempfail: .*: the appliance ended by itself.*; try again$' log || fail "crashed: $(cat log)"
+
 # hung: an appliance that does nothing any more is ended, with an error that asks for another try
 step "hung"
-"$tool" --stall=20 "$dir/disk.raw.sock" >log 2>&1 9>&- &
-pid=$!
-for _ in $(seq 600); do grep -q '^start ' log && break; kill -0 $pid 2>/dev/null || fail "start: $(cat log)"; sleep 0.2; done
+started --stall=20
 pkill -STOP -P $pid qemu || fail "no qemu found to stop"
 status=0
 wait $pid || status=$?

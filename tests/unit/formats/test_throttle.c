@@ -120,7 +120,7 @@ static void test_woken(void **state)
 	assert_int_equal(throttle_new(1024, &w.t, NULL), 0);
 	alarm(60);
 	assert_int_equal(pthread_create(&thread, NULL, wait_long, &w), 0);
-	usleep(10000);
+	usleep(200000);
 	atomic_store(&w.stop, true);
 	throttle_wake(w.t);
 	pthread_join(thread, NULL);

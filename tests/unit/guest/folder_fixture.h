@@ -56,6 +56,17 @@ static inline const char *on_host(struct fixture *f, const char *path)
 	return arena_printf(&f->arena, "%s%s", f->dir, path);
 }
 
+/* stat() of a file whose time is long ago: a write in the clock's present tick would show none. */
+static inline struct stat aged(struct fixture *f, const char *path)
+{
+	const struct timespec then[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+	struct stat ret;
+
+	assert_int_equal(utimensat(AT_FDCWD, on_host(f, path), then, 0), 0);
+	assert_int_equal(stat(on_host(f, path), &ret), 0);
+	return ret;
+}
+
 /* Puts a file there without the verbs under test; parents are made. */
 static inline void plant(struct fixture *f, const char *path, const char *text)
 {

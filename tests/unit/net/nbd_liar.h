@@ -22,6 +22,7 @@ struct script {
 	size_t len;
 	int fd;
 	bool silent; /* no answer, and no end either */
+	_Atomic bool asked;
 };
 
 static inline void take_all(int fd, size_t len)
@@ -69,6 +70,7 @@ static inline void *lie(void *opaque)
 	reply(s->fd, NBD_OPT_GO, NBD_REP_INFO, export, sizeof export);
 	reply(s->fd, NBD_OPT_GO, NBD_REP_ACK, NULL, 0);
 	take_all(s->fd, 28);
+	s->asked = true;
 	if (s->silent) {
 		take_all(s->fd, SIZE_MAX);
 		return NULL;

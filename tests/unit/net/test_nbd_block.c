@@ -377,7 +377,8 @@ static void test_renewed_lane(void **state)
 	assert_int_equal(nbd_block_renew(l.b, 3, liar_start(&l, &(struct script){.silent = true}), NULL), 0);
 	alarm(60);
 	assert_int_equal(pthread_create(&reader, NULL, read_front, l.b), 0);
-	nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+	while (!l.scripts[0].asked)
+		usleep(10000);
 	assert_int_equal(
 	    nbd_block_renew(l.b, 3, liar_start(&l, &(struct script){.bytes = data.data, .len = data.len}), NULL), 0);
 	pthread_join(reader, NULL);

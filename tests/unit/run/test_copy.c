@@ -290,7 +290,7 @@ static void test_resume(void **state)
 	f->target->full_from = 20 * MIB;
 	open_journal(f);
 	assert_int_equal(copy_run(&f->job, &f->result, &err), -1);
-	assert_int_equal(f->target->flushes, 1);
+	assert_true(f->target->flushes >= 1);
 	open_journal(f);
 	assert_int_equal(journal_extents(f->job.journal, &e), 3);
 	assert_int_equal(e[0].off, 0);

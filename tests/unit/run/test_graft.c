@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "core/base/clock.h"
 #include "run/graft.h"
 #include "run/graft_map.h"
 #include "tests/unit/support/mem_block.h"
@@ -166,19 +166,22 @@ static void test_zeros_written_take_no_room(void **state)
 static void test_large_trim_is_quick(void **state)
 {
 	struct graft_map *map = graft_map_new(2 * TIB / GRAFT_BLOCK);
-	uint64_t began, took;
+	const struct graft_map_key key = {.disk_size = 2 * TIB};
+	int fd = temporary("map");
+	struct stat st;
 	struct err err;
 	uint64_t n;
 
-	began = clock_ms();
 	assert_int_equal(graft_map_set(map, 1, 2 * TIB / GRAFT_BLOCK - 2, GRAFT_ZERO, &err), 0);
-	took = clock_ms() - began;
-	assert_true(took < 100);
+	assert_int_equal(graft_map_save(map, &key, fd, &err), 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_in_range(st.st_size, 8192, 64 * KIB);
 	assert_int_equal(graft_map_run(map, 0, 100, &n), GRAFT_SOURCE);
 	assert_int_equal(n, 1);
 	assert_int_equal(graft_map_run(map, 1, UINT64_MAX, &n), GRAFT_ZERO);
 	assert_int_equal(n, 32767);
 	assert_int_equal(graft_map_run(map, 2 * TIB / GRAFT_BLOCK - 1, 1, &n), GRAFT_SOURCE);
+	close(fd);
 	graft_map_free(map);
 }
 
@@ -196,18 +199,17 @@ static void test_large_disk_is_mapped_quickly(void **state)
 {
 	static const struct block_ops ops = {.name = "sparse", .extent = sparse_extent};
 	struct block source, *graft;
-	uint64_t began, took;
+	clock_t began;
 	struct err err;
 	uint64_t bytes;
 
 	block_init(&source, &ops, "large.img", 2 * TIB);
 	assert_int_equal(graft_open(&source, temporary("delta"), &graft, &err), 0);
 	assert_int_equal(graft_trim(graft, TIB, 16 * MIB, &err), 0);
-	began = clock_ms();
+	began = clock();
 	assert_int_equal(block_allocated(graft, &bytes, &err), 0);
-	took = clock_ms() - began;
 	assert_int_equal(bytes, 131071 * 4096);
-	assert_true(took < 2000);
+	assert_true(clock() - began < 20 * CLOCKS_PER_SEC); /* minutes when it is quadratic */
 	block_close(graft);
 }
 

@@ -45,6 +45,7 @@ static void leave_with(const char *name, mode_t mode, int age, mode_t kind)
 
 	snprintf(path, sizeof path, "%s/%s", base, name);
 	assert_int_equal(mkdir(path, mode), 0);
+	assert_int_equal(chmod(path, mode), 0);
 	snprintf(file, sizeof file, "%s/0", path);
 	assert_int_equal(mknod(file, kind | 0600, 0), 0);
 	assert_int_equal(utimensat(AT_FDCWD, path, then, 0), 0);

@@ -31,11 +31,22 @@ struct mem_block {
 	uint64_t delay_to;	  /* … that begins in front of this; 0: every one */
 	_Atomic long bad_flushes; /* so many fail */
 	_Atomic uint64_t reads, read_bytes, write_bytes, flushes;
+	_Atomic unsigned reading, most_reading; /* delayed reads at the same time */
 };
 
 static inline struct mem_block *mem_of(struct block *b)
 {
 	return (struct mem_block *)b;
+}
+
+static inline void mem_delay(struct mem_block *m)
+{
+	unsigned now = ++m->reading, most = m->most_reading;
+
+	while (now > most && !atomic_compare_exchange_weak(&m->most_reading, &most, now))
+		;
+	nanosleep(&(struct timespec){.tv_sec = m->delay_us / 1000000, .tv_nsec = m->delay_us % 1000000 * 1000L}, NULL);
+	m->reading--;
 }
 
 static inline int mem_pread(struct block *b, void *buf, size_t len, uint64_t off, struct err *err)
@@ -45,8 +56,7 @@ static inline int mem_pread(struct block *b, void *buf, size_t len, uint64_t off
 	m->reads++;
 	m->read_bytes += len;
 	if (m->delay_us && (!m->delay_to || off < m->delay_to))
-		nanosleep(&(struct timespec){.tv_sec = m->delay_us / 1000000, .tv_nsec = m->delay_us % 1000000 * 1000L},
-			  NULL);
+		mem_delay(m);
 	if (m->bad_len && off < m->bad_off + m->bad_len && m->bad_off < off + len && m->bad_times) {
 		m->bad_times -= m->bad_times > 0;
 		errno = m->bad_errno ? m->bad_errno : EIO;

@@ -57,6 +57,7 @@ static void a_program_that_cannot_run(void **state)
 	AUTO(buf_done) struct buf out = BUF_INIT(1000);
 	struct err err = ERR_INIT;
 
+	setenv("PATH", "/usr/bin:/bin", 1);
 	assert_int_equal(child_run(argv, &out, &err), -1);
 	assert_string_equal(err.text, "cannot run 'no-such-program': No such file or directory");
 	assert_int_equal(err.code, ERR_HOST);

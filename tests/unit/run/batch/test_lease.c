@@ -286,9 +286,13 @@ static void odd_holders(void **state)
 
 static void engines(void **state)
 {
+	static const char *const variables[] = {"SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID",
+						"JOB_COMPLETION_INDEX", "PARALLEL_SEQ"};
 	char id[HOLDER_ENGINE_TEXT];
 
 	(void)state;
+	for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
+		unsetenv(variables[i]);
 	holder_engine(id);
 	assert_string_equal(id, "");
 	setenv("SLURM_JOB_ID", "4712", 1);
