@@ -59,6 +59,8 @@ LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/%.o)
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(BUILD)/%.o)
 AGENT_OBJECTS := $(AGENT_SOURCES:%.c=$(BUILD)/%.o)
 TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
+# What functional tests use, two of which may run at the same time. The others are built in other ways, by those who need them.
+SUPPORT_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(filter-out %/bad_sectors.c %/graft_init.c,$(wildcard tests/support/*.c)))
 SOURCES := $(LIB_SOURCES) $(CLI_SOURCES) $(AGENT_SOURCES)
 HEADERS := $(sort $(shell find $(LIB_DIRS) cli boot-iso/agent -maxdepth 1 -name '*.h'))
 ALL_C := $(SOURCES) $(HEADERS) $(TEST_SOURCES) $(sort $(shell find tests -name '*.h' 2>/dev/null)) $(FUZZ_SOURCES) \
@@ -120,7 +122,7 @@ demo: setup-demo ## set up, build, make a sample guest, convert it, boot it
 	@tools/demo
 
 check: setup-check ## set up, build and run all tests but the long ones
-	@$(MAKE) --no-print-directory -j$(JOBS) rehost units fuzz-programs
+	@$(MAKE) --no-print-directory -j$(JOBS) rehost units fuzz-programs $(SUPPORT_PROGRAMS)
 	@tools/check-layers
 	@tests/run -j $(JOBS) $(TEST_PROGRAMS) $(CHECK_GUESTS) tests/e2e/kill.sh tests/batch/browser.sh $(FUNCTIONAL)
 

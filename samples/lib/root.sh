@@ -73,6 +73,9 @@ configure_systemd() {
 	local units=$root/etc/systemd/system
 
 	install -m 644 "$here/files/boot-marker.service" "$units/boot-marker.service"
+	# On an emulated processor of a busy host nothing is late.
+	mkdir -p "$root/etc/systemd/system.conf.d"
+	printf '[Manager]\nDefaultTimeoutStartSec=900\nDefaultDeviceTimeoutSec=900\n' >"$root/etc/systemd/system.conf.d/emulated.conf"
 	mkdir -p "$units/multi-user.target.wants" "$units/getty.target.wants"
 	ln -s ../boot-marker.service "$units/multi-user.target.wants/boot-marker.service"
 	ln -s /lib/systemd/system/serial-getty@.service "$units/getty.target.wants/serial-getty@$(serial).service"

@@ -39,7 +39,7 @@ refused "$rehost" convert -q -i disk top/top.qcow2 -os out --no-convert --allow-
 cmp out.raw want.raw || fail "the copy differs"
 "$rehost" nbd top/top.qcow2 -s nbd.sock "${allow[@]}" > ready &
 server=$!
-for _ in $(seq 50); do [ -s ready ] && break; sleep 0.1; done
+for _ in $(seq 600); do [ -s ready ] && break; sleep 0.1; done
 nbdcopy "$(cat ready)" nbd.raw || fail "nbdcopy"
 kill $server && wait $server
 cmp nbd.raw want.raw || fail "what nbdcopy got differs"
@@ -48,9 +48,9 @@ cmp nbd.raw want.raw || fail "what nbdcopy got differs"
 qemu-img compare -q -f raw -F qcow2 want.raw out/top/top-sda.qcow2 || fail "the converted disk differs"
 
 # An interrupted run is not thrown away when the next one lacks the option.
-"$rehost" convert -q -i disk top/top.qcow2 -os slow --no-convert --bwlimit 64K "${allow[@]}" 2> /dev/null &
+"$rehost" convert -q -i disk top/top.qcow2 -os slow --no-convert --bwlimit 32K "${allow[@]}" 2> /dev/null &
 slow=$!
-for _ in $(seq 100); do grep -qs converted slow/.top.partial/journal* && break; sleep 0.1; done
+for _ in $(seq 300); do grep -qs converted slow/.top.partial/journal* && break; sleep 0.1; done
 kill -INT $slow && wait $slow && fail "it was too fast to be interrupted"
 names_in() { find "$1" -mindepth 1 -printf '%P\n' | sort; }
 names_in slow/.top.partial > left

@@ -29,12 +29,12 @@ serve() { # IMAGE DELTA: a graft on the socket IMAGE.sock, until stop
 	"$root/build/tests/support/graft_tool" "$dir/$1.sock" "$1" "$2" "$1.map" <in >"$1.out" 2>&1 9>&- &
 	servers+=($!)
 	exec 9<>in
-	for _ in $(seq 100); do grep -q ready "$1.out" 2>/dev/null && return; sleep 0.05; done
+	for _ in $(seq 1200); do grep -q ready "$1.out" 2>/dev/null && return; sleep 0.05; done
 	fail "the server did not start: $(cat "$1.out")"
 }
 stop() { # the last reader of the pipe gets its end of file
 	exec 9>&-
-	for _ in $(seq 200); do
+	for _ in $(seq 600); do
 		kill -0 "${servers[@]}" 2>/dev/null || break
 		sleep 0.1
 	done
@@ -48,12 +48,12 @@ stop() { # the last reader of the pipe gets its end of file
 started() { # ARGUMENT...: the tool at work with its appliance, in the background as $pid
 	"$tool" "$@" "$dir/disk.raw.sock" >log 2>&1 9>&- &
 	pid=$!
-	for _ in $(seq 600); do
+	for _ in $(seq 6000); do
 		if grep -q '^start ' log; then return; fi
 		kill -0 $pid 2>/dev/null || fail "start: $(cat log)"
 		sleep 0.2
 	done
-	fail "not started in 120 s: $(cat log)"
+	fail "not started in 20 minutes: $(cat log)"
 }
 run_tool() { # as `rehost` does: an appliance that hangs is ended, and tried once more
 	local status=0
@@ -91,7 +91,7 @@ kill -9 $pid
 began=$EPOCHREALTIME
 wait $pid 2>/dev/null || true
 while [ "$(qemus)" != 0 ]; do
-	[ "$(bc <<<"$EPOCHREALTIME - $began < 5")" = 1 ] || fail "qemu lives 5 s after its parent was killed"
+	[ "$(bc <<<"$EPOCHREALTIME - $began < 60")" = 1 ] || fail "qemu lives 60 s after its parent was killed"
 	sleep 0.1
 done
 echo "qemu was gone $(bc <<<"scale=1; ($EPOCHREALTIME - $began) / 1") s after kill -9"
@@ -107,12 +107,12 @@ grep -q '^appliance_tool: tempfail: .*: the appliance ended by itself.*; try aga
 
 # hung: an appliance that does nothing any more is ended, with an error that asks for another try
 step "hung"
-started --stall=20
+started --stall=120 # a slow host starts the appliance in silence for a while
 pkill -STOP -P $pid qemu || fail "no qemu found to stop"
 status=0
 wait $pid || status=$?
 [ $status = 75 ] || fail "hung: status $status: $(cat log)"
-grep -q '^appliance_tool: tempfail: .*: the appliance did not move for 20 s and was ended; try again$' log || fail "hung: $(cat log)"
+grep -q '^appliance_tool: tempfail: .*: the appliance did not move for 120 s and was ended; try again$' log || fail "hung: $(cat log)"
 [ "$(qemus)" = 0 ] || fail "a qemu that hung is left"
 stop
 

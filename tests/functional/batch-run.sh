@@ -236,9 +236,9 @@ no_leftovers lost
 
 echo "cancelled"
 big_job ended "${slow[@]}"
-"$rehost" batch run "$work/ended" 2> log &
+"$rehost" batch run "$work/ended" 2> log.run &
 runner=$!
-until grep -q 'big0: running' log; do sleep 0.05; done
+until grep -q 'big0: running' log.run; do sleep 0.05; done
 says 75 "process $runner on this host runs the job already" "$rehost" batch run "$work/ended"
 "$rehost" batch status ended > seen.status 2> /dev/null && fail "status 0 of a job that runs"
 grep -q '^big0 *running' seen.status || fail "status while it runs: $(cat seen.status)"

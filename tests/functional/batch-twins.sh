@@ -62,8 +62,9 @@ done
 [ "$(find job/out -mindepth 1 -maxdepth 1 | wc -l)" = $PAIRS ] || fail "results: $(ls job/out)"
 no_leftovers job
 
+attempts() { find job/state/000000 -name 'attempt-*' | wc -l; }
+before=$(attempts) # a twin that came a moment too late may have made a folder
 "$rehost" batch unit --quiet --job job --index 0 || fail "a unit that is done: exit status $?"
 published_once 0
-[ "$(find job/state/000000 -name 'attempt-*' | wc -l)" = "$(($(jq .attempt job/state/000000/done.json) + 1))" ] ||
-	fail "a unit that was done was begun anew"
+[ "$(attempts)" = "$before" ] || fail "a unit that was done was begun anew"
 echo "$PAIRS units, $TWINS twins each: published once each"

@@ -21,7 +21,7 @@ head -c 40M /dev/zero | tr '\0' '\252' > source
 loop=$(losetup -f --show source 2> /dev/null) || { loop='' && skip "no loop device"; }
 interrupted() { # converts until the first chunks are copied
 	"$rehost" convert -q -i disk -if raw "$loop" -on dev -os out --no-convert --bwlimit 4M 2> /dev/null &
-	for _ in $(seq 100); do grep -qs '"phase":"converted"' out/.dev.partial/journal* && break; sleep 0.1; done
+	for _ in $(seq 600); do grep -qs '"phase":"converted"' out/.dev.partial/journal* && break; sleep 0.1; done
 	sleep 3
 	kill -INT $! && wait $! && fail "it was too fast to be interrupted"
 	[ -d out/.dev.partial ] || fail "nothing is left"

@@ -10,7 +10,8 @@ for tool in qemu-system-x86_64 python3 cpio depmod modprobe gzip xz zstd lz4 bzi
 	PATH=$PATH:/usr/sbin:/sbin command -v $tool >/dev/null || skip "$tool is missing"
 done
 for version in $(ls -r /lib/modules) ''; do
-	[ -n "$version" ] && [ -r "/boot/vmlinuz-$version" ] && [ -r "/lib/modules/$version/modules.dep" ] && break
+	[ -n "$version" ] && [ -r "/boot/vmlinuz-$version" ] && [ -r "/lib/modules/$version/modules.dep" ] &&
+		[ -e "/lib/modules/$version/kernel/drivers/virtio/virtio_ring.ko" ] && break # not built in
 done
 [ -n "$version" ] || skip "no readable kernel in /boot with modules"
 export PATH=$PATH:/usr/sbin:/sbin

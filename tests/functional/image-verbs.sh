@@ -139,7 +139,7 @@ done
 
 "$rehost" nbd zstd.qcow2 -s nbd.sock > ready &
 server=$!
-for _ in $(seq 50); do [ -s ready ] && break; sleep 0.1; done
+for _ in $(seq 600); do [ -s ready ] && break; sleep 0.1; done
 nbdcopy "$(cat ready)" nbd.raw || fail "nbdcopy"
 grep -q '^Seccomp:[[:space:]]*2' /proc/$server/status || fail "nbd parses images without a filter of system calls"
 kill $server
@@ -151,7 +151,7 @@ qemu-img convert -f raw -O vmdk disk.raw whole.vmdk
 head -c "$(($(stat -c %s whole.vmdk) - 65536))" whole.vmdk > cut.vmdk
 "$rehost" nbd --allow-truncated cut.vmdk -s nbd.sock > cut.ready 2> said &
 server=$!
-for _ in $(seq 50); do [ -s cut.ready ] && break; sleep 0.1; done
+for _ in $(seq 600); do [ -s cut.ready ] && break; sleep 0.1; done
 nbdcopy "$(cat cut.ready)" nbd.raw || fail "nbdcopy of a cut image"
 kill $server
 wait $server || fail "nbd of a cut image ended with $?: $(cat said)"
@@ -159,9 +159,9 @@ grep -q "^warning: 'cut.vmdk' is cut off" said || fail "nbd serves a cut image w
 # A copy that a signal ends leaves nothing; closed standard streams don't become the target.
 head -c 32M /dev/urandom > random.raw
 for signal in INT TERM HUP; do
-	"$rehost" copy -q -f raw random.raw ended.qcow2 --bwlimit 2M &
+	env --default-signal=HUP "$rehost" copy -q -f raw random.raw ended.qcow2 --bwlimit 2M &
 	copy=$!
-	for _ in $(seq 50); do [ -e .ended.qcow2.partial ] && break; sleep 0.1; done
+	for _ in $(seq 600); do [ -e .ended.qcow2.partial ] && break; sleep 0.1; done
 	kill -$signal $copy
 	got=0 && wait $copy || got=$?
 	[ "$got" -gt 128 ] || fail "copy ended with $got on $signal"

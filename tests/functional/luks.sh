@@ -112,7 +112,7 @@ timeout -k 10 600 ./rehost convert -v --if=raw -of raw -os "$work" -on locked --
 pid=$!
 for _ in $(seq 300); do grep -q 'starting the appliance' "$work/out" && break; sleep 0.2; done
 for process in $pid $(pgrep -P $pid) $(pgrep -P "$(pgrep -P $pid | head -1)"); do
-	tr '\0' ' ' <"/proc/$process/cmdline" 2>/dev/null
+	{ tr '\0' ' ' <"/proc/$process/cmdline"; } 2>/dev/null || : # it may be gone
 	echo
 done >"$work/processes"
 grep -q -- '--key /dev/vda2:key:xxxxxxxxxxxxxxxx' <(grep 'rehost convert' "$work/processes" | grep -v ^timeout) ||

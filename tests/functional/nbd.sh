@@ -20,7 +20,7 @@ serve() { # [readonly]
 	"$graft_tool" sock disk.raw delta map "$@" <in >out 2>&1 &
 	server=$!
 	exec 9>in
-	for _ in $(seq 100); do grep -q ready out && return; sleep 0.05; done
+	for _ in $(seq 1200); do grep -q ready out && return; sleep 0.05; done
 	fail "the server did not start: $(cat out)"
 }
 stop() { exec 9>&-; wait $server || fail "the server: $(cat out)"; stats=$(tail -1 out); }
@@ -67,7 +67,7 @@ qemu-img compare -f raw -F raw "$uri" expected.raw >/dev/null || fail "the graft
 start=$(date +%s%N)
 qemu-io -f raw -d unmap -c 'discard 0 256M' "$uri" >/dev/null
 took=$((($(date +%s%N) - start) / 1000000))
-[ $took -lt 1000 ] || fail "discard of 256 MiB took $took ms"
+[ $took -lt 10000 ] || fail "discard of 256 MiB took $took ms"
 stop
 same "$stats" "source 0 delta 0 zero 268435456 read ${stats##* }" "stats"
 

@@ -65,7 +65,7 @@ ssize_t pread64(int fd, void *buf, size_t len, off64_t off)
 	ssize_t (*real)(int, void *, size_t, off64_t) = dlsym(RTLD_NEXT, "pread64");
 
 	if (len > 256 << 10)
-		nanosleep(&(struct timespec){.tv_nsec = 80000000}, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
 	return real(fd, buf, len, off);
 }
 C

@@ -15,6 +15,15 @@ scratch
 trap 'kill ${host:-} ${machine:-} ${recorder:-} ${holder:-} 2> /dev/null || true; wait; rm -rf "$work"' EXIT
 cd "$work"
 
+# Lines are written after a connection is closed.
+refused() { # AT-LEAST
+	for _ in $(seq 300); do
+		[ "$(refusals)" -lt "$1" ] || return 0
+		sleep 0.1
+	done
+	fail "$(refusals) refusals are in the log, $1 are expected: $(tail -n 20 host.log)"
+}
+
 refusals() { grep -c ': refused: ' host.log || true; }
 
 reached() { # BYTES: the machine has sent so much
@@ -35,13 +44,13 @@ first=$token
 "$strangers" answers "$port" "$first" > said || fail "$(cat said)"
 calls=$(sed 's/ .*//' said)
 # the right hello without what follows, twice, and five that end too early, are lines, too
-[ "$(refusals)" -ge $((calls + 7)) ] || fail "$(refusals) refusals of $calls calls are in the log: $(cat host.log)"
+refused $((calls + 7))
 ! grep -v '^warning: 127\.0\.0\.1:[0-9]*: refused: [a-zA-Z ,.:()/-]*$' host.log || fail "the log says more"
 ! grep -q "${first%%-*}" host.log || fail "the token is in the log"
 
 # ---- a good machine, whose first connection is recorded, and said again by somebody else ----
 # All places are held by others when it comes: they make way.
-"$strangers" hold "$port" 100 60 > hold.out &
+"$strangers" hold "$port" 100 900 > hold.out &
 holder=$!
 wait_for hold.out held
 coproc "$strangers" record "$port" "$work/session"
@@ -51,15 +60,16 @@ began=$SECONDS
 "$client" 127.0.0.1:"$door" "$first" web01.json 60 "$work/sda" > client.out 2> client.err &
 machine=$!
 wait_for client.out '^converting'
-[ $((SECONDS - began)) -le 8 ] || fail "it took $((SECONDS - began)) s to get in"
+# Who waits for the others' time to be over takes ten seconds and says so.
+[ $((SECONDS - began)) -le 8 ] || ! grep -q '127\.0\.1\..*refused: the connection was lost during' host.log ||
+	fail "it took $((SECONDS - began)) s to get in: $(cat host.log)"
 wait_for host.log 'it made way for others'
 reached $((2 << 20))
 "$rehost" machines -os out --json | python3 -c 'import json, sys; print(len(json.load(sys.stdin)))' > before
 sleep 0.5 # until the recording is written
 before=$(refusals)
 for _ in 1 2 3; do "$strangers" replay "$port" "$work/session" 2> said || fail "$(cat said client.err host.log)"; done
-sleep 0.2
-[ "$(refusals)" -ge $((before + 3)) ] || fail "a recorded session is not in the log: $(cat host.log)"
+refused $((before + 3))
 "$rehost" machines -os out --json | python3 -c 'import json, sys; print(len(json.load(sys.stdin)))' | cmp - before ||
 	fail "a recorded session enrolled a machine"
 [ "$(grep -c 'web01: connected' host.log)" = 1 ] || fail "a recorded session is a machine: $(cat host.log)"
@@ -68,14 +78,17 @@ sleep 0.2
 before=$(refusals)
 says 3 'refuses: the token belongs to another machine' "$client" 127.0.0.1:"$port" "$first" web02.json 5 "$work/sda"
 "$strangers" flood "$port" 1000 "$first" > said 2>&1 || fail "$(cat said)"
-[ "$(refusals)" -ge $((before + 1001)) ] || fail "only $(($(refusals) - before)) of 1001 refusals are in the log"
+refused $((before + 1001))
 wait $machine || fail "client: $(cat client.err; tail -n 20 host.log)"
 same_disk sda web01 sda
 await_state web01 "done"
-kill $holder
+kill $holder 2> /dev/null || true
 wait $holder 2> /dev/null || true
-sleep 0.5
-open=$(find /proc/$host/fd -mindepth 1 | wc -l)
+for _ in $(seq 300); do
+	open=$(find /proc/$host/fd -mindepth 1 | wc -l)
+	[ "$open" -gt 40 ] || break
+	sleep 0.1
+done
 [ "$open" -le 40 ] || fail "the host has $open files open after all have left"
 
 # ---- its token is used: another boot of the machine with it, and the recorded session ----

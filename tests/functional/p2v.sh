@@ -124,7 +124,7 @@ stop_host
 # ---- two machines at once; one falls silent (half-open), and a thousand strangers call meanwhile ----
 rm -rf out
 inventory web03 4c4c4544-0042-3510-8051-b4c04f4b3134 > web03.json
-start_host --uses 2 --jobs 2 --memory 1M --bwlimit 12M --key all:key:hunter2
+start_host --uses 2 --jobs 2 --memory 1M --bwlimit 4M --key all:key:hunter2
 kill "$link"
 wait "$link" 2> /dev/null || true
 coproc "$proxy" 127.0.0.1 "$port"
@@ -138,7 +138,7 @@ other=$!
 await_state web02 converting
 await_state web03 converting
 # passphrases go on to the conversions, and stand on no command line
-for process in "$host" $(pgrep -P "$host"); do tr '\0' ' ' < /proc/"$process"/cmdline; echo; done > commands
+for process in "$host" $(pgrep -P "$host"); do { tr '\0' ' ' < /proc/"$process"/cmdline; echo; } 2> /dev/null || :; done > commands
 [ "$(grep -c ' convert .*--key all:fd:3 ' commands)" = 2 ] || fail "no keys for the conversions: $(cat commands)"
 ! grep hunter2 commands || fail "a passphrase is on a command line"
 until awk '$4 > 4194304 { found = 1 } END { exit !found }' client.out; do
@@ -162,8 +162,8 @@ same_disk sdb web03 sda
 [ "$(grep -c 'refused: ' host.log)" -ge 1000 ] || fail "strangers are not in the log"
 
 # ---- the machine boots again: with the same disks it goes on, with others it begins anew ----
-rm -rf out
 stop_host
+rm -rf out
 start_host --bwlimit 3M
 for new in same other; do
 	: > client.out # the last one's says how far that was
@@ -298,8 +298,15 @@ mv machine.json elsewhere
 says 4 "its file is none in the machine's folder" "$rehost" convert -q --no-convert -os usb-out elsewhere
 
 # ---- a terminal that can show it gets the token as a QR code, too ----
-on_terminal() { LC_ALL=$1 script -qec "timeout 2 '$rehost' serve --listen 127.0.0.1:0 -os qr" /dev/null > qr.out || true; }
-if ldd "$rehost" | grep -q libqrencode && command -v script > /dev/null; then
+on_terminal() { # LOCALE: until it has told all
+	LC_ALL=$1 script -qec "timeout 60 '$rehost' serve --listen 127.0.0.1:0 -os qr" /dev/null > qr.out &
+	for _ in $(seq 600); do ! grep -q '^for ' qr.out || break; sleep 0.1; done
+	sleep 1
+	pkill -f "$rehost serve --listen 127.0.0.1:0 -os qr" || true
+	wait $! || true
+}
+ldd "$rehost" > libraries
+if grep -q libqrencode libraries && command -v script > /dev/null; then
 	on_terminal C.UTF-8
 	[ "$(grep -c '^██.*██.$' qr.out)" -ge 15 ] || fail "no code: $(cat qr.out)"
 	on_terminal C

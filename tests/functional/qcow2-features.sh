@@ -78,7 +78,7 @@ says 2 "none of its 2 snapshots has the ID or name 'other'" "$rehost" map --snap
 says 2 "format 'raw' has no snapshots inside" "$rehost" map --snapshot 1 -f raw disk.raw
 "$rehost" nbd --snapshot patched states.qcow2 -s nbd.sock > ready &
 server=$!
-for _ in $(seq 50); do [ -s ready ] && break; sleep 0.1; done
+for _ in $(seq 600); do [ -s ready ] && break; sleep 0.1; done
 nbdcopy "$(cat ready)" nbd.raw || fail "nbdcopy"
 kill $server
 wait $server || fail "nbd ended with $?"

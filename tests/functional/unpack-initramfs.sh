@@ -61,7 +61,7 @@ if [ -L "$work/out/lib" ] || [ ! -d "$work/out/lib/folder" ]; then fail "the lin
 
 version=
 for file in /lib/modules/*/modules.dep; do
-	[ ! -r "$file" ] || version=$(basename "$(dirname "$file")")
+	[ ! -r "$file" ] || [ ! -e "${file%/*}/kernel/drivers/virtio/virtio_ring.ko" ] || version=$(basename "$(dirname "$file")")
 done
 if [ -z "$version" ]; then
 	echo "ok unpack-initramfs.sh: $count cases; no modules here to judge"

@@ -49,7 +49,7 @@ cd "$work"
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 wait_for_port() { # PORT
-	for _ in $(seq 100); do
+	for _ in $(seq 600); do
 		! (: < /dev/tcp/127.0.0.1/"$1") 2> /dev/null || return 0
 		sleep 0.1
 	done
@@ -65,7 +65,11 @@ XML
 says 1 "cannot connect to 'localhost' port $port" "$v2v" -q -i libvirtxml -o local -os . physical.xml
 qemu-nbd --read-only --persistent -f raw --bind 127.0.0.1 --port "$port" sda.img 2> nbd.log &
 nbd=$!
-sleep 1 # it would take a look at its port for its one client
+# a look at its port would be taken for its one client
+until grep -q ":$(printf %04X "$port") 00000000:0000 0A" /proc/net/tcp; do
+	kill -0 $nbd || fail "qemu-nbd: $(cat nbd.log)"
+	sleep 0.1
+done
 "$v2v" -v -x -i libvirtxml -o null --root first physical.xml > out 2> log < /dev/null || fail "one connection: $(tail -n 20 log)"
 grep -q '] finished$' out || fail "not finished: $(cat out)"
 grep -q "^virt-v2v: option 'x' is ignored" log || fail "-x: $(head log)"

@@ -63,7 +63,7 @@ expect_lines() { # FILE
 
 # same_as_own: for convert_and_boot.
 same_as_own() {
-	boots "$work/own" "${macs[@]}" "${own[@]}" "${images[@]}" || fail "the sample does not boot on its own hardware: $(cat "$work/own")"
+	boots "$work/own" --timeout 1500 "${macs[@]}" "${own[@]}" "${images[@]}" || fail "the sample does not boot on its own hardware: $(cat "$work/own")"
 	expect_lines "$work/own"
 	diff <(same_facts "$work/own") <(same_facts "$work/after") > "$work/diff" || fail "before and after differ: $(cat "$work/diff")"
 }
@@ -85,13 +85,13 @@ convert_and_boot() {
 	for mac in $(jq -r '.machine.nics[].mac' "$result/report.json"); do macs+=(--mac "$mac"); done
 	mapfile -t disks < <(result_disks "$result")
 	boot=$(jq '[.machine.disks[].boot_order] | index(1) // 0' "$result/report.json")
-	boots "$work/after" --boot "$boot" "${macs[@]}" "${virtio[@]}" "${disks[@]}" || fail "the result does not boot: $(cat "$work/after")"
+	boots "$work/after" --timeout 1500 --boot "$boot" "${macs[@]}" "${virtio[@]}" "${disks[@]}" || fail "the result does not boot: $(cat "$work/after")"
 	expect_lines "$work/after"
 	[ ${#own[@]} -eq 0 ] || same_as_own
 	grep -q ' virtio_net ' "$work/after" || fail "no card on virtio: $(cat "$work/after")"
 
 	if [ "$proof" ]; then
-		./rehost boot "$result/$name.xml" --level "$proof" --shots "$work/shots" > "$work/proof" 2>&1 || fail "rehost boot: $(cat "$work/proof")"
+		./rehost boot "$result/$name.xml" --level "$proof" --timeout 1500 --shots "$work/shots" > "$work/proof" 2>&1 || fail "rehost boot: $(cat "$work/proof")"
 		[ -n "$(find "$work/shots" -name '*.png' -size +0)" ] || fail "no screenshot"
 	fi
 	[ ${#own[@]} -gt 0 ] || echo "$name: its own hardware can't be had here: compared with what the recipe says"

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Space": " ", "Shift": "\ue008", "Escape": "\ue00c", "Down": "\ue015"}
-WAIT = 20  # seconds for anything that a page does by itself; the machine may be busy
+WAIT = 120  # seconds for anything that a page does by itself; the machine may be busy
 
 
 class Browser:
@@ -26,9 +26,18 @@ class Browser:
         wanted = {"browserName": "chrome", "goog:chromeOptions": options,
                   "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}
         self.session = None
-        self.session = self._call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
+        self.session = self._begin({"capabilities": {"alwaysMatch": wanted}})
         self.go("about:blank")
         self.requests()  # of the page for new tabs, which it began with
+
+    def _begin(self, wanted):
+        """A browser's first start on a cold machine may take longer than its driver waits."""
+        for attempt in range(3):
+            try:
+                return self._call("POST", "/session", wanted)["sessionId"]
+            except RuntimeError:
+                if attempt == 2:
+                    raise
 
     def _port(self):
         for _ in range(WAIT * 10):
@@ -83,8 +92,15 @@ class Browser:
         self.press(*text)
 
     def click(self, selector):
-        element = self._call("POST", "/element", {"using": "css selector", "value": selector})
-        self._call("POST", f"/element/{next(iter(element.values()))}/click", {})
+        end = time.monotonic() + WAIT
+        while True:
+            element = self._call("POST", "/element", {"using": "css selector", "value": selector})
+            try:
+                self._call("POST", f"/element/{next(iter(element.values()))}/click", {})
+                return
+            except RuntimeError as why:  # the page may have been loaded anew between the two
+                if "stale element reference" not in str(why) or time.monotonic() > end:
+                    raise
 
     def messages(self):
         """What the console said since it was last asked."""
