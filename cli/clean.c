@@ -18,15 +18,17 @@ static int run_clean(const struct command *self, int argc, char **argv, struct e
 {
 	struct arguments a = {.dir = "."};
 	struct positionals p;
-	unsigned removed;
+	struct cleaned cleaned;
 
 	if (options_parse(self->options, argc, argv, &a, &p, err) < 0)
 		return -1;
 	if (p.n > 1)
 		return err_set(err, ERR_USAGE, "clean: at most one NAME expected, %zu given", p.n);
-	if (partial_clean(a.dir, p.n ? p.v[0] : NULL, &removed, err) < 0)
+	if (partial_clean(a.dir, p.n ? p.v[0] : NULL, &cleaned, err) < 0)
 		return -1;
-	printf("%u partial folder%s removed\n", removed, removed == 1 ? "" : "s");
+	printf("%u partial folder%s removed\n", cleaned.removed, cleaned.removed == 1 ? "" : "s");
+	if (cleaned.held)
+		printf("%u held by running conversions\n", cleaned.held);
 	return 0;
 }
 

@@ -63,7 +63,7 @@ static int split(const char *path, struct arena *a, const char **ret_folder, int
 
 static struct json *parse_file(int dirfd, const char *name, const char *path, struct err *err)
 {
-	AUTO(buf_done) struct buf text = BUF_INIT(REPORT_JSON_MAX);
+	AUTO(buf_done) struct buf text = BUF_INIT(REPORT_MAX);
 	struct json *ret = NULL;
 
 	if (file_slurp(dirfd, name, &text, err) == 0)
@@ -89,7 +89,7 @@ static int read_report(const char *path, struct given *s, struct err *err)
 	struct stat st;
 	const char *folder, *name;
 
-	if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		path = arena_printf(&s->arena, "%s/report.json", path);
 	if (split(path, &s->arena, &folder, &s->dirfd, &name, err) < 0)
 		return -1;
@@ -128,7 +128,7 @@ static int put(const char *path, const struct buf *text, struct err *err)
 
 	if (!strcmp(path, "-"))
 		return terminal_print(text, err);
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
 		return err_set(err, ERR_USAGE, "'%s' is no regular file; - is standard output", path);
 	ret = split(path, &a, &folder, &dirfd, &name, err);
 	if (!ret)

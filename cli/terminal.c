@@ -233,12 +233,17 @@ static void advise(char **argv, FILE *out)
 {
 	AUTO(buf_done) struct buf words = BUF_INIT(ADVICE_MAX);
 	static const char suffix[] = ".partial";
-	char *slash = strrchr(term.partial, '/');
-	size_t name = strlen(slash + 2) - (sizeof suffix - 1);
+	const char *slash = strrchr(term.partial, '/');
+	char folder[sizeof term.partial], name[sizeof term.partial];
+	const char *const clean[] = {"clean", "-os", folder, name, NULL};
 
+	snprintf(folder, sizeof folder, "%.*s", (int)(slash - term.partial), term.partial);
+	snprintf(name, sizeof name, "%.*s", (int)(strlen(slash + 2) - (sizeof suffix - 1)), slash + 2);
 	shell_words(&words, (const char *const *)(uintptr_t)argv);
-	fprintf(out, "resume: rehost %s\nremove: rehost clean -os %.*s %.*s\n", buf_str(&words),
-		(int)(slash - term.partial), term.partial, (int)name, slash + 2);
+	fprintf(out, "resume: rehost %s\n", buf_str(&words));
+	buf_clear(&words);
+	shell_words(&words, clean);
+	fprintf(out, "remove: rehost %s\n", buf_str(&words));
 }
 
 void terminal_error(const struct err *err, char **argv)

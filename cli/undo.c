@@ -1,7 +1,9 @@
 /* undo: a conversion's result with the guest's files as they were. */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/groups.h"
@@ -12,7 +14,7 @@
 #include "run/convert.h"
 
 struct arguments {
-	const char *output_dir, *name;
+	const char *output_dir, *name, *root;
 	struct key_arguments keys;
 	struct talk_arguments talk;
 	bool force;
@@ -23,6 +25,7 @@ struct arguments {
 static const struct cli_option options[] = {
     {"os", 0, CLI_TEXT, "DIR", NULL, "Folder in which the result's folder appears (default: here).", AT(output_dir)},
     {"on", 0, CLI_TEXT, "NAME", NULL, "Name of the result (default: FOLDER's name and -undone).", AT(name)},
+    {"root", 0, CLI_TEXT, "DEVICE", NULL, "Which operating system when there are several.", AT(root)},
     OPTION_GROUP(volume_key_rows, AT(keys)),
     {"force", 0, CLI_FLAG, NULL, NULL, "Replace an existing target.", AT(force)},
     OPTION_GROUP(talk_rows, AT(talk)),
@@ -88,16 +91,17 @@ static int read_result(const char *folder, struct result *ret, struct err *err)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(64 * MIB);
 	const char *path = arena_printf(&ret->arena, "%s/report.json", folder);
-	char *plain = arena_strdup(&ret->arena, folder);
+	AUTO_FREE char *real = realpath(folder, NULL);
 
 	if (file_slurp(AT_FDCWD, path, &b, err) < 0)
 		return err_wrap(err, "'%s' is no result of a conversion", folder);
 	ret->report = js_parse(buf_str(&b), b.len, err);
 	if (!ret->report)
 		return err_wrap(err, "'%s'", path);
-	while (strlen(plain) > 1 && plain[strlen(plain) - 1] == '/')
-		plain[strlen(plain) - 1] = '\0';
-	ret->name = arena_printf(&ret->arena, "%s-undone", strrchr(plain, '/') ? strrchr(plain, '/') + 1 : plain);
+	if (access(arena_printf(&ret->arena, "%s/" UNDO_FOLDER "/originals.json", folder), R_OK) < 0)
+		return err_sys(err, ERR_UNREADABLE, "'%s' has no originals, which convert --undo-log keeps", folder);
+	/* names have 64 bytes */
+	ret->name = arena_printf(&ret->arena, "%.57s-undone", real ? strrchr(real, '/') + 1 : "machine");
 	return read_disks(ret->report, folder, ret, err);
 }
 
@@ -118,6 +122,7 @@ static int undo(const char *folder, const struct arguments *a, struct err *err)
 				  .source = {.kind = "disk", .force = a->force},
 				  .output_dir = a->output_dir,
 				  .name = a->name,
+				  .root = a->root,
 				  .no_trim = true,
 				  .force = a->force,
 				  .on_read_error = READ_ERROR_STOP,

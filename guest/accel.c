@@ -31,6 +31,7 @@ enum {
 	KVM_LIMIT_MS = 3000,  /* one worth using needs less than tcg */
 	PROBE_EXIT = 33,      /* isa-debug-exit: value * 2 + 1 */
 	OUTPUT_MAX = 64 << 10,
+	DOUBT_SECONDS = 600, /* for which an answer counts that another load of this host may change */
 };
 
 /* mov $16, %al; out %al, $0xf4; hlt; jmp back to hlt */
@@ -237,6 +238,8 @@ static bool cache_load(const char *folder, const char *key, struct accel *a)
 	j = js_parse(buf_str(&b), b.len, NULL);
 	if (!j || !*key || strcmp(js_get_str(j, "key", ""), key) != 0)
 		return false;
+	if (clock_uptime() > js_get_u64(j, "until", UINT64_MAX)) /* the key has the boot's id */
+		return false;
 	a->kvm = js_get_bool(j, "kvm", false);
 	a->kvm_ms = (int)js_get_real(j, "kvm_ms", -1);
 	a->tcg_ms = (int)js_get_real(j, "tcg_ms", -1);
@@ -246,7 +249,7 @@ static bool cache_load(const char *folder, const char *key, struct accel *a)
 }
 
 /* A cache that can't be written costs a probe the next time, no more. */
-static void cache_save(const char *folder, const char *key, const struct accel *a)
+static void cache_save(const char *folder, const char *key, const struct accel *a, bool lasting)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(OUTPUT_MAX);
 	AUTO(js_freep) struct json *j = js_object();
@@ -257,6 +260,8 @@ static void cache_save(const char *folder, const char *key, const struct accel *
 	js_set_real(j, "kvm_ms", a->kvm_ms);
 	js_set_real(j, "tcg_ms", a->tcg_ms);
 	js_set_str(j, "reason", a->reason);
+	if (!lasting)
+		js_set_u64(j, "until", clock_uptime() + DOUBT_SECONDS);
 	if (file_mkdirs(folder, NULL) < 0 || js_print(j, true, &b) < 0)
 		return;
 	dir = file_open_dir(folder, NULL);
@@ -276,8 +281,8 @@ int accel_probe(struct accel *ret, struct err *err)
 		return 0;
 	if (probe(ret, &lasting, err) < 0)
 		return -1;
-	if (have_folder && key.len && lasting)
-		cache_save(folder, key.data, ret);
+	if (have_folder && key.len)
+		cache_save(folder, key.data, ret, lasting);
 	return 0;
 }
 

@@ -62,7 +62,7 @@ static int read_if_there(struct guest *g, const char *path, struct buf *b, bool 
 
 	*ret_there = g->ops->read(g, path, b, &local) == 0;
 	if (!*ret_there && local.sys != ENOENT && local.sys != ENOTDIR)
-		return err_set(err, local.code, "%s", local.text);
+		return err_pass(err, &local);
 	return 0;
 }
 
@@ -104,7 +104,7 @@ static int set_label(struct guest *g, const char *path, bool follow, const void 
 
 	if (g->ops->set_xattr(g, path, follow, SELINUX_XATTR, label, len, &local) == 0 || local.sys == EOPNOTSUPP)
 		return 0;
-	return err_set(err, local.code, "%s", local.text);
+	return err_pass(err, &local);
 }
 
 /* A new file as the guest's policy wants it; an enforcing guest can't log in when one of some has no label. */

@@ -22,43 +22,63 @@ enum {
 };
 
 /* "/usr/bin/qemu-system-x86_64: cannot …", and not qemu's command line. */
-static bool said_by_qemu(const char *line)
+static bool is_of_qemu(const char *line)
 {
 	const char *name = strstr(line, "qemu-");
 
 	return name && name[strcspn(name, ": ")] == ':';
 }
 
-/* Takes what was said apart: the last line of all, and the last one that qemu itself said, or NULL. */
-static const char *last_said(struct appliance *a, const char **ret_of_qemu)
+static bool is_panic(const char *line)
 {
-	const char *last = a->said;
-
-	*ret_of_qemu = NULL;
-	while (a->said_len && strchr("\r\n ", a->said[a->said_len - 1]))
-		a->said[--a->said_len] = '\0';
-	for (char *line = a->said, *end; line; line = end) {
-		end = strchr(line, '\n');
-		if (end)
-			*end++ = '\0';
-		last = line;
-		if (said_by_qemu(line))
-			*ret_of_qemu = line;
-	}
-	return last;
+	return strstr(line, "Kernel panic") != NULL;
 }
 
-static int gave_out(struct appliance *a, struct err *err, const char *what)
+enum { LINE_MAX_SAID = 400 };
+
+/* The last line of what was said, of those that is_it() takes (NULL: of all that aren't empty). */
+static bool last_said(const struct appliance *a, bool (*is_it)(const char *line), char ret[LINE_MAX_SAID])
 {
-	const char *of_qemu;
+	bool found = false;
+
+	for (const char *at = a->said, *end; *at; at = end + (*end != '\0')) {
+		char line[LINE_MAX_SAID];
+		size_t n;
+
+		end = strchrnul(at, '\n');
+		n = min_u64((uint64_t)(end - at), sizeof line - 1);
+		while (n && strchr("\r ", at[n - 1]))
+			n--;
+		memcpy(line, at, n);
+		line[n] = '\0';
+		if (n && (!is_it || is_it(line))) {
+			memcpy(ret, line, n + 1);
+			found = true;
+		}
+	}
+	return found;
+}
+
+/* One line of libguestfs' words, which may be several. */
+static void first_line(const char *words, char ret[LINE_MAX_SAID])
+{
+	snprintf(ret, LINE_MAX_SAID, "%.*s", words ? (int)strcspn(words, "\n") : 0, words ? words : "");
+}
+
+/* The appliance is gone. A kernel that panics may do so because of what is on the disks: it would the next time. */
+static int gave_out(const struct appliance *a, struct err *err, const char *what)
+{
+	char line[LINE_MAX_SAID];
 
 	if (watchdog_has_bitten(a->watchdog)) {
 		err_set(err, ERR_TEMPFAIL, "%s: the appliance did not move for %u s and was ended; try again", what,
 			a->stall_seconds);
+	} else if (last_said(a, is_panic, line)) {
+		return err_set(err, ERR_CONVERT, "%s: the appliance's kernel crashed: '%s'", what, line);
 	} else {
-		last_said(a, &of_qemu);
-		err_set(err, ERR_TEMPFAIL, "%s: the appliance ended by itself%s%.400s%s; try again", what,
-			of_qemu ? " ('" : "", of_qemu ? of_qemu : "", of_qemu ? "')" : "");
+		if (!last_said(a, is_of_qemu, line))
+			first_line(guestfs_last_error(a->g), line);
+		err_set(err, ERR_TEMPFAIL, "%s: the appliance ended by itself ('%s'); try again", what, line);
 	}
 	if (err)
 		err->sys = ETIMEDOUT;
@@ -282,7 +302,7 @@ static int add_disk(struct appliance *a, const struct appliance_disk *d, struct 
 static int launch(struct appliance *a, void *arg, struct err *err)
 {
 	AUTO(buf_done) struct buf found = BUF_INIT(8192);
-	const char *last, *of_qemu;
+	char line[LINE_MAX_SAID] = "";
 
 	a->started = guestfs_launch(a->g) == 0;
 	if (a->started)
@@ -292,10 +312,10 @@ static int launch(struct appliance *a, void *arg, struct err *err)
 	if (watchdog_has_bitten(a->watchdog))
 		return appliance_failed(a, err, ERR_HOST, "starting the libguestfs appliance");
 	/* The error of libguestfs itself is half a page of general advice, its last words are often of tidying up. */
-	last = last_said(a, &of_qemu);
+	if (!last_said(a, is_of_qemu, line))
+		last_said(a, NULL, line);
 	return err_set(err, ERR_HOST,
-		       "the libguestfs appliance did not start: '%.400s'; libguestfs-test-tool shows all of it",
-		       of_qemu ? of_qemu : last);
+		       "the libguestfs appliance did not start: '%s'; libguestfs-test-tool shows all of it", line);
 }
 
 int appliance_start(const struct appliance_options *o, struct appliance **ret, struct err *err)

@@ -68,7 +68,8 @@ struct appliance {
 extern const struct guest_ops appliance_guest_ops;
 
 /* Sets err to "what: libguestfs' words" with its errno; returns -1. To be called in the thread of the failed call.
- * ERR_TEMPFAIL with ETIMEDOUT: the appliance hung or its qemu ended by itself, which is no property of the guest. */
+ * ERR_TEMPFAIL with ETIMEDOUT: the appliance hung or its qemu ended by itself, which is no property of the guest;
+ * without ETIMEDOUT and ERR_CONVERT: its kernel crashed. */
 int appliance_failed(struct appliance *a, struct err *err, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 

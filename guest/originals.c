@@ -11,6 +11,7 @@
 #include "core/base/checked.h"
 #include "core/base/file.h"
 #include "core/base/json.h"
+#include "core/base/utf8.h"
 
 /* The largest files that are changed are initramfs images. */
 #define ORIGINAL_MAX (512 * MIB)
@@ -113,11 +114,20 @@ static int keep_file(struct originals *o, struct guest *g, const char *path, con
 	return 0;
 }
 
+/* The list is JSON. */
+static int check_name(const char *name, const char *path, struct err *err)
+{
+	if (utf8_valid(name, strlen(name)))
+		return 0;
+	return err_set(err, ERR_CONVERT,
+		       "--undo-log: '%s' has a name or target that isn't UTF-8: its original can't be kept", path);
+}
+
 static int keep_link(struct originals *o, struct guest *g, const char *path, struct err *err)
 {
 	char *target;
 
-	if (g->ops->readlink(g, path, &o->arena, &target, err) < 0)
+	if (g->ops->readlink(g, path, &o->arena, &target, err) < 0 || check_name(target, path, err) < 0)
 		return -1;
 	js_set_str(add(o, path, "link"), "target", target);
 	return 0;
@@ -147,6 +157,8 @@ int originals_keep(struct originals *o, struct guest *g, const char *path, bool 
 
 	if (is_kept(o, path))
 		return 0;
+	if (check_name(path, path, err) < 0)
+		return -1;
 	if (g->ops->stat(g, path, follow, &st, err) < 0)
 		return -1;
 	if (S_ISREG(st.mode))

@@ -114,7 +114,7 @@ static int load(struct selinux *s, struct guest *g, const char *policy, const ch
 	if (g->ops->read(g, path, &b, &local) == 0)
 		*ret = arena_strndup(&s->arena, buf_str(&b), b.len);
 	else if (local.sys != ENOENT)
-		return err_set(err, local.code, "%s", local.text);
+		return err_pass(err, &local);
 	return 0;
 }
 

@@ -220,7 +220,7 @@ static int read_kernel(struct windows_look *l, char **ret_path, struct buf *head
 	    (!*ret_path || l->guest->ops->head(l->guest, *ret_path, PE_HEAD, head, &why) == 0))
 		return 0;
 	*ret_unreadable = why.code == ERR_UNREADABLE;
-	return *ret_unreadable ? 0 : err_set(err, why.code, "%s", why.text);
+	return *ret_unreadable ? 0 : err_pass(err, &why);
 }
 
 static void report_arch(struct windows_look *l, const char *path, bool unreadable)

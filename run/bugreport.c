@@ -266,7 +266,7 @@ static int add_folder(struct bug_report *r, const struct mask *m, const char *fo
 	folder_files files = {0};
 	uint64_t total = 0;
 
-	if (dirfd < 0 || folder_list(dirfd, &r->arena, &files, err) < 0)
+	if (dirfd < 0 || folder_list_readable(dirfd, &r->arena, &files, err) < 0)
 		return -1;
 	VEC_FOR (f, &files) {
 		if (!f->regular || kind_of(f->name) == KIND_NONE || r->files.n >= FILES_MAX || total > TOTAL_MAX) {
@@ -317,14 +317,27 @@ static int write_all(const struct bug_report *r, int fd, const char *path, struc
 	return tarball_end(t, err);
 }
 
+static int give_path(int fd, const char *partial, const char *path, bool force, struct err *err)
+{
+	if (fsync(fd) < 0)
+		return err_sys(err, ERR_BLOCKED, "cannot write '%s'", path);
+	if (!force)
+		return file_rename_noreplace(AT_FDCWD, partial, path, err);
+	return rename(partial, path) < 0 ? err_sys(err, ERR_BLOCKED, "cannot replace '%s'", path) : 0;
+}
+
 int bug_report_write(const struct bug_report *r, const char *path, bool force, struct err *err)
 {
-	AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (force ? O_TRUNC : O_EXCL), 0600);
+	AUTO_FREE char *partial = NULL;
+	AUTO_FD int fd = -1;
 
+	if (asprintf(&partial, "%s.XXXXXX", path) < 0)
+		return err_nomem(err);
+	fd = mkostemp(partial, O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, ERR_BLOCKED, "cannot create '%s'", path);
-	if (write_all(r, fd, path, err) == 0 && fsync(fd) == 0)
+	if (write_all(r, fd, path, err) == 0 && give_path(fd, partial, path, force, err) == 0)
 		return 0;
-	unlink(path);
-	return err->code ? -1 : err_sys(err, ERR_BLOCKED, "cannot write '%s'", path);
+	unlink(partial);
+	return -1;
 }

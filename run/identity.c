@@ -51,11 +51,25 @@ static void first_line(const char *path, char *line, size_t size)
 	line[strcspn(line, "\n")] = '\0';
 }
 
+/* Tells a disk from what had its number before: a loop device attached anew, another snapshot of one name (Linux 5.15
+ * and later). A partition has its disk's. "": not known. */
+static void disk_sequence(dev_t dev, char *ret, size_t size)
+{
+	char path[80];
+
+	snprintf(path, sizeof path, "/sys/dev/block/%u:%u/diskseq", major(dev), minor(dev));
+	first_line(path, ret, size);
+	if (*ret)
+		return;
+	snprintf(path, sizeof path, "/sys/dev/block/%u:%u/../diskseq", major(dev), minor(dev));
+	first_line(path, ret, size);
+}
+
 void identity_device(const char *folder, const char *file, char text[IDENTITY_DEVICE_TEXT])
 {
 	enum { WORD = 40, LINE = 512 };
 	AUTO_FD int dirfd = folder ? file_open_dir(folder, NULL) : -1;
-	char path[64], boot[WORD], stat_line[LINE];
+	char path[64], boot[WORD], sequence[WORD], stat_line[LINE];
 	unsigned long long written;
 	struct stat st;
 
@@ -65,8 +79,10 @@ void identity_device(const char *folder, const char *file, char text[IDENTITY_DE
 	snprintf(path, sizeof path, "/sys/dev/block/%u:%u/stat", major(st.st_rdev), minor(st.st_rdev));
 	first_line(path, stat_line, sizeof stat_line);
 	first_line("/proc/sys/kernel/random/boot_id", boot, sizeof boot);
-	if (*boot && sscanf(stat_line, "%*u %*u %*u %*u %*u %*u %llu", &written) == 1)
-		snprintf(text, IDENTITY_DEVICE_TEXT, "%s %llu", boot, written);
+	disk_sequence(st.st_rdev, sequence, sizeof sequence);
+	if (*boot && *sequence && sscanf(stat_line, "%*u %*u %*u %*u %*u %*u %llu", &written) == 1)
+		snprintf(text, IDENTITY_DEVICE_TEXT, "%s %u:%u %s %llu", boot, major(st.st_rdev), minor(st.st_rdev),
+			 sequence, written);
 	else
 		snprintf(text, IDENTITY_DEVICE_TEXT, "unknown at %" PRIu64, clock_ns());
 }

@@ -161,6 +161,7 @@ static void new_file_done(struct new_file *f)
 static int new_file_open(const char *path, bool force, struct new_file *f, struct err *err)
 {
 	struct stat st;
+	int unlocked;
 
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
 		return err_set(err, ERR_USAGE, "'%s' is no regular file: write a new file, then `dd` it to a stick",
@@ -177,7 +178,8 @@ static int new_file_open(const char *path, bool force, struct new_file *f, struc
 	f->fd = open(f->partial, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (f->fd < 0)
 		return err_sys(err, ERR_BLOCKED, "cannot create '%s'", f->partial);
-	if (flock(f->fd, LOCK_EX | LOCK_NB) < 0 || !file_is_at(f->fd, AT_FDCWD, f->partial)) {
+	unlocked = flock(f->fd, LOCK_EX | LOCK_NB); /* there are file systems without locks */
+	if ((unlocked && errno == EWOULDBLOCK) || !file_is_at(f->fd, AT_FDCWD, f->partial)) {
 		close(take_fd(&f->fd)); /* it isn't ours to remove */
 		return err_set(err, ERR_TEMPFAIL, "'%s' is locked: another run is writing it", f->partial);
 	}

@@ -29,6 +29,28 @@ static int name_exists(int dirfd, const char *name)
 	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* Calls fn for each name in the folder. */
+static int each_name(int dirfd, int (*fn)(int dirfd, const char *name, struct err *err), struct err *err)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret = 0;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (!dir)
+		return err_sys(err, ERR_INTERNAL, "cannot list the partial folder");
+	while (!ret && (e = readdir(dir)))
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+			ret = fn(dirfd, e->d_name, err);
+	closedir(dir);
+	return ret;
+}
+
+/* With each_name(): 0 for an empty folder. */
+static int fail_at(int dirfd, const char *name, struct err *err)
+{
+	return -1;
+}
+
 static int make_folder(struct partial *p, const char *dir, struct err *err)
 {
 	int unlocked;
@@ -49,10 +71,23 @@ static int make_folder(struct partial *p, const char *dir, struct err *err)
 	return 0;
 }
 
+/* What --force may replace, of all folders that a machine may be called like: what a run of ours has made. */
+static bool is_ours(const struct partial *p)
+{
+	AUTO_FD int fd = openat(p->parent_fd, p->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd >= 0 && (name_exists(fd, "report.json") || each_name(fd, fail_at, NULL) == 0);
+}
+
 static int check_final(const struct partial *p, struct err *err)
 {
-	if (p->force || !name_exists(p->parent_fd, p->name))
+	if (!name_exists(p->parent_fd, p->name) || (p->force && is_ours(p)))
 		return 0;
+	if (p->force)
+		return err_set(err, ERR_BLOCKED,
+			       "target '%s' is no result of a conversion, which is all that --force replaces: choose "
+			       "another name with -on",
+			       p->final);
 	return err_set(err, ERR_BLOCKED,
 		       "target '%s' exists already: choose another name with -on, or --force to replace it", p->final);
 }
@@ -108,6 +143,28 @@ int partial_spares(const struct partial *p, const char *path, struct err *err)
 		       p->final, path);
 }
 
+/* A parent of the source may lie in it. */
+static int check_inside(const struct partial *p, const char *allowed, struct err *err)
+{
+	AUTO_FREE char *real = realpath(p->final, NULL);
+	struct stat st;
+
+	if (!real || stat(allowed, &st) < 0 || !lies_in(real, &st))
+		return 0;
+	return err_set(
+	    err, ERR_BLOCKED,
+	    "target '%s', which --force replaces, lies in '%s', from which parents may be read: choose another "
+	    "name with -on, or another folder with -os",
+	    p->final, allowed);
+}
+
+int partial_spares_parents(const struct partial *p, const char *allowed, struct err *err)
+{
+	if (partial_spares(p, allowed, err) < 0)
+		return -1;
+	return p->force && name_exists(p->parent_fd, p->name) ? check_inside(p, allowed, err) : 0;
+}
+
 int partial_dirfd(const struct partial *p)
 {
 	return p->fd;
@@ -126,22 +183,6 @@ const char *partial_final(const struct partial *p)
 bool partial_was_there(const struct partial *p)
 {
 	return p->was_there;
-}
-
-/* Calls fn for each name in the folder. */
-static int each_name(int dirfd, int (*fn)(int dirfd, const char *name, struct err *err), struct err *err)
-{
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret = 0;
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-
-	if (!dir)
-		return err_sys(err, ERR_INTERNAL, "cannot list the partial folder");
-	while (!ret && (e = readdir(dir)))
-		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
-			ret = fn(dirfd, e->d_name, err);
-	closedir(dir);
-	return ret;
 }
 
 int partial_empty(struct partial *p, struct err *err)
@@ -246,8 +287,10 @@ static int clean_one(int parent, const char *entry, unsigned *removed, struct er
 {
 	AUTO_FD int fd = openat(parent, entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fd < 0)
+	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP || errno == ENOENT)) /* none of ours, or just published */
 		return 0;
+	if (fd < 0)
+		return err_sys(err, ERR_BLOCKED, "cannot open '%s'", entry);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || !file_is_at(fd, parent, entry))
 		return err_set(err, ERR_TEMPFAIL, "'%s' is locked: a run is working on it", entry);
 	if (file_remove_tree(parent, entry, err) < 0)
@@ -256,18 +299,25 @@ static int clean_one(int parent, const char *entry, unsigned *removed, struct er
 	return 0;
 }
 
-int partial_clean(const char *path, const char *name, unsigned *ret_removed, struct err *err)
+int partial_clean(const char *path, const char *name, struct cleaned *ret, struct err *err)
 {
 	DIR *dir = opendir(path);
+	struct err first = ERR_INIT;
 	struct dirent *e;
-	int ret = 0;
 
-	*ret_removed = 0;
+	*ret = (struct cleaned){0};
 	if (!dir)
 		return err_sys(err, ERR_UNREADABLE, "cannot open folder '%s'", path);
-	while (!ret && (e = readdir(dir)))
-		if (is_partial_name(e->d_name, name))
-			ret = clean_one(dirfd(dir), e->d_name, ret_removed, err);
+	while ((e = readdir(dir))) {
+		struct err why = ERR_INIT;
+
+		if (!is_partial_name(e->d_name, name) || clean_one(dirfd(dir), e->d_name, &ret->removed, &why) == 0)
+			continue;
+		if (!name && why.code == ERR_TEMPFAIL)
+			ret->held++;
+		else if (!first.code)
+			first = why;
+	}
 	closedir(dir);
-	return ret;
+	return first.code ? err_pass(err, &first) : 0;
 }

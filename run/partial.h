@@ -17,6 +17,9 @@ int partial_open(const char *dir, const char *name, bool force, struct partial *
  * path that isn't there is held by nothing. */
 int partial_spares(const struct partial *p, const char *path, struct err *err);
 
+/* The same for a folder that parents of the source may be read from: nor may the target lie in it. */
+int partial_spares_parents(const struct partial *p, const char *allowed, struct err *err);
+
 int partial_dirfd(const struct partial *p);	    /* for reading and writing names in it */
 const char *partial_path(const struct partial *p);  /* absolute: for messages and the io process */
 const char *partial_final(const struct partial *p); /* absolute path of DIR/NAME */
@@ -44,7 +47,12 @@ void partial_discard(struct partial *p);
 void partial_close(struct partial *p);
 DEFINE_CLEANUP(struct partial *, partial_close)
 
-/* Removes DIR/.NAME.partial/ of an earlier run (all of them with name NULL) unless it is locked; ret_removed counts. */
-int partial_clean(const char *dir, const char *name, unsigned *ret_removed, struct err *err);
+struct cleaned {
+	unsigned removed, held; /* held: a run is working on it */
+};
+
+/* Removes DIR/.NAME.partial/ of an earlier run; with name NULL all that no run holds, whatever becomes of the others:
+ * err tells of the first that can't be removed. With a name, one that is held is ERR_TEMPFAIL. */
+int partial_clean(const char *dir, const char *name, struct cleaned *ret, struct err *err);
 
 #endif

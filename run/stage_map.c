@@ -263,7 +263,7 @@ static int spare_sources(const struct run *r, struct err *err)
 		if (d->folder && partial_spares(r->partial, d->folder, err) < 0)
 			return -1;
 	for (; allow && *allow; allow++)
-		if (partial_spares(r->partial, *allow, err) < 0)
+		if (partial_spares_parents(r->partial, *allow, err) < 0)
 			return -1;
 	return 0;
 }

@@ -85,11 +85,24 @@ int target_find(const struct hardware *h, const char *to, struct target_place *r
 	if (strchr(name, '/'))
 		return 0;
 	VEC_FOR (d, &h->disks) {
-		*ret = (struct target_place){0};
-		if (find_by_name(d, name, ret) || find_by_id(d, name, ret))
-			return 0;
+		struct target_place one = {0};
+
+		if (!find_by_name(d, name, &one)) {
+			one = (struct target_place){0};
+			if (!find_by_id(d, name, &one))
+				continue;
+		}
+		if (ret->disk) {
+			const char *first = ret->disk->name;
+
+			*ret = (struct target_place){0};
+			return err_set(err, ERR_USAGE, "rehost.to: '%s' is '%s' and '%s': name it otherwise", to, first,
+				       d->name);
+		}
+		*ret = one;
 	}
-	*ret = (struct target_place){0};
+	if (ret->disk)
+		return 0;
 	return err_set(err, ERR_USAGE, "rehost.to: there is no disk or partition '%s' (a folder has a slash)", to);
 }
 

@@ -91,6 +91,12 @@ void err_add_context(struct err *err, const char *fmt, ...)
 	memcpy(err->text + n, ": ", 2);
 }
 
+void err_copy(struct err *err, const struct err *from)
+{
+	if (err)
+		*err = *from;
+}
+
 void err_clear(struct err *err)
 {
 	if (!err)

@@ -69,6 +69,10 @@ void err_add_context(struct err *err, const char *fmt, ...) __attribute__((forma
 /* Out of memory; returns -1. */
 #define err_nomem(err) err_set((err), ERR_INTERNAL, "out of memory")
 
+/* Passes an error on as it is, with its errno; returns -1. */
+#define err_pass(err, from) (err_copy((err), (from)), err_failed())
+void err_copy(struct err *err, const struct err *from);
+
 /* Forgets an error that was handled. */
 void err_clear(struct err *err);
 

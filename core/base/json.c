@@ -87,9 +87,15 @@ void js_set_str(struct json *obj, const char *key, const char *value)
 	set(obj, key, string_lossy(value));
 }
 
+/* JSON's numbers are signed here: what is more than their largest is that. */
+static json_t *whole(uint64_t value)
+{
+	return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
+}
+
 void js_set_u64(struct json *obj, const char *key, uint64_t value)
 {
-	set(obj, key, json_integer((json_int_t)value));
+	set(obj, key, whole(value));
 }
 
 void js_set_real(struct json *obj, const char *key, double value)
@@ -121,7 +127,7 @@ void js_add_str(struct json *arr, const char *value)
 
 void js_add_u64(struct json *arr, uint64_t value)
 {
-	add(arr, json_integer((json_int_t)value));
+	add(arr, whole(value));
 }
 
 struct json *js_add(struct json *arr, struct json *value)

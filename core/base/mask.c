@@ -35,7 +35,7 @@ static const char *const patterns[] = {
     "((^|[^a-z0-9])pass[ \t]*=[ \t]*)(\"[^\"]*\"|'[^']*'|[^ \t]+)",	/* pass=…, mount.cifs's */
     "^([-+ \t]*(menu (master )?)?passw(or)?d[a-z0-9_]*[ \t]+)[^ \t].*", /* password --md5 …, a boot loader's */
     "^([-+ \t]*(wpa|wireless)-[a-z0-9-]*(psk|passwd|password|passphrase|key[0-9]?)[ \t]+)[^ \t].*", /* wpa-psk … */
-    "(://)[^/@ \t\"']*:[^/@ \t\"']*@",		   /* user:password@host */
+    "(://)[^/@ \t\"']*:[^/ \t\"']*@",		   /* user:password@host; a password may have an @ */
     "()(" TOKEN_WORD "[- ]){2,}" TOKEN_WORD,	   /* a token, or most of one */
     "()\\$[a-z0-9]{1,3}\\$[./A-Za-z0-9$=,+-]{8,}", /* a password's hash, as in shadow */
     "()[0-9]{6}(-[0-9]{6}){5,}",		   /* BitLocker's recovery key */

@@ -87,7 +87,7 @@ static int generate(struct rebuild *r, const char *script, struct err *err)
 			   &said, &local) == 0)
 		return 0;
 	if (local.code == ERR_INTERRUPTED || local.code == ERR_TEMPFAIL)
-		return err_set(err, local.code, "%s", local.text);
+		return err_pass(err, &local);
 	r->why = arena_printf(&r->i->arena, "it failed: %s", last_words(&r->i->arena, local.text));
 	return 0;
 }

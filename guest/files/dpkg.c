@@ -25,7 +25,7 @@ int dpkg_open(struct guest *g, struct dpkg **ret, struct err *err)
 	d->text.max = STATUS_MAX;
 	if (g->ops->read(g, "/var/lib/dpkg/status", &d->text, &local) < 0 && local.sys != ENOENT &&
 	    local.sys != ENOTDIR)
-		return err_set(err, local.code, "%s", local.text);
+		return err_pass(err, &local);
 	*ret = take_ptr(&d);
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include "core/model/machine.h"
 #include "run/batch/manifest_node.h"
 #include "run/batch/manifest_value.h"
+#include "sources/host_path.h"
 
 enum { RETRIES_DEFAULT = 2 };
 
@@ -260,12 +261,10 @@ static int inherit(const struct loader *l, struct settings *s)
 	return check_source_group(l, said(l, s, MANIFEST_SOURCE_GROUP));
 }
 
-/* "ova/web 01.ova" is "web_01". */
+/* "ova/web 01.ova" is "web_01", the folder "usb/web01/" is "web01". */
 static const char *name_by_source(struct arena *a, const char *source)
 {
-	const char *slash = strrchr(source, '/'), *file = slash ? slash + 1 : source, *dot = strrchr(file, '.');
-
-	return machine_safe_name(a, dot && dot != file ? arena_strndup(a, file, (size_t)(dot - file)) : file);
+	return machine_safe_name(a, host_path_stem(a, source));
 }
 
 struct words {

@@ -79,12 +79,16 @@ static int open_partial(struct copying *c, struct err *err)
 }
 
 /* O_EXCL fails when a file system, swap, device mapper or md holds the device or a part of it. */
-static int open_device(struct copying *c, const struct format *f, struct err *err)
+static int open_device(struct copying *c, const struct format *f, const struct stat *to, struct err *err)
 {
 	const char *path = c->o->target;
 	AUTO_FD int fd = -1;
+	struct stat from;
 	int sector;
 
+	if (stat(c->o->source, &from) == 0 && S_ISBLK(from.st_mode) && from.st_rdev == to->st_rdev)
+		return err_set(err, ERR_USAGE, "'%s' is the source itself: an image can't be unpacked in its own place",
+			       path);
 	if (f != format_by_name("raw") || !c->o->target_format)
 		return err_set(err, ERR_USAGE, "'%s' is a device: -O raw writes it", path);
 	fd = open(path, O_RDWR | O_CLOEXEC | (c->o->force ? 0 : O_EXCL));
@@ -123,7 +127,7 @@ static int open_target(struct copying *c, const struct format *f, struct err *er
 			return err_set(err, ERR_USAGE, "target '%s' is %s, a file or a block device expected", target,
 				       kind_of_file(st.st_mode));
 		c->device = true;
-		return open_device(c, f, err);
+		return open_device(c, f, &st, err);
 	}
 	if (!c->o->force && fstatat(c->place.dirfd, c->place.base, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return err_set(err, ERR_BLOCKED, "target '%s' exists already: --force replaces it", target);

@@ -479,7 +479,7 @@ static void give_name(const struct enrol *e, const struct json *inventory, struc
 	snprintf(m->asked, sizeof m->asked, "%.64s", safe);
 	snprintf(m->name, sizeof m->name, "%.64s", safe);
 	for (unsigned i = 2; name_taken(e, m->name, m); i++)
-		snprintf(m->name, sizeof m->name, "%.64s-%u", safe, i);
+		snprintf(m->name, sizeof m->name, "%.53s-%u", safe, i); /* 64 bytes at most */
 }
 
 bool enrol_renames(const struct enrol_machine *m, const struct json *inventory)

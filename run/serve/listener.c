@@ -161,12 +161,12 @@ static bool is_ending(struct caller *c, const struct json *inventory)
 static void note_name(const struct serve *s, const char *before, const struct enrol_machine *entry)
 {
 	struct err err = ERR_INIT;
-	unsigned removed;
+	struct cleaned cleaned;
 
 	if (!*before || !strcmp(before, entry->name))
 		return;
 	log_info("%s: is called %s from now on", before, entry->name);
-	if (partial_clean(s->o->output_dir, before, &removed, &err) < 0)
+	if (partial_clean(s->o->output_dir, before, &cleaned, &err) < 0)
 		log_warn("%s: what was copied is not removed: %s", before, err.text);
 }
 

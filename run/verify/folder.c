@@ -16,6 +16,7 @@ struct walk {
 	struct arena *arena;
 	folder_files *files;
 	unsigned depth;
+	bool lenient;
 };
 
 static int list(struct walk *w, int dirfd, const char *path, struct err *err);
@@ -26,12 +27,21 @@ static void closedirp(DIR **dir)
 		closedir(*dir);
 }
 
+/* After a failure: 0 when it is no matter. */
+static int pass_over(const struct walk *w, struct err *err)
+{
+	if (!w->lenient || (errno != ENOENT && errno != EACCES && errno != ENOTDIR))
+		return -1;
+	err_clear(err);
+	return 0;
+}
+
 static int list_inside(struct walk *w, int dirfd, const char *name, const char *path, struct err *err)
 {
 	AUTO_FD int fd = file_open_dir_beneath(dirfd, name, err);
 
 	if (fd < 0)
-		return -1;
+		return pass_over(w, err);
 	if (w->depth == FOLDER_DEPTH_MAX)
 		return err_set(err, ERR_CORRUPT, "'%s': folders in folders, deeper than %d", path, FOLDER_DEPTH_MAX);
 	w->depth++;
@@ -50,8 +60,11 @@ static int add(struct walk *w, int dirfd, const char *name, const char *folder, 
 	if (strlen(path) > FOLDER_NAME_MAX)
 		return err_set(err, ERR_CORRUPT, "'%.60s…': a path of %zu bytes, %d are the most", path, strlen(path),
 			       FOLDER_NAME_MAX);
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (w->lenient && errno == ENOENT)
+			return 0;
 		return err_sys(err, ERR_UNREADABLE, "cannot stat '%s'", path);
+	}
 	if (S_ISDIR(st.st_mode))
 		return list_inside(w, dirfd, name, path, err);
 	if (w->files->n == FOLDER_FILES_MAX)
@@ -87,13 +100,21 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct folder_file *)a)->name, ((const struct folder_file *)b)->name);
 }
 
+static int list_sorted(struct walk *w, int dirfd, struct err *err)
+{
+	if (list(w, dirfd, "", err) < 0)
+		return -1;
+	if (w->files->n)
+		qsort(w->files->v, w->files->n, sizeof *w->files->v, by_name);
+	return 0;
+}
+
 int folder_list(int dirfd, struct arena *arena, folder_files *ret, struct err *err)
 {
-	struct walk w = {.arena = arena, .files = ret};
+	return list_sorted(&(struct walk){.arena = arena, .files = ret}, dirfd, err);
+}
 
-	if (list(&w, dirfd, "", err) < 0)
-		return -1;
-	if (ret->n)
-		qsort(ret->v, ret->n, sizeof *ret->v, by_name);
-	return 0;
+int folder_list_readable(int dirfd, struct arena *arena, folder_files *ret, struct err *err)
+{
+	return list_sorted(&(struct walk){.arena = arena, .files = ret, .lenient = true}, dirfd, err);
 }

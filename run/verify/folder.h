@@ -25,4 +25,7 @@ typedef VEC(struct folder_file) folder_files;
 /* Sorted by name (bytes). Strings are the arena's. Nothing is followed out of the folder. ERR_CORRUPT past a limit. */
 int folder_list(int dirfd, struct arena *arena, folder_files *ret, struct err *err);
 
+/* The same without what goes away meanwhile and folders that may not be read. */
+int folder_list_readable(int dirfd, struct arena *arena, folder_files *ret, struct err *err);
+
 #endif

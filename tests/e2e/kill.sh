@@ -25,9 +25,9 @@ helpers() { pgrep -f '^rehost io --control|qemu-system.*nbd:unix:[^ ]*/rehost-' 
 
 no_leftovers() { # WHEN
 	[ ! -e "$work/out/web01" ] || fail "$1: the final name exists"
-	local end=$((SECONDS + 60)) # a killed process may have to wait for its disk
+	local end=$((SECONDS + 20)) # a killed process may have to wait for its disk
 	while [ -n "$(comm -13 "$work/helpers" <(helpers))" ]; do
-		[ $SECONDS -lt $end ] || fail "$1: after 60 s there still run: $(comm -13 "$work/helpers" <(helpers) | xargs ps -f -p)"
+		[ $SECONDS -lt $end ] || fail "$1: after 20 s there still run: $(comm -13 "$work/helpers" <(helpers) | xargs ps -f -p)"
 		sleep 0.2
 	done
 	[ "$(sha256sum < "$ova")" = "$source_sum" ] || fail "$1: the source changed"

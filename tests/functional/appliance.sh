@@ -83,7 +83,7 @@ else
 	echo "not root: a host without a kernel was not tried"
 fi
 
-# killed: qemu is gone within 5 s
+# killed: qemu is gone soon; a busy host may need a while
 step "killed"
 started --hang
 [ "$(qemus)" -ge 1 ] || fail "no qemu found to watch"
@@ -91,7 +91,7 @@ kill -9 $pid
 began=$EPOCHREALTIME
 wait $pid 2>/dev/null || true
 while [ "$(qemus)" != 0 ]; do
-	[ "$(bc <<<"$EPOCHREALTIME - $began < 60")" = 1 ] || fail "qemu lives 60 s after its parent was killed"
+	[ "$(bc <<<"$EPOCHREALTIME - $began < 20")" = 1 ] || fail "qemu lives 20 s after its parent was killed"
 	sleep 0.1
 done
 echo "qemu was gone $(bc <<<"scale=1; ($EPOCHREALTIME - $began) / 1") s after kill -9"
@@ -104,6 +104,14 @@ status=0
 wait $pid || status=$?
 [ $status = 75 ] || fail "crashed: status $status: $(cat log)"
 grep -q '^appliance_tool: tempfail: .*: the appliance ended by itself.*; try again$' log || fail "crashed: $(cat log)"
+
+# panic: what is on the disks may be the cause, and would be the next time
+step "panic"
+started --panic
+status=0
+wait $pid || status=$?
+[ $status = 5 ] || fail "panic: status $status: $(cat log)"
+grep -q "^appliance_tool: convert: .*: the appliance's kernel crashed: '.*Kernel panic" log || fail "panic: $(cat log)"
 
 # hung: an appliance that does nothing any more is ended, with an error that asks for another try
 step "hung"

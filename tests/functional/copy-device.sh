@@ -36,6 +36,13 @@ interrupted
 "$rehost" convert -i disk -if raw "$loop" -on dev -os out --no-convert > log 2>&1 || fail "the third try: $(cat log)"
 ! grep -q 'starting anew' log || fail "nothing was written: $(cat log)"
 qemu-img compare -q -f raw -F qcow2 "$loop" out/dev/dev-sda.qcow2 || fail "the resumed result differs"
+rm -r out
+interrupted # and what has its name later is another device
+losetup -d "$loop"
+printf y | dd of=source bs=1 seek=3000000 conv=notrunc,fsync status=none
+losetup "$loop" source
+"$rehost" convert -i disk -if raw "$loop" -on dev -os out --no-convert > log 2>&1 || fail "the fourth try: $(cat log)"
+qemu-img compare -q -f raw -F qcow2 "$loop" out/dev/dev-sda.qcow2 || fail "two devices are mixed: $(cat log)"
 losetup -d "$loop"
 loop=
 
@@ -76,6 +83,7 @@ if command -v strace > /dev/null; then
 fi
 
 says 2 "is a device: -O raw writes it" "$rehost" copy -q disk.qcow2 "$loop"
+says 2 "is the source itself" "$rehost" copy -q -f raw "$loop" ./link -O raw
 ln -s "$loop" link.raw
 says 2 "is a device: -O raw writes it" "$rehost" copy -q disk.qcow2 link.raw
 truncate -s 41M large.raw

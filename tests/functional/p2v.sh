@@ -301,6 +301,7 @@ says 4 "its file is none in the machine's folder" "$rehost" convert -q --no-conv
 on_terminal() { # LOCALE: until it has told all
 	LC_ALL=$1 script -qec "timeout 60 '$rehost' serve --listen 127.0.0.1:0 -os qr" /dev/null > qr.out &
 	for _ in $(seq 600); do ! grep -q '^for ' qr.out || break; sleep 0.1; done
+	grep -q '^for ' qr.out || fail "serve on a terminal: $(cat qr.out)"
 	sleep 1
 	pkill -f "$rehost serve --listen 127.0.0.1:0 -os qr" || true
 	wait $! || true

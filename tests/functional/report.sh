@@ -52,5 +52,12 @@ says 4 "missing/x.html\|'missing'" "$rehost" report web01 --html missing/x.html
 mkfifo pipe
 says 2 "'pipe' is no regular file; - is standard output" "$rehost" report web01 --junit pipe
 [ -p pipe ] || fail "the pipe was replaced"
+ln -s linked.html link.html
+touch linked.html
+says 2 "'link.html' is no regular file; - is standard output" "$rehost" report web01 --html link.html
+[ -L link.html ] || fail "the link was replaced"
+ln -s web01 latest
+"$rehost" report latest > latest.txt || fail "a link to a result is no result"
+"$rehost" report web01 | cmp - latest.txt
 says 75 "No space left on device" "$rehost" report web01 --html - > /dev/full
 echo "text, pages and JUnit's XML of a machine and a batch"

@@ -32,9 +32,9 @@ states() { # JOB: "NAME STATE EXIT" of every unit that has an outcome, sorted
 workers() { pgrep -f -- "(--job|batch run|batch resume|-os|--disks) $1" || :; }
 
 no_workers() { # JOB WHEN: soon; a killed process may have to wait for its disk
-	local end=$((SECONDS + 60))
+	local end=$((SECONDS + 20))
 	while [ -n "$(workers "$1")" ]; do
-		[ $SECONDS -lt $end ] || fail "$2: after 60 s there still run: $(workers "$1" | xargs ps -f -p)"
+		[ $SECONDS -lt $end ] || fail "$2: after 20 s there still run: $(workers "$1" | xargs ps -f -p)"
 		sleep 0.1
 	done
 }

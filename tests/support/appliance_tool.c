@@ -1,9 +1,9 @@
-/* appliance_tool [--root=DEVICE] [--hang] [--stall=SECONDS] SOCKET…: the appliance on NBD sockets, with the time of
- * each step.
+/* appliance_tool [--root=DEVICE] [--hang|--panic] [--stall=SECONDS] SOCKET…: the appliance on NBD sockets, with the
+ * time of each step.
  *
  * For functional tests and measurements: starts, inspects, mounts, trims, edits, ends; then prints the inspection and
- * the change log. --hang waits after the start, to be killed. --stall sets the watchdog's patience; it hears messages
- * only.
+ * the change log. --hang waits after the start, to be killed; --panic crashes the appliance's kernel. --stall sets the
+ * watchdog's patience; it hears messages only.
  */
 #include <glob.h>
 #include <stdio.h>
@@ -13,6 +13,7 @@
 
 #include "core/base/clock.h"
 #include "guest/appliance.h"
+#include "guest/libguestfs.h"
 
 static double last;
 
@@ -116,7 +117,17 @@ static uint64_t no_activity(void *opaque)
 	return 0;
 }
 
-static int run(struct appliance_options *o, bool hang, struct err *err)
+/* What a damaged file system may do to the appliance's kernel. */
+static void crash(struct appliance *a)
+{
+	char *command[] = {"echo c >/proc/sysrq-trigger", NULL};
+
+	free(guestfs_debug(a->g, "sh", command));
+}
+
+enum then { THEN_ON, THEN_HANG, THEN_PANIC };
+
+static int run(struct appliance_options *o, enum then then, struct err *err)
 {
 	AUTO(appliance_closep) struct appliance *a = NULL;
 	AUTO(inspection_freep) struct inspection *i = inspection_new();
@@ -131,7 +142,9 @@ static int run(struct appliance_options *o, bool hang, struct err *err)
 	if (appliance_start(o, &a, err) < 0)
 		return -1;
 	step("start");
-	if (hang)
+	if (then == THEN_PANIC)
+		crash(a);
+	if (then == THEN_HANG)
 		pause(); /* until the signal that is to kill us */
 	if (look_inside(a, o->ndisks, i, &log, err) < 0)
 		return -1;
@@ -147,20 +160,22 @@ int main(int argc, char **argv)
 	struct appliance_disk disks[16] = {0};
 	struct appliance_options o = {.disks = disks, .tick = tick};
 	struct err err = ERR_INIT;
-	bool hang = false;
+	enum then then = THEN_ON;
 
 	for (int i = 1; i < argc && o.ndisks < 16; i++)
 		if (!strncmp(argv[i], "--root=", 7))
 			o.root = argv[i] + 7;
 		else if (!strcmp(argv[i], "--hang"))
-			hang = true;
+			then = THEN_HANG;
+		else if (!strcmp(argv[i], "--panic"))
+			then = THEN_PANIC;
 		else if (!strncmp(argv[i], "--stall=", 8)) {
 			o.stall_seconds = (unsigned)strtoul(argv[i] + 8, NULL, 10);
 			o.disk_activity = no_activity;
 		} else
 			disks[o.ndisks++] = (struct appliance_disk){.socket = argv[i], .logical_sector = 512};
 	last = clock_seconds();
-	if (run(&o, hang, &err) == 0)
+	if (run(&o, then, &err) == 0)
 		return 0;
 	fprintf(stderr, "appliance_tool: %s: %s\n", err_code_name(err.code), err.text);
 	return err_exit_status(err.code);

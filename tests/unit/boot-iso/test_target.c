@@ -109,6 +109,12 @@ static void folders_and_mistakes(void **state)
 	assert_non_null(strstr(err.text, "there is no disk or partition 'sdx'"));
 	assert_int_equal(target_find(h, "U1-part3", &p, &err), -1);
 	assert_null(p.disk);
+	/* two sticks of one make may have one serial */
+	h->disks.v[2].serial = "U1";
+	assert_int_equal(target_find(h, "U1", &p, &err), -1);
+	assert_non_null(strstr(err.text, "'U1' is 'sdb' and 'sdc': name it otherwise"));
+	assert_null(p.disk);
+	assert_int_equal(target_find(h, "sdb1", &p, &err), 0);
 	/* what is to be imaged is no target, whatever is forced */
 	assert_int_equal(target_find(h, "sda", &p, &err), 0);
 	assert_int_equal(target_check(&p, true, &make, &err), -1);

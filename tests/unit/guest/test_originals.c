@@ -45,6 +45,28 @@ static void test_all_kinds(void **state)
 	file_remove_tree(AT_FDCWD, kept, NULL);
 }
 
+/* The list is JSON: a Latin-1 name would come back as another one. */
+static void test_names_that_are_no_utf8(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(originals_closep) struct originals *o = NULL;
+	const char *kept = arena_printf(&f->arena, "%s.originals", f->dir);
+
+	plant(f, "/etc/B\xfcro", "one\n");
+	plant(f, "/etc/hosts", "two\n");
+	assert_int_equal(symlink("B\xfcro", on_host(f, "/etc/link")), 0);
+	assert_int_equal(originals_open(AT_FDCWD, kept, &o, &f->err), 0);
+	f->g->originals = o;
+	assert_int_equal(guest_edit(f->g, &f->log, "/etc/B\xfcro", "ONE\n", "x", &f->err), -1);
+	assert_non_null(strstr(f->err.text, "has a name or target that isn't UTF-8: its original can't be kept"));
+	assert_string_equal(text_of(f, "/etc/B\xfcro"), "one\n");
+	err_clear(&f->err);
+	assert_int_equal(guest_drop(f->g, &f->log, "/etc/link", "x", &f->err), -1);
+	assert_int_equal(guest_edit(f->g, &f->log, "/etc/hosts", "TWO\n", "x", &f->err), 0);
+	f->g->originals = NULL;
+	file_remove_tree(AT_FDCWD, kept, NULL);
+}
+
 static void restore_fails(struct fixture *f, const char *index, const char *message)
 {
 	plant(f, "/undo/originals.json", index);
@@ -72,6 +94,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    FIXTURE_TEST(test_all_kinds),
+	    FIXTURE_TEST(test_names_that_are_no_utf8),
 	    FIXTURE_TEST(test_damaged_index),
 	};
 

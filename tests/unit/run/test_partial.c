@@ -53,6 +53,7 @@ static struct partial *opened(struct fixture *f, bool force)
 	if (partial_open(f->dir, "web01", force, &p, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(file_replace(partial_dirfd(p), "web01.xml", "<domain/>", 9, 0644, NULL), 0);
+	assert_int_equal(file_replace(partial_dirfd(p), "report.json", "{}", 2, 0644, NULL), 0);
 	return p;
 }
 
@@ -84,7 +85,43 @@ static void the_source_is_spared(void **state)
 	assert_int_equal(partial_spares(p, f->dir, &err), 0);
 	assert_false(there(f, "gone"));
 	assert_int_equal(partial_spares(p, f->path, &err), 0);
+	/* parents may be read from the whole folder, the old result too */
+	assert_int_equal(partial_spares_parents(p, f->path, &err), 0);
+	assert_int_equal(partial_spares_parents(p, f->dir, &err), -1);
+	snprintf(
+	    text, sizeof text,
+	    "target '%s/web01', which --force replaces, lies in '%s', from which parents may be read: choose another "
+	    "name with -on, or another folder with -os",
+	    f->dir, f->dir);
+	assert_string_equal(err.text, text);
 	partial_close(p);
+}
+
+/* Whatever a machine is called: somebody else's folder of that name stays. */
+static void only_results_are_replaced(void **state)
+{
+	struct fixture *f = *state;
+	struct partial *p = NULL;
+	struct err err = ERR_INIT;
+	char inside[140], text[256];
+
+	there(f, "web01");
+	assert_int_equal(mkdir(f->path, 0755), 0);
+	p = opened(f, true); /* nothing is lost with an empty one */
+	partial_close(p);
+	p = NULL;
+	assert_true(there(f, "web01"));
+	snprintf(inside, sizeof inside, "%s/letters", f->path);
+	assert_int_equal(mkdir(inside, 0755), 0);
+	assert_int_equal(partial_open(f->dir, "web01", true, &p, &err), -1);
+	snprintf(
+	    text, sizeof text,
+	    "target '%s/web01' is no result of a conversion, which is all that --force replaces: choose another name "
+	    "with -on",
+	    f->dir);
+	assert_string_equal(err.text, text);
+	assert_int_equal(err.code, ERR_BLOCKED);
+	assert_true(there(f, "web01/letters"));
 }
 
 static void nothing_final_before_publish(void **state)
@@ -148,21 +185,30 @@ static void a_second_run_is_told_to_wait(void **state)
 	struct fixture *f = *state;
 	struct partial *p = opened(f, false), *second = NULL;
 	struct err err = ERR_INIT;
-	unsigned removed;
+	struct cleaned cleaned;
 
 	assert_int_equal(partial_open(f->dir, "web01", false, &second, &err), -1);
 	assert_int_equal(err.code, ERR_TEMPFAIL);
 	assert_non_null(strstr(err.text, "is locked: another run is working on it"));
-	assert_int_equal(partial_clean(f->dir, NULL, &removed, &err), -1);
+	assert_int_equal(partial_clean(f->dir, "web01", &cleaned, &err), -1);
+	assert_int_equal(err.code, ERR_TEMPFAIL);
+	/* of all, those that nobody works on */
+	for (const char *c = "az"; *c; c++) {
+		snprintf(f->path, sizeof f->path, "%s/.%c.partial", f->dir, *c);
+		assert_int_equal(mkdir(f->path, 0755), 0);
+	}
+	assert_int_equal(partial_clean(f->dir, NULL, &cleaned, &err), 0);
+	assert_int_equal(cleaned.removed, 2);
+	assert_int_equal(cleaned.held, 1);
 	assert_true(there(f, ".web01.partial"));
 	partial_close(p);
 	p = opened(f, false);
 	assert_true(partial_was_there(p));
 	partial_close(p);
-	assert_int_equal(partial_clean(f->dir, "other", &removed, NULL), 0);
-	assert_int_equal(removed, 0);
-	assert_int_equal(partial_clean(f->dir, "web01", &removed, NULL), 0);
-	assert_int_equal(removed, 1);
+	assert_int_equal(partial_clean(f->dir, "other", &cleaned, NULL), 0);
+	assert_int_equal(cleaned.removed, 0);
+	assert_int_equal(partial_clean(f->dir, "web01", &cleaned, NULL), 0);
+	assert_int_equal(cleaned.removed, 1);
 	assert_false(there(f, ".web01.partial"));
 }
 
@@ -208,6 +254,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(an_existing_target_is_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_target_that_appears_meanwhile_is_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_source_is_spared, setup, teardown),
+	    cmocka_unit_test_setup_teardown(only_results_are_replaced, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_second_run_is_told_to_wait, setup, teardown),
 	    cmocka_unit_test_setup_teardown(discarding_leaves_nothing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(only_scaffold_is_removed, setup, teardown),

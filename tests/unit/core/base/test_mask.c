@@ -25,6 +25,7 @@ static void masked(const char *text, const char *expected, unsigned places)
 static void secrets_are_hidden(void **state)
 {
 	masked("convert --key /dev/sda2:key:my pass phrase\nnext\n", "convert --key /dev/sda2:key:***\nnext\n", 1);
+	masked("http://joe:p@ss@host/x", "http://***host/x", 1);
 	masked("quiet rehost.token=rokof-babad rehost.name=x", "quiet rehost.token=*** rehost.name=x", 1);
 	masked("+wifi.psk=correct horse", "+wifi.psk=***", 1);
 	masked("use rokof-babad-dodod-lilil now", "use *** now", 1);

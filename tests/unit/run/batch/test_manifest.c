@@ -177,6 +177,7 @@ static void names_by_the_source(void **state)
 	assert_string_equal(parsed(f, MANIFEST_YAML, "machines: [source: 'a.d/web 01.tar.gz']")->name, "web_01.tar");
 	assert_string_equal(parsed(f, MANIFEST_YAML, "machines: [source: /dev/sdb]")->name, "sdb");
 	assert_string_equal(parsed(f, MANIFEST_YAML, "machines: [source: .ova]")->name, "_ova");
+	assert_string_equal(parsed(f, MANIFEST_YAML, "machines: [source: usb/web01/]")->name, "web01");
 }
 
 /* What follows "m:". */

@@ -437,6 +437,12 @@ static void test_another_name(void **state)
 	name = "db";
 	take(f, "u2", "s2", "i1", session_b, NOW, &change);
 	assert_string_equal(enrol_at(f->e, 1)->name, "db-2");
+	/* what tells two of the longest names apart is within what is left of them elsewhere */
+	name = "0123456789012345678901234567890123456789012345678901234567890123";
+	take(f, "u1", "s1", "i1", session_b, NOW, &change);
+	assert_string_equal(m->name, name);
+	take(f, "u2", "s2", "i1", session_b, NOW, &change);
+	assert_string_equal(enrol_at(f->e, 1)->name, "01234567890123456789012345678901234567890123456789012-2");
 	name = "web 01";
 }
 
