@@ -58,7 +58,10 @@ done
 mkdir parent && cp -a vm parent/web
 cd parent
 says 3 'exists already' "$rehost" convert -q web --no-convert
+says 3 'is no result of a conversion' "$rehost" convert -q web --no-convert --force
+echo '{}' > web/report.json # a result's disks are a source, too
 says 3 'holds the source .web.' "$rehost" convert -q web --no-convert --force
+rm web/report.json
 cd ..
 diff -r vm parent/web > changed || fail "the source has changed: $(cat changed)"
 [ "$(ls -A parent)" = "$(printf 'log\nweb')" ] || fail "left: $(ls -A parent)"
