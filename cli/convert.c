@@ -44,7 +44,7 @@ static const struct cli_option input_rows[] = {
 
 static const struct cli_option common_rows[] = {
     {"force", 0, CLI_FLAG, NULL, NULL,
-     "Go on where rehost would refuse: a source in use, an existing target (replaced), a guest that will not boot.",
+     "Go on where rehost would refuse: a source in use, an existing result (replaced), a guest that will not boot.",
      AT(force)},
     {"json", 0, CLI_FLAG, NULL, NULL, "Print the result as one JSON object.", AT(json)},
     OPTION_GROUP(talk_rows, AT(talk)),

@@ -27,7 +27,7 @@ static const struct cli_option options[] = {
     {"on", 0, CLI_TEXT, "NAME", NULL, "Name of the result (default: FOLDER's name and -undone).", AT(name)},
     {"root", 0, CLI_TEXT, "DEVICE", NULL, "Which operating system when there are several.", AT(root)},
     OPTION_GROUP(volume_key_rows, AT(keys)),
-    {"force", 0, CLI_FLAG, NULL, NULL, "Replace an existing target.", AT(force)},
+    {"force", 0, CLI_FLAG, NULL, NULL, "Replace an existing result.", AT(force)},
     OPTION_GROUP(talk_rows, AT(talk)),
     {0},
 };
