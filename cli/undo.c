@@ -98,11 +98,13 @@ static int read_result(const char *folder, struct result *ret, struct err *err)
 	ret->report = js_parse(buf_str(&b), b.len, err);
 	if (!ret->report)
 		return err_wrap(err, "'%s'", path);
-	if (access(arena_printf(&ret->arena, "%s/" UNDO_FOLDER "/originals.json", folder), R_OK) < 0)
-		return err_sys(err, ERR_UNREADABLE, "'%s' has no originals, which convert --undo-log keeps", folder);
 	/* names have 64 bytes */
 	ret->name = arena_printf(&ret->arena, "%.57s-undone", real ? strrchr(real, '/') + 1 : "machine");
-	return read_disks(ret->report, folder, ret, err);
+	if (read_disks(ret->report, folder, ret, err) < 0)
+		return -1;
+	if (access(arena_printf(&ret->arena, "%s/" UNDO_FOLDER "/originals.json", folder), R_OK) < 0)
+		return err_sys(err, ERR_UNREADABLE, "'%s' has no originals, which convert --undo-log keeps", folder);
+	return 0;
 }
 
 /* What is changed beside the guest's files. */

@@ -92,4 +92,5 @@ refused() { # PATTERN, the report's disks on standard input
 refused "disk 1: format '', which conversions don't write" <<<'[{"file": "a"}]'
 refused "disk 2: format 'vmdk', which" <<<'[{"file": "a", "format": "raw"}, {"file": "b", "format": "vmdk"}]'
 refused "disk 2: format 'raw', those before have 'qcow2'" <<<'[{"file": "a", "format": "qcow2"}, {"file": "b", "format": "raw"}]'
+refused "has no originals, which convert --undo-log keeps" <<<'[{"file": "a", "format": "qcow2"}]'
 echo "$(grep -c '"path"' "$work/first/undo/originals.json") originals put back"
