@@ -27,21 +27,15 @@ static void closedirp(DIR **dir)
 		closedir(*dir);
 }
 
-/* After a failure: 0 when it is no matter. */
-static int pass_over(const struct walk *w, struct err *err)
-{
-	if (!w->lenient || (errno != ENOENT && errno != EACCES && errno != ENOTDIR))
-		return -1;
-	err_clear(err);
-	return 0;
-}
-
 static int list_inside(struct walk *w, int dirfd, const char *name, const char *path, struct err *err)
 {
-	AUTO_FD int fd = file_open_dir_beneath(dirfd, name, err);
+	struct err why = ERR_INIT;
+	AUTO_FD int fd = file_open_dir_beneath(dirfd, name, &why);
 
+	if (fd < 0 && w->lenient && (why.sys == ENOENT || why.sys == EACCES || why.sys == ENOTDIR))
+		return 0;
 	if (fd < 0)
-		return pass_over(w, err);
+		return err_pass(err, &why);
 	if (w->depth == FOLDER_DEPTH_MAX)
 		return err_set(err, ERR_CORRUPT, "'%s': folders in folders, deeper than %d", path, FOLDER_DEPTH_MAX);
 	w->depth++;

@@ -37,7 +37,9 @@ interrupted
 ! grep -q 'starting anew' log || fail "nothing was written: $(cat log)"
 qemu-img compare -q -f raw -F qcow2 "$loop" out/dev/dev-sda.qcow2 || fail "the resumed result differs"
 rm -r out
-interrupted # and what has its name later is another device
+losetup -d "$loop"
+losetup "$loop" source # nothing is written through it, before or after
+interrupted
 losetup -d "$loop"
 printf y | dd of=source bs=1 seek=3000000 conv=notrunc,fsync status=none
 losetup "$loop" source
